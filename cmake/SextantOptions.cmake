@@ -1,0 +1,57 @@
+# Compiler settings and helpers shared by every folder.
+
+option(SEXTANT_BUILD_TESTS "Build the tests" ON)
+option(SEXTANT_BUILD_FUZZERS "Build the libFuzzer targets (needs clang)" OFF)
+set(SEXTANT_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize: 'address,undefined' or 'thread'")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+# -O2 is what Debian's own libraries are built with; assertions stay off only in Release.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+
+find_program(SEXTANT_CCACHE ccache)
+if(SEXTANT_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER "${SEXTANT_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${SEXTANT_CCACHE}")
+endif()
+
+# Warnings are errors in our own code. Generated code is built without this target.
+add_library(sextant_warnings INTERFACE)
+target_compile_options(sextant_warnings INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wnon-virtual-dtor;-Woverloaded-virtual;-Wnull-dereference;-Werror>)
+
+if(SEXTANT_SANITIZE)
+  add_compile_options("$<$<COMPILE_LANGUAGE:C,CXX>:-fsanitize=${SEXTANT_SANITIZE};-fno-omit-frame-pointer;-g1>")
+  add_link_options("-fsanitize=${SEXTANT_SANITIZE}")
+endif()
+
+# sextant_add_library(NAME SOURCES... [LINK libs...]): a static library of our own code.
+# Headers are included by their path from the project root.
+function(sextant_add_library name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  target_include_directories(${name} PUBLIC "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PUBLIC ${ARG_LINK} PRIVATE sextant_warnings)
+endfunction()
+
+# sextant_add_test(NAME SOURCES... [LINK libs...]): one GoogleTest binary for a folder of tests.
+function(sextant_add_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "LINK" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_compile_definitions(${name} PRIVATE
+    SEXTANT_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+    SEXTANT_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest_main sextant_warnings)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+endfunction()
