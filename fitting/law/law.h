@@ -1,0 +1,69 @@
+// A compiled law: what evaluates one, over a point or over columns, with derivatives.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fitting/law/law_spec.h"
+
+namespace sextant::fitting {
+
+/// A law compiled for evaluation. Immutable after Compile; safe to share between threads.
+/// Variables and parameters are addressed by their index in `spec().variables` and `.parameters`.
+class Law {
+ public:
+  /// Parses and compiles. InvalidArgument points at the column of the expression and says what is wrong
+  /// (unknown name, too deep, too long, …).
+  static absl::StatusOr<std::shared_ptr<const Law>> Compile(LawSpec spec);
+
+  virtual ~Law() = default;
+  virtual const LawSpec& spec() const = 0;
+
+  /// The published values, in order; NaN where a parameter has none.
+  std::vector<double> PublishedParameters() const;
+
+  /// One value. No domain checks beyond IEEE: the result may be NaN or infinite.
+  virtual double Evaluate(std::span<const double> variables, std::span<const double> parameters) const = 0;
+};
+
+/// A law bound to columns of data: what a solver evaluates again and again. One thread at a time;
+/// make one per thread with the same columns (the columns are shared, not copied).
+class BoundLaw {
+ public:
+  /// `columns[v]` holds variable v at every point; all of one length; must outlive this object.
+  static std::unique_ptr<BoundLaw> Bind(std::shared_ptr<const Law> law,
+                                        std::vector<std::span<const double>> columns);
+  virtual ~BoundLaw() = default;
+  virtual std::size_t points() const = 0;
+
+  /// value[i] = law at point i.
+  virtual void Values(std::span<const double> parameters, std::span<double> value) = 0;
+  /// Also jacobian[p * points + i] = d value[i] / d parameter p (natural, untransformed parameters).
+  virtual void ValuesAndJacobian(std::span<const double> parameters, std::span<double> value,
+                                 std::span<double> jacobian) = 0;
+  /// log(value) and its derivatives, through log-sum-exp where the law is a sum of positive terms, so that
+  /// nothing overflows on the way.
+  virtual void LogValuesAndJacobian(std::span<const double> parameters, std::span<double> log_value,
+                                    std::span<double> jacobian) = 0;
+};
+
+/// The laws that ship: every *.toml of a folder, compiled. Immutable after Load; thread-safe.
+class Catalogue {
+ public:
+  /// Reads `folder`. Errors name the file. Two files with one id are refused.
+  static absl::StatusOr<std::shared_ptr<const Catalogue>> Load(const std::string& folder);
+  /// Laws in order of id.
+  const std::map<std::string, std::shared_ptr<const Law>>& laws() const { return laws_; }
+  std::shared_ptr<const Law> Find(const std::string& id) const;  ///< nullptr if absent
+
+ private:
+  std::map<std::string, std::shared_ptr<const Law>> laws_;
+};
+
+}  // namespace sextant::fitting
