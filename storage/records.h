@@ -1,0 +1,109 @@
+// The records that the store keeps, as plain data. No proto here; the server converts.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fitting/fit_result.h"
+#include "fitting/run_table.h"
+
+namespace sextant::storage {
+
+inline constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
+/// Which parameters N counts. Never interchangeable below about 1e9 (Porian et al. 2024).
+enum class ParamCount : std::uint8_t { kUnspecified, kNonEmbedding, kTotal, kNonInputEmbedding, kActive };
+enum class LossUnit : std::uint8_t { kUnspecified, kNatsPerToken, kNatsPerByte, kBitsPerByte, kBitsPerToken };
+
+/// Microseconds since the Unix epoch, UTC.
+using Micros = std::int64_t;
+
+/// Runs of one recipe. `revision` grows by one at every change; the etag is made of it.
+struct Study {
+  std::string id;  ///< RFC 1034 label: [a-z]([a-z0-9-]{0,61}[a-z0-9])?
+  std::string title, description;
+  ParamCount param_count = ParamCount::kNonEmbedding;
+  LossUnit loss_unit = LossUnit::kNatsPerToken;
+  std::map<std::string, std::string> labels;
+  Micros create_time = 0, update_time = 0;
+  std::int64_t revision = 0;
+  std::int64_t run_count = 0, fit_count = 0;  ///< output only
+};
+
+/// One training run. NaN where unknown; counts that are unknown are NaN too, so every quantity is a double
+/// (integers are exact to 2^53).
+struct Run {
+  std::string study_id;
+  std::string id;  ///< unique in its study: [A-Za-z0-9._~+=:@-]{1,200}
+  double params_non_embedding = kUnknown;
+  double params_total = kUnknown;
+  double params_active = kUnknown;
+  double tokens = kUnknown;             ///< processed
+  double learning_rate = kUnknown;      ///< peak
+  double batch_size_tokens = kUnknown;  ///< per optimizer step
+  double sequence_length = kUnknown;    ///< tokens
+  double steps = kUnknown;
+  double warmup_steps = kUnknown;
+  double weight_decay = kUnknown;
+  double adam_beta1 = kUnknown, adam_beta2 = kUnknown;
+  double min_learning_rate = kUnknown;  ///< floor at the end of the schedule
+  double flops = kUnknown;
+  double loss = kUnknown;               ///< final, in the study's unit; may be infinite for a diverged run
+  std::string schedule;                 ///< "cosine", "wsd", …
+  std::string optimizer;
+  std::optional<std::int64_t> seed;
+  fitting::RunState state = fitting::RunState::kFinished;
+  std::map<std::string, std::string> tags;
+  std::vector<std::string> labels;      ///< quality labels: "diverged", "edge-of-grid", …
+  std::string source;                   ///< file and line, or uploader, it came from
+  Micros create_time = 0, update_time = 0;
+  std::int64_t curve_points = 0;        ///< output only
+};
+
+/// A run's curve as columns of one length. Columns that were not measured are empty; NaN marks a missing or
+/// non-finite value. `step` counts completed optimizer updates.
+struct Curve {
+  std::vector<std::int64_t> step;
+  std::vector<double> tokens;
+  std::vector<float> train_loss, validation_loss, learning_rate, gradient_noise_scale;
+  std::size_t size() const { return step.size(); }
+};
+
+enum class FitState : std::uint8_t { kUnspecified, kRunning, kSucceeded, kFailed, kCancelled };
+
+/// A fit and its life. `result` is meaningful when the state is kSucceeded; `error` when it is kFailed.
+struct Fit {
+  std::string study_id;
+  std::string id;
+  FitState state = FitState::kUnspecified;
+  std::string law_id;
+  int error_code = 0;  ///< absl::StatusCode
+  std::string error;
+  Micros create_time = 0, end_time = 0;
+  fitting::FitResult result;
+};
+
+/// A law that a user added.
+struct UserLaw {
+  std::string id;
+  std::string toml;
+  Micros create_time = 0;
+};
+
+/// Where a resumable upload stands. `next_chunk` is the first chunk not durable yet.
+struct Upload {
+  std::string id;
+  std::string study_id;
+  std::string format_digest;  ///< digest of the header that opened it; a different header is refused
+  std::int64_t next_chunk = 0;
+  std::int64_t accepted = 0, duplicate = 0, rejected = 0;
+  bool complete = false;
+  Micros create_time = 0, update_time = 0;
+};
+
+}  // namespace sextant::storage

@@ -1,0 +1,112 @@
+// The record store: the one interface that the server keeps records through.
+//
+// Implementations: SQLite (storage/sqlite). A shared database server would be a second one; the suite in
+// tests/storage/store_suite runs against every implementation.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "storage/records.h"
+
+namespace sextant::storage {
+
+/// One page of a listing. `next_key` is opaque; empty at the end.
+template <typename T>
+struct Page {
+  std::vector<T> items;
+  std::string next_key;
+};
+
+/// A comparison on a typed run column, already checked: the server parses filters (AIP-160) into this.
+struct Condition {
+  enum class Kind { kAnd, kOr, kNot, kCompare, kHasTag, kHasLabel } kind = Kind::kCompare;
+  enum class Op { kEq, kNe, kLt, kLe, kGt, kGe, kContains } op = Op::kEq;
+  std::vector<Condition> children;  ///< kAnd, kOr, kNot
+  std::string field;                ///< a run field's name ("params_non_embedding", "state", "id", …) or tag key
+  double number = 0;                ///< numeric fields
+  std::string text;                 ///< text fields and tags
+};
+
+struct RunQuery {
+  std::string study_id;
+  std::vector<Condition> where;  ///< all must hold
+  std::string order_by;          ///< a run field's name; empty: by id
+  bool descending = false;
+  std::int64_t limit = 100;
+  std::string after;             ///< next_key of the page before
+};
+
+/// What became of one run of a batch.
+enum class PutOutcome : std::uint8_t { kAccepted, kDuplicate, kConflict };
+
+struct RunWithCurve {
+  Run run;
+  Curve curve;  ///< may be empty
+};
+
+/// All methods return what they say or an error status: NotFound, AlreadyExists, InvalidArgument,
+/// FailedPrecondition (newer schema, read-only), ResourceExhausted (disk full), DataLoss (corruption),
+/// Unavailable (busy). Writing methods are called by one thread at a time (see Writer); reading methods may
+/// be called from any thread, concurrently. A write that returned OK survives kill -9.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Writes. Each is one transaction unless inside Batch.
+  virtual absl::Status CreateStudy(const Study& study) = 0;          ///< AlreadyExists
+  virtual absl::Status UpdateStudy(const Study& study, std::int64_t expected_revision) = 0;  ///< Aborted if stale; -1: any
+  virtual absl::Status DeleteStudy(const std::string& id) = 0;       ///< with its runs, curves and fits
+  /// Adds runs; a run whose id exists with equal content is kDuplicate, with other content kConflict (kept as
+  /// it was). Content is everything but times and source. A run given again with a longer curve that extends
+  /// the stored one, or with a final state after kRunning, updates it (kAccepted).
+  virtual absl::StatusOr<std::vector<PutOutcome>> PutRuns(const std::string& study_id,
+                                                          std::span<const RunWithCurve> runs) = 0;
+  virtual absl::Status DeleteRun(const std::string& study_id, const std::string& run_id) = 0;
+  virtual absl::Status SetRunLabels(const std::string& study_id,
+                                    std::span<const std::pair<std::string, std::vector<std::string>>> labels) = 0;
+  virtual absl::Status PutFit(const Fit& fit) = 0;                   ///< inserts or replaces by (study, id)
+  virtual absl::Status DeleteFit(const std::string& study_id, const std::string& fit_id) = 0;
+  virtual absl::Status PutLaw(const UserLaw& law) = 0;               ///< AlreadyExists
+  virtual absl::Status DeleteLaw(const std::string& id) = 0;
+  virtual absl::Status PutUpload(const Upload& upload) = 0;          ///< inserts or replaces
+  /// Remembers the answer to a mutation under a client's request id (24 h).
+  virtual absl::Status PutRequest(const std::string& request_id, const std::string& body_digest,
+                                  const std::string& response) = 0;
+  /// Runs `work` in one transaction: all of it or nothing.
+  virtual absl::Status Batch(const std::function<absl::Status(Store&)>& work) = 0;
+
+  // Reads.
+  virtual absl::StatusOr<Study> GetStudy(const std::string& id) = 0;
+  virtual absl::StatusOr<Page<Study>> ListStudies(std::int64_t limit, const std::string& after) = 0;
+  virtual absl::StatusOr<Run> GetRun(const std::string& study_id, const std::string& run_id) = 0;
+  virtual absl::StatusOr<Page<Run>> ListRuns(const RunQuery& query) = 0;
+  virtual absl::StatusOr<Curve> GetCurve(const std::string& study_id, const std::string& run_id) = 0;
+  /// Every run of the study that matches, as columns for a fit, ordered by id: no paging, no curves.
+  virtual absl::StatusOr<fitting::RunTable> LoadRunTable(const std::string& study_id,
+                                                         const std::vector<Condition>& where) = 0;
+  virtual absl::StatusOr<Fit> GetFit(const std::string& study_id, const std::string& fit_id) = 0;
+  virtual absl::StatusOr<Page<Fit>> ListFits(const std::string& study_id, std::int64_t limit,
+                                             const std::string& after) = 0;
+  virtual absl::StatusOr<std::vector<Fit>> LoadAllFits() = 0;        ///< at start-up, for the snapshots
+  virtual absl::StatusOr<std::vector<UserLaw>> ListLaws() = 0;
+  virtual absl::StatusOr<Upload> GetUpload(const std::string& id) = 0;
+  struct StoredRequest {
+    std::string body_digest, response;
+  };
+  virtual absl::StatusOr<StoredRequest> GetRequest(const std::string& request_id) = 0;
+
+  // Care.
+  virtual absl::Status CheckIntegrity() = 0;                        ///< DataLoss says what is broken
+  virtual absl::Status BackUp(const std::string& path) = 0;         ///< online copy to a new file
+  virtual absl::Status Checkpoint() = 0;                            ///< WAL into the file
+};
+
+}  // namespace sextant::storage
