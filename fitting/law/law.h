@@ -4,10 +4,13 @@
 #include <absl/status/statusor.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "fitting/law/law_spec.h"
@@ -51,6 +54,22 @@ class BoundLaw {
   /// nothing overflows on the way.
   virtual void LogValuesAndJacobian(std::span<const double> parameters, std::span<double> log_value,
                                     std::span<double> jacobian) = 0;
+
+  /// Parameters p <= q whose second derivative of the value is not zero by form, in the order of `second`
+  /// below; nullopt when this law offers no second derivatives. A set of parameters with no pair between
+  /// its members enters the law affinely: the solver reads that from here too.
+  virtual std::optional<std::vector<std::pair<std::size_t, std::size_t>>> SecondDerivativePairs() const {
+    return std::nullopt;
+  }
+  /// As LogValuesAndJacobian, and second[k * points + i] = (d2 value[i] / dp dq) / value[i] for pair k:
+  /// relative to the value, so that nothing overflows. Called only when SecondDerivativePairs() has a value.
+  virtual void LogValuesAndSecondDerivatives(std::span<const double> /*parameters*/,
+                                             std::span<double> /*log_value*/, std::span<double> /*jacobian*/,
+                                             std::span<double> /*second*/) {}
+  /// From now on evaluates only these points, in this order (points() becomes rows.size(); indices are into
+  /// the columns given to Bind, repeats allowed). A resample then pays for the points it drew alone.
+  /// Returns false, changing nothing, where a law cannot; must cost less than one evaluation.
+  virtual bool SelectPoints(std::span<const std::uint32_t> /*rows*/) { return false; }
 };
 
 /// The laws that ship: every *.toml of a folder, compiled. Immutable after Load; thread-safe.
