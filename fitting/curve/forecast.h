@@ -1,0 +1,61 @@
+// Forecast of a run in flight: the loss it will end with, from its curve so far and its learning-rate
+// schedule.
+//
+// The law is a schedule-aware one (schedule.h): a power law in the sum of learning rates, less what annealing
+// has bought. What the run itself cannot tell yet (the gain of an annealing that has not started) is taken
+// from a prior, which finished runs of the same study sharpen when they are given.
+#ifndef SEXTANT_FITTING_CURVE_FORECAST_H_
+#define SEXTANT_FITTING_CURVE_FORECAST_H_
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "fitting/curve/curve.h"
+#include "fitting/curve/schedule.h"
+
+namespace sextant::fitting {
+
+struct RunInFlight {
+  LossCurve curve;        // partial; `step` required
+  ScheduleSpec schedule;  // of the whole run
+};
+
+// A finished run of the same study, used as a peer.
+struct FinishedRun {
+  LossCurve curve;
+  ScheduleSpec schedule;
+  double params = 0, batch_size_tokens = 0;
+};
+
+struct ForecastOptions {
+  double confidence = 0.9;
+  double min_share = 0.1;    // of total_steps; earlier is refused as too early
+  double tail_share = 0.05;  // the end loss is the mean over this last share of the steps
+  int replicates = 200;
+  uint64_t seed = 1;
+};
+
+enum class ForecastState { kForecast, kTooEarly, kUnusable };
+
+struct RunForecast {
+  ForecastState state = ForecastState::kUnusable;
+  std::string reason;                      // why there is no forecast, or what it rests on
+  double end_loss = 0, low = 0, high = 0;  // set when state is kForecast
+  double share_done = 0;                   // steps so far / total steps
+  CurveQuality quality;
+  size_t peers_used = 0;
+  std::vector<double> step, expected_loss;  // the forecast path, about 100 points to the end
+  std::vector<std::string> warnings;
+};
+
+// InvalidArgument on a bad schedule or options; everything wrong with the curve is a state with a reason.
+absl::StatusOr<RunForecast> ForecastRun(const RunInFlight& run, double params, double batch_size_tokens,
+                                        std::span<const FinishedRun> peers,
+                                        const ForecastOptions& options = {});
+
+}  // namespace sextant::fitting
+
+#endif  // SEXTANT_FITTING_CURVE_FORECAST_H_
