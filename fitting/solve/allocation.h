@@ -1,0 +1,113 @@
+// Compute-optimal allocation: how many parameters and tokens to spend a budget of FLOPs on.
+// Approaches 1, 2 and 3 are those of Hoffmann et al. 2022 (2203.15556).
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fitting/fit_result.h"
+#include "fitting/law/law.h"
+
+namespace sextant::fitting {
+
+/// A number with its percentile interval; the ends are absent without replicates.
+struct Interval {
+  double value = 0;
+  std::optional<double> low, high;
+};
+
+/// y = exp(log_coefficient) * C^exponent.
+struct PowerLaw {
+  double log_coefficient = 0, exponent = 0;
+  double At(double flops) const;
+};
+
+/// N*(C) and D*(C) of one budget.
+struct Allocation {
+  double flops = 0;
+  Interval params, tokens, tokens_per_param;
+  Interval loss;  ///< at the optimum; value is NaN for approaches 1 and 2, which do not predict one
+};
+
+/// The exact power laws N*(C), D*(C) of a law `E + A/N^alpha + B/D^beta` or `E + (A/N^alpha + B/D^beta)^k`
+/// with C = flops_per_param_token * N * D: G = (alpha A / (beta B))^(1/(alpha+beta)), N* = G
+/// (C/6)^(beta/(alpha+beta)) (Hoffmann et al. 2022, eq. 4). nullopt where the law is of another form:
+/// recognised by its parameter names and verified by evaluating it, never by names alone.
+struct OptimalPowerLaws {
+  PowerLaw params, tokens;
+};
+std::optional<OptimalPowerLaws> ClosedFormAllocation(const Law& law, std::span<const double> parameters,
+                                                     double flops_per_param_token = 6);
+
+/// Approach 3: the minimiser of a fitted loss law along C = flops_per_param_token * N * D, in closed form
+/// where there is one, otherwise by one-dimensional minimisation over ln N in [ln params_low, ln
+/// params_high]. Intervals push every replicate (row-major, k x parameters; may be empty) through the same
+/// minimisation.
+struct AllocationOptions {
+  double flops_per_param_token = 6;
+  double params_low = 1e5, params_high = 1e15;
+  double interval_level = 0.95;
+  /// Values of the law's variables other than N and D, in the order of its variables (N and D ignored).
+  std::vector<double> other_variables;
+};
+/// InvalidArgument: the law has no variables N and D, or a budget that is not positive and finite.
+/// FailedPrecondition: the loss has no minimum inside the range (it falls towards an end).
+absl::StatusOr<Allocation> OptimalAllocation(const Law& law, std::span<const double> parameters,
+                                             std::span<const double> replicates, double flops,
+                                             const AllocationOptions& options = {});
+
+/// A fitted allocation N* = k C^a, D* = k' C^b with bootstrap intervals.
+struct AllocationFit {
+  PowerLaw params, tokens;
+  Interval params_exponent, tokens_exponent;
+  std::vector<double>
+      replicates;  ///< row-major k x 4: params log_coefficient, exponent, tokens log_coefficient, exponent
+  struct Point {
+    double flops = 0, params = 0, tokens = 0;
+  };
+  std::vector<Point> optima;  ///< what the lines were fitted to
+  std::vector<std::string> warnings;
+
+  Allocation At(double flops, double interval_level = 0.95) const;
+};
+
+struct AllocationBootstrap {
+  int replicates = 0;
+  std::uint64_t seed = 1;
+  double interval_level = 0.95;
+};
+
+/// One training curve of approach 1: the loss of a model of `params` parameters as it sees tokens.
+struct TrainingCurve {
+  double params = 0;
+  std::vector<double> tokens, loss;  ///< increasing tokens; smoothed losses
+};
+
+/// Approach 1: at `budgets` log-spaced values of C (1500 in the paper) takes the curve of lowest loss, and
+/// fits lines to ln N, ln D of that envelope. Budgets at which the best model is the smallest or largest that
+/// reaches them say nothing about an optimum between sizes and are dropped. Replicates resample whole curves.
+absl::StatusOr<AllocationFit> FitEnvelope(const std::vector<TrainingCurve>& curves, int budgets = 1500,
+                                          const AllocationBootstrap& bootstrap = {});
+
+/// One run of approach 2.
+struct IsoFlopRun {
+  double flops = 0, params = 0, tokens = 0, loss = 0;
+};
+
+/// Approach 2: runs grouped by budget (equal within `budget_tolerance` relative), a parabola in ln N and one
+/// in ln D for each, their vertices fitted with lines. Parabolas that are not convex or whose vertex lies
+/// outside the sampled sizes are dropped with a warning. Always warns how far the result is biased: fitting a
+/// parabola to a surface whose exponents differ puts the intercept off by an amount that grows with the
+/// sampled width (2603.22339): the warning gives the width and the bias that a symmetric reading misses.
+/// Replicates resample runs within budgets.
+absl::StatusOr<AllocationFit> FitIsoFlopParabolas(const std::vector<IsoFlopRun>& runs,
+                                                  double budget_tolerance = 0.05,
+                                                  const AllocationBootstrap& bootstrap = {});
+
+}  // namespace sextant::fitting
