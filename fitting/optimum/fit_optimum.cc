@@ -1,0 +1,100 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "fitting/optimum/band.h"
+#include "fitting/optimum/cells.h"
+#include "fitting/optimum/identifiability.h"
+#include "fitting/optimum/optimum_fit.h"
+
+namespace sextant::fitting {
+namespace {
+
+using optimum::Cell;
+using optimum::CellRun;
+
+absl::Status CheckOptions(const OptimumOptions& options) {
+  const std::vector<std::string>& names = EstimatorNames();
+  if (std::find(names.begin(), names.end(), options.estimator) == names.end()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("unknown estimator '", options.estimator, "'; known: ", absl::StrJoin(names, ", ")));
+  }
+  if (!(options.band > 0 && options.band <= 0.5)) {
+    return absl::InvalidArgumentError(absl::StrCat("band ", options.band, " is outside (0, 0.5]"));
+  }
+  if (!(options.grouping_tolerance > 0 && options.grouping_tolerance <= 0.1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("grouping tolerance ", options.grouping_tolerance, " is outside (0, 0.1]"));
+  }
+  if (options.replicates < 0 || options.replicates > 100000) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("replicates ", options.replicates, " is outside 0 to 100000"));
+  }
+  return absl::OkStatus();
+}
+
+FittedRange RangeOf(const std::vector<Cell>& cells, double CellRun::*log_value) {
+  FittedRange range{std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN()};
+  for (const Cell& cell : cells) {
+    for (const CellRun& run : cell.runs) {
+      const double value = run.*log_value;
+      range.low = std::fmin(range.low, value);
+      range.high = std::fmax(range.high, value);
+    }
+  }
+  return {std::exp(range.low), std::exp(range.high)};
+}
+
+}  // namespace
+
+const std::vector<std::string>& EstimatorNames() {
+  static const std::vector<std::string>* const names = new std::vector<std::string>{"auto", "band", "argmin"};
+  return *names;
+}
+
+absl::StatusOr<OptimumFit> FitOptimum(const RunTable& runs, const OptimumOptions& options) {
+  if (absl::Status status = CheckOptions(options); !status.ok()) {
+    return status;
+  }
+  const bool for_rate = options.target == OptimumTarget::kLearningRate;
+  absl::StatusOr<optimum::CellTable> table =
+      optimum::GroupIntoCells(runs, {for_rate, !for_rate}, options.grouping_tolerance);
+  if (!table.ok()) {
+    return table.status();
+  }
+  std::vector<std::string> warnings;
+  const std::vector<Cell> cells = optimum::KeepSweptCells(std::move(table->cells), options.target, warnings);
+  if (absl::Status status =
+          optimum::CheckIdentifiable(cells, options.target, options.variables, options.grouping_tolerance);
+      !status.ok()) {
+    return status;
+  }
+  const std::string estimator = options.estimator == "auto" ? "band" : options.estimator;
+  absl::StatusOr<OptimumFit> fit = optimum::FitBand(cells, options, estimator == "band" ? options.band : 0.0);
+  if (!fit.ok()) {
+    return fit.status();
+  }
+  fit->target = options.target;
+  fit->variables = options.variables;
+  fit->estimator = estimator;
+  fit->runs_eligible = table->runs_eligible;
+  fit->runs_diverged = table->runs_diverged;
+  fit->runs_incomplete = table->runs_incomplete;
+  fit->cells = static_cast<int>(cells.size());
+  fit->edges = optimum::CountEdges(cells);
+  fit->params = RangeOf(cells, &CellRun::log_params);
+  fit->tokens = RangeOf(cells, &CellRun::log_tokens);
+  fit->learning_rate = RangeOf(cells, &CellRun::log_rate);
+  fit->batch_size_tokens = RangeOf(cells, &CellRun::log_batch);
+  const std::vector<std::string> design =
+      optimum::DesignWarnings(cells, options.target, options.variables, fit->edges);
+  warnings.insert(warnings.end(), design.begin(), design.end());
+  fit->warnings.insert(fit->warnings.begin(), warnings.begin(), warnings.end());
+  return fit;
+}
+
+}  // namespace sextant::fitting

@@ -1,0 +1,163 @@
+#include "fitting/optimum/identifiability.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "fitting/optimum/law_basis.h"
+
+namespace sextant::fitting::optimum {
+namespace {
+
+struct Spread {
+  double low = std::numeric_limits<double>::infinity();
+  double high = -std::numeric_limits<double>::infinity();
+  void Include(double value) {
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+  double width() const { return high - low; }
+};
+
+const LevelSpan& TargetSpan(const Cell& cell, OptimumTarget target) {
+  return target == OptimumTarget::kLearningRate ? cell.rates : cell.batches;
+}
+
+Spread TargetSpread(const std::vector<Cell>& cells, OptimumTarget target) {
+  Spread spread;
+  for (const Cell& cell : cells) {
+    for (const CellRun& run : cell.runs) {
+      spread.Include(target == OptimumTarget::kLearningRate ? run.log_rate : run.log_batch);
+    }
+  }
+  return spread;
+}
+
+/// 1 - correlation^2 of ln N and ln D over cells; 0 when they vary only together.
+double UnsharedVariation(const std::vector<Cell>& cells) {
+  double n = 0, d = 0;
+  for (const Cell& cell : cells) {
+    n += cell.log_params;
+    d += cell.log_tokens;
+  }
+  n /= static_cast<double>(cells.size());
+  d /= static_cast<double>(cells.size());
+  double nn = 0, nd = 0, dd = 0;
+  for (const Cell& cell : cells) {
+    nn += (cell.log_params - n) * (cell.log_params - n);
+    nd += (cell.log_params - n) * (cell.log_tokens - d);
+    dd += (cell.log_tokens - d) * (cell.log_tokens - d);
+  }
+  return 1 - nd * nd / (nn * dd);
+}
+
+absl::Status NotIdentifiable(const std::string& what) {
+  return absl::FailedPreconditionError("not identifiable from this design: " + what);
+}
+
+void WarnOfEdge(std::vector<std::string>& warnings, int count, std::size_t cells, const char* what,
+                const char* end, const char* where) {
+  if (count > 0) {
+    warnings.push_back(
+        absl::StrFormat("%d of %d cells have their best %s on the %s value tried: the optimum may "
+                        "lie %s the grid",
+                        count, static_cast<int>(cells), what, end, where));
+  }
+}
+
+}  // namespace
+
+absl::Status CheckIdentifiable(const std::vector<Cell>& cells, OptimumTarget target, LawVariables variables,
+                               double tolerance) {
+  const std::string name = TargetName(target);
+  if (cells.empty()) {
+    return NotIdentifiable(absl::StrCat("no finished run records params, tokens, loss and ", name));
+  }
+  const std::vector<std::string> names = LawVariableNames(variables);
+  for (std::size_t k = 0; k < names.size(); ++k) {
+    Spread spread;
+    for (const Cell& cell : cells) {
+      spread.Include(LawLogVariables(variables, cell.log_params, cell.log_tokens).x[k]);
+    }
+    if (spread.width() <= std::log1p(tolerance)) {
+      return NotIdentifiable(
+          absl::StrFormat("%s takes one value (%.6g) in all %d cells; a law in %s needs runs at "
+                          "several",
+                          names[k], std::exp(spread.low), static_cast<int>(cells.size()), names[k]));
+    }
+  }
+  if (cells.size() < 3) {
+    return NotIdentifiable(
+        absl::StrFormat("%d cells of (params, tokens) have runs that sweep %s; at least 3 are "
+                        "needed",
+                        static_cast<int>(cells.size()), name));
+  }
+  if (variables == LawVariables::kParamsTokens && UnsharedVariation(cells) < 1e-6) {
+    return NotIdentifiable(
+        "params and tokens vary only together, so their exponents cannot be told apart; fit a "
+        "law in one of them, or in compute");
+  }
+  const Spread spread = TargetSpread(cells, target);
+  if (spread.width() <= std::log1p(tolerance)) {
+    return NotIdentifiable(absl::StrFormat("%s takes one value (%.6g) in all runs: it was not swept", name,
+                                           std::exp(spread.low)));
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::string> DesignWarnings(const std::vector<Cell>& cells, OptimumTarget target,
+                                        LawVariables variables, const EdgeCounts& edges) {
+  std::vector<std::string> warnings;
+  const std::vector<std::string> names = LawVariableNames(variables);
+  for (std::size_t k = 0; k < names.size(); ++k) {
+    Spread spread;
+    for (const Cell& cell : cells) {
+      spread.Include(LawLogVariables(variables, cell.log_params, cell.log_tokens).x[k]);
+    }
+    if (spread.width() < std::log(2.0)) {
+      warnings.push_back(
+          absl::StrFormat("%s spans only a factor of %.3g in these runs: its exponent is weakly "
+                          "determined",
+                          names[k], std::exp(spread.width())));
+    }
+  }
+  if (cells.size() < names.size() + 3) {
+    warnings.push_back(
+        absl::StrFormat("%d cells for %d parameters: intervals do not see how far single cells "
+                        "scatter about the law",
+                        static_cast<int>(cells.size()), static_cast<int>(names.size() + 1)));
+  }
+  if (target == OptimumTarget::kLearningRate) {
+    WarnOfEdge(warnings, edges.learning_rate_lowest, cells.size(), "learning rate", "lowest", "below");
+    WarnOfEdge(warnings, edges.learning_rate_highest, cells.size(), "learning rate", "highest", "above");
+  } else {
+    WarnOfEdge(warnings, edges.batch_lowest, cells.size(), "batch", "lowest", "below");
+    WarnOfEdge(warnings, edges.batch_highest, cells.size(), "batch", "highest", "above");
+  }
+  return warnings;
+}
+
+std::vector<Cell> KeepSweptCells(std::vector<Cell> cells, OptimumTarget target,
+                                 std::vector<std::string>& warnings) {
+  const auto swept = [target](const Cell& cell) { return TargetSpan(cell, target).Swept(); };
+  const std::size_t count = static_cast<std::size_t>(std::count_if(cells.begin(), cells.end(), swept));
+  if (count == cells.size()) {
+    return cells;
+  }
+  if (count == 0) {
+    warnings.push_back(absl::StrCat("no cell has runs at several values of ", TargetName(target),
+                                    ": the recorded values are taken to be the optima"));
+    return cells;
+  }
+  warnings.push_back(absl::StrFormat("%d of %d cells left out: %s takes one value in them",
+                                     static_cast<int>(cells.size() - count), static_cast<int>(cells.size()),
+                                     TargetName(target)));
+  cells.erase(std::remove_if(cells.begin(), cells.end(), [&](const Cell& cell) { return !swept(cell); }),
+              cells.end());
+  return cells;
+}
+
+}  // namespace sextant::fitting::optimum

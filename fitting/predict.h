@@ -1,0 +1,77 @@
+// Predictions: arithmetic on a fit and its replicates, never a fit. Microseconds.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fitting/fit_result.h"
+#include "fitting/law/law.h"
+
+namespace sextant::fitting {
+
+/// Where to predict. Values are positive and finite; see ValidateTarget.
+struct PredictionTarget {
+  double params = 0;  ///< N, counted as each law counts it
+  double tokens = 0;  ///< D
+  std::optional<double> batch_size_tokens;
+  std::optional<double> loss_nats;
+  std::optional<double> max_extrapolation;  ///< ratio; answers beyond it are withheld
+  double interval = 0.9;                    ///< coverage
+  double tolerance = 0.0025;                ///< relative excess loss of the near-optimal band
+};
+
+/// A predicted value. `low` and `high` are bootstrap percentiles of the prediction (every replicate is pushed
+/// through the law); they rest on the runs being exchangeable within their cells. `near_optimal_*` bound the region
+/// whose loss stays within the tolerance.
+struct Quantity {
+  double value = 0;
+  std::optional<double> low, high;
+  std::optional<double> near_optimal_low, near_optimal_high;
+};
+
+struct Withheld {
+  std::string source;    ///< fit name or law id
+  std::string quantity;  ///< target name
+  std::string reason;
+};
+
+/// What one or several fits or laws say together.
+struct Prediction {
+  std::vector<std::string> fits, laws;        ///< who answered
+  std::map<Target, Quantity> quantities;
+  std::map<std::string, double> other;        ///< by target name, for Target::kOther
+  double extrapolation_params = 1, extrapolation_tokens = 1;  ///< target over fitted range; 1 inside
+  std::string rate_kind;                      ///< "joint" or "fixed-batch", when a learning rate is given
+  std::vector<std::string> warnings, inputs;
+  std::string citation;
+  std::vector<Withheld> withheld;
+};
+
+/// Every problem of the target as "field: what is wrong".
+std::vector<std::string> ValidateTarget(const PredictionTarget& target);
+
+/// A fit ready to predict: immutable, thread-safe, no locks.
+class Predictor {
+ public:
+  /// From a fit that was made or stored. The law is compiled from `result.law_toml`.
+  static absl::StatusOr<std::shared_ptr<const Predictor>> FromFit(std::string fit_name, FitResult result);
+  /// From published values. FailedPrecondition if the law has none. `catalogue` supplies laws that stand in for
+  /// a missing variable (`from_law`); may be null.
+  static absl::StatusOr<std::shared_ptr<const Predictor>> FromLaw(std::shared_ptr<const Law> law,
+                                                                  std::shared_ptr<const Catalogue> catalogue);
+  virtual ~Predictor() = default;
+  virtual Target target() const = 0;
+  virtual const FitResult* fit() const = 0;  ///< null for published laws
+  /// Adds this fit's answer (or the reason for none, in `withheld`) to `into`.
+  virtual void Predict(const PredictionTarget& target, Prediction& into) const = 0;
+};
+
+/// The name of a target on the wire: "learning_rate", …
+std::string TargetName(Target target, const LawSpec* law = nullptr);
+
+}  // namespace sextant::fitting
