@@ -1,0 +1,90 @@
+# Debian 12 packages, sourced by ./quickstart and ./check. Every one is named: nothing relies on a "Recommends".
+
+# What a build and a run need.
+SEXTANT_BUILD_PACKAGES=(
+  ca-certificates
+  ccache
+  cmake
+  g++
+  git
+  grpc-proto               # health and reflection protos
+  libabsl-dev
+  libboost-dev             # Boost.UUID, Boost.CRC
+  libceres-dev
+  libcli11-dev
+  libcsv-dev
+  libeigen3-dev
+  libfmt-dev
+  libgoogle-glog-dev
+  libgrpc++-dev
+  libprotobuf-dev
+  libspdlog-dev
+  libsqlite3-dev
+  libssl-dev
+  libtbb-dev
+  libtomlplusplus-dev
+  libxxhash-dev
+  libyaml-cpp-dev
+  libzstd-dev
+  make
+  ninja-build
+  pkg-config
+  protobuf-compiler
+  protobuf-compiler-grpc
+  rapidjson-dev
+  zlib1g-dev
+)
+
+# What the tests and benchmarks need on top.
+SEXTANT_TEST_PACKAGES=(
+  clang-format             # the format check
+  libbenchmark-dev
+  libgmock-dev
+  libgtest-dev
+  python3
+  python3-grpcio           # the conformance client
+  python3-numpy
+  python3-protobuf
+  python3-scipy            # peers of the benchmarks
+  sqlite3
+)
+
+# install_missing PACKAGE...: installs those that are not there; says so; needs root or sudo only then.
+install_missing() {
+  local missing=() package
+  for package in "$@"; do
+    if [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" != installed ]; then
+      missing+=("$package")
+    fi
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  echo "Installing ${#missing[@]} Debian packages: ${missing[*]}" >&2
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || {
+      echo "Not root and no sudo. Install them first:  apt-get install --no-install-recommends ${missing[*]}" >&2
+      return 1
+    }
+    as_root=(sudo)
+  fi
+  local log
+  log=$(mktemp)
+  if ! { "${as_root[@]}" apt-get update &&
+         "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+           apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    echo "apt-get failed; the whole log is $log" >&2
+    return 1
+  fi
+  rm -f "$log"
+}
+
+# build TARGET...: configures if needed and builds into build/; quiet unless it fails or takes long.
+build_sextant() {
+  if [ ! -f build/build.ninja ]; then
+    echo "Configuring build/" >&2
+    cmake --preset release >build.log 2>&1 || { cat build.log >&2; return 1; }
+    rm -f build.log
+  fi
+  cmake --build build "$@"
+}
