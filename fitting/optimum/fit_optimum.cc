@@ -37,16 +37,18 @@ absl::Status CheckOptions(const OptimumOptions& options) {
   return absl::OkStatus();
 }
 
-FittedRange RangeOf(const std::vector<Cell>& cells, double CellRun::*log_value) {
+FittedRange RangeOf(const std::vector<Cell>& cells, const std::vector<double>& column) {
   FittedRange range{std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN()};
+  if (column.empty()) {
+    return range;
+  }
   for (const Cell& cell : cells) {
     for (const CellRun& run : cell.runs) {
-      const double value = run.*log_value;
-      range.low = std::fmin(range.low, value);
-      range.high = std::fmax(range.high, value);
+      range.low = std::fmin(range.low, column[run.row]);
+      range.high = std::fmax(range.high, column[run.row]);
     }
   }
-  return {std::exp(range.low), std::exp(range.high)};
+  return range;
 }
 
 }  // namespace
@@ -86,10 +88,10 @@ absl::StatusOr<OptimumFit> FitOptimum(const RunTable& runs, const OptimumOptions
   fit->runs_incomplete = table->runs_incomplete;
   fit->cells = static_cast<int>(cells.size());
   fit->edges = optimum::CountEdges(cells);
-  fit->params = RangeOf(cells, &CellRun::log_params);
-  fit->tokens = RangeOf(cells, &CellRun::log_tokens);
-  fit->learning_rate = RangeOf(cells, &CellRun::log_rate);
-  fit->batch_size_tokens = RangeOf(cells, &CellRun::log_batch);
+  fit->params = RangeOf(cells, runs.params);
+  fit->tokens = RangeOf(cells, runs.tokens);
+  fit->learning_rate = RangeOf(cells, runs.learning_rate);
+  fit->batch_size_tokens = RangeOf(cells, runs.batch_size_tokens);
   const std::vector<std::string> design =
       optimum::DesignWarnings(cells, options.target, options.variables, fit->edges);
   warnings.insert(warnings.end(), design.begin(), design.end());

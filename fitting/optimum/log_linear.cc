@@ -52,14 +52,13 @@ Moments CentredMoments(const std::vector<LogPoint>& points) {
   return m;
 }
 
-/// Ratio of the extreme singular values of the centred design after scaling its columns to unit norm.
+/// Ratio of the extreme eigenvalues of the centred normal matrix after scaling its columns to unit norm.
 double ConditionNumber(const Moments& m) {
   if (m.variables < 2) {
     return 1;
   }
   const double correlation = std::abs(m.xz) / std::sqrt(m.xx * m.zz);
-  return correlation < 1 ? std::sqrt((1 + correlation) / (1 - correlation))
-                         : std::numeric_limits<double>::infinity();
+  return correlation < 1 ? (1 + correlation) / (1 - correlation) : std::numeric_limits<double>::infinity();
 }
 
 /// Residual sqrt(w) * (target - law) in centred variables; linear, so its Jacobian is constant.
@@ -119,6 +118,7 @@ absl::StatusOr<LogLinearFit> SolveLogLinear(const std::vector<LogPoint>& points)
   options.linear_solver_type = ceres::DENSE_QR;
   options.num_threads = 1;
   options.max_num_iterations = 200;
+  options.initial_trust_region_radius = 1e16;  // the problem is linear: no damping, one step
   options.function_tolerance = 1e-18;
   options.gradient_tolerance = 1e-14;
   options.parameter_tolerance = 1e-14;

@@ -23,8 +23,9 @@ struct LogPoint {
 
 struct LogLinearFit {
   LawParameters parameters{};
-  double objective = 0;         ///< sum of weight * squared residual
-  double condition_number = 1;  ///< of the centred design with unit-norm columns; infinite if it has no rank
+  double objective = 0;  ///< sum of weight * squared residual
+  double condition_number =
+      1;  ///< of the centred normal matrix with unit-norm columns; infinite without rank
 };
 
 /// The reported estimate, solved by Ceres to convergence. Internal if Ceres does not converge. Points must

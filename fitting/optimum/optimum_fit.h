@@ -84,7 +84,7 @@ struct OptimumFit {
   double objective = 0;         ///< sum over runs of squared residuals at the estimate (never a mean)
   int starts = 1;               ///< solver starts
   int starts_at_optimum = 1;    ///< of which ended at the best objective
-  double condition_number = 1;  ///< of the centred design or Jacobian with unit-norm columns
+  double condition_number = 1;  ///< of the centred normal matrix with unit-norm columns
   double near_optimal_tolerance = 0.0025;  ///< relative excess loss that the two widths below belong to
   double near_optimal_low = 0;             ///< log offset (<= 0) of the lower end of the near-optimal band
   double near_optimal_high = 0;            ///< log offset (>= 0) of its upper end
