@@ -24,9 +24,9 @@ struct FitRequest {
   std::int64_t bootstrap_replicates = 1000;  ///< 0: no intervals; at most 100 000
   std::uint64_t seed = 1;
   std::map<std::string, double> fixed_parameters;
-  int threads = 0;                 ///< 0: whatever the calling TBB arena gives
+  int threads = 0;                               ///< 0: whatever the calling TBB arena gives
   const std::atomic<bool>* cancelled = nullptr;  ///< checked between starts and replicates
-  double deadline_seconds = 0;     ///< 0: none
+  double deadline_seconds = 0;                   ///< 0: none
 };
 
 /// Names the refusal in an error status that means "the design cannot tell": its message starts with this.
@@ -40,7 +40,7 @@ std::vector<std::string> ValidateFitRequest(const FitRequest& request, const Law
 /// FailedPrecondition, starting with kNotIdentifiable and naming the axis, when the design cannot tell;
 /// InvalidArgument for options; Cancelled; DeadlineExceeded. Thread-safe; the same seed gives the same answer
 /// at any thread count.
-absl::StatusOr<FitResult> Fit(const std::shared_ptr<const Law>& law, const RunTable& runs, const RunTable& holdout,
-                              const FitRequest& request);
+absl::StatusOr<FitResult> Fit(const std::shared_ptr<const Law>& law, const RunTable& runs,
+                              const RunTable& holdout, const FitRequest& request);
 
 }  // namespace sextant::fitting

@@ -24,41 +24,41 @@ struct ParameterEstimate {
 /// Score on runs that the fit did not see.
 struct HoldoutScore {
   std::int64_t runs = 0;
-  double mean_relative_error = 0;               ///< mean |predicted / observed - 1|
-  std::optional<double> mean_excess_loss;       ///< optima only: mean relative excess loss of the prediction
+  double mean_relative_error = 0;          ///< mean |predicted / observed - 1|
+  std::optional<double> mean_excess_loss;  ///< optima only: mean relative excess loss of the prediction
 };
 
 /// A run whose removal moves the fit.
 struct Influence {
   std::string run_id;
-  double objective_share = 0;   ///< its share of the objective
-  double shift = 0;             ///< largest change of a parameter, in bootstrap standard errors, when it is left out
+  double objective_share = 0;  ///< its share of the objective
+  double shift = 0;  ///< largest change of a parameter, in bootstrap standard errors, when it is left out
 };
 
 struct FitResult {
   // What was fitted.
   std::string law_id;
-  std::string law_toml;      ///< the law as it was, so that a fit stays readable when a user's law changes
+  std::string law_toml;  ///< the law as it was, so that a fit stays readable when a user's law changes
   Target target = Target::kUnspecified;
-  std::string estimator;     ///< "least-squares" for laws fitted to losses; "band", "surface", … for optima
+  std::string estimator;  ///< "least-squares" for laws fitted to losses; "band", "surface", … for optima
   std::string objective_kind;  ///< "huber:0.001", "squared", …
 
   // Provenance.
   std::string study_id;
-  std::string data_digest;   ///< SHA-256 over the rows that entered
+  std::string data_digest;  ///< SHA-256 over the rows that entered
   std::string filter, holdout_filter;
   std::uint64_t seed = 0;
   std::int64_t bootstrap_replicates = 0;
-  std::string version;       ///< of Sextant
-  std::string param_count;   ///< which N
+  std::string version;      ///< of Sextant
+  std::string param_count;  ///< which N
   std::string loss_unit;
 
   // What came out.
   std::int64_t runs_used = 0, cells_used = 0;
   std::vector<ParameterEstimate> parameters;
-  double objective = 0;          ///< summed, never averaged
+  double objective = 0;  ///< summed, never averaged
   std::int64_t starts = 0, starts_at_optimum = 0;
-  double condition_number = 0;   ///< of the scaled normal matrix at the optimum
+  double condition_number = 0;       ///< of the scaled normal matrix at the optimum
   std::vector<double> correlations;  ///< row-major p x p, from the bootstrap; empty without one
   std::optional<HoldoutScore> holdout;
   std::vector<Influence> influence;  ///< the most influential runs, strongest first, at most 10
@@ -68,7 +68,8 @@ struct FitResult {
   /// Row-major bootstrap_replicates x parameters.size().
   std::vector<double> replicates;
 
-  /// Optima: ln of the near-optimal region's ends relative to the estimate (low <= 0 <= high); 0 when unknown.
+  /// Optima: ln of the near-optimal region's ends relative to the estimate (low <= 0 <= high); 0 when
+  /// unknown.
   double near_optimal_log_low = 0, near_optimal_log_high = 0;
   /// The model behind joint estimators, by name ("surface", …): enough to recompute optima at a fixed batch
   /// and the price of being wrong. Replicates of a model lie in `model_replicates`, row-major.

@@ -26,8 +26,8 @@ struct PredictionTarget {
 };
 
 /// A predicted value. `low` and `high` are bootstrap percentiles of the prediction (every replicate is pushed
-/// through the law); they rest on the runs being exchangeable within their cells. `near_optimal_*` bound the region
-/// whose loss stays within the tolerance.
+/// through the law); they rest on the runs being exchangeable within their cells. `near_optimal_*` bound the
+/// region whose loss stays within the tolerance.
 struct Quantity {
   double value = 0;
   std::optional<double> low, high;
@@ -42,11 +42,11 @@ struct Withheld {
 
 /// What one or several fits or laws say together.
 struct Prediction {
-  std::vector<std::string> fits, laws;        ///< who answered
+  std::vector<std::string> fits, laws;  ///< who answered
   std::map<Target, Quantity> quantities;
-  std::map<std::string, double> other;        ///< by target name, for Target::kOther
+  std::map<std::string, double> other;                        ///< by target name, for Target::kOther
   double extrapolation_params = 1, extrapolation_tokens = 1;  ///< target over fitted range; 1 inside
-  std::string rate_kind;                      ///< "joint" or "fixed-batch", when a learning rate is given
+  std::string rate_kind;  ///< "joint" or "fixed-batch", when a learning rate is given
   std::vector<std::string> warnings, inputs;
   std::string citation;
   std::vector<Withheld> withheld;
@@ -60,8 +60,8 @@ class Predictor {
  public:
   /// From a fit that was made or stored. The law is compiled from `result.law_toml`.
   static absl::StatusOr<std::shared_ptr<const Predictor>> FromFit(std::string fit_name, FitResult result);
-  /// From published values. FailedPrecondition if the law has none. `catalogue` supplies laws that stand in for
-  /// a missing variable (`from_law`); may be null.
+  /// From published values. FailedPrecondition if the law has none. `catalogue` supplies laws that stand in
+  /// for a missing variable (`from_law`); may be null.
   static absl::StatusOr<std::shared_ptr<const Predictor>> FromLaw(std::shared_ptr<const Law> law,
                                                                   std::shared_ptr<const Catalogue> catalogue);
   virtual ~Predictor() = default;
@@ -71,7 +71,7 @@ class Predictor {
   virtual void Predict(const PredictionTarget& target, Prediction& into) const = 0;
 };
 
-/// The name of a target on the wire: "learning_rate", …
-std::string TargetName(Target target, const LawSpec* law = nullptr);
+/// What a law predicts, as the API spells it: "learning_rate", …; a law's own name for other quantities.
+std::string QuantityName(const LawSpec& law);
 
 }  // namespace sextant::fitting

@@ -15,17 +15,17 @@ enum class RunState : std::uint8_t { kUnspecified, kRunning, kFinished, kDiverge
 /// Values are as recorded: no snapping, no unit conversion. Whoever fills the table resolves which
 /// parameter count the study uses (`params`) and never mixes studies. Plain data, not synchronised.
 struct RunTable {
-  std::vector<std::string> id;             ///< run id within the study
-  std::vector<double> params;              ///< N, parameters, in the study's declared counting
-  std::vector<double> tokens;              ///< D, training tokens processed
-  std::vector<double> learning_rate;       ///< peak learning rate
-  std::vector<double> batch_size_tokens;   ///< tokens per optimizer step
-  std::vector<double> sequence_length;     ///< tokens
-  std::vector<double> steps;               ///< optimizer steps
-  std::vector<double> weight_decay;        ///< decoupled weight decay
-  std::vector<double> adam_beta2;          ///< second-moment decay per step
-  std::vector<double> loss;                ///< final loss in the study's unit; NaN or infinite if diverged
-  std::vector<RunState> state;             ///< kDiverged and kCrashed runs are never fitted
+  std::vector<std::string> id;            ///< run id within the study
+  std::vector<double> params;             ///< N, parameters, in the study's declared counting
+  std::vector<double> tokens;             ///< D, training tokens processed
+  std::vector<double> learning_rate;      ///< peak learning rate
+  std::vector<double> batch_size_tokens;  ///< tokens per optimizer step
+  std::vector<double> sequence_length;    ///< tokens
+  std::vector<double> steps;              ///< optimizer steps
+  std::vector<double> weight_decay;       ///< decoupled weight decay
+  std::vector<double> adam_beta2;         ///< second-moment decay per step
+  std::vector<double> loss;               ///< final loss in the study's unit; NaN or infinite if diverged
+  std::vector<RunState> state;            ///< kDiverged and kCrashed runs are never fitted
 
   std::size_t size() const { return id.size(); }
 };

@@ -1,0 +1,218 @@
+#include "fitting/fit.h"
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+#include <absl/time/clock.h>
+#include <absl/time/time.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "fitting/digest.h"
+#include "fitting/optimum/optimum_fit.h"
+#include "fitting/optimum_record.h"
+#include "fitting/optimum_runs.h"
+#include "fitting/predict.h"
+#include "fitting/solve/fit_law.h"
+#include "fitting/version.h"
+
+namespace sextant::fitting {
+namespace {
+
+constexpr std::int64_t kMaxReplicatesAsked = 100'000;
+
+bool PredictsOptimum(const LawSpec& law) {
+  return law.target == Target::kLearningRate || law.target == Target::kBatchSizeTokens;
+}
+
+/// Runs that recorded the quantity named like a variable of laws, for the fitted ranges.
+std::optional<Range> ColumnRange(const RunTable& runs, const std::vector<double>& column) {
+  Range range{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
+  for (std::size_t i = 0; i < column.size(); ++i) {
+    const bool usable = runs.state[i] == RunState::kFinished || runs.state[i] == RunState::kUnspecified;
+    if (!usable || !std::isfinite(column[i])) continue;
+    range.low = std::min(range.low, column[i]);
+    range.high = std::max(range.high, column[i]);
+  }
+  if (range.low > range.high) return std::nullopt;
+  return range;
+}
+
+void FillRanges(const RunTable& runs, std::map<std::string, Range>& ranges) {
+  const std::pair<const char*, const std::vector<double>*> columns[] = {
+      {"N", &runs.params}, {"D", &runs.tokens}, {"B", &runs.batch_size_tokens}};
+  for (const auto& [name, column] : columns) {
+    if (ranges.contains(name)) continue;
+    if (std::optional<Range> range = ColumnRange(runs, *column)) ranges[name] = *range;
+  }
+}
+
+/// The log-linear form behind a law, found by evaluating it: exp(log_c) times powers of its variables, with
+/// parameters in that order. Nothing for any other form.
+std::optional<LawVariables> LogLinearForm(const Law& law) {
+  const LawSpec& spec = law.spec();
+  std::vector<std::string> names;
+  for (const VariableSpec& variable : spec.variables) names.push_back(variable.name);
+  std::optional<LawVariables> form;
+  if (names == std::vector<std::string>{"N", "D"}) form = LawVariables::kParamsTokens;
+  if (names == std::vector<std::string>{"N"}) form = LawVariables::kParams;
+  if (names == std::vector<std::string>{"D"}) form = LawVariables::kTokens;
+  if (names == std::vector<std::string>{"C"}) form = LawVariables::kCompute;
+  if (!form || spec.parameters.size() != names.size() + 1) return std::nullopt;
+  for (const ParameterSpec& parameter : spec.parameters) {
+    if (parameter.fixed) return std::nullopt;
+  }
+  for (const double probe : {0.3, -0.7, 1.1}) {
+    std::vector<double> variables, parameters{probe};
+    double expected = probe;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      variables.push_back(std::exp(2.0 + probe + 1.5 * static_cast<double>(i)));
+      parameters.push_back(0.25 - probe * static_cast<double>(i + 1));
+      expected += parameters.back() * std::log(variables.back());
+    }
+    const double value = law.Evaluate(variables, parameters);
+    if (!(std::abs(std::log(value) - expected) < 1e-9)) return std::nullopt;
+  }
+  return form;
+}
+
+absl::StatusOr<FitResult> FitLogLinearOptimum(const LawSpec& spec, LawVariables variables,
+                                              const RunTable& runs, const FitRequest& request) {
+  OptimumOptions options;
+  options.target =
+      spec.target == Target::kLearningRate ? OptimumTarget::kLearningRate : OptimumTarget::kBatchSizeTokens;
+  options.variables = variables;
+  options.estimator = request.estimator.empty() ? "auto" : request.estimator;
+  options.band = request.band;
+  options.replicates = static_cast<int>(request.bootstrap_replicates);
+  options.seed = request.seed;
+  const absl::Time deadline = request.deadline_seconds > 0
+                                  ? absl::Now() + absl::Seconds(request.deadline_seconds)
+                                  : absl::InfiniteFuture();
+  options.cancelled = [&request, deadline] {
+    return (request.cancelled != nullptr && request.cancelled->load(std::memory_order_relaxed)) ||
+           absl::Now() > deadline;
+  };
+  absl::StatusOr<OptimumFit> fit = FitOptimum(runs, options);
+  if (!fit.ok()) return fit.status();
+  FitResult result;
+  OptimumToResult(*fit, result);
+  // The user's own names for the parameters.
+  for (std::size_t i = 0; i < result.parameters.size(); ++i) {
+    result.parameters[i].name = spec.parameters[i].name;
+  }
+  return result;
+}
+
+absl::StatusOr<FitResult> FitLeastSquares(const std::shared_ptr<const Law>& law, const RunTable& runs,
+                                          const RunTable& holdout, const FitRequest& request) {
+  const bool optimum = PredictsOptimum(law->spec());
+  // A rate or batch law of a form of its own is fitted to the near-optimal runs.
+  absl::StatusOr<RunTable> selected = optimum ? NearOptimalRuns(runs, request.band) : runs;
+  if (!selected.ok()) return selected.status();
+  absl::StatusOr<LawData> data = LawDataFromRuns(*law, *selected);
+  if (!data.ok()) return data.status();
+  SolveOptions options;
+  if (!request.loss.empty()) {
+    absl::StatusOr<Objective> objective = ParseObjective(request.loss);
+    if (!objective.ok()) return objective.status();
+    options.objective = *objective;
+  }
+  options.fixed = request.fixed_parameters;
+  options.replicates = static_cast<int>(request.bootstrap_replicates);
+  options.seed = request.seed;
+  options.cancel = request.cancelled;
+  if (request.deadline_seconds > 0) options.deadline = absl::Now() + absl::Seconds(request.deadline_seconds);
+  absl::StatusOr<FitResult> result = FitLaw(law, *data, options);
+  if (!result.ok()) return result.status();
+  result->estimator = optimum ? "band" : "least-squares";
+  if (!optimum && holdout.size() > 0) {
+    absl::StatusOr<LawData> held_out = LawDataFromRuns(*law, holdout);
+    if (!held_out.ok()) return held_out.status();
+    if (held_out->size() == 0) {
+      result->warnings.push_back("the held-out filter matched no run with the quantities this law needs");
+    } else {
+      std::vector<double> parameters;
+      for (const ParameterEstimate& parameter : result->parameters) parameters.push_back(parameter.estimate);
+      absl::StatusOr<HoldoutScore> score = ScoreHeldOut(law, parameters, *held_out);
+      if (!score.ok()) return score.status();
+      result->holdout = *score;
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+std::vector<std::string> ValidateFitRequest(const FitRequest& request, const LawSpec& law) {
+  std::vector<std::string> problems;
+  if (request.bootstrap_replicates < 0 || request.bootstrap_replicates > kMaxReplicatesAsked) {
+    problems.push_back(absl::StrCat("bootstrap_replicates: ", request.bootstrap_replicates,
+                                    " is outside 0 to ", kMaxReplicatesAsked));
+  }
+  if (!(request.band > 0 && request.band <= 0.5)) {
+    problems.push_back(
+        absl::StrCat("band: ", request.band, " is outside (0, 0.5]; 0.0025 keeps runs within 0.25 %"));
+  }
+  if (PredictsOptimum(law) && !request.estimator.empty()) {
+    const std::vector<std::string>& known = EstimatorNames();
+    if (std::find(known.begin(), known.end(), request.estimator) == known.end()) {
+      problems.push_back(
+          absl::StrCat("estimator: '", request.estimator, "' is not one of ", absl::StrJoin(known, ", ")));
+    }
+  }
+  if (!request.loss.empty()) {
+    if (absl::StatusOr<Objective> objective = ParseObjective(request.loss); !objective.ok()) {
+      problems.push_back(absl::StrCat("loss: ", std::string(objective.status().message())));
+    }
+  }
+  for (const auto& [name, value] : request.fixed_parameters) {
+    const bool known = std::any_of(law.parameters.begin(), law.parameters.end(),
+                                   [&](const ParameterSpec& parameter) { return parameter.name == name; });
+    if (!known) problems.push_back(absl::StrCat("fixed_parameters: the law has no parameter '", name, "'"));
+    if (!std::isfinite(value)) problems.push_back(absl::StrCat("fixed_parameters.", name, ": not finite"));
+  }
+  return problems;
+}
+
+absl::StatusOr<FitResult> Fit(const std::shared_ptr<const Law>& law, const RunTable& runs,
+                              const RunTable& holdout, const FitRequest& request) {
+  const LawSpec& spec = law->spec();
+  if (std::vector<std::string> problems = ValidateFitRequest(request, spec); !problems.empty()) {
+    return absl::InvalidArgumentError(absl::StrJoin(problems, "; "));
+  }
+  const std::optional<LawVariables> log_linear =
+      PredictsOptimum(spec) && request.fixed_parameters.empty() ? LogLinearForm(*law) : std::nullopt;
+  absl::StatusOr<FitResult> result = log_linear ? FitLogLinearOptimum(spec, *log_linear, runs, request)
+                                                : FitLeastSquares(law, runs, holdout, request);
+  if (!result.ok()) return result.status();
+
+  result->law_id = spec.id;
+  result->law_toml = LawSpecToToml(spec);
+  result->target = spec.target;
+  result->study_id = request.study_id;
+  result->param_count = request.param_count;
+  result->loss_unit = request.loss_unit;
+  result->filter = request.filter;
+  result->holdout_filter = request.holdout_filter;
+  result->seed = request.seed;
+  result->bootstrap_replicates = request.bootstrap_replicates;
+  result->version = kVersion;
+  result->data_digest = DataDigest(runs);
+  FillRanges(runs, result->fitted_range);
+
+  if (PredictsOptimum(spec) && holdout.size() > 0) {
+    absl::StatusOr<std::shared_ptr<const Predictor>> predictor = Predictor::FromFit("", *result);
+    if (!predictor.ok()) return predictor.status();
+    absl::StatusOr<HoldoutScore> score = ScoreOptimum(**predictor, holdout);
+    if (!score.ok()) return score.status();
+    result->holdout = *score;
+  }
+  return result;
+}
+
+}  // namespace sextant::fitting

@@ -1,0 +1,79 @@
+#include "fitting/optimum_runs.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+#include "fitting/optimum/cells.h"
+
+namespace sextant::fitting {
+namespace {
+
+constexpr double kGroupingTolerance = 0.003;
+
+}  // namespace
+
+absl::StatusOr<RunTable> NearOptimalRuns(const RunTable& runs, double band) {
+  absl::StatusOr<optimum::CellTable> table = optimum::GroupIntoCells(runs, {}, kGroupingTolerance);
+  if (!table.ok()) return table.status();
+  RunTable selected;
+  for (const optimum::Cell& cell : table->cells) {
+    for (const optimum::CellRun& run : cell.runs) {
+      if (run.loss > cell.best_loss() * (1 + band)) continue;
+      const std::size_t row = run.row;
+      selected.id.push_back(runs.id[row]);
+      selected.params.push_back(runs.params[row]);
+      selected.tokens.push_back(runs.tokens[row]);
+      selected.learning_rate.push_back(runs.learning_rate[row]);
+      selected.batch_size_tokens.push_back(runs.batch_size_tokens[row]);
+      selected.sequence_length.push_back(runs.sequence_length[row]);
+      selected.steps.push_back(runs.steps[row]);
+      selected.weight_decay.push_back(runs.weight_decay[row]);
+      selected.adam_beta2.push_back(runs.adam_beta2[row]);
+      selected.loss.push_back(runs.loss[row]);
+      selected.state.push_back(runs.state[row]);
+    }
+  }
+  return selected;
+}
+
+absl::StatusOr<HoldoutScore> ScoreOptimum(const Predictor& predictor, const RunTable& holdout) {
+  const bool rate = predictor.target() == Target::kLearningRate;
+  absl::StatusOr<optimum::CellTable> table =
+      optimum::GroupIntoCells(holdout, {rate, !rate}, kGroupingTolerance);
+  if (!table.ok()) return table.status();
+  HoldoutScore score;
+  double error = 0, excess = 0, cells = 0;
+  for (const optimum::Cell& cell : table->cells) {
+    PredictionTarget target;
+    target.params = std::exp(cell.log_params);
+    target.tokens = std::exp(cell.log_tokens);
+    Prediction prediction;
+    predictor.Predict(target, prediction);
+    const auto answer = prediction.quantities.find(predictor.target());
+    if (answer == prediction.quantities.end()) continue;
+    const double log_predicted = std::log(answer->second.value);
+    auto log_value = [rate](const optimum::CellRun& run) { return rate ? run.log_rate : run.log_batch; };
+    auto level = [rate](const optimum::CellRun& run) { return rate ? run.rate_level : run.batch_level; };
+    const auto nearest = std::min_element(
+        cell.runs.begin(), cell.runs.end(), [&](const optimum::CellRun& a, const optimum::CellRun& b) {
+          return std::abs(log_value(a) - log_predicted) < std::abs(log_value(b) - log_predicted);
+        });
+    double nearest_loss = std::numeric_limits<double>::infinity();
+    for (const optimum::CellRun& run : cell.runs) {
+      if (level(run) == level(*nearest)) nearest_loss = std::min(nearest_loss, run.loss);
+    }
+    error += std::abs(std::expm1(log_predicted - log_value(cell.runs[cell.best])));
+    excess += nearest_loss / cell.best_loss() - 1;
+    cells += 1;
+    score.runs += static_cast<std::int64_t>(cell.runs.size());
+  }
+  if (cells > 0) {
+    score.mean_relative_error = error / cells;
+    score.mean_excess_loss = excess / cells;
+  }
+  return score;
+}
+
+}  // namespace sextant::fitting

@@ -1,0 +1,263 @@
+#include "fitting/predict.h"
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "fitting/law/target_names.h"
+#include "fitting/optimum/predict.h"
+#include "fitting/optimum_record.h"
+#include "fitting/quantile.h"
+#include "fitting/replicate_law.h"
+#include "fitting/variables.h"
+
+namespace sextant::fitting {
+namespace {
+
+constexpr double kMaxCount = 1e30;
+
+void Append(std::vector<std::string>& to, const std::vector<std::string>& from) {
+  for (const std::string& line : from) {
+    if (std::find(to.begin(), to.end(), line) == to.end()) to.push_back(line);
+  }
+}
+
+/// Shared by fits and published laws: resolves the variables, refuses or evaluates, and records the answer.
+class LawPredictor : public Predictor {
+ public:
+  LawPredictor(std::string source, std::shared_ptr<const Law> law, std::shared_ptr<const Catalogue> catalogue)
+      : source_(std::move(source)),
+        law_(std::move(law)),
+        catalogue_(std::move(catalogue)),
+        quantity_(QuantityName(law_->spec())) {}
+
+  Target target() const override { return law_->spec().target; }
+
+ protected:
+  /// The variables, or nothing when the answer is withheld (then `into` says why).
+  bool Prepare(const PredictionTarget& target, const std::map<std::string, Range>& ranges, Prediction& into,
+               ResolvedVariables& resolved) const {
+    resolved = ResolveVariables(*law_, target, ranges, catalogue_.get());
+    if (resolved.refusal.empty() && target.max_extrapolation &&
+        resolved.extrapolation > *target.max_extrapolation) {
+      resolved.refusal = absl::StrFormat(
+          "the target lies %.3gx beyond the fitted range; the limit is %.3gx (--max-extrapolation)",
+          resolved.extrapolation, *target.max_extrapolation);
+    }
+    if (resolved.refusal.empty()) return true;
+    Withhold(resolved.refusal, into);
+    return false;
+  }
+
+  void Withhold(const std::string& reason, Prediction& into) const {
+    into.withheld.push_back({source_, quantity_, reason});
+  }
+
+  void Record(const Quantity& quantity, const ResolvedVariables& resolved, Prediction& into) const {
+    if (target() == Target::kOther) {
+      into.other[quantity_] = quantity.value;
+    } else {
+      into.quantities[target()] = quantity;
+    }
+    into.extrapolation_params = std::max(into.extrapolation_params, resolved.extrapolation_params);
+    into.extrapolation_tokens = std::max(into.extrapolation_tokens, resolved.extrapolation_tokens);
+    Append(into.inputs, resolved.inputs);
+    Append(into.warnings, resolved.warnings);
+  }
+
+  std::string source_;
+  std::shared_ptr<const Law> law_;
+  std::shared_ptr<const Catalogue> catalogue_;
+  std::string quantity_;
+};
+
+class PublishedPredictor : public LawPredictor {
+ public:
+  PublishedPredictor(std::shared_ptr<const Law> law, std::shared_ptr<const Catalogue> catalogue)
+      : LawPredictor(law->spec().id, law, std::move(catalogue)), parameters_(law->PublishedParameters()) {}
+
+  const FitResult* fit() const override { return nullptr; }
+
+  void Predict(const PredictionTarget& target, Prediction& into) const override {
+    ResolvedVariables resolved;
+    if (!Prepare(target, {}, into, resolved)) return;
+    const LawSpec& spec = law_->spec();
+    Quantity quantity;
+    quantity.value = law_->Evaluate(resolved.values, parameters_);
+    if (!std::isfinite(quantity.value) || quantity.value <= 0) {
+      Withhold(absl::StrFormat("the law gives %g here, which is no %s", quantity.value, quantity_), into);
+      return;
+    }
+    Record(quantity, resolved, into);
+    into.laws.push_back(spec.id);
+    if (spec.target == Target::kLearningRate) {
+      const bool needs_batch = std::any_of(spec.variables.begin(), spec.variables.end(),
+                                           [](const VariableSpec& variable) { return variable.name == "B"; });
+      into.rate_kind = needs_batch ? "fixed-batch" : "joint";
+    }
+    Append(into.warnings, spec.notes);
+    into.citation = spec.url.empty() ? spec.citation : absl::StrCat(spec.citation, " (", spec.url, ")");
+  }
+
+ private:
+  std::vector<double> parameters_;
+};
+
+/// A law fitted by least squares: the estimate, and every replicate pushed through the law.
+class FittedPredictor : public LawPredictor {
+ public:
+  FittedPredictor(std::string name, FitResult result, const std::shared_ptr<const Law>& law)
+      : LawPredictor(std::move(name), law, nullptr),
+        result_(std::move(result)),
+        replicates_(law, result_.replicates) {
+    for (const ParameterEstimate& parameter : result_.parameters) parameters_.push_back(parameter.estimate);
+  }
+
+  const FitResult* fit() const override { return &result_; }
+
+  void Predict(const PredictionTarget& target, Prediction& into) const override {
+    ResolvedVariables resolved;
+    if (!Prepare(target, result_.fitted_range, into, resolved)) return;
+    Quantity quantity;
+    quantity.value = law_->Evaluate(resolved.values, parameters_);
+    if (!std::isfinite(quantity.value)) {
+      Withhold(absl::StrFormat("the fitted law gives %g here", quantity.value), into);
+      return;
+    }
+    if (replicates_.count() > 0) {
+      thread_local std::vector<double> values, scratch;
+      values.resize(replicates_.count());
+      replicates_.Evaluate(resolved.values, values);
+      const auto [low, high] = TailQuantiles(values, (1 - target.interval) / 2, scratch);
+      if (std::isfinite(low) && std::isfinite(high)) {
+        quantity.low = low;
+        quantity.high = high;
+      }
+    }
+    if (result_.near_optimal_log_low < 0) {
+      quantity.near_optimal_low = quantity.value * std::exp(result_.near_optimal_log_low);
+    }
+    if (result_.near_optimal_log_high > 0) {
+      quantity.near_optimal_high = quantity.value * std::exp(result_.near_optimal_log_high);
+    }
+    Record(quantity, resolved, into);
+    into.fits.push_back(source_);
+    Append(into.warnings, result_.warnings);
+    if (this->target() == Target::kLearningRate) into.rate_kind = "joint";
+  }
+
+ private:
+  FitResult result_;
+  std::vector<double> parameters_;
+  ReplicateLaw replicates_;
+};
+
+/// An optimum fit, which may carry a whole loss surface behind its law.
+class OptimumPredictor : public LawPredictor {
+ public:
+  OptimumPredictor(std::string name, FitResult result, const std::shared_ptr<const Law>& law, OptimumFit fit)
+      : LawPredictor(std::move(name), law, nullptr), result_(std::move(result)), fit_(std::move(fit)) {}
+
+  const FitResult* fit() const override { return &result_; }
+
+  void Predict(const PredictionTarget& target, Prediction& into) const override {
+    ResolvedVariables resolved;
+    if (!Prepare(target, result_.fitted_range, into, resolved)) return;
+    const OptimumPrediction answer = PredictOptimum(fit_, target.params, target.tokens, target.interval);
+    Quantity quantity;
+    quantity.value = answer.value;
+    if (!std::isfinite(quantity.value) || quantity.value <= 0) {
+      Withhold(absl::StrFormat("the fitted law gives %g here", quantity.value), into);
+      return;
+    }
+    if (std::isfinite(answer.low) && std::isfinite(answer.high)) {
+      quantity.low = answer.low;
+      quantity.high = answer.high;
+    }
+    if (std::isfinite(answer.near_optimal_low) && std::isfinite(answer.near_optimal_high)) {
+      quantity.near_optimal_low = answer.near_optimal_low;
+      quantity.near_optimal_high = answer.near_optimal_high;
+    }
+    Record(quantity, resolved, into);
+    into.extrapolation_params = std::max(into.extrapolation_params, answer.params_extrapolation);
+    into.extrapolation_tokens = std::max(into.extrapolation_tokens, answer.tokens_extrapolation);
+    into.fits.push_back(source_);
+    Append(into.warnings, result_.warnings);
+    if (this->target() == Target::kLearningRate) {
+      into.rate_kind = "joint";
+      if (target.batch_size_tokens) {
+        into.warnings.push_back(
+            "the learning rate is the joint optimum (batch free); this estimator has none for a fixed batch");
+      }
+    }
+  }
+
+ private:
+  FitResult result_;
+  OptimumFit fit_;
+};
+
+void CheckCount(const char* field, double value, std::vector<std::string>& problems) {
+  if (!(value > 0 && value <= kMaxCount)) {
+    problems.push_back(absl::StrFormat("%s: %g is not a positive finite number", field, value));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> ValidateTarget(const PredictionTarget& target) {
+  std::vector<std::string> problems;
+  CheckCount("params", target.params, problems);
+  CheckCount("tokens", target.tokens, problems);
+  if (target.batch_size_tokens) CheckCount("batch_size_tokens", *target.batch_size_tokens, problems);
+  if (target.loss_nats) CheckCount("loss_nats", *target.loss_nats, problems);
+  if (target.max_extrapolation && !(*target.max_extrapolation >= 1)) {
+    problems.push_back("max_extrapolation: a ratio of at least 1 is needed");
+  }
+  if (!(target.interval > 0 && target.interval < 1)) {
+    problems.push_back("interval: a coverage between 0 and 1 is needed, such as 0.9");
+  }
+  if (!(target.tolerance > 0 && target.tolerance <= 0.5)) {
+    problems.push_back("tolerance: a relative excess loss in (0, 0.5] is needed, such as 0.0025");
+  }
+  return problems;
+}
+
+std::string QuantityName(const LawSpec& law) {
+  if (law.target == Target::kOther) return law.target_name;
+  std::string name = TargetName(law.target);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+absl::StatusOr<std::shared_ptr<const Predictor>> Predictor::FromFit(std::string fit_name, FitResult result) {
+  absl::StatusOr<LawSpec> spec = ParseLawSpec(result.law_toml);
+  if (!spec.ok()) return spec.status();
+  absl::StatusOr<std::shared_ptr<const Law>> law = Law::Compile(*std::move(spec));
+  if (!law.ok()) return law.status();
+  if (HoldsOptimum(result)) {
+    absl::StatusOr<OptimumFit> fit = OptimumFromResult(result);
+    if (!fit.ok()) return fit.status();
+    return std::make_shared<OptimumPredictor>(std::move(fit_name), std::move(result), *law, *std::move(fit));
+  }
+  if (result.parameters.size() != (*law)->spec().parameters.size()) {
+    return absl::DataLossError(absl::StrCat("fit ", fit_name, " holds ", result.parameters.size(),
+                                            " parameters, its law has ", (*law)->spec().parameters.size()));
+  }
+  return std::make_shared<FittedPredictor>(std::move(fit_name), std::move(result), *law);
+}
+
+absl::StatusOr<std::shared_ptr<const Predictor>> Predictor::FromLaw(
+    std::shared_ptr<const Law> law, std::shared_ptr<const Catalogue> catalogue) {
+  if (!law->spec().published()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "law ", law->spec().id, " has no published values: it is a form to be fitted to a study"));
+  }
+  return std::make_shared<PublishedPredictor>(std::move(law), std::move(catalogue));
+}
+
+}  // namespace sextant::fitting
