@@ -33,6 +33,10 @@ class Law {
 
   /// One value. No domain checks beyond IEEE: the result may be NaN or infinite.
   virtual double Evaluate(std::span<const double> variables, std::span<const double> parameters) const = 0;
+
+  /// Index of a variable or parameter; nullopt if the law has none of that name.
+  std::optional<std::size_t> VariableIndex(const std::string& name) const;
+  std::optional<std::size_t> ParameterIndex(const std::string& name) const;
 };
 
 /// A law bound to columns of data: what a solver evaluates again and again. One thread at a time;

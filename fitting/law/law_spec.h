@@ -22,7 +22,7 @@ enum class Target {
   kParams,                   ///< compute-optimal N
   kTokens,                   ///< compute-optimal D
   kWeightDecay,
-  kOther,                    ///< named by `target_name` (a conversion rule, a learning curve, …)
+  kOther,  ///< named by `target_name` (a conversion rule, a learning curve, …)
 };
 
 struct Range {
@@ -34,9 +34,10 @@ struct Range {
 /// B batch size in tokens, S steps, U unique tokens, x a learning curve's abscissa.
 struct VariableSpec {
   std::string name;
-  std::string unit;      ///< "parameters", "tokens", "FLOPs", "nats/token", …
-  std::string counting;  ///< for N: "non-embedding", "total", "non-input-embedding", "active"; for C: "6ND", "M*D", …
-  Range fitted;          ///< range of the data the published values were fitted on
+  std::string unit;  ///< "parameters", "tokens", "FLOPs", "nats/token", …
+  std::string
+      counting;  ///< for N: "non-embedding", "total", "non-input-embedding", "active"; for C: "6ND", "M*D", …
+  Range fitted;                ///< range of the data the published values were fitted on
   std::optional<Range> valid;  ///< outside it the law is refused, with `valid_reason`
   std::string valid_reason;
   std::string from_law;  ///< id of a law whose prediction supplies this variable when it is not given
@@ -45,12 +46,12 @@ struct VariableSpec {
 /// One parameter of a law.
 struct ParameterSpec {
   std::string name;
-  std::optional<double> value;  ///< published value; absent for a form that is only fitted
+  std::optional<double> value;      ///< published value; absent for a form that is only fitted
   std::optional<double> low, high;  ///< published interval
-  Range bounds;                 ///< bounds of a fit
-  std::string transform;        ///< "identity" (default) or "log": how a fit walks it
-  std::vector<double> starts;   ///< grid of starting values; empty: chosen by the solver
-  bool fixed = false;           ///< a constant of the form (sequence length, …), never fitted
+  Range bounds;                     ///< bounds of a fit
+  std::string transform;            ///< "identity" (default) or "log": how a fit walks it
+  std::vector<double> starts;       ///< grid of starting values; empty: chosen by the solver
+  bool fixed = false;               ///< a constant of the form (sequence length, …), never fitted
 };
 
 /// A worked example that a test asserts.
@@ -58,11 +59,11 @@ struct ExampleSpec {
   std::map<std::string, double> at;  ///< variable values
   double value = 0;
   double relative_tolerance = 1e-9;
-  std::string source;                ///< where the number is printed
+  std::string source;  ///< where the number is printed
 };
 
 struct LawSpec {
-  std::string id;          ///< lower-case, digits and hyphens, RFC 1034 style, at most 63 characters
+  std::string id;  ///< lower-case, digits and hyphens, RFC 1034 style, at most 63 characters
   std::string title;
   Target target = Target::kUnspecified;
   std::string target_name;  ///< for Target::kOther
@@ -71,13 +72,15 @@ struct LawSpec {
   std::string evaluator;    ///< a built-in evaluator's name for implicit laws and sums over a schedule
   std::vector<VariableSpec> variables;
   std::vector<ParameterSpec> parameters;
-  std::string fit_loss;     ///< default objective of a fit: "huber:1e-3", "squared", "absolute", with "log-" residuals by default
-  std::string status;       ///< "VERIFIED-P", "VERIFIED-P+R", "VERIFIED-S"
-  std::string citation;     ///< authors, year, title
-  std::string url;          ///< arXiv id or address
-  std::string equation;     ///< where in the source
-  std::string recipe;       ///< optimizer, schedule, data: what the values are conditional on
-  std::vector<std::string> notes;  ///< shown with every prediction of this law ("muP rates are not comparable", …)
+  std::string fit_loss;  ///< default objective of a fit: "huber:1e-3", "squared", "absolute", with "log-"
+                         ///< residuals by default
+  std::string status;    ///< "VERIFIED-P", "VERIFIED-P+R", "VERIFIED-S"
+  std::string citation;  ///< authors, year, title
+  std::string url;       ///< arXiv id or address
+  std::string equation;  ///< where in the source
+  std::string recipe;    ///< optimizer, schedule, data: what the values are conditional on
+  std::vector<std::string>
+      notes;  ///< shown with every prediction of this law ("muP rates are not comparable", …)
   std::vector<ExampleSpec> examples;
 
   /// True when every parameter that is not fixed has a published value: the law can answer unfitted.

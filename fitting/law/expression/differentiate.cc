@@ -13,9 +13,15 @@ NodeId Differentiate(Graph& graph, NodeId root, std::uint32_t parameter) {
     NodeId d = zero;
     if (node.on_parameters) {
       switch (node.op) {
-        case Op::kParameter: d = node.a == parameter ? one : zero; break;
-        case Op::kAdd: d = graph.Add(of(node.a), of(node.b)); break;
-        case Op::kSubtract: d = graph.Subtract(of(node.a), of(node.b)); break;
+        case Op::kParameter:
+          d = node.a == parameter ? one : zero;
+          break;
+        case Op::kAdd:
+          d = graph.Add(of(node.a), of(node.b));
+          break;
+        case Op::kSubtract:
+          d = graph.Subtract(of(node.a), of(node.b));
+          break;
         case Op::kMultiply:
           d = graph.Add(graph.Multiply(node.a, of(node.b)), graph.Multiply(node.b, of(node.a)));
           break;
@@ -25,21 +31,32 @@ NodeId Differentiate(Graph& graph, NodeId root, std::uint32_t parameter) {
                              graph.Multiply(graph.Multiply(id, reciprocal), of(node.b)));
           break;
         }
-        case Op::kNegate: d = graph.Negate(of(node.a)); break;
-        case Op::kExp: d = graph.Multiply(id, of(node.a)); break;
+        case Op::kNegate:
+          d = graph.Negate(of(node.a));
+          break;
+        case Op::kExp:
+          d = graph.Multiply(id, of(node.a));
+          break;
         case Op::kLog:
           if (of(node.a) != zero) d = graph.Multiply(of(node.a), graph.Divide(one, node.a));
           break;
         case Op::kSqrt:
           if (of(node.a) != zero) d = graph.Multiply(of(node.a), graph.Divide(graph.Constant(0.5), id));
           break;
-        case Op::kMin: d = graph.Select(graph.LessEqual(node.a, node.b), of(node.a), of(node.b)); break;
-        case Op::kMax: d = graph.Select(graph.LessEqual(node.a, node.b), of(node.b), of(node.a)); break;
-        case Op::kSelect: d = graph.Select(node.a, of(node.b), of(node.c)); break;
+        case Op::kMin:
+          d = graph.Select(graph.LessEqual(node.a, node.b), of(node.a), of(node.b));
+          break;
+        case Op::kMax:
+          d = graph.Select(graph.LessEqual(node.a, node.b), of(node.b), of(node.a));
+          break;
+        case Op::kSelect:
+          d = graph.Select(node.a, of(node.b), of(node.c));
+          break;
         case Op::kConstant:
         case Op::kVariable:
         case Op::kShift:
-        case Op::kLessEqual: break;
+        case Op::kLessEqual:
+          break;
       }
     }
     derivative.emplace(id, d);

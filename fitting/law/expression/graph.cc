@@ -11,7 +11,8 @@
 namespace sextant::fitting::expression {
 namespace {
 
-// What log-sum-exp subtracts stays finite so that terms of exactly 0 or of infinite size give -inf or inf, not NaN.
+// What log-sum-exp subtracts stays finite so that terms of exactly 0 or of infinite size give -inf or inf,
+// not NaN.
 constexpr double kLargestShift = 1e300;
 // Literal integer exponents up to here become products.
 constexpr int kLargestProduct = 16;
@@ -20,22 +21,36 @@ constexpr int kLargestProduct = 16;
 
 double Apply(Op op, double a, double b, double c) {
   switch (op) {
-    case Op::kAdd: return a + b;
-    case Op::kSubtract: return a - b;
-    case Op::kMultiply: return a * b;
-    case Op::kDivide: return a / b;
-    case Op::kNegate: return -a;
-    case Op::kExp: return std::exp(a);
-    case Op::kLog: return std::log(a);
-    case Op::kSqrt: return std::sqrt(a);
-    case Op::kMin: return a < b ? a : b;
-    case Op::kMax: return a > b ? a : b;
-    case Op::kShift: return std::clamp(a > b ? a : b, -kLargestShift, kLargestShift);
-    case Op::kLessEqual: return a <= b ? 1 : 0;
-    case Op::kSelect: return a != 0 ? b : c;
+    case Op::kAdd:
+      return a + b;
+    case Op::kSubtract:
+      return a - b;
+    case Op::kMultiply:
+      return a * b;
+    case Op::kDivide:
+      return a / b;
+    case Op::kNegate:
+      return -a;
+    case Op::kExp:
+      return std::exp(a);
+    case Op::kLog:
+      return std::log(a);
+    case Op::kSqrt:
+      return std::sqrt(a);
+    case Op::kMin:
+      return a < b ? a : b;
+    case Op::kMax:
+      return a > b ? a : b;
+    case Op::kShift:
+      return std::clamp(a > b ? a : b, -kLargestShift, kLargestShift);
+    case Op::kLessEqual:
+      return a <= b ? 1 : 0;
+    case Op::kSelect:
+      return a != 0 ? b : c;
     case Op::kConstant:
     case Op::kVariable:
-    case Op::kParameter: break;
+    case Op::kParameter:
+      break;
   }
   return a;
 }
@@ -56,7 +71,8 @@ bool Graph::Equal::operator()(const Node& x, const Node& y) const {
          std::bit_cast<std::uint64_t>(x.constant) == std::bit_cast<std::uint64_t>(y.constant);
 }
 
-Graph::Graph(std::vector<bool> parameter_nonnegative) : parameter_nonnegative_(std::move(parameter_nonnegative)) {
+Graph::Graph(std::vector<bool> parameter_nonnegative)
+    : parameter_nonnegative_(std::move(parameter_nonnegative)) {
   Constant(0);  // node 0, also what a graph that outgrew its bound answers with
 }
 
@@ -73,7 +89,9 @@ NodeId Graph::Intern(Op op, NodeId a, NodeId b, NodeId c, double constant) {
   };
   auto nonnegative = [&](NodeId operand) { return nodes_[operand].nonnegative; };
   switch (op) {
-    case Op::kConstant: node.nonnegative = constant >= 0; break;
+    case Op::kConstant:
+      node.nonnegative = constant >= 0;
+      break;
     case Op::kVariable:
       node.on_variables = true;
       node.nonnegative = true;
@@ -83,7 +101,9 @@ NodeId Graph::Intern(Op op, NodeId a, NodeId b, NodeId c, double constant) {
       node.nonnegative = a < parameter_nonnegative_.size() && parameter_nonnegative_[a];
       break;
     case Op::kNegate:
-    case Op::kLog: inherit(a); break;
+    case Op::kLog:
+      inherit(a);
+      break;
     case Op::kExp:
     case Op::kSqrt:
       inherit(a);
@@ -101,7 +121,9 @@ NodeId Graph::Intern(Op op, NodeId a, NodeId b, NodeId c, double constant) {
       node.nonnegative = nonnegative(a) || nonnegative(b);
       break;
     case Op::kSubtract:
-    case Op::kShift: inherit(a), inherit(b); break;
+    case Op::kShift:
+      inherit(a), inherit(b);
+      break;
     case Op::kLessEqual:
       inherit(a), inherit(b);
       node.nonnegative = true;
@@ -186,8 +208,13 @@ NodeId Graph::Negate(NodeId a) {
   if (node.op == Op::kSubtract) return Subtract(node.b, node.a);
   // -(s x) -> (-s) x, so that no column is negated at every evaluation.
   if (node.op == Op::kMultiply && node.column()) {
-    if (Scalar(node.a)) return Multiply(Intern(Op::kNegate, node.a), node.b);
-    if (Scalar(node.b)) return Multiply(node.a, Intern(Op::kNegate, node.b));
+    for (auto [scalar, rest] : {std::pair{node.a, node.b}, std::pair{node.b, node.a}}) {
+      if (!Scalar(scalar)) continue;
+      // Interned directly: Multiply would pull the sign out again.
+      NodeId a_new = Negate(scalar), b_new = rest;
+      if (a_new > b_new) std::swap(a_new, b_new);
+      return Intern(Op::kMultiply, a_new, b_new);
+    }
   }
   return Intern(Op::kNegate, a);
 }
@@ -205,8 +232,8 @@ NodeId Graph::Log(NodeId a) {
   if (!node.column()) return Intern(Op::kLog, a);
   // log(a b) -> log a + log b where that leaves at most one logarithm to be taken at every point.
   auto free = [&](NodeId id) { return Cheap(id) || at(id).op == Op::kExp; };
-  if ((node.op == Op::kMultiply || node.op == Op::kDivide) && at(node.a).nonnegative && at(node.b).nonnegative &&
-      (free(node.a) || free(node.b))) {
+  if ((node.op == Op::kMultiply || node.op == Op::kDivide) && at(node.a).nonnegative &&
+      at(node.b).nonnegative && (free(node.a) || free(node.b))) {
     return node.op == Op::kMultiply ? Add(Log(node.a), Log(node.b)) : Subtract(Log(node.a), Log(node.b));
   }
   if (node.op == Op::kSqrt) return Multiply(Constant(0.5), Log(node.a));
@@ -282,8 +309,11 @@ std::vector<NodeId> Graph::Reachable(const std::vector<NodeId>& roots) const {
     switch (node.op) {
       case Op::kConstant:
       case Op::kVariable:
-      case Op::kParameter: break;
-      case Op::kSelect: needed[node.c] = true; [[fallthrough]];
+      case Op::kParameter:
+        break;
+      case Op::kSelect:
+        needed[node.c] = true;
+        [[fallthrough]];
       case Op::kAdd:
       case Op::kSubtract:
       case Op::kMultiply:
@@ -291,11 +321,15 @@ std::vector<NodeId> Graph::Reachable(const std::vector<NodeId>& roots) const {
       case Op::kMin:
       case Op::kMax:
       case Op::kShift:
-      case Op::kLessEqual: needed[node.b] = true; [[fallthrough]];
+      case Op::kLessEqual:
+        needed[node.b] = true;
+        [[fallthrough]];
       case Op::kNegate:
       case Op::kExp:
       case Op::kLog:
-      case Op::kSqrt: needed[node.a] = true; break;
+      case Op::kSqrt:
+        needed[node.a] = true;
+        break;
     }
   }
   std::vector<NodeId> order;

@@ -38,7 +38,9 @@ struct Node {
   bool on_parameters = false;  ///< depends on a parameter
   bool nonnegative = false;    ///< known to be >= 0 (variables are positive quantities)
 
-  bool column() const { return on_variables && on_parameters; }  ///< must be computed at every point, every time
+  bool column() const {
+    return on_variables && on_parameters;
+  }  ///< must be computed at every point, every time
 };
 
 /// Applies an operation to numbers. Unused operands are ignored.
@@ -46,9 +48,9 @@ double Apply(Op op, double a, double b, double c);
 
 /// Nodes are numbered so that operands come before what uses them. Not synchronised while it grows.
 ///
-/// Simplification assumes that variables are positive and that parameters whose lower bound is not negative stay so
-/// (log(a b) becomes log a + log b only then). Products with a literal 0 vanish even where the other factor may be
-/// infinite.
+/// Simplification assumes that variables are positive and that parameters whose lower bound is not negative
+/// stay so (log(a b) becomes log a + log b only then). Products with a literal 0 vanish even where the other
+/// factor may be infinite.
 class Graph {
  public:
   /// `parameter_nonnegative[p]`: parameter p is never negative.
@@ -77,7 +79,8 @@ class Graph {
   const Node& at(NodeId id) const { return nodes_[id]; }
   std::size_t size() const { return nodes_.size(); }
   bool IsConstant(NodeId id, double value) const;
-  /// True once the graph outgrew kMaxGraphNodes; nodes made since are meaningless and the law must be refused.
+  /// True once the graph outgrew kMaxGraphNodes; nodes made since are meaningless and the law must be
+  /// refused.
   bool overflowed() const { return overflowed_; }
 
   /// Nodes that `roots` need, operands first.

@@ -1,0 +1,98 @@
+// BoundLaw over tapes.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "fitting/law/compiled_law.h"
+
+namespace sextant::fitting {
+namespace {
+
+// True when every entry is finite; one pass without branches.
+bool AllFinite(std::span<const double> values) {
+  double sum = 0;
+  for (double value : values) sum += value - value;  // 0 for finite values, NaN otherwise
+  return sum == 0;
+}
+
+class TapeBoundLaw final : public BoundLaw {
+ public:
+  TapeBoundLaw(std::shared_ptr<const CompiledLaw> law, std::vector<std::span<const double>> columns)
+      : law_(std::move(law)), all_(law_->graph(), law_->data_nodes(), columns), data_(&all_) {}
+
+  std::size_t points() const override { return data_->points(); }
+
+  void Values(std::span<const double> parameters, std::span<double> value) override {
+    Run(Program::kValue, parameters, value, {}, {});
+  }
+
+  void ValuesAndJacobian(std::span<const double> parameters, std::span<double> value,
+                         std::span<double> jacobian) override {
+    Run(Program::kJacobian, parameters, value, jacobian, {});
+  }
+
+  // The direct form is fast and right unless a term leaves the range of a double; then the sum is done again
+  // by log-sum-exp.
+  void LogValuesAndJacobian(std::span<const double> parameters, std::span<double> log_value,
+                            std::span<double> jacobian) override {
+    Run(Program::kLogJacobian, parameters, log_value, jacobian, {});
+    if (AllFinite(log_value)) return;
+    spare_.resize(law_->curved_pairs().size() * points());
+    Run(Program::kLogRobust, parameters, log_value, jacobian, spare_);
+  }
+
+  std::optional<std::vector<std::pair<std::size_t, std::size_t>>> SecondDerivativePairs() const override {
+    return law_->curved_pairs();
+  }
+
+  void LogValuesAndSecondDerivatives(std::span<const double> parameters, std::span<double> log_value,
+                                     std::span<double> jacobian, std::span<double> second) override {
+    Run(Program::kLogSecond, parameters, log_value, jacobian, second);
+    if (!AllFinite(log_value)) Run(Program::kLogRobust, parameters, log_value, jacobian, second);
+  }
+
+  bool SelectPoints(std::span<const std::uint32_t> rows) override {
+    selected_.Gather(all_, rows);
+    data_ = &selected_;
+    return true;
+  }
+
+ private:
+  void Run(Program program, std::span<const double> parameters, std::span<double> value,
+           std::span<double> jacobian, std::span<double> second) {
+    std::unique_ptr<tape::TapeRunner>& runner = runners_[static_cast<std::size_t>(program)];
+    if (runner == nullptr) {
+      runner = std::make_unique<tape::TapeRunner>(law_->program(program), law_->data_of(program));
+    }
+    outputs_.clear();
+    outputs_.push_back(value.data());
+    const std::size_t count = points();
+    for (std::size_t at = 0; at < jacobian.size() && count > 0; at += count)
+      outputs_.push_back(jacobian.data() + at);
+    for (std::size_t at = 0; at < second.size() && count > 0; at += count)
+      outputs_.push_back(second.data() + at);
+    runner->Run(*data_, parameters, outputs_);
+  }
+
+  std::shared_ptr<const CompiledLaw> law_;
+  tape::DataColumns all_, selected_;
+  const tape::DataColumns* data_;
+  std::array<std::unique_ptr<tape::TapeRunner>, static_cast<std::size_t>(Program::kCount)> runners_;
+  std::vector<double*> outputs_;
+  std::vector<double> spare_;
+};
+
+}  // namespace
+
+std::unique_ptr<BoundLaw> BoundLaw::Bind(std::shared_ptr<const Law> law,
+                                         std::vector<std::span<const double>> columns) {
+  auto compiled = std::dynamic_pointer_cast<const CompiledLaw>(std::move(law));
+  if (compiled == nullptr) return nullptr;
+  return std::make_unique<TapeBoundLaw>(std::move(compiled), std::move(columns));
+}
+
+}  // namespace sextant::fitting

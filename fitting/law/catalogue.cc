@@ -1,0 +1,71 @@
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "fitting/law/law.h"
+
+namespace sextant::fitting {
+namespace {
+
+constexpr std::uintmax_t kMaxLawFileBytes = 64 * 1024;
+
+absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::uintmax_t size = std::filesystem::file_size(path, error);
+  if (error) return absl::NotFoundError(path.string() + ": " + error.message());
+  if (size > kMaxLawFileBytes) {
+    return absl::InvalidArgumentError(path.string() + ": " + std::to_string(size) + " bytes; at most " +
+                                      std::to_string(kMaxLawFileBytes) + " are allowed");
+  }
+  std::ifstream in(path, std::ios::binary);
+  std::string text(size, '\0');
+  if (!in.read(text.data(), static_cast<std::streamsize>(size)))
+    return absl::InternalError(path.string() + ": cannot be read");
+  return text;
+}
+
+absl::Status Prefixed(const std::string& path, const absl::Status& status) {
+  return absl::Status(status.code(), path + ": " + std::string(status.message()));
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Catalogue>> Catalogue::Load(const std::string& folder) {
+  std::error_code error;
+  std::vector<std::filesystem::path> paths;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (entry->path().extension() == ".toml") paths.push_back(entry->path());
+  }
+  if (error) return absl::NotFoundError("law folder " + folder + ": " + error.message());
+  std::sort(paths.begin(), paths.end());
+
+  auto catalogue = std::make_shared<Catalogue>();
+  std::map<std::string, std::string> path_of;
+  for (const std::filesystem::path& path : paths) {
+    absl::StatusOr<std::string> text = ReadFile(path);
+    if (!text.ok()) return text.status();
+    absl::StatusOr<LawSpec> spec = ParseLawSpec(*text);
+    if (!spec.ok()) return Prefixed(path.string(), spec.status());
+    const std::string id = spec->id;
+    auto [known, added] = path_of.emplace(id, path.string());
+    if (!added) {
+      return absl::InvalidArgumentError(path.string() + ": law id '" + id + "' is already taken by " +
+                                        known->second);
+    }
+    absl::StatusOr<std::shared_ptr<const Law>> law = Law::Compile(*std::move(spec));
+    if (!law.ok()) return Prefixed(path.string(), law.status());
+    catalogue->laws_.emplace(id, *std::move(law));
+  }
+  return std::shared_ptr<const Catalogue>(std::move(catalogue));
+}
+
+std::shared_ptr<const Law> Catalogue::Find(const std::string& id) const {
+  auto found = laws_.find(id);
+  return found == laws_.end() ? nullptr : found->second;
+}
+
+}  // namespace sextant::fitting

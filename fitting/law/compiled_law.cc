@@ -1,0 +1,171 @@
+#include "fitting/law/compiled_law.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "fitting/law/expression/differentiate.h"
+#include "fitting/law/expression/lexer.h"
+#include "fitting/law/expression/limits.h"
+#include "fitting/law/expression/log_form.h"
+#include "fitting/law/expression/parser.h"
+
+namespace sextant::fitting {
+namespace {
+
+using expression::Graph;
+using expression::NodeId;
+using expression::Op;
+
+absl::Status Refuse(const LawSpec& spec, const std::string& message) {
+  return absl::InvalidArgumentError((spec.id.empty() ? "law" : "law '" + spec.id + "'") + ": " + message);
+}
+
+absl::Status CheckDeclarations(const LawSpec& spec) {
+  if (spec.variables.empty()) return Refuse(spec, "declares no variables; a law needs at least one");
+  if (spec.variables.size() > expression::kMaxVariables) {
+    return Refuse(spec, "more than " + std::to_string(expression::kMaxVariables) + " variables");
+  }
+  if (spec.parameters.size() > expression::kMaxParameters) {
+    return Refuse(spec, "more than " + std::to_string(expression::kMaxParameters) + " parameters");
+  }
+  std::set<std::string> seen;
+  auto check = [&](const std::string& name) {
+    if (!expression::IsName(name)) {
+      return Refuse(spec, "'" + name +
+                              "' is not a name: a letter or _ followed by letters, digits and _, at most " +
+                              std::to_string(expression::kMaxNameBytes));
+    }
+    if (expression::IsFunction(name)) return Refuse(spec, "'" + name + "' is the name of a function");
+    if (!seen.insert(name).second) return Refuse(spec, "'" + name + "' is declared twice");
+    return absl::OkStatus();
+  };
+  for (const VariableSpec& variable : spec.variables) {
+    if (absl::Status status = check(variable.name); !status.ok()) return status;
+  }
+  for (const ParameterSpec& parameter : spec.parameters) {
+    if (absl::Status status = check(parameter.name); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckParametersUsed(const LawSpec& spec, const Graph& graph, NodeId value) {
+  std::vector<bool> used(spec.parameters.size(), false);
+  for (NodeId id : graph.Reachable({value})) {
+    if (graph.at(id).op == Op::kParameter) used[graph.at(id).a] = true;
+  }
+  for (std::size_t p = 0; p < used.size(); ++p) {
+    if (!used[p]) {
+      return Refuse(spec,
+                    "parameter '" + spec.parameters[p].name + "' does not enter the expression; remove it");
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Law>> CompiledLaw::Make(LawSpec spec) {
+  if (absl::Status status = CheckDeclarations(spec); !status.ok()) return status;
+  std::vector<bool> nonnegative;
+  expression::Names names;
+  for (const VariableSpec& variable : spec.variables) names.variables.push_back(variable.name);
+  for (const ParameterSpec& parameter : spec.parameters) {
+    names.parameters.push_back(parameter.name);
+    nonnegative.push_back(parameter.bounds.low >= 0 || parameter.transform == "log");
+  }
+  Graph graph(std::move(nonnegative));
+  absl::StatusOr<NodeId> value = expression::Parse(spec.expression, names, graph);
+  if (!value.ok()) return Refuse(spec, std::string(value.status().message()));
+  if (absl::Status status = CheckParametersUsed(spec, graph, *value); !status.ok()) return status;
+  std::shared_ptr<CompiledLaw> law(new CompiledLaw(std::move(spec), std::move(graph)));
+  if (absl::Status status = law->Build(*value); !status.ok()) return status;
+  return std::shared_ptr<const Law>(std::move(law));
+}
+
+absl::Status CompiledLaw::Build(NodeId value) {
+  const std::size_t count = spec_.parameters.size();
+  value_order_ = graph_.Reachable({value});
+
+  auto gradient = [&](NodeId root) {
+    std::vector<NodeId> result;
+    for (std::uint32_t p = 0; p < count; ++p) result.push_back(expression::Differentiate(graph_, root, p));
+    return result;
+  };
+  const NodeId log_value = graph_.Log(value);
+  const NodeId log_robust = expression::LogForm(graph_, value);
+  const std::vector<NodeId> slope = gradient(value), log_slope = gradient(log_value);
+  const std::vector<NodeId> robust_slope = gradient(log_robust);
+
+  // log(value) stays one logarithm where the law is a sum; where it came apart (a product of powers), second
+  // derivatives follow from those of the logarithm.
+  const bool whole = graph_.at(log_value).op == Op::kLog;
+  const NodeId reciprocal = graph_.Divide(graph_.Constant(1), value);
+  auto relative_curvature = [&](NodeId p_slope, NodeId q_slope, std::uint32_t q) {
+    return graph_.Add(expression::Differentiate(graph_, p_slope, q), graph_.Multiply(p_slope, q_slope));
+  };
+  std::vector<NodeId> log_curvature, robust_curvature;
+  for (std::uint32_t p = 0; p < count; ++p) {
+    for (std::uint32_t q = p; q < count; ++q) {
+      const NodeId second = expression::Differentiate(graph_, slope[p], q);
+      if (graph_.IsConstant(second, 0)) continue;
+      curved_.emplace_back(p, q);
+      log_curvature.push_back(whole ? graph_.Multiply(second, reciprocal)
+                                    : relative_curvature(log_slope[p], log_slope[q], q));
+      robust_curvature.push_back(relative_curvature(robust_slope[p], robust_slope[q], q));
+      if (graph_.overflowed()) break;
+    }
+  }
+  if (graph_.overflowed()) {
+    return Refuse(spec_, "its derivatives expand to more than " + std::to_string(expression::kMaxGraphNodes) +
+                             " operations; shorten the expression");
+  }
+
+  auto compile = [&](NodeId first, const std::vector<NodeId>& jacobian, const std::vector<NodeId>& second) {
+    std::vector<NodeId> outputs = {first};
+    for (NodeId node : jacobian) outputs.push_back(node);
+    for (NodeId node : second) outputs.push_back(node);
+    programs_.push_back(tape::CompileTape(graph_, outputs));
+  };
+  compile(value, {}, {});
+  compile(value, slope, {});
+  compile(log_value, log_slope, {});
+  compile(log_value, log_slope, log_curvature);
+  compile(log_robust, robust_slope, robust_curvature);
+
+  std::unordered_map<NodeId, std::size_t> index;
+  for (const tape::Tape& program : programs_) {
+    std::vector<std::size_t>& positions = data_of_.emplace_back();
+    for (NodeId node : program.data_nodes) {
+      auto [entry, added] = index.emplace(node, data_nodes_.size());
+      if (added) data_nodes_.push_back(node);
+      positions.push_back(entry->second);
+    }
+  }
+  return absl::OkStatus();
+}
+
+double CompiledLaw::Evaluate(std::span<const double> variables, std::span<const double> parameters) const {
+  std::vector<double> value(value_order_.back() + 1);
+  for (NodeId id : value_order_) {
+    const expression::Node& node = graph_.at(id);
+    switch (node.op) {
+      case Op::kConstant:
+        value[id] = node.constant;
+        break;
+      case Op::kVariable:
+        value[id] = variables[node.a];
+        break;
+      case Op::kParameter:
+        value[id] = parameters[node.a];
+        break;
+      default:
+        value[id] = expression::Apply(node.op, value[node.a], value[node.b], value[node.c]);
+    }
+  }
+  return value[value_order_.back()];
+}
+
+}  // namespace sextant::fitting

@@ -1,0 +1,264 @@
+#include <algorithm>
+#include <limits>
+#include <unordered_map>
+#include <utility>
+
+#include "fitting/law/tape/tape.h"
+
+namespace sextant::fitting::tape {
+namespace {
+
+using expression::Graph;
+using expression::Node;
+using expression::NodeId;
+using expression::Op;
+
+constexpr std::uint32_t kNowhere = std::numeric_limits<std::uint32_t>::max();
+
+unsigned Arity(Op op) {
+  switch (op) {
+    case Op::kConstant:
+    case Op::kVariable:
+    case Op::kParameter:
+      return 0;
+    case Op::kNegate:
+    case Op::kExp:
+    case Op::kLog:
+    case Op::kSqrt:
+      return 1;
+    case Op::kSelect:
+      return 3;
+    default:
+      return 2;
+  }
+}
+
+// Registers are symbolic while compiling: scalars, data, work and outputs are numbered on their own, and
+// become final once it is known how many there are of each.
+enum class Bank : std::uint8_t { kScalar, kData, kWork, kOutput };
+struct Place {
+  Bank bank = Bank::kScalar;
+  std::uint32_t index = kNowhere;
+};
+struct Draft {
+  Code code;
+  Place to, a, b, c;
+};
+
+class Compiler {
+ public:
+  Compiler(const Graph& graph, const std::vector<NodeId>& outputs)
+      : graph_(graph), outputs_(outputs), order_(graph.Reachable(outputs)) {}
+
+  Tape Run() {
+    CountUses();
+    for (NodeId id : order_) {
+      const Node& node = graph_.at(id);
+      if (!node.on_variables) {
+        MakeScalar(id, node);
+      } else if (node.column() && !fused_[id]) {
+        MakeColumn(id, node);
+      }
+    }
+    for (std::size_t k = 0; k < outputs_.size(); ++k) tape_.outputs.push_back(OutputFor(k));
+    return Finish();
+  }
+
+ private:
+  void CountUses() {
+    uses_.assign(graph_.size(), 0);
+    fused_.assign(graph_.size(), false);
+    place_.assign(graph_.size(), Place{});
+    for (NodeId id : order_) {
+      const Node& node = graph_.at(id);
+      if (!node.column()) continue;
+      const NodeId operands[] = {node.a, node.b, node.c};
+      for (unsigned i = 0; i < Arity(node.op); ++i) ++uses_[operands[i]];
+    }
+    for (NodeId id : outputs_) ++uses_[id];
+    // exp(s x) with a product that nobody else needs is one instruction.
+    for (NodeId id : order_) {
+      const Node& node = graph_.at(id);
+      if (node.op != Op::kExp || !node.column() || uses_[node.a] != 1) continue;
+      const Node& product = graph_.at(node.a);
+      if (product.op == Op::kMultiply && product.column() && (Scalar(product.a) || Scalar(product.b))) {
+        fused_[node.a] = true;
+      }
+    }
+  }
+
+  bool Scalar(NodeId id) const { return !graph_.at(id).on_variables; }
+
+  void MakeScalar(NodeId id, const Node& node) {
+    const auto place = static_cast<std::uint32_t>(tape_.scalars.size());
+    place_[id] = {Bank::kScalar, place};
+    tape_.scalars.push_back(node.op == Op::kConstant ? node.constant : 0);
+    if (node.op == Op::kParameter) tape_.parameters.emplace_back(place, node.a);
+    if (Arity(node.op) == 0) return;
+    auto index = [&](NodeId operand, unsigned needed) {
+      return Arity(node.op) >= needed ? place_[operand].index : 0;
+    };
+    tape_.scalar_steps.push_back({node.op, place, index(node.a, 1), index(node.b, 2), index(node.c, 3)});
+  }
+
+  // The place of an operand; data-only nodes become data columns on first use.
+  Place Of(NodeId id) {
+    const Node& node = graph_.at(id);
+    if (node.on_variables && !node.on_parameters && place_[id].index == kNowhere) {
+      place_[id] = {Bank::kData, static_cast<std::uint32_t>(tape_.data_nodes.size())};
+      tape_.data_nodes.push_back(id);
+    }
+    return place_[id];
+  }
+
+  // As Of, but a scalar is spread over a work column first, for instructions without a scalar form.
+  Place Spread(NodeId id) {
+    if (!Scalar(id)) return Of(id);
+    const Place to = NewWork();
+    drafts_.push_back({Code::kBroadcast, to, Of(id), Of(id), Of(id)});
+    spread_.push_back(to.index);
+    return to;
+  }
+
+  Place NewWork() {
+    if (free_.empty()) return {Bank::kWork, tape_.work_columns++};
+    const std::uint32_t index = free_.back();
+    free_.pop_back();
+    return {Bank::kWork, index};
+  }
+
+  // An operand has been read once more; its work column is free again after the last read.
+  void Release(NodeId id) {
+    if (--uses_[id] == 0 && place_[id].bank == Bank::kWork && place_[id].index != kNowhere) {
+      free_.push_back(place_[id].index);
+    }
+  }
+
+  void MakeColumn(NodeId id, const Node& node) {
+    Draft draft{};
+    NodeId read[] = {node.a, node.b, node.c};
+    unsigned reads = Arity(node.op);
+    const bool sa = Scalar(node.a), sb = Scalar(node.b);
+    auto binary = [&](Code code, NodeId a, NodeId b) { draft = {code, {}, Of(a), Of(b), Of(b)}; };
+    auto spread = [&](Code code) {
+      const Place a = Spread(node.a), b = Spread(node.b);
+      draft = {code, {}, a, b, reads == 3 ? Spread(node.c) : b};
+    };
+    switch (node.op) {
+      case Op::kAdd:
+        sa ? binary(Code::kAddVS, node.b, node.a) : binary(sb ? Code::kAddVS : Code::kAddVV, node.a, node.b);
+        break;
+      case Op::kSubtract:
+        binary(sa ? Code::kSubtractSV : sb ? Code::kSubtractVS : Code::kSubtractVV, node.a, node.b);
+        break;
+      case Op::kMultiply:
+        sa ? binary(Code::kMultiplyVS, node.b, node.a)
+           : binary(sb ? Code::kMultiplyVS : Code::kMultiplyVV, node.a, node.b);
+        break;
+      case Op::kDivide:
+        if (sb) {
+          spread(Code::kDivideVV);
+        } else {
+          binary(sa ? Code::kDivideSV : Code::kDivideVV, node.a, node.b);
+        }
+        break;
+      case Op::kNegate:
+        binary(Code::kNegate, node.a, node.a);
+        break;
+      case Op::kExp:
+        if (fused_[node.a]) {
+          const Node& product = graph_.at(node.a);
+          read[0] = product.a, read[1] = product.b, reads = 2;
+          Scalar(product.a) ? binary(Code::kExpMultiplyVS, product.b, product.a)
+                            : binary(Code::kExpMultiplyVS, product.a, product.b);
+        } else {
+          binary(Code::kExp, node.a, node.a);
+        }
+        break;
+      case Op::kLog:
+        binary(Code::kLog, node.a, node.a);
+        break;
+      case Op::kSqrt:
+        binary(Code::kSqrt, node.a, node.a);
+        break;
+      case Op::kMin:
+        spread(Code::kMin);
+        break;
+      case Op::kMax:
+        spread(Code::kMax);
+        break;
+      case Op::kShift:
+        spread(Code::kShift);
+        break;
+      case Op::kLessEqual:
+        spread(Code::kLessEqual);
+        break;
+      case Op::kSelect:
+        spread(Code::kSelect);
+        break;
+      case Op::kConstant:
+      case Op::kVariable:
+      case Op::kParameter:
+        return;
+    }
+    // Elementwise instructions may write over an operand that nobody reads again.
+    for (unsigned i = 0; i < reads; ++i) Release(read[i]);
+    free_.insert(free_.end(), spread_.begin(), spread_.end());
+    spread_.clear();
+    const auto output = std::find(outputs_.begin(), outputs_.end(), id);
+    place_[id] = output == outputs_.end()
+                     ? NewWork()
+                     : Place{Bank::kOutput, static_cast<std::uint32_t>(output - outputs_.begin())};
+    draft.to = place_[id];
+    drafts_.push_back(draft);
+  }
+
+  Output OutputFor(std::size_t k) {
+    const NodeId id = outputs_[k];
+    const Node& node = graph_.at(id);
+    const auto first =
+        static_cast<std::uint32_t>(std::find(outputs_.begin(), outputs_.end(), id) - outputs_.begin());
+    if (first != k) return {OutputKind::kDuplicate, first};
+    if (!node.on_variables) return {OutputKind::kScalar, place_[id].index};
+    if (!node.on_parameters) return {OutputKind::kData, Of(id).index};
+    return {OutputKind::kComputed, 0};
+  }
+
+  Tape Finish() {
+    auto number = [&](Place place) {
+      switch (place.bank) {
+        case Bank::kScalar:
+          return static_cast<std::uint16_t>(place.index);
+        case Bank::kData:
+          return static_cast<std::uint16_t>(tape_.FirstData() + place.index);
+        case Bank::kWork:
+          return static_cast<std::uint16_t>(tape_.FirstWork() + place.index);
+        case Bank::kOutput:
+          break;
+      }
+      return static_cast<std::uint16_t>(tape_.FirstOutput() + place.index);
+    };
+    for (const Draft& d : drafts_) {
+      tape_.instructions.push_back({d.code, number(d.to), number(d.a), number(d.b), number(d.c)});
+    }
+    return std::move(tape_);
+  }
+
+  const Graph& graph_;
+  const std::vector<NodeId>& outputs_;
+  const std::vector<NodeId> order_;
+  std::vector<std::uint32_t> uses_;
+  std::vector<bool> fused_;
+  std::vector<Place> place_;
+  std::vector<Draft> drafts_;
+  std::vector<std::uint32_t> free_, spread_;
+  Tape tape_;
+};
+
+}  // namespace
+
+Tape CompileTape(const Graph& graph, const std::vector<NodeId>& outputs) {
+  return Compiler(graph, outputs).Run();
+}
+
+}  // namespace sextant::fitting::tape
