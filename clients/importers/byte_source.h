@@ -1,0 +1,48 @@
+// Bytes of a file or of standard input, with a look at the head before anything is consumed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "clients/importers/limits.h"
+
+namespace sextant::importers {
+
+/// Not thread-safe. Reads whole files, pipes and standard input alike.
+class ByteSource {
+ public:
+  /// `path`, or "-" for standard input. NOT_FOUND, PERMISSION_DENIED or FAILED_PRECONDITION (a directory),
+  /// each naming the path.
+  static absl::StatusOr<std::unique_ptr<ByteSource>> Open(const std::string& path);
+  ~ByteSource();
+  ByteSource(const ByteSource&) = delete;
+  ByteSource& operator=(const ByteSource&) = delete;
+
+  /// Up to kHeadBytes from the start; consumes nothing. Call before the first Read.
+  absl::StatusOr<std::string_view> Head();
+  /// Fills up to `bytes`; 0 at the end.
+  absl::StatusOr<std::size_t> Read(char* buffer, std::size_t bytes);
+  /// Continues at `offset` from the start. FAILED_PRECONDITION for pipes.
+  absl::Status Seek(std::int64_t offset);
+
+  const std::string& path() const { return path_; }
+  /// What messages and records call this source: the path as printable text, "stdin" for "-".
+  const std::string& name() const { return name_; }
+
+ private:
+  ByteSource(int fd, std::string path);
+  absl::StatusOr<std::size_t> ReadFd(char* buffer, std::size_t bytes);
+
+  int fd_;
+  std::string path_, name_;
+  std::string head_;
+  std::size_t head_used_ = 0;
+  bool head_read_ = false;
+};
+
+}  // namespace sextant::importers

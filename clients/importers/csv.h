@@ -1,0 +1,61 @@
+// Rows of a CSV or TSV file: libcsv behind bounds on row length and columns.
+#pragma once
+
+#include <csv.h>
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "clients/importers/line_reader.h"
+
+namespace sextant::importers {
+
+struct CsvRow {
+  std::vector<std::string> fields;
+  std::int64_t line = 0;    ///< where the row starts, 1-based
+  std::int64_t offset = 0;  ///< byte offset of that line
+  std::string error;        ///< not empty: the row could not be read, and why
+};
+
+/// Quoted fields may hold delimiters and line ends. Blank lines are skipped. Not thread-safe, not movable.
+class CsvReader {
+ public:
+  /// `lines` must outlive the reader.
+  CsvReader(LineReader* lines, char delimiter);
+  ~CsvReader();
+  CsvReader(const CsvReader&) = delete;
+  CsvReader& operator=(const CsvReader&) = delete;
+
+  /// False at the end. A row with `error` set is to be rejected; reading goes on behind it.
+  absl::StatusOr<bool> Next(CsvRow* row);
+  /// Goes on at a row start known from CsvRow.
+  absl::Status Seek(std::int64_t offset, std::int64_t line);
+
+ private:
+  void Reset();
+  void Finish(std::string error);
+  static void OnField(void* data, std::size_t length, void* self);
+  static void OnRow(int terminator, void* self);
+
+  LineReader* lines_;
+  char delimiter_;
+  csv_parser parser_;
+  CsvRow current_;
+  bool in_row_ = false;
+  bool ended_ = false;
+  std::size_t row_bytes_ = 0;
+  std::size_t excess_fields_ = 0;
+  std::deque<CsvRow> ready_;
+};
+
+/// The delimiter of a header line: the most frequent of comma, tab and semicolon.
+char DetectDelimiter(std::string_view header_line);
+
+/// `header` without the byte order mark that some tools put first.
+std::string_view WithoutByteOrderMark(std::string_view text);
+
+}  // namespace sextant::importers

@@ -1,0 +1,37 @@
+#include "clients/importers/emit.h"
+
+#include <utility>
+
+#include "clients/importers/validate.h"
+
+namespace sextant::importers {
+
+Emitter::Emitter(const ImportOptions& options, std::string source, RunSink& sink)
+    : options_(options), sink_(sink) {
+  report_.source = std::move(source);
+}
+
+absl::Status Emitter::Emit(ImportedRun run, std::int64_t line, const std::string& wrong) {
+  std::string reason = wrong;
+  if (reason.empty()) reason = FinishRun(options_.required_params, &run);
+  if (!reason.empty()) {
+    Reject(line, reason);
+    return absl::OkStatus();
+  }
+  ++report_.records;
+  ++report_.runs;
+  run.source = report_.source;
+  run.line = line;
+  if (options_.curves != nullptr) {
+    if (absl::Status attached = options_.curves->Attach(&run, sink_); !attached.ok()) return attached;
+  }
+  return sink_.AddRun(std::move(run));
+}
+
+void Emitter::Reject(std::int64_t line, const std::string& reason) {
+  ++report_.records;
+  ++report_.rejected;
+  sink_.AddReject({report_.source, line, reason});
+}
+
+}  // namespace sextant::importers

@@ -1,0 +1,40 @@
+// The way in: files of any known format to runs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "clients/importers/byte_source.h"
+#include "clients/importers/curve_file.h"
+#include "clients/importers/mapping.h"
+#include "clients/importers/run_record.h"
+
+namespace sextant::importers {
+
+struct ImportOptions {
+  std::string format = "auto";    ///< or a name of FormatNames()
+  std::vector<FieldMapping> map;  ///< overrides detection of columns and keys
+  std::string required_params;    ///< the parameter count the study's laws use, or empty
+  CurveFile* curves = nullptr;    ///< curves to attach by run id, or null
+};
+
+/// What was found in one file.
+struct FileReport {
+  std::string source;
+  std::string format;
+  std::string why;  ///< how the format was recognised
+  std::int64_t records = 0, runs = 0, rejected = 0;
+};
+
+/// Names that ImportOptions::format takes beside "auto".
+std::vector<std::string> FormatNames();
+
+/// Reads one file ("-" for standard input) and hands every run to `sink`, in the order of the file, in
+/// bounded memory. Records that cannot be taken become rejects and do not stop the import. INVALID_ARGUMENT
+/// when the format or the mapping does not fit the file, NOT_FOUND and the like when it cannot be read; an
+/// error of `sink.AddRun` is passed on.
+absl::StatusOr<FileReport> ImportFile(const std::string& path, const ImportOptions& options, RunSink& sink);
+
+}  // namespace sextant::importers

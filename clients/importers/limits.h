@@ -1,0 +1,20 @@
+// Bounds on what an importer reads: its files come from others.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sextant::importers {
+
+inline constexpr std::size_t kMaxCsvLineBytes = 1u << 20;
+inline constexpr std::size_t kMaxJsonLineBytes = 16u << 20;  ///< a JSONL run carries its curve
+inline constexpr std::size_t kMaxColumns = 20'000;           ///< W&B exports are wide
+inline constexpr std::size_t kMaxJsonDepth = 64;
+inline constexpr std::size_t kMaxCurvePoints = 2'000'000;    ///< of one run
+inline constexpr std::size_t kMaxCurveSegments = 4'000'000;  ///< stretches of one run in a curves file
+inline constexpr std::size_t kMaxTags = 256;                 ///< of one run
+inline constexpr std::size_t kMaxTextBytes = 4096;           ///< of one tag, schedule, label or name
+inline constexpr std::size_t kMaxRunIdBytes = 200;
+inline constexpr std::size_t kHeadBytes = 64u << 10;  ///< what format detection looks at
+
+}  // namespace sextant::importers

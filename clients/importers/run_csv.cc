@@ -1,0 +1,59 @@
+#include "clients/importers/run_csv.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "clients/importers/csv.h"
+#include "clients/importers/fields.h"
+#include "clients/importers/limits.h"
+
+namespace sextant::importers {
+namespace {
+
+// What is wrong with the row, or empty.
+std::string ReadRow(const CsvRow& row, const BoundMapping& mapping, std::size_t columns, ImportedRun* run) {
+  if (!row.error.empty()) return row.error;
+  if (row.fields.size() > columns) {
+    return absl::StrCat("the row has ", row.fields.size(), " fields, the header ", columns);
+  }
+  std::string wrong;
+  for (const BoundColumn& bound : mapping.columns) {
+    const std::string* cell = bound.column < row.fields.size() ? &row.fields[bound.column] : nullptr;
+    const bool blank = cell == nullptr || cell->empty();
+    if (blank && !mapping.explicit_map) continue;
+    const std::string reason = SetField(bound.field, blank ? std::string() : *cell, run);
+    if (!reason.empty()) absl::StrAppend(&wrong, wrong.empty() ? "" : "; ", reason);
+  }
+  return wrong;
+}
+
+}  // namespace
+
+absl::Status ReadRunCsv(ByteSource* source, Emitter& emitter) {
+  const auto head = source->Head();
+  if (!head.ok()) return head.status();
+  const char delimiter = DetectDelimiter(head->substr(0, head->find('\n')));
+  LineReader lines(source, kMaxCsvLineBytes);
+  CsvReader csv(&lines, delimiter);
+  CsvRow header;
+  const auto first = csv.Next(&header);
+  if (!first.ok()) return first.status();
+  if (!*first) return absl::InvalidArgumentError(absl::StrCat(emitter.source(), " is empty"));
+  if (!header.error.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(emitter.source(), ":", header.line, ": ", header.error));
+  }
+  const auto mapping = BindMapping(emitter.options().map, header.fields, emitter.source());
+  if (!mapping.ok()) return mapping.status();
+  for (const std::string& renamed : mapping->renamed) emitter.Note(absl::StrCat("taking column ", renamed));
+  CsvRow row;
+  while (true) {
+    const auto read = csv.Next(&row);
+    if (!read.ok()) return read.status();
+    if (!*read) return absl::OkStatus();
+    ImportedRun run;
+    const std::string wrong = ReadRow(row, *mapping, header.fields.size(), &run);
+    if (absl::Status emitted = emitter.Emit(std::move(run), row.line, wrong); !emitted.ok()) return emitted;
+  }
+}
+
+}  // namespace sextant::importers

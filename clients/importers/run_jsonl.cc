@@ -1,0 +1,197 @@
+#include "clients/importers/run_jsonl.h"
+
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "clients/importers/fields.h"
+#include "clients/importers/json.h"
+#include "clients/importers/limits.h"
+#include "clients/importers/line_reader.h"
+#include "clients/importers/text.h"
+
+namespace sextant::importers {
+namespace {
+
+using rapidjson::Value;
+
+void Add(std::string* wrong, const std::string& reason) {
+  if (!reason.empty()) absl::StrAppend(wrong, wrong->empty() ? "" : "; ", reason);
+}
+
+// Proto JSON writes fields in lowerCamelCase unless told otherwise.
+std::string ToSnake(std::string_view key) {
+  std::string out;
+  for (const char c : key) {
+    if (c >= 'A' && c <= 'Z') {
+      out += '_';
+      out += static_cast<char>(c - 'A' + 'a');
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string SetFromJson(const std::string& field, const Value& value, ImportedRun* run) {
+  if (value.IsString()) return SetField(field, JsonText(value), run);
+  if (!value.IsNumber()) return absl::StrCat(field, " is neither a number nor text");
+  if (value.IsInt64() || value.IsUint64()) {
+    const std::string text =
+        value.IsInt64() ? std::to_string(value.GetInt64()) : std::to_string(value.GetUint64());
+    return SetField(field, text, run);
+  }
+  return SetField(field, FormatRoundTrip(value.GetDouble()), run);
+}
+
+std::string ReadTags(const Value& tags, ImportedRun* run) {
+  if (!tags.IsObject()) return "tags is not an object";
+  for (const auto& tag : tags.GetObject()) {
+    if (!tag.value.IsString()) return absl::StrCat("tag ", Quoted(JsonText(tag.name)), " is not text");
+    if (run->tags.size() >= kMaxTags) return absl::StrCat("more than ", kMaxTags, " tags");
+    run->tags[std::string(JsonText(tag.name))] = std::string(JsonText(tag.value));
+  }
+  return {};
+}
+
+std::string ReadLabels(const Value& labels, ImportedRun* run) {
+  if (!labels.IsArray() || labels.Size() > kMaxTags) return "labels is not a short list";
+  for (const Value& label : labels.GetArray()) {
+    if (!label.IsString()) return "labels holds something other than text";
+    run->labels.emplace_back(JsonText(label));
+  }
+  return {};
+}
+
+template <class T>
+std::string ReadColumn(const Value& curve, const char* snake, const char* camel, std::vector<T>* out) {
+  const Value* column = FindMember(curve, snake);
+  if (column == nullptr) column = FindMember(curve, camel);
+  if (column == nullptr || column->IsNull()) return {};
+  if (!column->IsArray()) return absl::StrCat("curve.", snake, " is not a list");
+  if (column->Size() > kMaxCurvePoints)
+    return absl::StrCat("curve.", snake, " holds more than ", kMaxCurvePoints, " values");
+  out->reserve(column->Size());
+  for (const Value& value : column->GetArray()) {
+    const auto number = value.IsNull() ? std::nan("") : JsonNumber(value);
+    if (!number) return absl::StrCat("curve.", snake, " holds something other than numbers");
+    if constexpr (std::is_same_v<T, std::int64_t>) {
+      if (!(*number >= 0 && *number <= 9e15) || *number != std::floor(*number)) {
+        return absl::StrCat("curve.", snake, " holds something other than whole numbers from 0");
+      }
+      out->push_back(static_cast<std::int64_t>(*number));
+    } else {
+      out->push_back(std::isfinite(*number) ? static_cast<T>(*number) : static_cast<T>(std::nan("")));
+    }
+  }
+  return {};
+}
+
+std::string ReadCurve(const Value& value, ImportedRun* run) {
+  if (value.IsNull()) return {};
+  if (!value.IsObject()) return "curve is not an object";
+  ImportedCurve curve;
+  std::string wrong;
+  Add(&wrong, ReadColumn(value, "step", "step", &curve.step));
+  Add(&wrong, ReadColumn(value, "tokens", "tokens", &curve.tokens));
+  Add(&wrong, ReadColumn(value, "train_loss", "trainLoss", &curve.train_loss));
+  Add(&wrong, ReadColumn(value, "validation_loss", "validationLoss", &curve.validation_loss));
+  Add(&wrong, ReadColumn(value, "learning_rate", "learningRate", &curve.learning_rate));
+  Add(&wrong, ReadColumn(value, "gradient_noise_scale", "gradientNoiseScale", &curve.gradient_noise_scale));
+  if (!wrong.empty()) return wrong;
+  for (const std::size_t length : {curve.tokens.size(), curve.train_loss.size(), curve.validation_loss.size(),
+                                   curve.learning_rate.size(), curve.gradient_noise_scale.size()}) {
+    if (length != 0 && length != curve.size()) return "the curve's columns differ in length";
+  }
+  for (std::size_t i = 1; i < curve.size(); ++i) {
+    if (curve.step[i] <= curve.step[i - 1]) {
+      return absl::StrCat("curve.step does not rise at point ", i + 1);
+    }
+  }
+  if (curve.size() > 0) run->curve = std::move(curve);
+  return {};
+}
+
+// Keys that the service fills in itself.
+bool IsOutputOnly(const std::string& key) {
+  return key == "create_time" || key == "update_time" || key == "curve_point_count" || key == "source";
+}
+
+std::string ReadByName(const Value& object, ImportedRun* run, std::set<std::string>* unknown) {
+  std::string wrong, name;
+  for (const auto& member : object.GetObject()) {
+    const std::string key = ToSnake(JsonText(member.name));
+    const Value& value = member.value;
+    if (IsOutputOnly(key) || value.IsNull()) continue;
+    if (key == "curve") {
+      Add(&wrong, ReadCurve(value, run));
+    } else if (key == "tags") {
+      Add(&wrong, ReadTags(value, run));
+    } else if (key == "labels") {
+      Add(&wrong, ReadLabels(value, run));
+    } else if (key == "name" && value.IsString()) {
+      name = std::string(JsonText(value));
+    } else if (key == "state" && value.IsString() && JsonText(value) == "RUN_STATE_UNSPECIFIED") {
+      continue;
+    } else if (IsFieldName(key)) {
+      // What the API prints for a text that is not set.
+      if (value.IsString() && value.GetStringLength() == 0) continue;
+      Add(&wrong, SetFromJson(key, value, run));
+    } else if (unknown->size() < 32) {
+      unknown->insert(std::string(JsonText(member.name)));
+    }
+  }
+  if (run->run_id.empty() && !name.empty()) {
+    Add(&wrong, SetField("run_id", std::string_view(name).substr(name.rfind('/') + 1), run));
+  }
+  return wrong;
+}
+
+std::string ReadByMap(const Value& object, const std::vector<FieldMapping>& map, ImportedRun* run) {
+  std::string wrong;
+  for (const FieldMapping& entry : map) {
+    const Value* value = FindPath(object, entry.column);
+    if (value == nullptr || value->IsNull()) {
+      Add(&wrong, absl::StrCat(entry.field, " is missing"));
+    } else {
+      Add(&wrong, SetFromJson(entry.field, *value, run));
+    }
+  }
+  if (const Value* curve = FindMember(object, "curve")) Add(&wrong, ReadCurve(*curve, run));
+  return wrong;
+}
+
+}  // namespace
+
+absl::Status ReadRunJsonl(ByteSource* source, Emitter& emitter) {
+  LineReader lines(source, kMaxJsonLineBytes);
+  std::set<std::string> unknown;
+  while (true) {
+    std::string_view line;
+    const auto read = lines.Next(&line);
+    if (!read.ok()) return read.status();
+    if (*read == LineReader::Result::kEnd) break;
+    const std::int64_t number = lines.line_number();
+    if (*read == LineReader::Result::kTooLong) {
+      emitter.Reject(number, absl::StrCat("the line is longer than ", kMaxJsonLineBytes, " bytes"));
+      continue;
+    }
+    line = Trim(line);
+    if (line.empty()) continue;
+    rapidjson::Document document;
+    std::string wrong = ParseJson(line, &document);
+    if (wrong.empty() && !document.IsObject()) wrong = "the line is not a JSON object";
+    ImportedRun run;
+    if (wrong.empty()) {
+      const std::vector<FieldMapping>& map = emitter.options().map;
+      wrong = map.empty() ? ReadByName(document, &run, &unknown) : ReadByMap(document, map, &run);
+    }
+    if (absl::Status emitted = emitter.Emit(std::move(run), number, wrong); !emitted.ok()) return emitted;
+  }
+  for (const std::string& key : unknown)
+    emitter.Note(absl::StrCat("key ", Quoted(key), " is not a field of runs; ignored"));
+  return absl::OkStatus();
+}
+
+}  // namespace sextant::importers

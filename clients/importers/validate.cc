@@ -1,0 +1,38 @@
+#include "clients/importers/validate.h"
+
+#include <cmath>
+
+#include "clients/importers/fields.h"
+#include "clients/importers/identity.h"
+
+namespace sextant::importers {
+
+std::string FinishRun(const std::string& required_params, ImportedRun* run) {
+  std::string wrong;
+  const auto add = [&](const std::string& reason) { wrong += (wrong.empty() ? "" : "; ") + reason; };
+  for (const NumberField& field : NumberFields()) {
+    const std::optional<double>& value = run->*(field.member);
+    if (!value) continue;
+    if (const std::string reason = CheckNumber(field, *value); !reason.empty()) add(reason);
+  }
+  if (!required_params.empty()) {
+    const NumberField* field = FindNumberField(required_params);
+    if (field != nullptr && !(run->*(field->member))) {
+      add(required_params + " is missing, and the study's laws use it");
+    }
+  } else if (!run->params_non_embedding && !run->params_total && !run->params_active &&
+             !run->params_non_input_embedding) {
+    add("params_non_embedding (or another parameter count) is missing");
+  }
+  if (!run->tokens) add("tokens is missing");
+  if (!wrong.empty()) return wrong;
+  if (run->run_id.empty()) run->run_id = DerivedRunId(*run);
+  if (run->loss_nats && !std::isfinite(*run->loss_nats)) {
+    run->state = ImportedState::kDiverged;
+  } else if (run->state == ImportedState::kUnspecified && run->loss_nats) {
+    run->state = ImportedState::kFinished;
+  }
+  return {};
+}
+
+}  // namespace sextant::importers
