@@ -17,13 +17,13 @@
 namespace sextant::fitting {
 
 /// A number with its percentile interval; the ends are absent without replicates.
-struct Interval {
+struct IntervalEstimate {
   double value = 0;
   std::optional<double> low, high;
 };
 
 /// y = exp(log_coefficient) * C^exponent.
-struct PowerLaw {
+struct ComputePowerLaw {
   double log_coefficient = 0, exponent = 0;
   double At(double flops) const;
 };
@@ -31,8 +31,8 @@ struct PowerLaw {
 /// N*(C) and D*(C) of one budget.
 struct Allocation {
   double flops = 0;
-  Interval params, tokens, tokens_per_param;
-  Interval loss;  ///< at the optimum; value is NaN for approaches 1 and 2, which do not predict one
+  IntervalEstimate params, tokens, tokens_per_param;
+  IntervalEstimate loss;  ///< at the optimum; value is NaN for approaches 1 and 2, which do not predict one
 };
 
 /// The exact power laws N*(C), D*(C) of a law `E + A/N^alpha + B/D^beta` or `E + (A/N^alpha + B/D^beta)^k`
@@ -40,7 +40,7 @@ struct Allocation {
 /// (C/6)^(beta/(alpha+beta)) (Hoffmann et al. 2022, eq. 4). nullopt where the law is of another form:
 /// recognised by its parameter names and verified by evaluating it, never by names alone.
 struct OptimalPowerLaws {
-  PowerLaw params, tokens;
+  ComputePowerLaw params, tokens;
 };
 std::optional<OptimalPowerLaws> ClosedFormAllocation(const Law& law, std::span<const double> parameters,
                                                      double flops_per_param_token = 6);
@@ -64,8 +64,8 @@ absl::StatusOr<Allocation> OptimalAllocation(const Law& law, std::span<const dou
 
 /// A fitted allocation N* = k C^a, D* = k' C^b with bootstrap intervals.
 struct AllocationFit {
-  PowerLaw params, tokens;
-  Interval params_exponent, tokens_exponent;
+  ComputePowerLaw params, tokens;
+  IntervalEstimate params_exponent, tokens_exponent;
   std::vector<double>
       replicates;  ///< row-major k x 4: params log_coefficient, exponent, tokens log_coefficient, exponent
   struct Point {

@@ -1,0 +1,170 @@
+#include "fitting/solve/fit_law.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "fitting/fit.h"
+#include "fitting/solve/ceres_solve.h"
+#include "fitting/solve/diagnostics.h"
+#include "fitting/solve/identifiability.h"
+#include "fitting/solve/replicates.h"
+#include "fitting/solve/summary.h"
+
+namespace sextant::fitting {
+namespace {
+
+// Ceres may not gain on the polished start, but neither may it lose.
+constexpr double kCeresAgreement = 1e-9;
+
+absl::StatusOr<Objective> ChooseObjective(const LawSpec& spec, const SolveOptions& options) {
+  if (options.objective) return *options.objective;
+  if (spec.fit_loss.empty()) return Objective();
+  return ParseObjective(spec.fit_loss);
+}
+
+absl::Status ValidateOptions(const SolveOptions& options, const LawSpec& spec) {
+  if (options.replicates < 0 || options.replicates > kMaxReplicates) {
+    return absl::InvalidArgumentError(absl::StrCat("replicates must lie between 0 and ", kMaxReplicates));
+  }
+  if (!(options.interval_level > 0) || !(options.interval_level < 1)) {
+    return absl::InvalidArgumentError("the interval level must lie between 0 and 1");
+  }
+  if (!std::isfinite(options.noise_sd) || options.noise_sd < 0) {
+    return absl::InvalidArgumentError("the noise's standard deviation must be finite and not negative");
+  }
+  if (options.random_starts < 0 || options.random_starts > 100'000) {
+    return absl::InvalidArgumentError("random starts must lie between 0 and 100000");
+  }
+  for (const std::vector<double>& start : options.starts) {
+    if (start.size() != spec.parameters.size()) {
+      return absl::InvalidArgumentError(absl::StrCat("a start has ", start.size(), " values, law '", spec.id,
+                                                     "' ", spec.parameters.size(), " parameters"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Rows of weight 0 say nothing; the solver never sees them.
+LawData DropUnweighted(const LawData& data) {
+  std::vector<std::size_t> rows;
+  for (std::size_t row = 0; row < data.size(); ++row) {
+    if (data.weights.empty() || data.weights[row] > 0) rows.push_back(row);
+  }
+  return SelectRows(data, rows);
+}
+
+// Ends with Ceres: the estimate is where it converges, or where the polish did when Ceres finds nothing
+// better.
+absl::Status FinishWithCeres(solve::Polisher& polisher, solve::Polished& best, FitResult& result) {
+  solve::Evaluator& evaluator = polisher.evaluator();
+  evaluator.SetDelta(best.delta);
+  const solve::CeresResult ceres = solve::SolveWithCeres(evaluator, best.walked);
+  if (!ceres.converged) {
+    result.warnings.push_back(absl::StrCat("the final solve did not converge: ", ceres.message));
+  }
+  double scale = 1;
+  const double value = polisher.Value(ceres.walked, &scale);
+  const double slack = kCeresAgreement * std::max(std::abs(best.value), 1e-300);
+  if (!std::isfinite(value) || value > best.value + slack) {
+    return absl::InternalError(absl::StrCat("the final solve left the optimum: objective ", value, " after ",
+                                            best.value, " (", ceres.message, ")"));
+  }
+  best.walked = ceres.walked;
+  best.value = value;
+  best.scale = scale;
+  result.diagnostics["ceres_iterations"] = ceres.iterations;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<FitResult> FitLaw(std::shared_ptr<const Law> law, const LawData& all,
+                                 const SolveOptions& options) {
+  const LawSpec& spec = law->spec();
+  if (absl::Status status = ValidateOptions(options, spec); !status.ok()) return status;
+  const absl::StatusOr<Objective> objective = ChooseObjective(spec, options);
+  if (!objective.ok()) return objective.status();
+  const bool log_residuals = objective->residual == ResidualKind::kLog;
+  if (absl::Status status = ValidateLawData(*law, all, log_residuals); !status.ok()) return status;
+  const absl::StatusOr<solve::ParameterMap> map =
+      solve::ParameterMap::Make(spec, options.bounds, options.fixed);
+  if (!map.ok()) return map.status();
+  const LawData data = DropUnweighted(all);
+  if (absl::Status status = solve::CheckDesign(*law, data, *map); !status.ok()) return status;
+  const solve::StopCheck stop = solve::MakeStopCheck(options.deadline, options.cancel);
+  if (absl::Status status = stop(); !status.ok()) return status;
+
+  solve::Evaluator evaluator(law, data, *map, objective->residual);
+  solve::StartOptions start_options;
+  start_options.random = options.random_starts;
+  start_options.seed = options.seed;
+  for (const std::vector<double>& start : options.starts) {
+    start_options.given.emplace_back(map->free_count());
+    map->ToWalked(start, start_options.given.back());
+  }
+  const solve::AffineStructure structure =
+      solve::FindAffineStructure(evaluator, solve::ProbePoint(spec, *map));
+  const std::vector<std::vector<double>> starts =
+      solve::MakeStarts(evaluator, spec, data, *objective, structure, start_options);
+  if (starts.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("law '", spec.id,
+                     "' is not finite at the data from any start (a division by zero, an overflow or the ",
+                     "logarithm of a negative number); check the columns' units or give starts and bounds"));
+  }
+  if (absl::Status status = solve::CheckIdentifiable(evaluator, *law, data, starts); !status.ok())
+    return status;
+
+  solve::Search search;
+  if (absl::Status status = solve::PolishStarts(evaluator, *objective, starts, stop, search); !status.ok()) {
+    return status;
+  }
+  solve::Polisher polisher(evaluator, *objective);
+  FitResult result;
+  if (absl::Status status = FinishWithCeres(polisher, search.best, result); !status.ok()) return status;
+
+  solve::ReplicateFits replicates;
+  if (options.replicates > 0) {
+    std::vector<double> residual;
+    evaluator.Residuals(search.best.walked, residual, nullptr);
+    std::vector<double> fitted = evaluator.observed();
+    for (std::size_t row = 0; row < fitted.size(); ++row) fitted[row] += residual[row];
+    const solve::Resampler resampler(data, options.bootstrap, options.seed, fitted, evaluator.observed(),
+                                     options.noise_sd);
+    if (absl::Status status =
+            solve::FitReplicates(evaluator, *objective, resampler, search.best.walked, structure.log_linear,
+                                 options.replicates, stop, options.progress, replicates);
+        !status.ok()) {
+      return status;
+    }
+  }
+  solve::Summarise(*law, data, options, *objective, polisher, search, replicates, stop, result);
+  if (absl::Status status = stop(); !status.ok()) return status;
+  return result;
+}
+
+absl::StatusOr<HoldoutScore> ScoreHeldOut(std::shared_ptr<const Law> law,
+                                          const std::vector<double>& parameters, const LawData& data) {
+  if (absl::Status status = ValidateLawData(*law, data, true); !status.ok()) return status;
+  if (parameters.size() != law->spec().parameters.size()) {
+    return absl::InvalidArgumentError("the number of parameters is not the law's");
+  }
+  HoldoutScore score;
+  std::vector<double> variables(data.columns.size());
+  for (std::size_t row = 0; row < data.size(); ++row) {
+    for (std::size_t v = 0; v < variables.size(); ++v) variables[v] = data.columns[v][row];
+    const double error = std::abs(law->Evaluate(variables, parameters) / data.observed[row] - 1);
+    if (!std::isfinite(error)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("law '", law->spec().id, "' has no finite prediction at ", data.RowName(row)));
+    }
+    score.mean_relative_error += error / static_cast<double>(data.size());
+  }
+  score.runs = static_cast<std::int64_t>(data.size());
+  return score;
+}
+
+}  // namespace sextant::fitting

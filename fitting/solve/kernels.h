@@ -1,0 +1,43 @@
+// The inner loop of every fit: objective, gradient and Hessian from a law's columns. One build a CPU level.
+#pragma once
+
+#include <cstddef>
+
+namespace sextant::fitting::solve {
+
+/// Columns of `points` values with `stride` between columns. No alignment is asked for.
+struct AccumulateInput {
+  std::size_t points = 0;
+  std::size_t parameters = 0;
+  const double* model = nullptr;     ///< what the residual is measured on: log values, or values
+  const double* observed = nullptr;  ///< on the same scale
+  const double* weights = nullptr;
+  const double* jacobian = nullptr;  ///< [parameter * points + point]
+  /// Second derivatives of the law, [pair * points + point]; none when pairs == 0.
+  const double* second = nullptr;
+  std::size_t pairs = 0;
+  /// True when `second` and the jacobian are those of a log value given relative to the value, so that the
+  /// second derivative of the residual is second - jacobian jacobian'.
+  bool relative_second = false;
+  double delta = 0;  ///< Huber's; infinity for squares
+};
+
+struct AccumulateOutput {
+  double objective = 0;
+  double* slope = nullptr;      ///< [point]: weight * d loss / d residual
+  double* curvature = nullptr;  ///< [point]: what multiplies jacobian jacobian'
+  double* scratch = nullptr;    ///< [point]
+  double* gradient = nullptr;   ///< [parameter]
+  double* hessian = nullptr;    ///< [p * parameters + q] for q <= p
+  double* pair_sums = nullptr;  ///< [pair]: sum of slope * second
+};
+
+using AccumulateFunction = void (*)(const AccumulateInput&, AccumulateOutput*);
+
+/// The fastest build this CPU runs. Thread-safe.
+AccumulateFunction Accumulate();
+
+/// "avx512", "avx2" or "sse2": which one that is.
+const char* AccumulateLevel();
+
+}  // namespace sextant::fitting::solve

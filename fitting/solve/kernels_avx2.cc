@@ -1,0 +1,3 @@
+#define SEXTANT_LANES 4
+#define SEXTANT_LEVEL AccumulateAvx2
+#include "fitting/solve/kernels_level.inc"

@@ -1,0 +1,3 @@
+#define SEXTANT_LANES 8
+#define SEXTANT_LEVEL AccumulateAvx512
+#include "fitting/solve/kernels_level.inc"

@@ -1,0 +1,3 @@
+#define SEXTANT_LANES 2
+#define SEXTANT_LEVEL AccumulateSse2
+#include "fitting/solve/kernels_level.inc"
