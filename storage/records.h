@@ -43,6 +43,7 @@ struct Run {
   double params_non_embedding = kUnknown;
   double params_total = kUnknown;
   double params_active = kUnknown;
+  double params_non_input_embedding = kUnknown;
   double tokens = kUnknown;             ///< processed
   double learning_rate = kUnknown;      ///< peak
   double batch_size_tokens = kUnknown;  ///< per optimizer step
@@ -53,16 +54,16 @@ struct Run {
   double adam_beta1 = kUnknown, adam_beta2 = kUnknown;
   double min_learning_rate = kUnknown;  ///< floor at the end of the schedule
   double flops = kUnknown;
-  double loss = kUnknown;               ///< final, in the study's unit; may be infinite for a diverged run
-  std::string schedule;                 ///< "cosine", "wsd", …
+  double loss = kUnknown;  ///< final, in the study's unit; may be infinite for a diverged run
+  std::string schedule;    ///< "cosine", "wsd", …
   std::string optimizer;
   std::optional<std::int64_t> seed;
   fitting::RunState state = fitting::RunState::kFinished;
   std::map<std::string, std::string> tags;
-  std::vector<std::string> labels;      ///< quality labels: "diverged", "edge-of-grid", …
-  std::string source;                   ///< file and line, or uploader, it came from
+  std::vector<std::string> labels;  ///< quality labels: "diverged", "edge-of-grid", …; a set, returned sorted
+  std::string source;               ///< file and line, or uploader, it came from
   Micros create_time = 0, update_time = 0;
-  std::int64_t curve_points = 0;        ///< output only
+  std::int64_t curve_points = 0;  ///< output only
 };
 
 /// A run's curve as columns of one length. Columns that were not measured are empty; NaN marks a missing or

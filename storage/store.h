@@ -26,22 +26,29 @@ struct Page {
 };
 
 /// A comparison on a typed run column, already checked: the server parses filters (AIP-160) into this.
+///
+/// Logic is two-valued: a comparison with an unknown value (or with NaN) is false, whatever the operator, and
+/// its negation true. kIsKnown asks whether a field has a value. kHasTag compares the value of tag `field`
+/// with `text` (false without the tag; kContains "" asks only whether it is there); kHasLabel asks whether
+/// any label compares so with `text`. `state` is compared with "running", "finished", "diverged", "crashed"
+/// or "unspecified" in `text`, by kEq or kNe. Text is compared byte by byte. InvalidArgument for an unknown
+/// field, an operator that its type lacks, more than 1000 nodes or more than 50 levels.
 struct Condition {
-  enum class Kind { kAnd, kOr, kNot, kCompare, kHasTag, kHasLabel } kind = Kind::kCompare;
+  enum class Kind { kAnd, kOr, kNot, kCompare, kHasTag, kHasLabel, kIsKnown } kind = Kind::kCompare;
   enum class Op { kEq, kNe, kLt, kLe, kGt, kGe, kContains } op = Op::kEq;
   std::vector<Condition> children;  ///< kAnd, kOr, kNot
-  std::string field;                ///< a run field's name ("params_non_embedding", "state", "id", …) or tag key
-  double number = 0;                ///< numeric fields
-  std::string text;                 ///< text fields and tags
+  std::string field;  ///< a run field's name ("params_non_embedding", "state", "id", …) or tag key
+  double number = 0;  ///< numeric fields
+  std::string text;   ///< text fields and tags
 };
 
 struct RunQuery {
   std::string study_id;
   std::vector<Condition> where;  ///< all must hold
-  std::string order_by;          ///< a run field's name; empty: by id
+  std::string order_by;          ///< a run field's name; empty: by id. Ties by id; unknown values come last
   bool descending = false;
-  std::int64_t limit = 100;
-  std::string after;             ///< next_key of the page before
+  std::int64_t limit = 100;  ///< 1 to 100 000
+  std::string after;         ///< next_key of the page before
 };
 
 /// What became of one run of a batch.
@@ -61,22 +68,32 @@ class Store {
   virtual ~Store() = default;
 
   // Writes. Each is one transaction unless inside Batch.
-  virtual absl::Status CreateStudy(const Study& study) = 0;          ///< AlreadyExists
-  virtual absl::Status UpdateStudy(const Study& study, std::int64_t expected_revision) = 0;  ///< Aborted if stale; -1: any
-  virtual absl::Status DeleteStudy(const std::string& id) = 0;       ///< with its runs, curves and fits
+  virtual absl::Status CreateStudy(const Study& study) = 0;  ///< AlreadyExists
+  virtual absl::Status UpdateStudy(const Study& study,
+                                   std::int64_t expected_revision) = 0;  ///< Aborted if stale; -1: any
+  virtual absl::Status DeleteStudy(const std::string& id) = 0;           ///< with its runs, curves and fits
   /// Adds runs; a run whose id exists with equal content is kDuplicate, with other content kConflict (kept as
-  /// it was). Content is everything but times and source. A run given again with a longer curve that extends
-  /// the stored one, or with a final state after kRunning, updates it (kAccepted).
+  /// it was). Content is everything but times, source and labels (which are annotations: SetRunLabels). A run
+  /// given again with a longer curve that extends the stored one, or with a final state after kRunning,
+  /// updates it (kAccepted). In detail:
+  ///  - a curve that is a beginning of the stored one (or empty) adds nothing; one that contradicts it is a
+  ///  conflict;
+  ///  - while the stored state is kRunning, loss, tokens, steps, flops, tags and state may change, and other
+  ///    quantities may become known, but a known one may not change;
+  ///  - create_time stays that of the first time; source and update_time become those of the update.
+  /// One outcome a run, in order. InvalidArgument (nothing kept) for a run id that is empty or over 200
+  /// bytes, text that is not UTF-8, or curve columns of different lengths; NotFound without the study.
   virtual absl::StatusOr<std::vector<PutOutcome>> PutRuns(const std::string& study_id,
                                                           std::span<const RunWithCurve> runs) = 0;
   virtual absl::Status DeleteRun(const std::string& study_id, const std::string& run_id) = 0;
-  virtual absl::Status SetRunLabels(const std::string& study_id,
-                                    std::span<const std::pair<std::string, std::vector<std::string>>> labels) = 0;
-  virtual absl::Status PutFit(const Fit& fit) = 0;                   ///< inserts or replaces by (study, id)
+  virtual absl::Status SetRunLabels(
+      const std::string& study_id,
+      std::span<const std::pair<std::string, std::vector<std::string>>> labels) = 0;
+  virtual absl::Status PutFit(const Fit& fit) = 0;  ///< inserts or replaces by (study, id)
   virtual absl::Status DeleteFit(const std::string& study_id, const std::string& fit_id) = 0;
-  virtual absl::Status PutLaw(const UserLaw& law) = 0;               ///< AlreadyExists
+  virtual absl::Status PutLaw(const UserLaw& law) = 0;  ///< AlreadyExists
   virtual absl::Status DeleteLaw(const std::string& id) = 0;
-  virtual absl::Status PutUpload(const Upload& upload) = 0;          ///< inserts or replaces
+  virtual absl::Status PutUpload(const Upload& upload) = 0;  ///< inserts or replaces
   /// Remembers the answer to a mutation under a client's request id (24 h).
   virtual absl::Status PutRequest(const std::string& request_id, const std::string& body_digest,
                                   const std::string& response) = 0;
@@ -95,7 +112,7 @@ class Store {
   virtual absl::StatusOr<Fit> GetFit(const std::string& study_id, const std::string& fit_id) = 0;
   virtual absl::StatusOr<Page<Fit>> ListFits(const std::string& study_id, std::int64_t limit,
                                              const std::string& after) = 0;
-  virtual absl::StatusOr<std::vector<Fit>> LoadAllFits() = 0;        ///< at start-up, for the snapshots
+  virtual absl::StatusOr<std::vector<Fit>> LoadAllFits() = 0;  ///< at start-up, for the snapshots
   virtual absl::StatusOr<std::vector<UserLaw>> ListLaws() = 0;
   virtual absl::StatusOr<Upload> GetUpload(const std::string& id) = 0;
   struct StoredRequest {
@@ -104,9 +121,9 @@ class Store {
   virtual absl::StatusOr<StoredRequest> GetRequest(const std::string& request_id) = 0;
 
   // Care.
-  virtual absl::Status CheckIntegrity() = 0;                        ///< DataLoss says what is broken
-  virtual absl::Status BackUp(const std::string& path) = 0;         ///< online copy to a new file
-  virtual absl::Status Checkpoint() = 0;                            ///< WAL into the file
+  virtual absl::Status CheckIntegrity() = 0;                 ///< DataLoss says what is broken
+  virtual absl::Status BackUp(const std::string& path) = 0;  ///< online copy to a new file
+  virtual absl::Status Checkpoint() = 0;                     ///< WAL into the file
 };
 
 }  // namespace sextant::storage

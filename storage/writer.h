@@ -11,8 +11,8 @@
 namespace sextant::storage {
 
 /// Owns the writing side of a Store: a bounded queue and one thread. Work items that wait together are
-/// committed together (group commit) where they allow it; each item's completion runs on the writer thread after
-/// its work is durable, or with the error. Completions must be short and must not block.
+/// committed together (group commit) where they allow it; each item's completion runs on the writer thread
+/// after its work is durable, or with the error. Completions must be short and must not block.
 ///
 /// Thread-safe. The destructor (or Stop) refuses new work, commits what is queued and joins.
 class Writer {
@@ -25,7 +25,8 @@ class Writer {
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
-  /// Never waits. ResourceExhausted when the queue is full, Unavailable when stopping; then `done` is not called.
+  /// Never waits. ResourceExhausted when the queue is full, Unavailable when stopping; then `done` is not
+  /// called.
   absl::Status Submit(Work work, Done done);
   /// Drains, commits and stops; idempotent.
   void Stop();

@@ -1,0 +1,36 @@
+// The quantities of a run, by name: for code that treats them alike.
+#pragma once
+
+#include <array>
+
+#include "storage/records.h"
+
+namespace sextant::storage {
+
+/// A quantity of a run; stores keep it in a REAL column of the same name.
+struct RunQuantity {
+  const char* name;
+  double Run::*value;
+  bool progress;  ///< may change while the run is running
+};
+
+inline constexpr std::array<RunQuantity, 16> kRunQuantities = {{
+    {"params_non_embedding", &Run::params_non_embedding, false},
+    {"params_total", &Run::params_total, false},
+    {"params_active", &Run::params_active, false},
+    {"params_non_input_embedding", &Run::params_non_input_embedding, false},
+    {"tokens", &Run::tokens, true},
+    {"learning_rate", &Run::learning_rate, false},
+    {"batch_size_tokens", &Run::batch_size_tokens, false},
+    {"sequence_length", &Run::sequence_length, false},
+    {"steps", &Run::steps, true},
+    {"weight_decay", &Run::weight_decay, false},
+    {"adam_beta2", &Run::adam_beta2, false},
+    {"loss", &Run::loss, true},
+    {"warmup_steps", &Run::warmup_steps, false},
+    {"adam_beta1", &Run::adam_beta1, false},
+    {"min_learning_rate", &Run::min_learning_rate, false},
+    {"flops", &Run::flops, true},
+}};
+
+}  // namespace sextant::storage

@@ -1,0 +1,117 @@
+#include "storage/sqlite/care.h"
+
+#include <absl/strings/str_cat.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+
+#include "storage/sqlite/curve_rows.h"
+#include "storage/sqlite/error.h"
+
+namespace sextant::storage::sqlite {
+namespace {
+
+absl::Status Damaged(const Connection& connection, const std::string& findings) {
+  return absl::DataLossError(
+      absl::StrCat(connection.path(), " is damaged: ", findings, ". Restore a backup."));
+}
+
+// `sql` gives one row a finding; no row, or the single row "ok", is health.
+absl::Status ExpectNoFinding(Connection& connection, const char* sql) {
+  auto statement = connection.Prepare(sql);
+  if (!statement.ok()) return statement.status();
+  std::string findings;
+  for (;;) {
+    auto row = statement->Step();
+    if (!row.ok()) return row.status();
+    if (!*row) break;
+    const std::string text(statement->Text(0));
+    if (text != "ok") absl::StrAppend(&findings, findings.empty() ? "" : "; ", text);
+  }
+  return findings.empty() ? absl::OkStatus() : Damaged(connection, findings);
+}
+
+absl::Status CheckCurves(Connection& connection) {
+  auto statement = connection.Prepare(
+      "SELECT s.id, r.id, r.run_key, r.curve_points FROM runs r JOIN studies s USING (study_key)");
+  if (!statement.ok()) return statement.status();
+  for (;;) {
+    auto row = statement->Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return absl::OkStatus();
+    auto curve = ReadCurve(connection, statement->Int(2), statement->Int(3));
+    if (!curve.ok()) {
+      return Damaged(connection, absl::StrCat("run '", std::string(statement->Text(1)), "' of study '",
+                                              std::string(statement->Text(0)),
+                                              "': ", std::string(curve.status().message())));
+    }
+  }
+}
+
+// Makes the file's bytes and its name durable.
+absl::Status SyncFile(const std::string& path) {
+  for (const std::string& name : {path, std::filesystem::path(path).parent_path().string()}) {
+    const int descriptor = open(name.empty() ? "." : name.c_str(), O_RDONLY | O_CLOEXEC);
+    const bool failed = descriptor < 0 || fsync(descriptor) != 0;
+    const int error = errno;
+    if (descriptor >= 0) close(descriptor);
+    if (failed) return StatusFromCode(SQLITE_IOERR_FSYNC, error, std::strerror(error), name);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CopyPages(Connection& from, const std::string& path) {
+  auto to = Connection::Open(path, OpenMode::kCreate);
+  if (!to.ok()) return to.status();
+  // One step copies everything under a read lock, which in WAL mode stops nobody; several steps would start
+  // over whenever somebody wrote in between.
+  sqlite3_backup* backup = sqlite3_backup_init((*to)->handle(), "main", from.handle(), "main");
+  if (backup == nullptr) return (*to)->LastError();
+  sqlite3_backup_step(backup, -1);
+  if (sqlite3_backup_finish(backup) != SQLITE_OK) return (*to)->LastError();
+  // A copy is one file: not in WAL mode until a store opens it.
+  return (*to)->Execute("PRAGMA journal_mode = DELETE");
+}
+
+}  // namespace
+
+absl::Status CheckIntegrity(Connection& connection) {
+  if (absl::Status s = ExpectNoFinding(connection, "PRAGMA integrity_check(10)"); !s.ok()) return s;
+  absl::Status status =
+      ExpectNoFinding(connection,
+                      "SELECT \"table\" || ' row ' || coalesce(rowid, '') || ' refers to a missing row' "
+                      "FROM pragma_foreign_key_check LIMIT 10");
+  if (!status.ok()) return status;
+  return CheckCurves(connection);
+}
+
+absl::Status BackUp(Connection& connection, const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) {
+    return absl::AlreadyExistsError(absl::StrCat(path, " exists already: a backup goes to a new file"));
+  }
+  const std::string partial = absl::StrCat(path, ".partial-", getpid());
+  std::filesystem::remove(partial, error);
+  absl::Status status = CopyPages(connection, partial);
+  if (status.ok()) status = SyncFile(partial);
+  // link() refuses an existing name, where rename() would replace a file made meanwhile.
+  if (status.ok() && link(partial.c_str(), path.c_str()) != 0) {
+    status = errno == EEXIST ? absl::AlreadyExistsError(absl::StrCat(path, " exists already"))
+                             : StatusFromCode(SQLITE_CANTOPEN, errno, std::strerror(errno), path);
+  }
+  std::filesystem::remove(partial, error);
+  return status.ok() ? SyncFile(path) : status;
+}
+
+absl::Status Checkpoint(Connection& connection) {
+  const int code =
+      sqlite3_wal_checkpoint_v2(connection.handle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  return code == SQLITE_OK ? absl::OkStatus() : connection.LastError();
+}
+
+}  // namespace sextant::storage::sqlite

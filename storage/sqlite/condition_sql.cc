@@ -1,0 +1,225 @@
+#include "storage/sqlite/condition_sql.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <array>
+#include <cmath>
+
+namespace sextant::storage::sqlite {
+namespace {
+
+constexpr int kMaxNodes = 1000;
+constexpr int kMaxDepth = 50;
+
+using enum FieldKind;
+constexpr std::array kFields = {
+    RunField{"id", kText, nullptr},
+    RunField{"state", kState, "runs_by_state"},
+    RunField{"params_non_embedding", kNumber, "runs_by_params_non_embedding"},
+    RunField{"params_total", kNumber, "runs_by_params_total"},
+    RunField{"params_active", kNumber, nullptr},
+    RunField{"params_non_input_embedding", kNumber, nullptr},
+    RunField{"tokens", kNumber, "runs_by_tokens"},
+    RunField{"learning_rate", kNumber, "runs_by_learning_rate"},
+    RunField{"batch_size_tokens", kNumber, "runs_by_batch_size_tokens"},
+    RunField{"sequence_length", kNumber, nullptr},
+    RunField{"steps", kNumber, nullptr},
+    RunField{"warmup_steps", kNumber, nullptr},
+    RunField{"weight_decay", kNumber, nullptr},
+    RunField{"adam_beta1", kNumber, nullptr},
+    RunField{"adam_beta2", kNumber, nullptr},
+    RunField{"min_learning_rate", kNumber, nullptr},
+    RunField{"flops", kNumber, nullptr},
+    RunField{"loss", kNumber, "runs_by_loss"},
+    RunField{"seed", kInteger, nullptr},
+    RunField{"schedule", kText, nullptr},
+    RunField{"optimizer", kText, nullptr},
+    RunField{"source", kText, nullptr},
+    RunField{"create_time", kInteger, nullptr},
+    RunField{"update_time", kInteger, nullptr},
+    RunField{"curve_points", kInteger, nullptr},
+};
+
+struct StateName {
+  const char* name;
+  fitting::RunState state;
+};
+constexpr std::array kStates = {
+    StateName{"unspecified", fitting::RunState::kUnspecified},
+    StateName{"running", fitting::RunState::kRunning},
+    StateName{"finished", fitting::RunState::kFinished},
+    StateName{"diverged", fitting::RunState::kDiverged},
+    StateName{"crashed", fitting::RunState::kCrashed},
+};
+
+absl::StatusOr<const char*> Operator(Condition::Op op) {
+  switch (op) {
+    case Condition::Op::kEq:
+      return " = ";
+    case Condition::Op::kNe:
+      return " <> ";
+    case Condition::Op::kLt:
+      return " < ";
+    case Condition::Op::kLe:
+      return " <= ";
+    case Condition::Op::kGt:
+      return " > ";
+    case Condition::Op::kGe:
+      return " >= ";
+    case Condition::Op::kContains:
+      break;
+  }
+  return absl::InvalidArgumentError("':' (contains) is for text fields and tags only");
+}
+
+// `subject` is a column or one of the fixed expressions below.
+absl::Status AddTextComparison(const std::string& subject, Condition::Op op, const std::string& text,
+                               SqlText& out) {
+  if (op == Condition::Op::kContains) {
+    out.Add(absl::StrCat("instr(", subject, ", "));
+    out.AddValue(text);
+    out.Add(") > 0");
+    return absl::OkStatus();
+  }
+  auto sign = Operator(op);
+  if (!sign.ok()) return sign.status();
+  out.Add(absl::StrCat(subject, *sign));
+  out.AddValue(text);
+  return absl::OkStatus();
+}
+
+absl::Status AddState(const Condition& condition, SqlText& out) {
+  for (const StateName& name : kStates) {
+    if (condition.text != name.name) continue;
+    if (condition.op != Condition::Op::kEq && condition.op != Condition::Op::kNe) {
+      return absl::InvalidArgumentError("a state is compared with = or != only");
+    }
+    out.Add(condition.op == Condition::Op::kEq ? "+r.state = " : "+r.state <> ");
+    out.AddValue(static_cast<std::int64_t>(name.state));
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("unknown state '", condition.text, "': use running, finished, diverged or crashed"));
+}
+
+absl::Status AddComparison(const Condition& condition, SqlText& out) {
+  auto field = FindRunField(condition.field);
+  if (!field.ok()) return field.status();
+  if (field->kind == kState) return AddState(condition, out);
+  const std::string column = absl::StrCat("+r.", field->name);
+  if (field->kind == kText) return AddTextComparison(column, condition.op, condition.text, out);
+  auto sign = Operator(condition.op);
+  if (!sign.ok()) return sign.status();
+  out.Add(absl::StrCat(column, *sign));
+  out.AddValue(condition.number);
+  return absl::OkStatus();
+}
+
+// Equality is one look-up in the inverted table. Other operators read the run's own JSON: through the
+// inverted table they would scan every run with that key, for every run.
+absl::Status AddTag(const Condition& condition, SqlText& out) {
+  const bool equal = condition.op == Condition::Op::kEq;
+  out.Add(equal ? "EXISTS (SELECT 1 FROM run_tags t WHERE t.study_key = r.study_key AND t.run_id = r.id AND "
+                  "t.key = "
+                : "EXISTS (SELECT 1 FROM json_each(r.tags) t WHERE t.key = ");
+  out.AddValue(condition.field);
+  out.Add(" AND ");
+  absl::Status status = AddTextComparison("t.value", condition.op, condition.text, out);
+  out.Add(")");
+  return status;
+}
+
+absl::Status AddLabel(const Condition& condition, SqlText& out) {
+  const bool equal = condition.op == Condition::Op::kEq;
+  out.Add(equal
+              ? "EXISTS (SELECT 1 FROM run_labels l WHERE l.study_key = r.study_key AND l.run_id = r.id AND "
+              : "EXISTS (SELECT 1 FROM json_each(r.labels) l WHERE ");
+  absl::Status status = AddTextComparison(equal ? "l.label" : "l.value", condition.op, condition.text, out);
+  out.Add(")");
+  return status;
+}
+
+absl::Status Add(const Condition& condition, bool negated, int depth, int& nodes, SqlText& out);
+
+absl::Status AddList(const Condition& condition, bool negated, int depth, int& nodes, SqlText& out) {
+  const bool all = condition.kind == Condition::Kind::kAnd;
+  out.Add("(");
+  if (condition.children.empty()) out.Add(all ? "1" : "0");
+  for (std::size_t i = 0; i < condition.children.size(); ++i) {
+    if (i > 0) out.Add(all ? " AND " : " OR ");
+    absl::Status status = Add(condition.children[i], negated, depth + 1, nodes, out);
+    if (!status.ok()) return status;
+  }
+  out.Add(")");
+  return absl::OkStatus();
+}
+
+absl::Status Add(const Condition& condition, bool negated, int depth, int& nodes, SqlText& out) {
+  if (depth > kMaxDepth || ++nodes > kMaxNodes) {
+    return absl::InvalidArgumentError(absl::StrCat("the filter is too large: at most ", kMaxNodes,
+                                                   " comparisons, nested at most ", kMaxDepth, " deep"));
+  }
+  switch (condition.kind) {
+    case Condition::Kind::kAnd:
+    case Condition::Kind::kOr:
+      return AddList(condition, negated, depth, nodes, out);
+    case Condition::Kind::kNot: {
+      if (condition.children.size() != 1) return absl::InvalidArgumentError("NOT takes one condition");
+      out.Add("NOT (");
+      absl::Status status = Add(condition.children[0], true, depth + 1, nodes, out);
+      out.Add(")");
+      return status;
+    }
+    case Condition::Kind::kCompare: {
+      // A comparison with an unknown value is false, so its negation is true: SQL's NULL must not leak out.
+      if (negated) out.Add("coalesce(");
+      absl::Status status = AddComparison(condition, out);
+      if (negated) out.Add(", 0)");
+      return status;
+    }
+    case Condition::Kind::kIsKnown: {
+      auto field = FindRunField(condition.field);
+      if (!field.ok()) return field.status();
+      out.Add(absl::StrCat("r.", field->name, field->kind == kText ? " <> ''" : " IS NOT NULL"));
+      return absl::OkStatus();
+    }
+    case Condition::Kind::kHasTag:
+      return AddTag(condition, out);
+    case Condition::Kind::kHasLabel:
+      return AddLabel(condition, out);
+  }
+  return absl::InternalError("unknown kind of condition");
+}
+
+}  // namespace
+
+absl::StatusOr<RunField> FindRunField(const std::string& name) {
+  for (const RunField& field : kFields) {
+    if (name == field.name) return field;
+  }
+  std::string known;
+  for (const RunField& field : kFields) absl::StrAppend(&known, known.empty() ? "" : ", ", field.name);
+  return absl::InvalidArgumentError(absl::StrCat("unknown run field '", name, "': there are ", known));
+}
+
+absl::Status AddConditions(const std::vector<Condition>& where, SqlText& out) {
+  int nodes = 0;
+  for (const Condition& condition : where) {
+    out.Add(" AND (");
+    absl::Status status = Add(condition, false, 1, nodes, out);
+    if (!status.ok()) return status;
+    out.Add(")");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Statement> PrepareText(Connection& connection, const SqlText& text) {
+  auto statement = connection.PrepareOnce(text.sql);
+  if (!statement.ok()) return statement.status();
+  for (const auto& value : text.values) {
+    std::visit([&](const auto& v) { statement->Next(v); }, value);
+  }
+  return statement;
+}
+
+}  // namespace sextant::storage::sqlite

@@ -1,0 +1,26 @@
+// One process writes a database at a time: an advisory lock held for as long as the store is open.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <string>
+
+namespace sextant::storage::sqlite {
+
+/// Holds FILE.lock (a sidecar, so that SQLite's own locks on FILE are never touched). The kernel releases it
+/// when the process ends, however it ends; the empty sidecar stays behind and is harmless.
+class FileLock {
+ public:
+  /// FailedPrecondition when another store holds it (with its process id and the remedy), PermissionDenied or
+  /// NotFound when the sidecar cannot be made. `database_path` must be canonical.
+  static absl::StatusOr<FileLock> Acquire(const std::string& database_path);
+  FileLock(FileLock&& other) noexcept;
+  FileLock& operator=(FileLock&&) = delete;
+  ~FileLock();
+
+ private:
+  explicit FileLock(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_;
+};
+
+}  // namespace sextant::storage::sqlite

@@ -1,0 +1,26 @@
+// Small string maps and lists as JSON text, so that a person with the sqlite3 shell can read and query them.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sextant::storage::sqlite {
+
+/// InvalidArgument unless `text` is UTF-8 without NUL: SQLite's text functions and JSON assume both. `what`
+/// names it in the message.
+absl::Status CheckText(const std::string& text, const std::string& what);
+
+/// Checked strings only.
+std::string ToJson(const std::map<std::string, std::string>& values);
+std::string ToJson(const std::vector<std::string>& values);
+
+/// DataLoss when the stored text is not what ToJson writes.
+absl::Status FromJson(std::string_view json, std::map<std::string, std::string>& values);
+absl::Status FromJson(std::string_view json, std::vector<std::string>& values);
+
+}  // namespace sextant::storage::sqlite

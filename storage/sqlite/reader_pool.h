@@ -1,0 +1,51 @@
+// Reading connections, handed out one thread each.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "storage/sqlite/session.h"
+
+namespace sextant::storage::sqlite {
+
+/// Opens connections as they are needed, up to a limit; then whoever comes waits for one. Thread-safe. Leases
+/// must end before the pool does.
+class ReaderPool {
+ public:
+  using Open = std::function<absl::StatusOr<std::unique_ptr<Session>>()>;
+  ReaderPool(Open open, int limit) : open_(std::move(open)), limit_(limit) {}
+
+  /// A session for one thread's use; returns to the pool when destroyed.
+  class Lease {
+   public:
+    Lease(ReaderPool* pool, std::unique_ptr<Session> session) : pool_(pool), session_(std::move(session)) {}
+    Lease(Lease&&) = default;
+    Lease& operator=(Lease&&) = delete;
+    ~Lease() {
+      if (session_ != nullptr) pool_->Return(std::move(session_));
+    }
+    Session* operator->() const { return session_.get(); }
+
+   private:
+    ReaderPool* pool_;
+    std::unique_ptr<Session> session_;
+  };
+  absl::StatusOr<Lease> Acquire();
+
+ private:
+  void Return(std::unique_ptr<Session> session);
+
+  const Open open_;
+  const int limit_;
+  std::mutex mutex_;
+  std::condition_variable returned_;
+  std::vector<std::unique_ptr<Session>> idle_;  ///< the last used on top: its cache is warm
+  int opened_ = 0;
+};
+
+}  // namespace sextant::storage::sqlite

@@ -1,0 +1,184 @@
+#include "storage/sqlite/run_queries.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <optional>
+
+#include "storage/sqlite/condition_sql.h"
+#include "storage/sqlite/page_key.h"
+#include "storage/sqlite/run_rows.h"
+#include "storage/sqlite/study_rows.h"
+
+namespace sextant::storage::sqlite {
+namespace {
+
+constexpr std::int64_t kMaxPage = 100'000;
+
+// Runs with a known value of the ordering field come first, the others after them.
+enum class Part { kById, kKnown, kUnknown };
+
+PageKey KeyOf(const Statement& row, const Run& run, const std::optional<RunField>& order, Part part) {
+  PageKey key{{}, run.id};
+  if (part != Part::kKnown) return key;
+  // The ordering field follows the run's columns.
+  constexpr int kOrderColumn = 28;
+  switch (order->kind) {
+    case FieldKind::kNumber:
+      key.value = row.Real(kOrderColumn);
+      break;
+    case FieldKind::kInteger:
+    case FieldKind::kState:
+      key.value = row.Int(kOrderColumn);
+      break;
+    case FieldKind::kText:
+      key.value = std::string(row.Text(kOrderColumn));
+      break;
+  }
+  return key;
+}
+
+void AddKeyset(const std::optional<RunField>& order, Part part, bool descending,
+               const std::optional<PageKey>& after, SqlText& text) {
+  const char* sign = descending ? " < " : " > ";
+  if (part == Part::kKnown) {
+    text.Add(absl::StrCat(" AND r.", order->name, " IS NOT NULL"));
+    if (!after.has_value()) return;
+    text.Add(absl::StrCat(" AND (r.", order->name, ", r.id)", sign, "("));
+    std::visit(
+        [&](const auto& value) {
+          if constexpr (!std::is_same_v<std::decay_t<decltype(value)>, std::monostate>) text.AddValue(value);
+        },
+        after->value);
+    text.Add(", ");
+    text.AddValue(after->id);
+    text.Add(")");
+    return;
+  }
+  if (part == Part::kUnknown) text.Add(absl::StrCat(" AND +r.", order->name, " IS NULL"));
+  if (after.has_value()) {
+    text.Add(absl::StrCat(" AND r.id", sign));
+    text.AddValue(after->id);
+  }
+}
+
+// Appends the part's runs to the page until it has limit + 1.
+absl::Status ReadPart(Connection& connection, const StudyKey& study, const RunQuery& query,
+                      const std::optional<RunField>& order, Part part, const std::optional<PageKey>& after,
+                      Page<Run>& page, std::vector<std::string>& keys) {
+  SqlText text;
+  text.Add(absl::StrCat("SELECT ", kRunColumns));
+  if (part == Part::kKnown) text.Add(absl::StrCat(", r.", order->name));
+  text.Add(" FROM runs r");
+  if (part == Part::kKnown && order->index != nullptr) text.Add(absl::StrCat(" INDEXED BY ", order->index));
+  text.Add(" WHERE r.study_key = ");
+  text.AddValue(study.key);
+  AddKeyset(order, part, query.descending, after, text);
+  if (absl::Status status = AddConditions(query.where, text); !status.ok()) return status;
+  const char* direction = query.descending ? " DESC" : "";
+  text.Add(" ORDER BY ");
+  if (part == Part::kKnown) text.Add(absl::StrCat("r.", order->name, direction, ", "));
+  text.Add(absl::StrCat("r.id", direction, " LIMIT "));
+  text.AddValue(query.limit + 1 - static_cast<std::int64_t>(page.items.size()));
+  auto statement = PrepareText(connection, text);
+  if (!statement.ok()) return statement.status();
+  for (;;) {
+    auto row = statement->Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return absl::OkStatus();
+    auto stored = ReadRun(*statement, query.study_id);
+    if (!stored.ok()) return stored.status();
+    keys.push_back(EncodePageKey(KeyOf(*statement, stored->run, order, part)));
+    page.items.push_back(std::move(stored->run));
+  }
+}
+
+// The column of `runs` that holds N as the study counts it.
+const char* ParamsColumn(ParamCount count) {
+  switch (count) {
+    case ParamCount::kTotal:
+      return "params_total";
+    case ParamCount::kActive:
+      return "params_active";
+    case ParamCount::kNonInputEmbedding:
+      return "params_non_input_embedding";
+    case ParamCount::kNonEmbedding:
+    case ParamCount::kUnspecified:
+      break;
+  }
+  return "params_non_embedding";
+}
+
+}  // namespace
+
+absl::StatusOr<Page<Run>> SelectRuns(Connection& connection, const RunQuery& query) {
+  if (query.limit < 1 || query.limit > kMaxPage) {
+    return absl::InvalidArgumentError(absl::StrCat("a page has 1 to ", kMaxPage, " runs"));
+  }
+  auto study = FindStudy(connection, query.study_id);
+  if (!study.ok()) return study.status();
+  std::optional<RunField> order;
+  if (!query.order_by.empty() && query.order_by != "id") {
+    auto field = FindRunField(query.order_by);
+    if (!field.ok()) return field.status();
+    order = *field;
+  }
+  std::optional<PageKey> after;
+  if (!query.after.empty()) {
+    auto key = DecodePageKey(query.after);
+    if (!key.ok()) return key.status();
+    after = *std::move(key);
+  }
+
+  Page<Run> page;
+  std::vector<std::string> keys;
+  std::vector<Part> parts = {Part::kById};
+  if (order.has_value()) {
+    const bool in_unknown = after.has_value() && std::holds_alternative<std::monostate>(after->value);
+    parts = in_unknown ? std::vector{Part::kUnknown} : std::vector{Part::kKnown, Part::kUnknown};
+  }
+  for (const Part part : parts) {
+    absl::Status status = ReadPart(connection, *study, query, order, part, after, page, keys);
+    if (!status.ok()) return status;
+    if (static_cast<std::int64_t>(page.items.size()) > query.limit) break;
+    after.reset();
+  }
+  if (static_cast<std::int64_t>(page.items.size()) > query.limit) {
+    page.items.pop_back();
+    page.next_key = keys[page.items.size() - 1];
+  }
+  return page;
+}
+
+absl::StatusOr<fitting::RunTable> SelectRunTable(Connection& connection, const std::string& study_id,
+                                                 const std::vector<Condition>& where) {
+  auto study = FindStudy(connection, study_id);
+  if (!study.ok()) return study.status();
+  SqlText text;
+  text.Add(absl::StrCat("SELECT r.id, r.state, r.", ParamsColumn(study->param_count),
+                        ", r.tokens, r.learning_rate, r.batch_size_tokens, r.sequence_length, r.steps, "
+                        "r.weight_decay, r.adam_beta2, r.loss FROM runs r WHERE r.study_key = "));
+  text.AddValue(study->key);
+  if (absl::Status status = AddConditions(where, text); !status.ok()) return status;
+  text.Add(" ORDER BY r.id");
+  auto statement = PrepareText(connection, text);
+  if (!statement.ok()) return statement.status();
+  fitting::RunTable table;
+  for (;;) {
+    auto row = statement->Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return table;
+    table.id.emplace_back(statement->Text(0));
+    table.state.push_back(static_cast<fitting::RunState>(statement->Int(1)));
+    table.params.push_back(statement->Real(2));
+    table.tokens.push_back(statement->Real(3));
+    table.learning_rate.push_back(statement->Real(4));
+    table.batch_size_tokens.push_back(statement->Real(5));
+    table.sequence_length.push_back(statement->Real(6));
+    table.steps.push_back(statement->Real(7));
+    table.weight_decay.push_back(statement->Real(8));
+    table.adam_beta2.push_back(statement->Real(9));
+    table.loss.push_back(statement->Real(10));
+  }
+}
+
+}  // namespace sextant::storage::sqlite

@@ -1,0 +1,122 @@
+#include "storage/sqlite/run_writes.h"
+
+#include <absl/strings/str_cat.h>
+
+#include "storage/curve_codec.h"
+#include "storage/merge.h"
+#include "storage/sqlite/curve_rows.h"
+#include "storage/sqlite/run_rows.h"
+#include "storage/sqlite/study_rows.h"
+
+namespace sextant::storage::sqlite {
+namespace {
+
+// Keys of runs that were never stored, or that a rollback took back, are used again: nothing refers to them.
+absl::StatusOr<std::int64_t> NextRunKey(Connection& connection) {
+  auto statement = connection.Prepare("SELECT value FROM counters WHERE name = 'next_run_key'");
+  if (!statement.ok()) return statement.status();
+  auto row = statement->Step();
+  if (!row.ok()) return row.status();
+  if (!*row) return absl::DataLossError(absl::StrCat(connection.path(), ": a counter is missing"));
+  return statement->Int(0);
+}
+
+absl::Status SetNextRunKey(Connection& connection, std::int64_t key) {
+  auto statement = connection.Prepare("UPDATE counters SET value = ? WHERE name = 'next_run_key'");
+  if (!statement.ok()) return statement.status();
+  return statement->Next(key).Run();
+}
+
+absl::StatusOr<PutOutcome> Update(Connection& connection, std::int64_t study_key, const std::string& study_id,
+                                  const RunWithCurve& given, StudyTotals& totals) {
+  auto stored = SelectRun(connection, study_key, study_id, given.run.id);
+  if (!stored.ok()) return stored.status();
+  auto curve = ReadCurve(connection, stored->run_key, stored->run.curve_points);
+  if (!curve.ok()) return curve.status();
+  const Merge merge = MergeRun(stored->run, *curve, given.run, given.curve);
+  if (merge.outcome != PutOutcome::kAccepted) return merge.outcome;
+
+  Run next = merge.take_fields ? given.run : stored->run;
+  next.labels = stored->run.labels;
+  next.source = given.run.source;
+  next.update_time = given.run.update_time;
+  next.curve_points = stored->run.curve_points;
+  if (merge.take_curve) {
+    auto grown = WriteCurve(connection, stored->run_key, given.curve, curve->size());
+    if (!grown.ok()) return grown.status();
+    next.curve_points = static_cast<std::int64_t>(given.curve.size());
+    totals.curve_bytes += *grown;
+    totals.points += next.curve_points - stored->run.curve_points;
+  }
+  absl::Status status = ReplaceRun(connection, study_key, stored->run_key, stored->run, next);
+  if (!status.ok()) return status;
+  return PutOutcome::kAccepted;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<PutOutcome>> PutRuns(Connection& connection, const std::string& study_id,
+                                                std::span<const RunWithCurve> runs) {
+  auto study = FindStudy(connection, study_id);
+  if (!study.ok()) return study.status();
+  auto first_key = NextRunKey(connection);
+  if (!first_key.ok()) return first_key.status();
+  std::int64_t next_key = *first_key;
+  StudyTotals totals;
+  std::vector<PutOutcome> outcomes;
+  outcomes.reserve(runs.size());
+  Run row;
+  for (const RunWithCurve& given : runs) {
+    if (absl::Status status = CheckRun(given.run); !status.ok()) return status;
+    if (absl::Status status = CheckCurve(given.curve); !status.ok()) return status;
+    row = given.run;
+    row.curve_points = static_cast<std::int64_t>(given.curve.size());
+    auto inserted = InsertRun(connection, study->key, next_key, row);
+    if (!inserted.ok()) return inserted.status();
+    if (!*inserted) {
+      auto outcome = Update(connection, study->key, study_id, given, totals);
+      if (!outcome.ok()) return outcome.status();
+      outcomes.push_back(*outcome);
+      continue;
+    }
+    auto bytes = WriteCurve(connection, next_key, given.curve, 0);
+    if (!bytes.ok()) return bytes.status();
+    ++next_key;
+    ++totals.runs;
+    totals.points += row.curve_points;
+    totals.curve_bytes += *bytes;
+    outcomes.push_back(PutOutcome::kAccepted);
+  }
+  if (next_key != *first_key) {
+    if (absl::Status status = SetNextRunKey(connection, next_key); !status.ok()) return status;
+  }
+  if (absl::Status status = AddToTotals(connection, study->key, totals); !status.ok()) return status;
+  return outcomes;
+}
+
+absl::Status DeleteRun(Connection& connection, const std::string& study_id, const std::string& run_id) {
+  auto study = FindStudy(connection, study_id);
+  if (!study.ok()) return study.status();
+  auto stored = SelectRun(connection, study->key, study_id, run_id);
+  if (!stored.ok()) return stored.status();
+  auto bytes = DeleteCurve(connection, stored->run_key);
+  if (!bytes.ok()) return bytes.status();
+  if (absl::Status status = RemoveRun(connection, study->key, stored->run); !status.ok()) return status;
+  return AddToTotals(connection, study->key,
+                     {.runs = -1, .points = -stored->run.curve_points, .curve_bytes = -*bytes});
+}
+
+absl::Status SetRunLabels(Connection& connection, const std::string& study_id,
+                          std::span<const std::pair<std::string, std::vector<std::string>>> labels) {
+  auto study = FindStudy(connection, study_id);
+  if (!study.ok()) return study.status();
+  for (const auto& [run_id, run_labels] : labels) {
+    auto stored = SelectRun(connection, study->key, study_id, run_id);
+    if (!stored.ok()) return stored.status();
+    absl::Status status = ReplaceLabels(connection, study->key, stored->run, run_labels);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace sextant::storage::sqlite

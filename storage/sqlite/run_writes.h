@@ -1,0 +1,24 @@
+// Adding, updating and removing runs with their curves.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "storage/sqlite/connection.h"
+#include "storage/store.h"
+
+namespace sextant::storage::sqlite {
+
+// Each as the Store method of the same name says, inside the caller's transaction.
+absl::StatusOr<std::vector<PutOutcome>> PutRuns(Connection& connection, const std::string& study_id,
+                                                std::span<const RunWithCurve> runs);
+absl::Status DeleteRun(Connection& connection, const std::string& study_id, const std::string& run_id);
+absl::Status SetRunLabels(Connection& connection, const std::string& study_id,
+                          std::span<const std::pair<std::string, std::vector<std::string>>> labels);
+
+}  // namespace sextant::storage::sqlite

@@ -1,0 +1,272 @@
+#include "storage/sqlite/schema.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <array>
+
+namespace sextant::storage::sqlite {
+namespace {
+
+// Version 1. Unknown quantities are NULL, so partial indexes spend nothing on them.
+//
+// Runs are clustered by (study, id): a study's runs load by one range scan, in the order that listings and
+// fits want. Tags and labels are kept twice: as JSON in the run's row (one row read shows a run) and
+// inverted, run id last, so that a page of runs with a tag is one range scan in id order.
+constexpr char kVersion1[] = R"sql(
+CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO counters VALUES ('next_run_key', 1);
+
+CREATE TABLE studies (
+  study_key INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  title TEXT NOT NULL,
+  description TEXT NOT NULL,
+  param_count INTEGER NOT NULL,
+  loss_unit INTEGER NOT NULL,
+  labels TEXT NOT NULL,
+  create_time INTEGER NOT NULL,
+  update_time INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
+  run_count INTEGER NOT NULL DEFAULT 0,
+  fit_count INTEGER NOT NULL DEFAULT 0,
+  point_count INTEGER NOT NULL DEFAULT 0,
+  curve_bytes INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE runs (
+  study_key INTEGER NOT NULL REFERENCES studies,
+  id TEXT NOT NULL,
+  run_key INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  params_non_embedding REAL,
+  params_total REAL,
+  params_active REAL,
+  params_non_input_embedding REAL,
+  tokens REAL,
+  learning_rate REAL,
+  batch_size_tokens REAL,
+  sequence_length REAL,
+  steps REAL,
+  weight_decay REAL,
+  adam_beta2 REAL,
+  loss REAL,
+  warmup_steps REAL,
+  adam_beta1 REAL,
+  min_learning_rate REAL,
+  flops REAL,
+  seed INTEGER,
+  schedule TEXT NOT NULL,
+  optimizer TEXT NOT NULL,
+  tags TEXT NOT NULL,
+  labels TEXT NOT NULL,
+  source TEXT NOT NULL,
+  create_time INTEGER NOT NULL,
+  update_time INTEGER NOT NULL,
+  curve_points INTEGER NOT NULL,
+  PRIMARY KEY (study_key, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX runs_by_state ON runs (study_key, state, id);
+CREATE INDEX runs_by_params_non_embedding ON runs (study_key, params_non_embedding, id)
+  WHERE params_non_embedding IS NOT NULL;
+CREATE INDEX runs_by_params_total ON runs (study_key, params_total, id) WHERE params_total IS NOT NULL;
+CREATE INDEX runs_by_tokens ON runs (study_key, tokens, id) WHERE tokens IS NOT NULL;
+CREATE INDEX runs_by_learning_rate ON runs (study_key, learning_rate, id) WHERE learning_rate IS NOT NULL;
+CREATE INDEX runs_by_batch_size_tokens ON runs (study_key, batch_size_tokens, id)
+  WHERE batch_size_tokens IS NOT NULL;
+CREATE INDEX runs_by_loss ON runs (study_key, loss, id) WHERE loss IS NOT NULL;
+
+CREATE TABLE run_tags (
+  study_key INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  run_id TEXT NOT NULL,
+  PRIMARY KEY (study_key, key, value, run_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE run_labels (
+  study_key INTEGER NOT NULL,
+  label TEXT NOT NULL,
+  run_id TEXT NOT NULL,
+  PRIMARY KEY (study_key, label, run_id)
+) STRICT, WITHOUT ROWID;
+
+-- chunk_key = run_key * 2^20 + index of the chunk in its run.
+CREATE TABLE curve_chunks (
+  chunk_key INTEGER PRIMARY KEY,
+  points INTEGER NOT NULL,
+  data BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE fits (
+  fit_key INTEGER PRIMARY KEY,
+  study_key INTEGER NOT NULL REFERENCES studies,
+  id TEXT NOT NULL,
+  state INTEGER NOT NULL,
+  law_id TEXT NOT NULL,
+  error_code INTEGER NOT NULL,
+  error TEXT NOT NULL,
+  create_time INTEGER NOT NULL,
+  end_time INTEGER NOT NULL,
+  result_law_id TEXT NOT NULL,
+  law_toml TEXT NOT NULL,
+  target INTEGER NOT NULL,
+  estimator TEXT NOT NULL,
+  objective_kind TEXT NOT NULL,
+  result_study_id TEXT NOT NULL,
+  data_digest TEXT NOT NULL,
+  filter TEXT NOT NULL,
+  holdout_filter TEXT NOT NULL,
+  seed INTEGER NOT NULL,
+  bootstrap_replicates INTEGER NOT NULL,
+  version TEXT NOT NULL,
+  param_count TEXT NOT NULL,
+  loss_unit TEXT NOT NULL,
+  runs_used INTEGER NOT NULL,
+  cells_used INTEGER NOT NULL,
+  objective REAL,
+  starts INTEGER NOT NULL,
+  starts_at_optimum INTEGER NOT NULL,
+  condition_number REAL,
+  holdout_runs INTEGER,
+  holdout_mean_relative_error REAL,
+  holdout_has_excess_loss INTEGER NOT NULL,
+  holdout_mean_excess_loss REAL,
+  near_optimal_log_low REAL,
+  near_optimal_log_high REAL,
+  UNIQUE (study_key, id)
+) STRICT;
+CREATE INDEX fits_by_law ON fits (study_key, law_id, create_time);
+CREATE TABLE fit_parameters (
+  fit_key INTEGER NOT NULL REFERENCES fits ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  estimate REAL,
+  has_low INTEGER NOT NULL,
+  low REAL,
+  has_high INTEGER NOT NULL,
+  high REAL,
+  at_bound INTEGER NOT NULL,
+  PRIMARY KEY (fit_key, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE fit_influence (
+  fit_key INTEGER NOT NULL REFERENCES fits ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  run_id TEXT NOT NULL,
+  objective_share REAL,
+  shift REAL,
+  PRIMARY KEY (fit_key, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE fit_warnings (
+  fit_key INTEGER NOT NULL REFERENCES fits ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  PRIMARY KEY (fit_key, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE fit_ranges (
+  fit_key INTEGER NOT NULL REFERENCES fits ON DELETE CASCADE,
+  variable TEXT NOT NULL,
+  low REAL,
+  high REAL,
+  PRIMARY KEY (fit_key, variable)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE fit_diagnostics (
+  fit_key INTEGER NOT NULL REFERENCES fits ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  value REAL,
+  PRIMARY KEY (fit_key, name)
+) STRICT, WITHOUT ROWID;
+-- kind 0 correlations, 1 replicates, 2 model replicates, 3 a model's numbers by name; little-endian doubles.
+CREATE TABLE fit_arrays (
+  fit_key INTEGER NOT NULL REFERENCES fits ON DELETE CASCADE,
+  kind INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  data BLOB NOT NULL,
+  UNIQUE (fit_key, kind, name)
+) STRICT;
+
+CREATE TABLE laws (
+  id TEXT PRIMARY KEY,
+  toml TEXT NOT NULL,
+  create_time INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE uploads (
+  id TEXT PRIMARY KEY,
+  study_id TEXT NOT NULL,
+  format_digest TEXT NOT NULL,
+  next_chunk INTEGER NOT NULL,
+  accepted INTEGER NOT NULL,
+  duplicate INTEGER NOT NULL,
+  rejected INTEGER NOT NULL,
+  complete INTEGER NOT NULL,
+  create_time INTEGER NOT NULL,
+  update_time INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE requests (
+  request_id TEXT PRIMARY KEY,
+  body_digest TEXT NOT NULL,
+  response BLOB NOT NULL,
+  create_time INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX requests_by_age ON requests (create_time);
+)sql";
+
+constexpr std::array<const char*, 1> kMigrations = {kVersion1};
+
+absl::StatusOr<std::int64_t> ReadNumber(Connection& connection, const char* sql) {
+  auto statement = connection.Prepare(sql);
+  if (!statement.ok()) return statement.status();
+  auto row = statement->Step();
+  if (!row.ok()) return row.status();
+  return *row ? statement->Int(0) : 0;
+}
+
+}  // namespace
+
+std::span<const char* const> Migrations() { return kMigrations; }
+int CurrentSchemaVersion() { return static_cast<int>(kMigrations.size()); }
+
+absl::StatusOr<int> ReadSchemaVersion(Connection& connection) {
+  auto application = ReadNumber(connection, "PRAGMA application_id");
+  if (!application.ok()) return application.status();
+  auto version = ReadNumber(connection, "PRAGMA user_version");
+  if (!version.ok()) return version.status();
+  if (*application != kApplicationId) {
+    auto tables = ReadNumber(connection, "SELECT count(*) FROM sqlite_schema");
+    if (!tables.ok()) return tables.status();
+    if (*application == 0 && *tables == 0 && *version == 0) return 0;
+    return absl::FailedPreconditionError(absl::StrCat(
+        connection.path(), " is a SQLite database of another program, not Sextant's: name another file"));
+  }
+  if (*version > CurrentSchemaVersion()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(connection.path(), " was written by a newer Sextant (schema version ", *version,
+                     "; this one reads up to ", CurrentSchemaVersion(), "): upgrade Sextant to open it"));
+  }
+  if (*version < 1) {
+    return absl::DataLossError(
+        absl::StrCat(connection.path(), " has an impossible schema version ", *version));
+  }
+  return static_cast<int>(*version);
+}
+
+absl::Status MigrateTo(Connection& connection, int version) {
+  auto transaction = Transaction::Begin(connection, Transaction::Kind::kWrite);
+  if (!transaction.ok()) return transaction.status();
+  auto from = ReadSchemaVersion(connection);
+  if (!from.ok()) return from.status();
+  for (int step = *from; step < version; ++step) {
+    absl::Status status = connection.Execute(kMigrations[static_cast<std::size_t>(step)]);
+    if (!status.ok()) return status;
+  }
+  if (*from < version) {
+    absl::Status status = connection.Execute(
+        absl::StrCat("PRAGMA application_id = ", kApplicationId, "; PRAGMA user_version = ", version));
+    if (!status.ok()) return status;
+  }
+  return transaction->Commit();
+}
+
+absl::Status Migrate(Connection& connection) { return MigrateTo(connection, CurrentSchemaVersion()); }
+
+}  // namespace sextant::storage::sqlite

@@ -1,0 +1,40 @@
+// The record store in one local SQLite file (docs/schema.md).
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "storage/store.h"
+
+namespace sextant::storage {
+
+/// What survives what. Either way an acknowledged write survives the death of the process.
+enum class Durability {
+  kFull,    ///< also survives loss of power: a flush of the disk a commit (group commits, see Writer)
+  kNormal,  ///< the last commits may be lost with the power; the file stays consistent
+};
+
+struct SqliteOptions {
+  bool create = true;      ///< make the file, and its folder, if they are missing; false: NotFound
+  bool read_only = false;  ///< takes no lock, writes nothing; writing methods answer FailedPrecondition
+  Durability durability = Durability::kFull;
+  int reader_connections = 8;  ///< at most; further readers wait for one
+  std::int64_t write_cache_bytes = 32
+                                   << 20;  ///< page cache of the writing connection; readers have 2 MB each
+  std::function<Micros()> clock;           ///< for request ids; empty: the system's
+};
+
+/// Opens a store, bringing an older file to the current schema. The store holds the file for writing: a
+/// second OpenSqliteStore on it, in this or another process, gets FailedPrecondition that names --server.
+/// Other errors: NotFound, PermissionDenied, FailedPrecondition (a directory, not a database, another
+/// program's database, a newer schema, read-only), ResourceExhausted (disk full), DataLoss (damaged). Each
+/// names the path.
+///
+/// Reads run on their own connections, see the last committed state and never wait for a write.
+absl::StatusOr<std::shared_ptr<Store>> OpenSqliteStore(const std::string& path,
+                                                       const SqliteOptions& options = {});
+
+}  // namespace sextant::storage
