@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "fitting/law/compiled_law.h"
+#include "fitting/law/evaluators/evaluator_law.h"
 
 namespace sextant::fitting {
 namespace {
@@ -90,6 +91,8 @@ class TapeBoundLaw final : public BoundLaw {
 
 std::unique_ptr<BoundLaw> BoundLaw::Bind(std::shared_ptr<const Law> law,
                                          std::vector<std::span<const double>> columns) {
+  if (auto evaluated = std::dynamic_pointer_cast<const EvaluatorLaw>(law))
+    return evaluated->Bind(std::move(columns));
   auto compiled = std::dynamic_pointer_cast<const CompiledLaw>(std::move(law));
   if (compiled == nullptr) return nullptr;
   return std::make_unique<TapeBoundLaw>(std::move(compiled), std::move(columns));

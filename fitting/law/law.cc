@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "fitting/law/compiled_law.h"
+#include "fitting/law/evaluators/evaluator_law.h"
 
 namespace sextant::fitting {
 namespace {
@@ -35,7 +36,7 @@ std::optional<std::size_t> Law::ParameterIndex(const std::string& name) const {
 }
 
 absl::StatusOr<std::shared_ptr<const Law>> Law::Compile(LawSpec spec) {
-  return CompiledLaw::Make(std::move(spec));
+  return spec.evaluator.empty() ? CompiledLaw::Make(std::move(spec)) : EvaluatorLaw::Make(std::move(spec));
 }
 
 }  // namespace sextant::fitting

@@ -1,0 +1,24 @@
+// Built-in evaluators: laws that no expression can state, because they are implicit. A law file names one
+// with `evaluator` and declares its variables and parameters under the names given here, in any order.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace sextant::fitting {
+
+/// A pure function of one point. Thread-safe.
+struct Evaluator {
+  std::string name;
+  std::vector<std::string> variables;
+  std::vector<std::string> parameters;
+  /// Value at one point; NaN outside the law's domain. `gradient`, when not null, takes the derivatives by
+  /// parameter. Variables and parameters come in the order above.
+  double (*evaluate)(const double* variables, const double* parameters, double* gradient);
+};
+
+/// nullptr if there is none of that name.
+const Evaluator* FindEvaluator(const std::string& name);
+std::vector<std::string> EvaluatorNames();
+
+}  // namespace sextant::fitting
