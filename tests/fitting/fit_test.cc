@@ -116,9 +116,13 @@ TEST(Fit, FitsLossLawsByLeastSquares) {
   ASSERT_TRUE(fit.ok()) << fit.status();
   EXPECT_EQ(fit->estimator, "least-squares");
   for (const ParameterEstimate& parameter : fit->parameters) {
-    if (parameter.name == "E") EXPECT_NEAR(parameter.estimate, 1.8, 1e-3);
-    if (parameter.name == "alpha") EXPECT_NEAR(parameter.estimate, 0.35, 1e-3);
-    if (parameter.name == "beta") EXPECT_NEAR(parameter.estimate, 0.37, 1e-3);
+    if (parameter.name == "E") {
+      EXPECT_NEAR(parameter.estimate, 1.8, 1e-3);
+    } else if (parameter.name == "alpha") {
+      EXPECT_NEAR(parameter.estimate, 0.35, 1e-3);
+    } else if (parameter.name == "beta") {
+      EXPECT_NEAR(parameter.estimate, 0.37, 1e-3);
+    }
     EXPECT_FALSE(parameter.low.has_value());
   }
 }
