@@ -160,8 +160,11 @@ void Summarise(const Law& law, const LawData& data, const SolveOptions& options,
 
   std::vector<double> natural(map.natural_count());
   map.ToNatural(search.best.walked, natural);
-  for (std::size_t p = 0; p < natural.size(); ++p)
-    result.parameters.push_back({spec.parameters[p].name, natural[p]});
+  for (std::size_t p = 0; p < natural.size(); ++p) {
+    result.parameters.emplace_back();
+    result.parameters.back().name = spec.parameters[p].name;
+    result.parameters.back().estimate = natural[p];
+  }
   for (std::size_t k = 0; k < map.free_count(); ++k) {
     result.parameters[map.free()[k].index].at_bound = map.AtBound(k, search.best.walked[k]);
   }
