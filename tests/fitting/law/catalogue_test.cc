@@ -9,20 +9,12 @@
 #include <vector>
 
 #include "fitting/law/law.h"
+#include "shipped_laws.h"
 
 namespace sextant::fitting {
 namespace {
 
 constexpr char kFolder[] = SEXTANT_SOURCE_DIR "/data/laws";
-
-std::shared_ptr<const Catalogue> Shipped() {
-  static const std::shared_ptr<const Catalogue> catalogue = [] {
-    auto loaded = Catalogue::Load(kFolder);
-    EXPECT_TRUE(loaded.ok()) << loaded.status();
-    return loaded.ok() ? *loaded : std::make_shared<const Catalogue>();
-  }();
-  return catalogue;
-}
 
 TEST(CatalogueTest, HoldsTheLawsThatScriptsRelyOn) {
   for (const char* id : {"lr-power-nd",     "lr-power-n",      "lr-power-d",
@@ -40,7 +32,7 @@ TEST(CatalogueTest, HoldsTheLawsThatScriptsRelyOn) {
                          "ling-moe-bs",     "power-lines-tau", "schaipp-bs",
                          "shuai-bs",        "chinchilla-a3",   "chinchilla-a3-unrounded",
                          "chinchilla-epoch"}) {
-    EXPECT_NE(Shipped()->Find(id), nullptr) << id;
+    EXPECT_NE(ShippedLaws()->Find(id), nullptr) << id;
   }
 }
 
@@ -49,13 +41,13 @@ TEST(CatalogueTest, EveryFileIsNamedAfterItsLaw) {
   for (const auto& entry : std::filesystem::directory_iterator(kFolder)) {
     if (entry.path().extension() != ".toml") continue;
     ++files;
-    EXPECT_NE(Shipped()->Find(entry.path().stem()), nullptr) << entry.path();
+    EXPECT_NE(ShippedLaws()->Find(entry.path().stem()), nullptr) << entry.path();
   }
-  EXPECT_EQ(files, Shipped()->laws().size());
+  EXPECT_EQ(files, ShippedLaws()->laws().size());
 }
 
 TEST(CatalogueTest, EveryPublishedLawCitesItsSourceAndReproducesItsExamples) {
-  for (const auto& [id, law] : Shipped()->laws()) {
+  for (const auto& [id, law] : ShippedLaws()->laws()) {
     SCOPED_TRACE(id);
     const LawSpec& spec = law->spec();
     if (!spec.published()) continue;
@@ -73,18 +65,18 @@ TEST(CatalogueTest, EveryPublishedLawCitesItsSourceAndReproducesItsExamples) {
 }
 
 TEST(CatalogueTest, EveryVariableDeclaresItsUnitAndHowItIsCounted) {
-  for (const auto& [id, law] : Shipped()->laws()) {
+  for (const auto& [id, law] : ShippedLaws()->laws()) {
     for (const VariableSpec& variable : law->spec().variables) {
       EXPECT_FALSE(variable.unit.empty()) << id << " " << variable.name;
       EXPECT_EQ(variable.name == "N" || variable.name == "C", !variable.counting.empty()) << id;
-      EXPECT_TRUE(variable.from_law.empty() || Shipped()->Find(variable.from_law) != nullptr) << id;
+      EXPECT_TRUE(variable.from_law.empty() || ShippedLaws()->Find(variable.from_law) != nullptr) << id;
     }
     EXPECT_EQ(law->spec().target == Target::kLoss, !law->spec().loss_unit.empty()) << id;
   }
 }
 
 TEST(CatalogueTest, EveryLawSurvivesARoundTripThroughToml) {
-  for (const auto& [id, law] : Shipped()->laws()) {
+  for (const auto& [id, law] : ShippedLaws()->laws()) {
     const std::string text = LawSpecToToml(law->spec());
     const absl::StatusOr<LawSpec> back = ParseLawSpec(text);
     ASSERT_TRUE(back.ok()) << id << ": " << back.status();
