@@ -10,6 +10,7 @@
 
 #include "fitting/law/target_names.h"
 #include "fitting/optimum/predict.h"
+#include "fitting/optimum_draws.h"
 #include "fitting/optimum_record.h"
 #include "fitting/quantile.h"
 #include "fitting/replicate_law.h"
@@ -160,7 +161,14 @@ class FittedPredictor : public LawPredictor {
 class OptimumPredictor : public LawPredictor {
  public:
   OptimumPredictor(std::string name, FitResult result, const std::shared_ptr<const Law>& law, OptimumFit fit)
-      : LawPredictor(std::move(name), law, nullptr), result_(std::move(result)), fit_(std::move(fit)) {}
+      : LawPredictor(std::move(name), law, nullptr),
+        result_(std::move(result)),
+        fit_(std::move(fit)),
+        draws_(fit_) {
+    // The draws answer for the interval; without its replicates the fit itself costs nothing to evaluate.
+    fit_.replicates.clear();
+    fit_.replicate_count = 0;
+  }
 
   const FitResult* fit() const override { return &result_; }
 
@@ -174,9 +182,9 @@ class OptimumPredictor : public LawPredictor {
       Withhold(absl::StrFormat("the fitted law gives %g here", quantity.value), into);
       return;
     }
-    if (std::isfinite(answer.low) && std::isfinite(answer.high)) {
-      quantity.low = answer.low;
-      quantity.high = answer.high;
+    if (const auto interval = draws_.Interval(target.params, target.tokens, target.interval)) {
+      quantity.low = interval->first;
+      quantity.high = interval->second;
     }
     if (std::isfinite(answer.near_optimal_low) && std::isfinite(answer.near_optimal_high)) {
       quantity.near_optimal_low = answer.near_optimal_low;
@@ -199,6 +207,7 @@ class OptimumPredictor : public LawPredictor {
  private:
   FitResult result_;
   OptimumFit fit_;
+  OptimumDraws draws_;
 };
 
 void CheckCount(const char* field, double value, std::vector<std::string>& problems) {

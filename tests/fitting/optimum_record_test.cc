@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "fitting/optimum/predict.h"
+#include "fitting/optimum_draws.h"
 #include "tests/fitting/synthetic.h"
 
 namespace sextant::fitting {
@@ -30,6 +31,26 @@ TEST(OptimumRecord, AStoredFitPredictsWhatTheOriginalDid) {
     EXPECT_EQ(before.high, after.high);
     EXPECT_EQ(before.near_optimal_low, after.near_optimal_low);
     EXPECT_EQ(before.params_extrapolation, after.params_extrapolation);
+  }
+}
+
+TEST(OptimumDraws, GiveTheIntervalOfTheFit) {
+  for (const LawVariables variables :
+       {LawVariables::kParamsTokens, LawVariables::kTokens, LawVariables::kCompute}) {
+    OptimumOptions options;
+    options.estimator = "band";
+    options.variables = variables;
+    options.replicates = 137;
+    absl::StatusOr<OptimumFit> fit = FitOptimum(KnownSweep(5e-4), options);
+    ASSERT_TRUE(fit.ok()) << fit.status();
+    const OptimumDraws draws(*fit);
+    for (const double confidence : {0.5, 0.9, 0.99}) {
+      const OptimumPrediction slow = PredictOptimum(*fit, 3e9, 2e11, confidence);
+      const auto fast = draws.Interval(3e9, 2e11, confidence);
+      ASSERT_TRUE(fast.has_value());
+      EXPECT_NEAR(fast->first / slow.low, 1, 1e-10);
+      EXPECT_NEAR(fast->second / slow.high, 1, 1e-10);
+    }
   }
 }
 

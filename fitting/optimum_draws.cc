@@ -1,0 +1,37 @@
+#include "fitting/optimum_draws.h"
+
+#include <cmath>
+
+#include "fitting/optimum/law_basis.h"
+#include "fitting/quantile.h"
+
+namespace sextant::fitting {
+
+OptimumDraws::OptimumDraws(const OptimumFit& fit)
+    : variables_(fit.variables),
+      constant_(fit.replicate_count),
+      exponents_(fit.law_parameters - 1, std::vector<double>(fit.replicate_count)) {
+  const std::size_t columns = fit.parameter_count();
+  for (std::size_t r = 0; r < fit.replicate_count; ++r) {
+    const double* row = fit.replicates.data() + r * columns;
+    constant_[r] = row[0] + row[columns - 1];  // the last column is `offset`
+    for (std::size_t v = 0; v < exponents_.size(); ++v) exponents_[v][r] = row[v + 1];
+  }
+}
+
+std::optional<std::pair<double, double>> OptimumDraws::Interval(double params, double tokens,
+                                                                double confidence) const {
+  if (constant_.empty()) return std::nullopt;
+  const optimum::LogVariables logs = optimum::LawLogVariables(variables_, std::log(params), std::log(tokens));
+  thread_local std::vector<double> draws, scratch;
+  draws.assign(constant_.begin(), constant_.end());
+  for (std::size_t v = 0; v < exponents_.size(); ++v) {
+    const double x = logs.x[v];
+    const double* exponent = exponents_[v].data();
+    for (std::size_t r = 0; r < draws.size(); ++r) draws[r] += exponent[r] * x;
+  }
+  const auto [low, high] = TailQuantiles(draws, (1 - confidence) / 2, scratch);
+  return std::pair{std::exp(low), std::exp(high)};
+}
+
+}  // namespace sextant::fitting

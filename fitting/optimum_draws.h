@@ -1,0 +1,27 @@
+// The replicates of an optimum fit as columns, so that a prediction's interval costs microseconds.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "fitting/optimum/optimum_fit.h"
+
+namespace sextant::fitting {
+
+/// Immutable, thread-safe. Gives the interval that PredictOptimum gives, from contiguous columns.
+class OptimumDraws {
+ public:
+  explicit OptimumDraws(const OptimumFit& fit);
+
+  /// The central `confidence` interval at (N, D); nothing without replicates.
+  std::optional<std::pair<double, double>> Interval(double params, double tokens, double confidence) const;
+
+ private:
+  LawVariables variables_;
+  std::vector<double> constant_;                ///< log_c plus one cell's deviation from the law
+  std::vector<std::vector<double>> exponents_;  ///< [variable][replicate]
+};
+
+}  // namespace sextant::fitting
