@@ -1,0 +1,257 @@
+#include "tests/storage/sample_records.h"
+
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <random>
+
+#include "storage/run_fields.h"
+
+namespace sextant::storage {
+namespace {
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
+// Declared ahead: the templates below find them only here.
+bool Same(const fitting::Range& a, const fitting::Range& b);
+bool Same(const fitting::ParameterEstimate& a, const fitting::ParameterEstimate& b);
+bool Same(const fitting::Influence& a, const fitting::Influence& b);
+bool Same(const fitting::HoldoutScore& a, const fitting::HoldoutScore& b);
+
+bool Same(float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); }
+bool Same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
+template <typename T>
+bool Same(const T& a, const T& b) {
+  return a == b;
+}
+template <typename T>
+bool Same(const std::vector<T>& a, const std::vector<T>& b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (!Same(a[i], b[i])) return false;
+  }
+  return true;
+}
+template <typename T>
+bool Same(const std::optional<T>& a, const std::optional<T>& b) {
+  return a.has_value() == b.has_value() && (!a.has_value() || Same(*a, *b));
+}
+template <typename T>
+bool Same(const std::map<std::string, T>& a, const std::map<std::string, T>& b) {
+  if (a.size() != b.size()) return false;
+  for (auto i = a.begin(), j = b.begin(); i != a.end(); ++i, ++j) {
+    if (i->first != j->first || !Same(i->second, j->second)) return false;
+  }
+  return true;
+}
+bool Same(const fitting::Range& a, const fitting::Range& b) {
+  return Same(a.low, b.low) && Same(a.high, b.high);
+}
+bool Same(const fitting::ParameterEstimate& a, const fitting::ParameterEstimate& b) {
+  return a.name == b.name && Same(a.estimate, b.estimate) && Same(a.low, b.low) && Same(a.high, b.high) &&
+         a.at_bound == b.at_bound;
+}
+bool Same(const fitting::Influence& a, const fitting::Influence& b) {
+  return a.run_id == b.run_id && Same(a.objective_share, b.objective_share) && Same(a.shift, b.shift);
+}
+bool Same(const fitting::HoldoutScore& a, const fitting::HoldoutScore& b) {
+  return a.runs == b.runs && Same(a.mean_relative_error, b.mean_relative_error) &&
+         Same(a.mean_excess_loss, b.mean_excess_loss);
+}
+
+}  // namespace
+
+#define COMPARE(field) \
+  if (!Same(a.field, b.field)) different += #field " "
+
+Study SampleStudy(const std::string& id) {
+  Study study;
+  study.id = id;
+  study.title = "Title of " + id;
+  study.description = "Learning rates, größer und kleiner\nwith a 'quote' and a \"double\"";
+  study.param_count = ParamCount::kTotal;
+  study.loss_unit = LossUnit::kBitsPerByte;
+  study.labels = {{"team", "scaling"}, {"tokenizer", "bytes"}};
+  study.create_time = 1'700'000'000'000'001;
+  study.update_time = 1'700'000'000'000'002;
+  study.revision = 1;
+  return study;
+}
+
+Run SampleRun(const std::string& study_id, int index) {
+  Run run;
+  run.study_id = study_id;
+  run.id = "run-" + std::to_string(1000 + index);
+  double value = 1.0 + index;
+  for (const RunQuantity& quantity : kRunQuantities) run.*quantity.value = (value += 0.37) * 1e3 / 7;
+  run.schedule = index % 2 == 0 ? "cosine" : "wsd";
+  run.optimizer = "adamw";
+  run.seed = index - 3;
+  run.state = fitting::RunState::kFinished;
+  run.tags = {{"cluster", "h100"}, {"width", std::to_string(64 << (index % 4))}};
+  run.labels = {"edge-of-grid", "short"};
+  run.source = "log.jsonl:" + std::to_string(index);
+  run.create_time = 1'700'000'000'000'000 + index;
+  run.update_time = 1'700'000'000'500'000 + index;
+  return run;
+}
+
+Curve SampleCurve(std::size_t points, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::normal_distribution<float> noise(0.0F, 0.01F);
+  Curve curve;
+  for (std::size_t i = 0; i < points; ++i) {
+    const auto step = static_cast<std::int64_t>(10 * (i + 1));
+    curve.step.push_back(step);
+    curve.tokens.push_back(static_cast<double>(step) * 524288.0);
+    curve.train_loss.push_back(2.0F + 3.0F * std::pow(static_cast<float>(step), -0.3F) + noise(random));
+    curve.validation_loss.push_back(i % 10 == 9 ? curve.train_loss.back() + 0.02F
+                                                : std::numeric_limits<float>::quiet_NaN());
+    curve.learning_rate.push_back(3e-4F * static_cast<float>(points - i) / static_cast<float>(points));
+    curve.gradient_noise_scale.push_back(1e5F * static_cast<float>(i + 1));
+  }
+  return curve;
+}
+
+Fit SampleFit(const std::string& study_id, const std::string& id) {
+  Fit fit;
+  fit.study_id = study_id;
+  fit.id = id;
+  fit.state = FitState::kSucceeded;
+  fit.law_id = "loss-chinchilla";
+  fit.error_code = 13;
+  fit.error = "an earlier attempt failed";
+  fit.create_time = 1'700'000'000'000'003;
+  fit.end_time = 1'700'000'000'000'004;
+  fitting::FitResult& r = fit.result;
+  r.law_id = "loss-chinchilla";
+  r.law_toml = "id = \"loss-chinchilla\"\nexpression = \"E + A/N^alpha\"\n";
+  r.target = fitting::Target::kLoss;
+  r.estimator = "least-squares";
+  r.objective_kind = "huber:0.001";
+  r.study_id = study_id;
+  r.data_digest = std::string(64, 'a');
+  r.filter = "params_total > 1e6";
+  r.holdout_filter = "params_total > 1e8";
+  r.seed = 0xFFFF'FFFF'FFFF'FFF1;
+  r.bootstrap_replicates = 2;
+  r.version = "0.1.0";
+  r.param_count = "total";
+  r.loss_unit = "bits-per-byte";
+  r.runs_used = 245;
+  r.cells_used = 31;
+  r.parameters = {{"E", 1.69, 1.5, 1.9, false},
+                  {"A", 406.4, std::nullopt, std::nullopt, true},
+                  {"alpha", 0.1 + 0.2, -kInf, std::numeric_limits<double>::quiet_NaN(), false}};
+  r.objective = 5e-324;
+  r.starts = 500;
+  r.starts_at_optimum = 433;
+  r.condition_number = kInf;
+  r.correlations = {1, 0.5, -0.25, 0.5, 1, 0.125, -0.25, 0.125, 1};
+  r.holdout = {12, 0.013, 0.002};
+  r.influence = {{"run-9", 0.4, 1.5}, {"run-2", 0.1, std::numeric_limits<double>::quiet_NaN()}};
+  r.warnings = {"2 parameters are correlated above 0.99", ""};
+  r.fitted_range = {{"D", {1e9, kInf}}, {"N", {1e6, 1e8}}};
+  r.replicates = {1.7, 400.1, 0.34, 1.6, 410.0, std::numeric_limits<double>::quiet_NaN()};
+  r.near_optimal_log_low = -0.31;
+  r.near_optimal_log_high = 0.27;
+  r.model = {{"surface", {1, -kInf, 3}}, {"empty", {}}};
+  r.model_replicates = {1e-300, 1e300};
+  r.diagnostics = {{"aic", -12.5},
+                   {"huber_delta_sensitivity.alpha", std::numeric_limits<double>::quiet_NaN()}};
+  return fit;
+}
+
+std::string Differences(const Study& a, const Study& b) {
+  std::string different;
+  COMPARE(id);
+  COMPARE(title);
+  COMPARE(description);
+  COMPARE(param_count);
+  COMPARE(loss_unit);
+  COMPARE(labels);
+  COMPARE(create_time);
+  COMPARE(update_time);
+  COMPARE(revision);
+  COMPARE(run_count);
+  COMPARE(fit_count);
+  return different;
+}
+
+std::string Differences(const Run& a, const Run& b) {
+  std::string different;
+  for (const RunQuantity& quantity : kRunQuantities) {
+    if (!Same(a.*quantity.value, b.*quantity.value)) different += std::string(quantity.name) + " ";
+  }
+  COMPARE(study_id);
+  COMPARE(id);
+  COMPARE(schedule);
+  COMPARE(optimizer);
+  COMPARE(seed);
+  COMPARE(state);
+  COMPARE(tags);
+  COMPARE(labels);
+  COMPARE(source);
+  COMPARE(create_time);
+  COMPARE(update_time);
+  COMPARE(curve_points);
+  return different;
+}
+
+std::string Differences(const Curve& a, const Curve& b) {
+  std::string different;
+  COMPARE(step);
+  COMPARE(tokens);
+  COMPARE(train_loss);
+  COMPARE(validation_loss);
+  COMPARE(learning_rate);
+  COMPARE(gradient_noise_scale);
+  return different;
+}
+
+std::string Differences(const Fit& a, const Fit& b) {
+  std::string different;
+  COMPARE(study_id);
+  COMPARE(id);
+  COMPARE(state);
+  COMPARE(law_id);
+  COMPARE(error_code);
+  COMPARE(error);
+  COMPARE(create_time);
+  COMPARE(end_time);
+  COMPARE(result.law_id);
+  COMPARE(result.law_toml);
+  COMPARE(result.target);
+  COMPARE(result.estimator);
+  COMPARE(result.objective_kind);
+  COMPARE(result.study_id);
+  COMPARE(result.data_digest);
+  COMPARE(result.filter);
+  COMPARE(result.holdout_filter);
+  COMPARE(result.seed);
+  COMPARE(result.bootstrap_replicates);
+  COMPARE(result.version);
+  COMPARE(result.param_count);
+  COMPARE(result.loss_unit);
+  COMPARE(result.runs_used);
+  COMPARE(result.cells_used);
+  COMPARE(result.parameters);
+  COMPARE(result.objective);
+  COMPARE(result.starts);
+  COMPARE(result.starts_at_optimum);
+  COMPARE(result.condition_number);
+  COMPARE(result.correlations);
+  COMPARE(result.holdout);
+  COMPARE(result.influence);
+  COMPARE(result.warnings);
+  COMPARE(result.fitted_range);
+  COMPARE(result.replicates);
+  COMPARE(result.near_optimal_log_low);
+  COMPARE(result.near_optimal_log_high);
+  COMPARE(result.model);
+  COMPARE(result.model_replicates);
+  COMPARE(result.diagnostics);
+  return different;
+}
+
+}  // namespace sextant::storage

@@ -1,0 +1,93 @@
+#include "storage/sqlite_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/storage/sample_records.h"
+#include "tests/storage/store_suite.h"
+
+namespace sextant::storage {
+namespace {
+
+using absl::StatusCode;
+using testing::HasSubstr;
+
+std::shared_ptr<Store> OpenEmptySqlite(const TempFolder& folder, std::function<Micros()> clock) {
+  SqliteOptions options;
+  options.clock = std::move(clock);
+  auto store = OpenSqliteStore(folder.File("store.db"), options);
+  EXPECT_TRUE(store.ok()) << store.status();
+  return *std::move(store);
+}
+
+std::string Message(const absl::Status& status) { return std::string(status.message()); }
+
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, StoreSuite, testing::Values(StoreFactory{"sqlite", OpenEmptySqlite}),
+                         testing::PrintToStringParamName());
+
+TEST(SqliteStore, KeepsRecordsAcrossOpenings) {
+  TempFolder folder;
+  const std::string path = folder.File("new/folder/store.db");
+  {
+    auto store = OpenSqliteStore(path);
+    ASSERT_TRUE(store.ok()) << store.status();
+    ASSERT_TRUE((*store)->CreateStudy(SampleStudy("s")).ok());
+  }
+  auto store = OpenSqliteStore(path);
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_EQ(Differences(SampleStudy("s"), *(*store)->GetStudy("s")), "");
+}
+
+TEST(SqliteStore, RefusesASecondWriterAndSaysWhatToDo) {
+  TempFolder folder;
+  auto first = OpenSqliteStore(folder.File("store.db"));
+  ASSERT_TRUE(first.ok());
+  auto second = OpenSqliteStore(folder.File("store.db"));
+  EXPECT_EQ(second.status().code(), StatusCode::kFailedPrecondition);
+  EXPECT_THAT(Message(second.status()), HasSubstr("in use by another process"));
+  EXPECT_THAT(Message(second.status()), HasSubstr("--server"));
+  EXPECT_THAT(Message(second.status()), HasSubstr(folder.File("store.db")));
+  first->reset();
+  EXPECT_TRUE(OpenSqliteStore(folder.File("store.db")).ok());
+}
+
+TEST(SqliteStore, ReadsBesideAWriterWhenOpenedReadOnly) {
+  TempFolder folder;
+  auto writer = OpenSqliteStore(folder.File("store.db"));
+  ASSERT_TRUE((*writer)->CreateStudy(SampleStudy("s")).ok());
+  SqliteOptions options;
+  options.read_only = true;
+  auto reader = OpenSqliteStore(folder.File("store.db"), options);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  EXPECT_TRUE((*reader)->GetStudy("s").ok());
+  EXPECT_TRUE((*reader)->CheckIntegrity().ok());
+  EXPECT_EQ((*reader)->CreateStudy(SampleStudy("t")).code(), StatusCode::kFailedPrecondition);
+}
+
+TEST(SqliteStore, RefusesWhatIsNoSextantDatabase) {
+  TempFolder folder;
+  auto open = [](const std::string& path, bool create = true) {
+    SqliteOptions options;
+    options.create = create;
+    return OpenSqliteStore(path, options).status();
+  };
+  std::filesystem::create_directory(folder.File("folder"));
+  EXPECT_EQ(open(folder.File("folder")).code(), StatusCode::kFailedPrecondition);
+  EXPECT_THAT(Message(open(folder.File("folder"))), HasSubstr("is a directory"));
+
+  std::ofstream(folder.File("text.db")) << std::string(5000, 'x');
+  EXPECT_EQ(open(folder.File("text.db")).code(), StatusCode::kFailedPrecondition);
+  EXPECT_THAT(Message(open(folder.File("text.db"))), HasSubstr("not a Sextant database"));
+
+  EXPECT_EQ(open(folder.File("absent.db"), false).code(), StatusCode::kNotFound);
+  EXPECT_EQ(open("").code(), StatusCode::kInvalidArgument);
+  std::ofstream(folder.File("empty.db"));
+  EXPECT_TRUE(open(folder.File("empty.db")).ok()) << "an empty file is a new database";
+}
+
+}  // namespace sextant::storage

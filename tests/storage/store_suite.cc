@@ -1,0 +1,592 @@
+#include "tests/storage/store_suite.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <set>
+
+#include "tests/storage/sample_records.h"
+
+namespace sextant::storage {
+namespace {
+
+using absl::StatusCode;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+StatusCode Code(const absl::Status& status) { return status.code(); }
+
+Condition Compare(const std::string& field, Condition::Op op, double number) {
+  Condition condition;
+  condition.field = field;
+  condition.op = op;
+  condition.number = number;
+  return condition;
+}
+Condition CompareText(const std::string& field, Condition::Op op, const std::string& text,
+                      Condition::Kind kind = Condition::Kind::kCompare) {
+  Condition condition;
+  condition.kind = kind;
+  condition.field = field;
+  condition.op = op;
+  condition.text = text;
+  return condition;
+}
+Condition Combine(Condition::Kind kind, std::vector<Condition> children) {
+  Condition condition;
+  condition.kind = kind;
+  condition.children = std::move(children);
+  return condition;
+}
+using enum Condition::Op;
+
+std::vector<std::string> Ids(const Page<Run>& page) {
+  std::vector<std::string> ids;
+  for (const Run& run : page.items) ids.push_back(run.id);
+  return ids;
+}
+
+void PutOne(Store& store, const Run& run, const Curve& curve, PutOutcome expected) {
+  const RunWithCurve given[] = {{run, curve}};
+  const auto outcomes = store.PutRuns(run.study_id, given);
+  ASSERT_TRUE(outcomes.ok()) << outcomes.status();
+  EXPECT_THAT(*outcomes, ElementsAre(expected));
+}
+
+Curve Beginning(const Curve& curve, std::size_t points) {
+  Curve part = curve;
+  part.step.resize(points);
+  for (auto* column :
+       {&part.train_loss, &part.validation_loss, &part.learning_rate, &part.gradient_noise_scale}) {
+    if (!column->empty()) column->resize(points);
+  }
+  if (!part.tokens.empty()) part.tokens.resize(points);
+  return part;
+}
+
+}  // namespace
+
+TEST_P(StoreSuite, KeepsEveryFieldOfAStudy) {
+  const Study study = SampleStudy("alpha");
+  ASSERT_TRUE(store_->CreateStudy(study).ok());
+  const auto stored = store_->GetStudy("alpha");
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  EXPECT_EQ(Differences(study, *stored), "");
+}
+
+TEST_P(StoreSuite, RefusesASecondStudyOfTheSameId) {
+  ASSERT_TRUE(store_->CreateStudy(SampleStudy("alpha")).ok());
+  EXPECT_EQ(Code(store_->CreateStudy(SampleStudy("alpha"))), StatusCode::kAlreadyExists);
+  EXPECT_EQ(Code(store_->GetStudy("beta").status()), StatusCode::kNotFound);
+}
+
+TEST_P(StoreSuite, UpdatesAStudyOnlyAtTheExpectedRevision) {
+  ASSERT_TRUE(store_->CreateStudy(SampleStudy("alpha")).ok());
+  Study changed = SampleStudy("alpha");
+  changed.title = "New title";
+  EXPECT_EQ(Code(store_->UpdateStudy(changed, 7)), StatusCode::kAborted);
+  ASSERT_TRUE(store_->UpdateStudy(changed, 1).ok());
+  EXPECT_EQ(Code(store_->UpdateStudy(changed, 1)), StatusCode::kAborted);
+  ASSERT_TRUE(store_->UpdateStudy(changed, -1).ok());
+  const auto stored = store_->GetStudy("alpha");
+  ASSERT_TRUE(stored.ok());
+  EXPECT_EQ(stored->title, "New title");
+  EXPECT_EQ(stored->revision, 3);
+  changed.id = "beta";
+  EXPECT_EQ(Code(store_->UpdateStudy(changed, -1)), StatusCode::kNotFound);
+}
+
+TEST_P(StoreSuite, PagesThroughStudiesById) {
+  for (const char* id : {"c", "a", "b"}) ASSERT_TRUE(store_->CreateStudy(SampleStudy(id)).ok());
+  const auto first = store_->ListStudies(2, "");
+  ASSERT_TRUE(first.ok());
+  ASSERT_EQ(first->items.size(), 2U);
+  EXPECT_EQ(first->items[0].id, "a");
+  EXPECT_EQ(first->items[1].id, "b");
+  const auto second = store_->ListStudies(2, first->next_key);
+  ASSERT_TRUE(second.ok());
+  ASSERT_EQ(second->items.size(), 1U);
+  EXPECT_EQ(second->items[0].id, "c");
+  EXPECT_EQ(second->next_key, "");
+}
+
+TEST_P(StoreSuite, KeepsEveryFieldOfARunAndItsCurve) {
+  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  Run run = SampleRun("s", 4);
+  const Curve curve = SampleCurve(2500, 1);
+  PutOne(*store_, run, curve, PutOutcome::kAccepted);
+  const auto stored = store_->GetRun("s", run.id);
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  run.curve_points = 2500;
+  EXPECT_EQ(Differences(run, *stored), "");
+  const auto stored_curve = store_->GetCurve("s", run.id);
+  ASSERT_TRUE(stored_curve.ok()) << stored_curve.status();
+  EXPECT_EQ(Differences(curve, *stored_curve), "");
+  EXPECT_EQ(store_->GetStudy("s")->run_count, 1);
+}
+
+TEST_P(StoreSuite, KeepsUnknownAndInfiniteValues) {
+  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  Run run;
+  run.study_id = "s";
+  run.id = "diverged";
+  run.state = fitting::RunState::kDiverged;
+  run.loss = std::numeric_limits<double>::infinity();
+  PutOne(*store_, run, {}, PutOutcome::kAccepted);
+  const auto stored = store_->GetRun("s", "diverged");
+  ASSERT_TRUE(stored.ok());
+  EXPECT_EQ(Differences(run, *stored), "");
+  EXPECT_EQ(store_->GetCurve("s", "diverged")->size(), 0U);
+  EXPECT_EQ(Code(store_->GetRun("s", "none").status()), StatusCode::kNotFound);
+  EXPECT_EQ(Code(store_->GetRun("none", "diverged").status()), StatusCode::kNotFound);
+  EXPECT_EQ(Code(store_->GetCurve("s", "none").status()), StatusCode::kNotFound);
+}
+
+TEST_P(StoreSuite, TakesARunGivenTwiceOnce) {
+  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  Run run = SampleRun("s", 1);
+  const Curve curve = SampleCurve(100, 1);
+  PutOne(*store_, run, curve, PutOutcome::kAccepted);
+  PutOne(*store_, run, curve, PutOutcome::kDuplicate);
+  run.source = "elsewhere";
+  run.update_time += 5;
+  run.labels = {"other"};
+  PutOne(*store_, run, curve, PutOutcome::kDuplicate);
+  PutOne(*store_, run, Beginning(curve, 50), PutOutcome::kDuplicate);
+  PutOne(*store_, run, {}, PutOutcome::kDuplicate);
+  EXPECT_EQ(store_->GetRun("s", run.id)->source, SampleRun("s", 1).source);
+  EXPECT_EQ(store_->GetStudy("s")->run_count, 1);
+  EXPECT_EQ(store_->GetCurve("s", run.id)->size(), 100U);
+}
+
+TEST_P(StoreSuite, KeepsTheFirstOfTwoRunsThatContradict) {
+  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  const Run run = SampleRun("s", 1);
+  const Curve curve = SampleCurve(100, 1);
+  PutOne(*store_, run, curve, PutOutcome::kAccepted);
+  Run other = run;
+  other.loss += 1e-9;
+  PutOne(*store_, other, curve, PutOutcome::kConflict);
+  other = run;
+  other.tags["cluster"] = "a100";
+  PutOne(*store_, other, curve, PutOutcome::kConflict);
+  other = run;
+  other.state = fitting::RunState::kCrashed;
+  PutOne(*store_, other, curve, PutOutcome::kConflict);
+  PutOne(*store_, run, SampleCurve(100, 2), PutOutcome::kConflict);
+  PutOne(*store_, run, SampleCurve(200, 2), PutOutcome::kConflict);
+  Run expected = run;
+  expected.curve_points = 100;
+  EXPECT_EQ(Differences(expected, *store_->GetRun("s", run.id)), "");
+  EXPECT_EQ(Differences(curve, *store_->GetCurve("s", run.id)), "");
+}
+
+TEST_P(StoreSuite, ExtendsACurveAcrossChunks) {
+  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  Run run = SampleRun("s", 1);
+  run.labels.clear();
+  const Curve whole = SampleCurve(5000, 3);
+  PutOne(*store_, run, {}, PutOutcome::kAccepted);
+  for (const std::size_t points : {1, 1023, 1024, 1025, 2048, 4000, 5000}) {
+    PutOne(*store_, run, Beginning(whole, points), PutOutcome::kAccepted);
+    const auto stored = store_->GetCurve("s", run.id);
+    ASSERT_TRUE(stored.ok()) << stored.status();
+    EXPECT_EQ(Differences(Beginning(whole, points), *stored), "") << points;
+    EXPECT_EQ(store_->GetRun("s", run.id)->curve_points, static_cast<std::int64_t>(points));
+  }
+  EXPECT_EQ(store_->GetStudy("s")->run_count, 1);
+}
+
+TEST_P(StoreSuite, FinishesARunningRun) {
+  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  Run run = SampleRun("s", 1);
+  run.state = fitting::RunState::kRunning;
+  run.loss = kUnknown;
+  run.warmup_steps = kUnknown;
+  const Curve curve = SampleCurve(100, 1);
+  PutOne(*store_, run, Beginning(curve, 40), PutOutcome::kAccepted);
+  ASSERT_TRUE(
+      store_
+          ->SetRunLabels("s",
+                         std::vector<std::pair<std::string, std::vector<std::string>>>{{run.id, {"watched"}}})
+          .ok());
+
+  Run finished = run;
+  finished.learning_rate *= 2;
+  finished.state = fitting::RunState::kFinished;
+  PutOne(*store_, finished, curve, PutOutcome::kConflict);
+  finished.learning_rate = run.learning_rate;
+  finished.loss = 2.5;
+  finished.warmup_steps = 10;
+  finished.tags["done"] = "yes";
+  finished.create_time = run.create_time + 1000;
+  finished.update_time = run.update_time + 1000;
+  PutOne(*store_, finished, curve, PutOutcome::kAccepted);
+  Run expected = finished;
+  expected.create_time = run.create_time;
+  expected.labels = {"watched"};
+  expected.curve_points = 100;
+  EXPECT_EQ(Differences(expected, *store_->GetRun("s", run.id)), "");
+  PutOne(*store_, run, curve, PutOutcome::kConflict);
+  EXPECT_EQ(store_->GetStudy("s")->run_count, 1);
+}
+
+TEST_P(StoreSuite, RefusesMalformedRunsWhole) {
+  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  std::vector<RunWithCurve> runs = {{SampleRun("s", 1), {}}, {SampleRun("s", 2), {}}};
+  const auto refuse = [&](const char* why) {
+    EXPECT_EQ(Code(store_->PutRuns("s", runs).status()), StatusCode::kInvalidArgument) << why;
+    EXPECT_EQ(store_->GetStudy("s")->run_count, 0) << why;
+    runs[1] = {SampleRun("s", 2), {}};
+  };
+  runs[1].run.id = "";
+  refuse("empty id");
+  runs[1].run.id = std::string(201, 'x');
+  refuse("long id");
+  runs[1].run.tags["note"] = "\xff\xfe";
+  refuse("not UTF-8");
+  runs[1].run.source = std::string("a\0b", 3);
+  refuse("NUL");
+  runs[1].curve = SampleCurve(10, 1);
+  runs[1].curve.train_loss.pop_back();
+  refuse("ragged curve");
+  EXPECT_EQ(Code(store_->PutRuns("none", runs).status()), StatusCode::kNotFound);
+  EXPECT_TRUE(store_->PutRuns("s", runs).ok());
+}
+
+TEST_P(StoreSuite, DeletesARunWithItsCurve) {
+  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  const Run run = SampleRun("s", 1);
+  PutOne(*store_, run, SampleCurve(3000, 1), PutOutcome::kAccepted);
+  ASSERT_TRUE(store_->DeleteRun("s", run.id).ok());
+  EXPECT_EQ(Code(store_->DeleteRun("s", run.id)), StatusCode::kNotFound);
+  EXPECT_EQ(Code(store_->GetRun("s", run.id).status()), StatusCode::kNotFound);
+  EXPECT_EQ(store_->GetStudy("s")->run_count, 0);
+  RunQuery by_tag;
+  by_tag.study_id = "s";
+  by_tag.where = {CompareText("cluster", kEq, "h100", Condition::Kind::kHasTag)};
+  EXPECT_THAT(store_->ListRuns(by_tag)->items, IsEmpty());
+  PutOne(*store_, run, SampleCurve(10, 2), PutOutcome::kAccepted);
+  EXPECT_EQ(store_->GetCurve("s", run.id)->size(), 10U);
+}
+
+TEST_P(StoreSuite, DeletesAStudyWithAllThatIsIn) {
+  for (const char* id : {"s", "t"}) {
+    ASSERT_TRUE(store_->CreateStudy(SampleStudy(id)).ok());
+    PutOne(*store_, SampleRun(id, 1), SampleCurve(2000, 1), PutOutcome::kAccepted);
+    ASSERT_TRUE(store_->PutFit(SampleFit(id, "f")).ok());
+  }
+  ASSERT_TRUE(store_->DeleteStudy("s").ok());
+  EXPECT_EQ(Code(store_->DeleteStudy("s")), StatusCode::kNotFound);
+  EXPECT_EQ(Code(store_->GetRun("s", "run-1001").status()), StatusCode::kNotFound);
+  EXPECT_EQ(Code(store_->GetFit("s", "f").status()), StatusCode::kNotFound);
+  EXPECT_EQ(store_->LoadAllFits()->size(), 1U);
+  EXPECT_EQ(Differences(SampleCurve(2000, 1), *store_->GetCurve("t", "run-1001")), "");
+  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  EXPECT_EQ(store_->GetStudy("s")->run_count, 0);
+  EXPECT_EQ(store_->LoadRunTable("s", {})->size(), 0U);
+  EXPECT_TRUE(store_->CheckIntegrity().ok());
+}
+
+TEST_P(StoreSuite, FiltersRuns) {
+  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  // loss 1..6; run 3's is unknown; run 5 diverged; widths as tags; run 2 has a label.
+  std::vector<RunWithCurve> runs;
+  for (int i = 1; i <= 6; ++i) {
+    Run run;
+    run.id = "r" + std::to_string(i);
+    if (i != 3) run.loss = i;
+    run.tokens = i * 1e9;
+    run.schedule = i <= 3 ? "cosine" : "wsd";
+    if (i == 5) run.state = fitting::RunState::kDiverged;
+    if (i <= 4) run.tags["width"] = std::to_string(i * 128);
+    if (i == 2) run.labels = {"edge-of-grid"};
+    if (i == 4) run.seed = 7;
+    runs.push_back({run, {}});
+  }
+  ASSERT_TRUE(store_->PutRuns("s", runs).ok());
+  const auto matching = [&](const Condition& condition) {
+    RunQuery query;
+    query.study_id = "s";
+    query.where = {condition};
+    const auto page = store_->ListRuns(query);
+    EXPECT_TRUE(page.ok()) << page.status();
+    const auto table = store_->LoadRunTable("s", {condition});
+    EXPECT_TRUE(table.ok()) << table.status();
+    EXPECT_EQ(table->id, Ids(*page));
+    std::string digits;
+    for (const Run& run : page->items) digits += run.id.substr(1);
+    return digits;
+  };
+  EXPECT_EQ(matching(Compare("loss", kEq, 2)), "2");
+  EXPECT_EQ(matching(Compare("loss", kNe, 2)), "1456");
+  EXPECT_EQ(matching(Compare("loss", kLt, 4)), "12");
+  EXPECT_EQ(matching(Compare("loss", kLe, 4)), "124");
+  EXPECT_EQ(matching(Compare("loss", kGt, 4)), "56");
+  EXPECT_EQ(matching(Compare("loss", kGe, 4)), "456");
+  EXPECT_EQ(matching(Compare("loss", kGe, std::nan(""))), "");
+  EXPECT_EQ(matching(Compare("seed", kEq, 7)), "4");
+  EXPECT_EQ(matching(Combine(Condition::Kind::kNot, {Compare("loss", kLt, 4)})), "3456");
+  EXPECT_EQ(matching(CompareText("loss", kEq, "", Condition::Kind::kIsKnown)), "12456");
+  EXPECT_EQ(matching(CompareText("schedule", kEq, "wsd")), "456");
+  EXPECT_EQ(matching(CompareText("schedule", kContains, "sin")), "123");
+  EXPECT_EQ(matching(CompareText("id", kGe, "r4")), "456");
+  EXPECT_EQ(matching(CompareText("state", kEq, "diverged")), "5");
+  EXPECT_EQ(matching(CompareText("state", kNe, "diverged")), "12346");
+  EXPECT_EQ(matching(CompareText("width", kEq, "256", Condition::Kind::kHasTag)), "2");
+  EXPECT_EQ(matching(CompareText("width", kNe, "256", Condition::Kind::kHasTag)), "134");
+  EXPECT_EQ(matching(CompareText("width", kContains, "", Condition::Kind::kHasTag)), "1234");
+  EXPECT_EQ(matching(CompareText("width", kContains, "51", Condition::Kind::kHasTag)), "4");
+  EXPECT_EQ(matching(CompareText("", kEq, "edge-of-grid", Condition::Kind::kHasLabel)), "2");
+  EXPECT_EQ(matching(CompareText("", kContains, "grid", Condition::Kind::kHasLabel)), "2");
+  EXPECT_EQ(matching(Combine(Condition::Kind::kOr, {Compare("loss", kEq, 1), Compare("tokens", kGe, 6e9)})),
+            "16");
+  EXPECT_EQ(
+      matching(Combine(Condition::Kind::kAnd, {Compare("loss", kGt, 1), Compare("tokens", kLt, 4.5e9)})),
+      "24");
+  EXPECT_EQ(matching(Combine(Condition::Kind::kAnd, {})), "123456");
+  EXPECT_EQ(matching(Combine(Condition::Kind::kOr, {})), "");
+  // A hostile value is a value.
+  EXPECT_EQ(matching(CompareText("schedule", kEq, "'; DROP TABLE runs; --")), "");
+  EXPECT_EQ(matching(CompareText("x') OR 1=1 --", kEq, "1", Condition::Kind::kHasTag)), "");
+}
+
+TEST_P(StoreSuite, RefusesFiltersItCannotMean) {
+  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  const auto refused = [&](const Condition& condition) {
+    RunQuery query;
+    query.study_id = "s";
+    query.where = {condition};
+    EXPECT_EQ(Code(store_->ListRuns(query).status()), StatusCode::kInvalidArgument);
+    EXPECT_EQ(Code(store_->LoadRunTable("s", {condition}).status()), StatusCode::kInvalidArgument);
+  };
+  refused(Compare("loss; DROP TABLE runs", kEq, 1));
+  refused(Compare("run_key", kEq, 1));
+  refused(Compare("loss", kContains, 1));
+  refused(CompareText("state", kEq, "asleep"));
+  refused(CompareText("state", kLt, "running"));
+  refused(Combine(Condition::Kind::kNot, {}));
+  refused(Combine(Condition::Kind::kAnd, std::vector<Condition>(1001, Compare("loss", kGt, 1))));
+  Condition deep = Compare("loss", kGt, 1);
+  for (int i = 0; i < 60; ++i) deep = Combine(Condition::Kind::kNot, {deep});
+  refused(deep);
+  RunQuery query;
+  query.study_id = "s";
+  query.order_by = "id; --";
+  EXPECT_EQ(Code(store_->ListRuns(query).status()), StatusCode::kInvalidArgument);
+  query.order_by = "";
+  query.limit = 0;
+  EXPECT_EQ(Code(store_->ListRuns(query).status()), StatusCode::kInvalidArgument);
+}
+
+TEST_P(StoreSuite, PagesThroughRunsInEveryOrder) {
+  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  std::vector<RunWithCurve> runs;
+  for (int i = 0; i < 23; ++i) {
+    Run run;
+    run.id = "r" + std::to_string((i * 7) % 23 + 10);
+    if (i % 5 != 0) run.loss = i % 4;  // ties, and unknowns
+    if (i % 3 != 0) run.seed = i % 2;
+    run.schedule = i % 2 == 0 ? "cosine" : "";
+    run.state = i % 6 == 0 ? fitting::RunState::kCrashed : fitting::RunState::kFinished;
+    run.create_time = i / 2;
+    runs.push_back({run, {}});
+  }
+  ASSERT_TRUE(store_->PutRuns("s", runs).ok());
+  for (const char* order : {"", "id", "loss", "seed", "schedule", "state", "create_time"}) {
+    for (const bool descending : {false, true}) {
+      RunQuery query;
+      query.study_id = "s";
+      query.order_by = order;
+      query.descending = descending;
+      query.limit = 1000;
+      const auto whole = store_->ListRuns(query);
+      ASSERT_TRUE(whole.ok()) << whole.status();
+      EXPECT_EQ(whole->next_key, "");
+      EXPECT_EQ(whole->items.size(), 23U);
+      for (std::size_t i = 1; i < whole->items.size() && std::string(order) == "loss"; ++i) {
+        const double before = whole->items[i - 1].loss, here = whole->items[i].loss;
+        EXPECT_TRUE(std::isnan(here) || (descending ? before >= here : before <= here)) << i;
+      }
+      std::vector<std::string> paged;
+      query.limit = 4;
+      do {
+        const auto page = store_->ListRuns(query);
+        ASSERT_TRUE(page.ok()) << page.status();
+        for (const std::string& id : Ids(*page)) paged.push_back(id);
+        query.after = page->next_key;
+      } while (!query.after.empty() && paged.size() < 100);
+      EXPECT_EQ(paged, Ids(*whole)) << order << descending;
+    }
+  }
+  RunQuery query;
+  query.study_id = "s";
+  query.after = "not a key";
+  EXPECT_EQ(Code(store_->ListRuns(query).status()), StatusCode::kInvalidArgument);
+}
+
+TEST_P(StoreSuite, LoadsATableInTheStudysOwnCounting) {
+  for (const auto& [count, expected] :
+       {std::pair{ParamCount::kNonEmbedding, 1.0}, std::pair{ParamCount::kTotal, 2.0},
+        std::pair{ParamCount::kActive, 3.0}, std::pair{ParamCount::kNonInputEmbedding, 4.0}}) {
+    Study study = SampleStudy("s" + std::to_string(static_cast<int>(expected)));
+    study.param_count = count;
+    ASSERT_TRUE(store_->CreateStudy(study).ok());
+    Run run = SampleRun(study.id, 1);
+    run.params_non_embedding = 1;
+    run.params_total = 2;
+    run.params_active = 3;
+    run.params_non_input_embedding = 4;
+    PutOne(*store_, run, {}, PutOutcome::kAccepted);
+    const auto table = store_->LoadRunTable(study.id, {});
+    ASSERT_TRUE(table.ok()) << table.status();
+    ASSERT_EQ(table->size(), 1U);
+    EXPECT_EQ(table->params[0], expected);
+    EXPECT_EQ(table->id[0], run.id);
+    EXPECT_EQ(table->tokens[0], run.tokens);
+    EXPECT_EQ(table->learning_rate[0], run.learning_rate);
+    EXPECT_EQ(table->batch_size_tokens[0], run.batch_size_tokens);
+    EXPECT_EQ(table->sequence_length[0], run.sequence_length);
+    EXPECT_EQ(table->steps[0], run.steps);
+    EXPECT_EQ(table->weight_decay[0], run.weight_decay);
+    EXPECT_EQ(table->adam_beta2[0], run.adam_beta2);
+    EXPECT_EQ(table->loss[0], run.loss);
+    EXPECT_EQ(table->state[0], run.state);
+  }
+  EXPECT_EQ(Code(store_->LoadRunTable("none", {}).status()), StatusCode::kNotFound);
+}
+
+TEST_P(StoreSuite, ReplacesLabels) {
+  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  PutOne(*store_, SampleRun("s", 1), {}, PutOutcome::kAccepted);
+  std::vector<std::pair<std::string, std::vector<std::string>>> labels = {{"run-1001", {"z", "a", "z"}}};
+  ASSERT_TRUE(store_->SetRunLabels("s", labels).ok());
+  EXPECT_THAT(store_->GetRun("s", "run-1001")->labels, ElementsAre("a", "z"));
+  const auto with = [&](const std::string& label) {
+    return store_->LoadRunTable("s", {CompareText("", kEq, label, Condition::Kind::kHasLabel)})->size();
+  };
+  EXPECT_EQ(with("z"), 1U);
+  EXPECT_EQ(with("short"), 0U);
+  labels = {{"run-1001", {}}, {"none", {"x"}}};
+  EXPECT_EQ(Code(store_->SetRunLabels("s", labels)), StatusCode::kNotFound);
+  EXPECT_THAT(store_->GetRun("s", "run-1001")->labels, ElementsAre("a", "z"))
+      << "nothing of a failed call is kept";
+}
+
+TEST_P(StoreSuite, KeepsEveryFieldOfAFit) {
+  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  const Fit fit = SampleFit("s", "f1");
+  ASSERT_TRUE(store_->PutFit(fit).ok());
+  const auto stored = store_->GetFit("s", "f1");
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  EXPECT_EQ(Differences(fit, *stored), "");
+  EXPECT_EQ(store_->GetStudy("s")->fit_count, 1);
+
+  Fit bare;
+  bare.study_id = "s";
+  bare.id = "f1";
+  bare.state = FitState::kRunning;
+  ASSERT_TRUE(store_->PutFit(bare).ok());
+  EXPECT_EQ(Differences(bare, *store_->GetFit("s", "f1")), "");
+  EXPECT_EQ(store_->GetStudy("s")->fit_count, 1);
+  ASSERT_TRUE(store_->DeleteFit("s", "f1").ok());
+  EXPECT_EQ(Code(store_->DeleteFit("s", "f1")), StatusCode::kNotFound);
+  EXPECT_EQ(store_->GetStudy("s")->fit_count, 0);
+  bare.study_id = "none";
+  EXPECT_EQ(Code(store_->PutFit(bare)), StatusCode::kNotFound);
+}
+
+TEST_P(StoreSuite, ListsFits) {
+  for (const char* study : {"t", "s"}) {
+    ASSERT_TRUE(store_->CreateStudy(SampleStudy(study)).ok());
+    for (const char* id : {"f3", "f1", "f2"}) ASSERT_TRUE(store_->PutFit(SampleFit(study, id)).ok());
+  }
+  const auto first = store_->ListFits("s", 2, "");
+  ASSERT_TRUE(first.ok());
+  ASSERT_EQ(first->items.size(), 2U);
+  EXPECT_EQ(Differences(SampleFit("s", "f1"), first->items[0]), "");
+  const auto second = store_->ListFits("s", 2, first->next_key);
+  ASSERT_EQ(second->items.size(), 1U);
+  EXPECT_EQ(second->items[0].id, "f3");
+  EXPECT_EQ(second->next_key, "");
+  const auto all = store_->LoadAllFits();
+  ASSERT_TRUE(all.ok());
+  ASSERT_EQ(all->size(), 6U);
+  EXPECT_EQ(Differences(SampleFit("t", "f3"), all->back()), "");
+  EXPECT_EQ(Code(store_->ListFits("none", 2, "").status()), StatusCode::kNotFound);
+}
+
+TEST_P(StoreSuite, KeepsUserLaws) {
+  ASSERT_TRUE(store_->PutLaw({"mine", "id = \"mine\"", 5}).ok());
+  EXPECT_EQ(Code(store_->PutLaw({"mine", "other", 6})), StatusCode::kAlreadyExists);
+  ASSERT_TRUE(store_->PutLaw({"a-law", "id = \"a-law\"", 7}).ok());
+  const auto laws = store_->ListLaws();
+  ASSERT_EQ(laws->size(), 2U);
+  EXPECT_EQ((*laws)[0].id, "a-law");
+  EXPECT_EQ((*laws)[1].toml, "id = \"mine\"");
+  EXPECT_EQ((*laws)[1].create_time, 5);
+  ASSERT_TRUE(store_->DeleteLaw("mine").ok());
+  EXPECT_EQ(Code(store_->DeleteLaw("mine")), StatusCode::kNotFound);
+}
+
+TEST_P(StoreSuite, KeepsWhereAnUploadStands) {
+  Upload upload{"u1", "s", "digest", 3, 100, 2, 1, false, 10, 11};
+  ASSERT_TRUE(store_->PutUpload(upload).ok());
+  upload.next_chunk = 4;
+  upload.complete = true;
+  ASSERT_TRUE(store_->PutUpload(upload).ok());
+  const auto stored = store_->GetUpload("u1");
+  ASSERT_TRUE(stored.ok());
+  EXPECT_EQ(stored->study_id, "s");
+  EXPECT_EQ(stored->format_digest, "digest");
+  EXPECT_EQ(stored->next_chunk, 4);
+  EXPECT_EQ(stored->accepted, 100);
+  EXPECT_EQ(stored->duplicate, 2);
+  EXPECT_EQ(stored->rejected, 1);
+  EXPECT_TRUE(stored->complete);
+  EXPECT_EQ(stored->create_time, 10);
+  EXPECT_EQ(stored->update_time, 11);
+  EXPECT_EQ(Code(store_->GetUpload("u2").status()), StatusCode::kNotFound);
+}
+
+TEST_P(StoreSuite, RemembersAnswersForADay) {
+  const std::string response("\0binary\xff", 8);
+  ASSERT_TRUE(store_->PutRequest("req-1", "digest", response).ok());
+  now_ += Micros{24} * 3600 * 1'000'000 - 1;
+  const auto stored = store_->GetRequest("req-1");
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  EXPECT_EQ(stored->body_digest, "digest");
+  EXPECT_EQ(stored->response, response);
+  now_ += 1;
+  EXPECT_EQ(Code(store_->GetRequest("req-1").status()), StatusCode::kNotFound);
+}
+
+TEST_P(StoreSuite, BatchKeepsAllOrNothing) {
+  const absl::Status failed = store_->Batch([](Store& store) {
+    EXPECT_TRUE(store.CreateStudy(SampleStudy("s")).ok());
+    EXPECT_TRUE(store.GetStudy("s").ok()) << "a batch sees its own writes";
+    return absl::DataLossError("stop");
+  });
+  EXPECT_EQ(Code(failed), StatusCode::kDataLoss);
+  EXPECT_EQ(Code(store_->GetStudy("s").status()), StatusCode::kNotFound);
+  ASSERT_TRUE(store_->Batch([](Store& store) { return store.CreateStudy(SampleStudy("s")); }).ok());
+  EXPECT_TRUE(store_->GetStudy("s").ok());
+}
+
+TEST_P(StoreSuite, BatchInABatchFailsAlone) {
+  const absl::Status status = store_->Batch([](Store& store) {
+    EXPECT_TRUE(store.CreateStudy(SampleStudy("kept")).ok());
+    const absl::Status inner = store.Batch([](Store& nested) {
+      EXPECT_TRUE(nested.CreateStudy(SampleStudy("dropped")).ok());
+      return nested.CreateStudy(SampleStudy("kept"));
+    });
+    EXPECT_EQ(Code(inner), StatusCode::kAlreadyExists);
+    return store.CreateStudy(SampleStudy("also-kept"));
+  });
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(store_->GetStudy("kept").ok());
+  EXPECT_TRUE(store_->GetStudy("also-kept").ok());
+  EXPECT_EQ(Code(store_->GetStudy("dropped").status()), StatusCode::kNotFound);
+}
+
+}  // namespace sextant::storage
