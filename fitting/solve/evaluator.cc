@@ -39,7 +39,7 @@ Evaluator::Evaluator(std::shared_ptr<const Law> law, const LawData& data, const 
   natural_hessian_.resize(p * p);
   pair_sums_.resize(pairs_.size());
   weights_ = data.weights.empty() ? std::vector<double>(data.size(), 1.0) : data.weights;
-  SetWeights(std::vector<double>(weights_));
+  SetWeights(weights_);
 }
 
 std::unique_ptr<Evaluator> Evaluator::Clone() const {
@@ -51,55 +51,62 @@ std::unique_ptr<Evaluator> Evaluator::Clone() const {
 }
 
 void Evaluator::Resize(std::size_t points) {
-  model_.resize(points);
-  slope_.resize(points);
-  curvature_.resize(points);
-  scratch_.resize(points);
-  jacobian_.resize(points * map_.natural_count());
-  second_.resize(points * pairs_.size());
+  points_ = points;
+  const auto padded = [points](std::vector<double>& columns, std::size_t count) {
+    columns.resize(count * points + kPadding);
+    std::fill(columns.end() - kPadding, columns.end(), 0.0);
+  };
+  padded(model_, 1);
+  padded(slope_, 1);
+  padded(curvature_, 1);
+  padded(jacobian_, map_.natural_count());
+  padded(second_, pairs_.size());
 }
 
 void Evaluator::SetWeights(std::span<const double> weights) {
-  weights_.assign(weights.begin(), weights.end());
+  if (weights.data() != weights_.data()) weights_.assign(weights.begin(), weights.end());
   total_weight_ = 0;
-  for (const double weight : weights_) total_weight_ += weight;
   selected_.clear();
   for (std::size_t row = 0; row < weights_.size(); ++row) {
+    total_weight_ += weights_[row];
     if (weights_[row] > 0) selected_.push_back(static_cast<std::uint32_t>(row));
   }
   // A law that already evaluates a subset must be told even when every row is wanted again.
   const bool wanted = compacted_ || selected_.size() < weights_.size();
   compacted_ = wanted && bound_->SelectPoints(selected_);
-  point_weights_.clear();
-  if (compacted_) {
-    for (const std::uint32_t row : selected_) point_weights_.push_back(weights_[row]);
-  } else {
-    point_weights_ = weights_;
-  }
-  SetObserved(std::vector<double>(observed_));
-  Resize(point_weights_.size());
+  Resize(compacted_ ? selected_.size() : weights_.size());
+  Gather(weights_, point_weights_);
+  Gather(observed_, point_observed_);
 }
 
 void Evaluator::SetObserved(std::span<const double> observed) {
   observed_.assign(observed.begin(), observed.end());
-  point_observed_.clear();
-  if (compacted_) {
-    for (const std::uint32_t row : selected_) point_observed_.push_back(observed_[row]);
-  } else {
-    point_observed_ = observed_;
-  }
+  Gather(observed_, point_observed_);
 }
 
-bool Evaluator::EvaluateLaw(std::span<const double> natural, bool second) {
-  ++evaluations_;
-  if (residual_ == ResidualKind::kLevel) {
-    bound_->ValuesAndJacobian(natural, model_, jacobian_);
-  } else if (second && analytic_second_) {
-    bound_->LogValuesAndSecondDerivatives(natural, model_, jacobian_, second_);
+// Rows -> points of the bound law, padded with zeros.
+void Evaluator::Gather(const std::vector<double>& rows, std::vector<double>& points) const {
+  points.clear();
+  if (compacted_) {
+    for (const std::uint32_t row : selected_) points.push_back(rows[row]);
   } else {
-    bound_->LogValuesAndJacobian(natural, model_, jacobian_);
+    points = rows;
   }
-  return true;
+  points.resize(points_ + kPadding, 0.0);
+}
+
+void Evaluator::EvaluateLaw(std::span<const double> natural, bool second) {
+  ++evaluations_;
+  const std::span<double> model(model_.data(), points_);
+  const std::span<double> jacobian(jacobian_.data(), points_ * map_.natural_count());
+  if (residual_ == ResidualKind::kLevel) {
+    bound_->ValuesAndJacobian(natural, model, jacobian);
+  } else if (second && analytic_second_) {
+    bound_->LogValuesAndSecondDerivatives(natural, model, jacobian,
+                                          {second_.data(), points_ * pairs_.size()});
+  } else {
+    bound_->LogValuesAndJacobian(natural, model, jacobian);
+  }
 }
 
 void Evaluator::Evaluate(std::span<const double> walked, Derivatives& out) {
@@ -111,7 +118,7 @@ void Evaluator::Evaluate(std::span<const double> walked, Derivatives& out) {
   EvaluateLaw(natural_, true);
 
   AccumulateInput in;
-  in.points = point_weights_.size();
+  in.points = points_;
   in.parameters = p;
   in.model = model_.data();
   in.observed = point_observed_.data();
@@ -124,7 +131,6 @@ void Evaluator::Evaluate(std::span<const double> walked, Derivatives& out) {
   AccumulateOutput sums;
   sums.slope = slope_.data();
   sums.curvature = curvature_.data();
-  sums.scratch = scratch_.data();
   sums.gradient = natural_gradient_.data();
   sums.hessian = natural_hessian_.data();
   sums.pair_sums = pair_sums_.data();
@@ -162,7 +168,7 @@ void Evaluator::Evaluate(std::span<const double> walked, Derivatives& out) {
 // the kinks of the robust loss stay out of the difference.
 void Evaluator::AddDifferencedCurvature(std::span<const double> walked, Derivatives& out) {
   const std::size_t k = dimension();
-  const std::size_t n = point_weights_.size();
+  const std::size_t n = points_;
   const std::vector<ParameterMap::Free>& free = map_.free();
   stepped_.assign(walked.begin(), walked.end());
   std::vector<double> difference(k * k, 0.0);

@@ -59,7 +59,8 @@ class Evaluator {
 
  private:
   void Resize(std::size_t points);
-  bool EvaluateLaw(std::span<const double> natural, bool second);
+  void Gather(const std::vector<double>& rows, std::vector<double>& points) const;
+  void EvaluateLaw(std::span<const double> natural, bool second);
   void AddDifferencedCurvature(std::span<const double> walked, Derivatives& out);
 
   std::shared_ptr<const Law> law_;
@@ -76,9 +77,11 @@ class Evaluator {
   std::vector<double> weights_, observed_;  // all rows
   std::vector<std::uint32_t> selected_;     // rows in the bound law, when compacted
   bool compacted_ = false;
-  std::vector<double> point_weights_, point_observed_;  // as the bound law sees them
+  std::size_t points_ = 0;  // that the bound law evaluates
+  // As the bound law sees them, each with kPadding doubles more.
+  std::vector<double> point_weights_, point_observed_;
   std::vector<double> natural_, scale_, model_, jacobian_, second_;
-  std::vector<double> slope_, curvature_, scratch_, natural_gradient_, natural_hessian_, pair_sums_;
+  std::vector<double> slope_, curvature_, natural_gradient_, natural_hessian_, pair_sums_;
   std::vector<double> stepped_, base_jacobian_;
 };
 

@@ -5,7 +5,11 @@
 
 namespace sextant::fitting::solve {
 
-/// Columns of `points` values with `stride` between columns. No alignment is asked for.
+/// What a kernel reads past the end of a column, in doubles: its widest vector.
+inline constexpr std::size_t kPadding = 8;
+
+/// Columns of `points` values. No alignment is asked for, but every array holds kPadding further doubles,
+/// which are finite in `model`, `observed`, `jacobian` and `second` and 0 in `weights`.
 struct AccumulateInput {
   std::size_t points = 0;
   std::size_t parameters = 0;
@@ -24,9 +28,8 @@ struct AccumulateInput {
 
 struct AccumulateOutput {
   double objective = 0;
-  double* slope = nullptr;      ///< [point]: weight * d loss / d residual
-  double* curvature = nullptr;  ///< [point]: what multiplies jacobian jacobian'
-  double* scratch = nullptr;    ///< [point]
+  double* slope = nullptr;      ///< [point + kPadding]: weight * d loss / d residual
+  double* curvature = nullptr;  ///< [point + kPadding]: what multiplies jacobian jacobian'
   double* gradient = nullptr;   ///< [parameter]
   double* hessian = nullptr;    ///< [p * parameters + q] for q <= p
   double* pair_sums = nullptr;  ///< [pair]: sum of slope * second

@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::size_t kLargestGrid = 4096;
 constexpr double kSameOptimum = 1e-8;
+constexpr double kWidening = 30;          // of Huber's delta: a third of the evaluations from far away
+constexpr std::size_t kFirstStarts = 16;  // the rest are polished only where these disagree
 
 // Values of one nonlinear coordinate, in walked coordinates.
 std::vector<double> Axis(const ParameterSpec& parameter, const ParameterMap::Free& free, const LawData& data,
@@ -154,30 +156,32 @@ absl::Status PolishStarts(const Evaluator& evaluator, const Objective& objective
                           Search& search) {
   std::vector<Polished> polished(starts.size());
   std::atomic<bool> stopped{false};
-  tbb::parallel_for(tbb::blocked_range<std::size_t>(0, starts.size(), 4), [&](const auto& range) {
-    const std::unique_ptr<Evaluator> own = evaluator.Clone();
-    Polisher polisher(*own, objective);
-    for (std::size_t i = range.begin(); i < range.end(); ++i) {
-      if (stopped.load(std::memory_order_relaxed) || !stop().ok()) {
-        stopped = true;
-        return;
+  const auto polish = [&](std::size_t begin, std::size_t end) {
+    tbb::parallel_for(tbb::blocked_range<std::size_t>(begin, end, 4), [&](const auto& range) {
+      const std::unique_ptr<Evaluator> own = evaluator.Clone();
+      Polisher polisher(*own, objective);
+      for (std::size_t i = range.begin(); i < range.end(); ++i) {
+        if (stopped.load(std::memory_order_relaxed) || !stop().ok()) {
+          stopped = true;
+          return;
+        }
+        polished[i] = polisher.PolishWidened(starts[i], kWidening);
       }
-      polished[i] = polisher.Polish(starts[i]);
+    });
+    search = Search();
+    search.best.value = std::numeric_limits<double>::infinity();
+    search.starts = static_cast<int>(end);
+    for (std::size_t i = 0; i < end; ++i) {
+      if (polished[i].value < search.best.value) search.best = polished[i];
     }
-  });
-  if (stopped) return stop();
-  search = Search();
-  search.best.value = std::numeric_limits<double>::infinity();
-  for (const Polished& one : polished) {
-    ++search.starts;
-    if (one.value < search.best.value) search.best = one;
-  }
-  for (const Polished& one : polished) {
     // A likelihood may be negative or 0: relative to its size, but never finer than rounding.
     const double slack = kSameOptimum * std::max(std::abs(search.best.value), 1e-300);
-    search.at_optimum += one.value <= search.best.value + slack;
-  }
-  return absl::OkStatus();
+    for (std::size_t i = 0; i < end; ++i) search.at_optimum += polished[i].value <= search.best.value + slack;
+  };
+  const std::size_t first = std::min(kFirstStarts, starts.size());
+  polish(0, first);
+  if (!stopped && 4 * search.at_optimum < 3 * search.starts) polish(first, starts.size());
+  return stopped ? stop() : absl::OkStatus();
 }
 
 }  // namespace sextant::fitting::solve
