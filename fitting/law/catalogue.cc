@@ -43,21 +43,29 @@ absl::StatusOr<std::shared_ptr<const Catalogue>> Catalogue::Load(const std::stri
   if (error) return absl::NotFoundError("law folder " + folder + ": " + error.message());
   std::sort(paths.begin(), paths.end());
 
-  auto catalogue = std::make_shared<Catalogue>();
-  std::map<std::string, std::string> path_of;
+  std::vector<std::pair<std::string, std::string>> texts;
   for (const std::filesystem::path& path : paths) {
     absl::StatusOr<std::string> text = ReadFile(path);
     if (!text.ok()) return text.status();
-    absl::StatusOr<LawSpec> spec = ParseLawSpec(*text);
-    if (!spec.ok()) return Prefixed(path.string(), spec.status());
+    texts.emplace_back(path.string(), *std::move(text));
+  }
+  return FromTexts(texts);
+}
+
+absl::StatusOr<std::shared_ptr<const Catalogue>> Catalogue::FromTexts(
+    const std::vector<std::pair<std::string, std::string>>& texts) {
+  auto catalogue = std::make_shared<Catalogue>();
+  std::map<std::string, std::string> name_of;
+  for (const auto& [name, text] : texts) {
+    absl::StatusOr<LawSpec> spec = ParseLawSpec(text);
+    if (!spec.ok()) return Prefixed(name, spec.status());
     const std::string id = spec->id;
-    auto [known, added] = path_of.emplace(id, path.string());
+    auto [known, added] = name_of.emplace(id, name);
     if (!added) {
-      return absl::InvalidArgumentError(path.string() + ": law id '" + id + "' is already taken by " +
-                                        known->second);
+      return absl::InvalidArgumentError(name + ": law id '" + id + "' is already taken by " + known->second);
     }
     absl::StatusOr<std::shared_ptr<const Law>> law = Law::Compile(*std::move(spec));
-    if (!law.ok()) return Prefixed(path.string(), law.status());
+    if (!law.ok()) return Prefixed(name, law.status());
     catalogue->laws_.emplace(id, *std::move(law));
   }
   return std::shared_ptr<const Catalogue>(std::move(catalogue));

@@ -81,6 +81,9 @@ class Catalogue {
  public:
   /// Reads `folder`. Errors name the file. Two files with one id are refused.
   static absl::StatusOr<std::shared_ptr<const Catalogue>> Load(const std::string& folder);
+  /// The same from texts that are in memory: (name for messages, TOML).
+  static absl::StatusOr<std::shared_ptr<const Catalogue>> FromTexts(
+      const std::vector<std::pair<std::string, std::string>>& texts);
   /// Laws in order of id.
   const std::map<std::string, std::shared_ptr<const Law>>& laws() const { return laws_; }
   std::shared_ptr<const Law> Find(const std::string& id) const;  ///< nullptr if absent
