@@ -13,17 +13,14 @@
 namespace sextant::fitting {
 namespace {
 
-// True when every entry is finite; one pass without branches.
-bool AllFinite(std::span<const double> values) {
-  double sum = 0;
-  for (double value : values) sum += value - value;  // 0 for finite values, NaN otherwise
-  return sum == 0;
-}
-
 class TapeBoundLaw final : public BoundLaw {
  public:
-  TapeBoundLaw(std::shared_ptr<const CompiledLaw> law, std::vector<std::span<const double>> columns)
-      : law_(std::move(law)), all_(law_->graph(), law_->data_nodes(), columns), data_(&all_) {}
+  TapeBoundLaw(std::shared_ptr<const CompiledLaw> law, const std::vector<std::span<const double>>& columns,
+               const tape::Kernels& kernels)
+      : law_(std::move(law)),
+        kernels_(kernels),
+        all_(law_->graph(), law_->data_nodes(), columns),
+        data_(&all_) {}
 
   std::size_t points() const override { return data_->points(); }
 
@@ -41,7 +38,7 @@ class TapeBoundLaw final : public BoundLaw {
   void LogValuesAndJacobian(std::span<const double> parameters, std::span<double> log_value,
                             std::span<double> jacobian) override {
     Run(Program::kLogJacobian, parameters, log_value, jacobian, {});
-    if (AllFinite(log_value)) return;
+    if (kernels_.all_finite(log_value.data(), log_value.size())) return;
     spare_.resize(law_->curved_pairs().size() * points());
     Run(Program::kLogRobust, parameters, log_value, jacobian, spare_);
   }
@@ -53,7 +50,8 @@ class TapeBoundLaw final : public BoundLaw {
   void LogValuesAndSecondDerivatives(std::span<const double> parameters, std::span<double> log_value,
                                      std::span<double> jacobian, std::span<double> second) override {
     Run(Program::kLogSecond, parameters, log_value, jacobian, second);
-    if (!AllFinite(log_value)) Run(Program::kLogRobust, parameters, log_value, jacobian, second);
+    if (!kernels_.all_finite(log_value.data(), log_value.size()))
+      Run(Program::kLogRobust, parameters, log_value, jacobian, second);
   }
 
   bool SelectPoints(std::span<const std::uint32_t> rows) override {
@@ -67,7 +65,7 @@ class TapeBoundLaw final : public BoundLaw {
            std::span<double> jacobian, std::span<double> second) {
     std::unique_ptr<tape::TapeRunner>& runner = runners_[static_cast<std::size_t>(program)];
     if (runner == nullptr) {
-      runner = std::make_unique<tape::TapeRunner>(law_->program(program), law_->data_of(program));
+      runner = std::make_unique<tape::TapeRunner>(law_->program(program), law_->data_of(program), kernels_);
     }
     outputs_.clear();
     outputs_.push_back(value.data());
@@ -80,6 +78,7 @@ class TapeBoundLaw final : public BoundLaw {
   }
 
   std::shared_ptr<const CompiledLaw> law_;
+  const tape::Kernels& kernels_;
   tape::DataColumns all_, selected_;
   const tape::DataColumns* data_;
   std::array<std::unique_ptr<tape::TapeRunner>, static_cast<std::size_t>(Program::kCount)> runners_;
@@ -89,13 +88,18 @@ class TapeBoundLaw final : public BoundLaw {
 
 }  // namespace
 
+std::unique_ptr<BoundLaw> BindTo(const std::shared_ptr<const Law>& law,
+                                 const std::vector<std::span<const double>>& columns,
+                                 const tape::Kernels& kernels) {
+  if (auto evaluated = std::dynamic_pointer_cast<const EvaluatorLaw>(law)) return evaluated->Bind(columns);
+  auto compiled = std::dynamic_pointer_cast<const CompiledLaw>(law);
+  if (compiled == nullptr) return nullptr;
+  return std::make_unique<TapeBoundLaw>(std::move(compiled), columns, kernels);
+}
+
 std::unique_ptr<BoundLaw> BoundLaw::Bind(std::shared_ptr<const Law> law,
                                          std::vector<std::span<const double>> columns) {
-  if (auto evaluated = std::dynamic_pointer_cast<const EvaluatorLaw>(law))
-    return evaluated->Bind(std::move(columns));
-  auto compiled = std::dynamic_pointer_cast<const CompiledLaw>(std::move(law));
-  if (compiled == nullptr) return nullptr;
-  return std::make_unique<TapeBoundLaw>(std::move(compiled), std::move(columns));
+  return BindTo(law, columns, tape::BestKernels());
 }
 
 }  // namespace sextant::fitting

@@ -47,4 +47,9 @@ class CompiledLaw final : public Law {
   std::vector<std::vector<std::size_t>> data_of_;
 };
 
+/// As BoundLaw::Bind, with the kernels of a CPU level of the caller's choice.
+std::unique_ptr<BoundLaw> BindTo(const std::shared_ptr<const Law>& law,
+                                 const std::vector<std::span<const double>>& columns,
+                                 const tape::Kernels& kernels);
+
 }  // namespace sextant::fitting

@@ -35,14 +35,15 @@ unsigned Arity(Op op) {
 
 // Registers are symbolic while compiling: scalars, data, work and outputs are numbered on their own, and
 // become final once it is known how many there are of each.
-enum class Bank : std::uint8_t { kScalar, kData, kWork, kOutput };
+enum class Bank : std::uint8_t { kScalar, kData, kWork };
 struct Place {
   Bank bank = Bank::kScalar;
   std::uint32_t index = kNowhere;
 };
 struct Draft {
-  Code code;
-  Place to, a, b, c;
+  Code code = Code::kAddVV;
+  Destination destination = Destination::kWork;
+  Place to, output, a, b, c;
 };
 
 class Compiler {
@@ -68,6 +69,7 @@ class Compiler {
   void CountUses() {
     uses_.assign(graph_.size(), 0);
     fused_.assign(graph_.size(), false);
+    is_output_.assign(graph_.size(), false);
     place_.assign(graph_.size(), Place{});
     for (NodeId id : order_) {
       const Node& node = graph_.at(id);
@@ -75,11 +77,11 @@ class Compiler {
       const NodeId operands[] = {node.a, node.b, node.c};
       for (unsigned i = 0; i < Arity(node.op); ++i) ++uses_[operands[i]];
     }
-    for (NodeId id : outputs_) ++uses_[id];
+    for (NodeId id : outputs_) is_output_[id] = true;
     // exp(s x) with a product that nobody else needs is one instruction.
     for (NodeId id : order_) {
       const Node& node = graph_.at(id);
-      if (node.op != Op::kExp || !node.column() || uses_[node.a] != 1) continue;
+      if (node.op != Op::kExp || !node.column() || uses_[node.a] != 1 || is_output_[node.a]) continue;
       const Node& product = graph_.at(node.a);
       if (product.op == Op::kMultiply && product.column() && (Scalar(product.a) || Scalar(product.b))) {
         fused_[node.a] = true;
@@ -115,7 +117,7 @@ class Compiler {
   Place Spread(NodeId id) {
     if (!Scalar(id)) return Of(id);
     const Place to = NewWork();
-    drafts_.push_back({Code::kBroadcast, to, Of(id), Of(id), Of(id)});
+    drafts_.push_back({Code::kBroadcast, Destination::kWork, to, {}, Of(id), Of(id), Of(id)});
     spread_.push_back(to.index);
     return to;
   }
@@ -139,10 +141,10 @@ class Compiler {
     NodeId read[] = {node.a, node.b, node.c};
     unsigned reads = Arity(node.op);
     const bool sa = Scalar(node.a), sb = Scalar(node.b);
-    auto binary = [&](Code code, NodeId a, NodeId b) { draft = {code, {}, Of(a), Of(b), Of(b)}; };
+    auto binary = [&](Code code, NodeId a, NodeId b) { draft = {code, {}, {}, {}, Of(a), Of(b), Of(b)}; };
     auto spread = [&](Code code) {
       const Place a = Spread(node.a), b = Spread(node.b);
-      draft = {code, {}, a, b, reads == 3 ? Spread(node.c) : b};
+      draft = {code, {}, {}, {}, a, b, reads == 3 ? Spread(node.c) : b};
     };
     switch (node.op) {
       case Op::kAdd:
@@ -206,10 +208,11 @@ class Compiler {
     free_.insert(free_.end(), spread_.begin(), spread_.end());
     spread_.clear();
     const auto output = std::find(outputs_.begin(), outputs_.end(), id);
-    place_[id] = output == outputs_.end()
-                     ? NewWork()
-                     : Place{Bank::kOutput, static_cast<std::uint32_t>(output - outputs_.begin())};
-    draft.to = place_[id];
+    if (uses_[id] > 0) draft.to = place_[id] = NewWork();
+    if (output != outputs_.end()) {
+      draft.destination = uses_[id] > 0 ? Destination::kWorkAndOutput : Destination::kOutput;
+      draft.output.index = static_cast<std::uint32_t>(output - outputs_.begin());
+    }
     drafts_.push_back(draft);
   }
 
@@ -225,21 +228,18 @@ class Compiler {
   }
 
   Tape Finish() {
-    auto number = [&](Place place) {
-      switch (place.bank) {
-        case Bank::kScalar:
-          return static_cast<std::uint16_t>(place.index);
-        case Bank::kData:
-          return static_cast<std::uint16_t>(tape_.FirstData() + place.index);
-        case Bank::kWork:
-          return static_cast<std::uint16_t>(tape_.FirstWork() + place.index);
-        case Bank::kOutput:
-          break;
-      }
-      return static_cast<std::uint16_t>(tape_.FirstOutput() + place.index);
+    auto number = [&](Place place) -> std::uint16_t {
+      if (place.index == kNowhere) return 0;
+      const std::uint32_t first = place.bank == Bank::kScalar ? 0
+                                  : place.bank == Bank::kData ? tape_.FirstData()
+                                                              : tape_.FirstWork();
+      return static_cast<std::uint16_t>(first + place.index);
     };
     for (const Draft& d : drafts_) {
-      tape_.instructions.push_back({d.code, number(d.to), number(d.a), number(d.b), number(d.c)});
+      const std::uint32_t output =
+          d.destination == Destination::kWork ? 0 : tape_.FirstOutput() + d.output.index;
+      tape_.instructions.push_back({d.code, d.destination, number(d.to), static_cast<std::uint16_t>(output),
+                                    number(d.a), number(d.b), number(d.c)});
     }
     return std::move(tape_);
   }
@@ -248,7 +248,7 @@ class Compiler {
   const std::vector<NodeId>& outputs_;
   const std::vector<NodeId> order_;
   std::vector<std::uint32_t> uses_;
-  std::vector<bool> fused_;
+  std::vector<bool> fused_, is_output_;
   std::vector<Place> place_;
   std::vector<Draft> drafts_;
   std::vector<std::uint32_t> free_, spread_;

@@ -1,14 +1,16 @@
-// Column instructions and the kernels that run them, one kernel per CPU level.
+// Column instructions and the kernels that run them, one set of kernels per CPU level.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace sextant::fitting::tape {
 
 /// Points are worked on in blocks of this many, so that a block's columns stay in the first-level cache.
 inline constexpr std::size_t kBlockPoints = 128;
-/// Blocks are padded to a multiple of the widest lane count.
+/// Work and data columns are padded to a multiple of the widest lane count: kernels read and write whole
+/// vectors there.
 inline constexpr std::size_t kLanePadding = 8;
 
 /// One step over a block. V: a column register, S: a register holding one number for all points.
@@ -35,17 +37,37 @@ enum class Code : std::uint8_t {
   kBroadcast,
 };
 
+/// Where a step's result goes. An output column belongs to the caller: nothing past its last point is
+/// touched, and it is never read back.
+enum class Destination : std::uint8_t { kWork, kOutput, kWorkAndOutput };
+
 struct Instruction {
   Code code = Code::kAddVV;
-  std::uint16_t to = 0, a = 0, b = 0, c = 0;  ///< registers
+  Destination destination = Destination::kWork;
+  std::uint16_t to = 0, output = 0;   ///< registers
+  std::uint16_t a = 0, b = 0, c = 0;  ///< registers
 };
 
-/// Runs `count` instructions over `points` points (a multiple of kLanePadding, at most kBlockPoints).
-/// registers[r] points to a column of at least `points` doubles, or to one double for S operands.
-using Kernel = void (*)(const Instruction* instructions, std::size_t count, double* const* registers,
-                        std::size_t points);
+enum class CpuLevel : std::uint8_t { kBaseline, kAvx2, kAvx512 };
 
-/// The kernel of this machine's CPU.
-Kernel KernelForThisCpu();
+struct Kernels {
+  /// Runs `count` instructions over `points` points (1 to kBlockPoints). registers[r] points to a column, or
+  /// to one double for S operands.
+  void (*run)(const Instruction* instructions, std::size_t count, double* const* registers,
+              std::size_t points);
+  /// True when every value is finite.
+  bool (*all_finite)(const double* values, std::size_t count);
+  void (*exp)(const double* x, double* y, std::size_t count);
+  void (*log)(const double* x, double* y, std::size_t count);
+};
+
+/// Levels that this build has and this CPU can run, lowest first.
+std::vector<CpuLevel> SupportedCpuLevels();
+/// "SSE2", "AVX2", "AVX-512"; "baseline" where the lowest level is not SSE2.
+const char* CpuLevelName(CpuLevel level);
+/// `level` must be supported.
+const Kernels& KernelsOf(CpuLevel level);
+/// The highest supported level's.
+const Kernels& BestKernels();
 
 }  // namespace sextant::fitting::tape

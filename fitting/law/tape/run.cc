@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 #include <utility>
 
 #include "fitting/law/tape/tape.h"
@@ -45,13 +44,13 @@ void DataColumns::Gather(const DataColumns& all, std::span<const std::uint32_t> 
   }
 }
 
-TapeRunner::TapeRunner(const Tape& tape, std::vector<std::size_t> column_of)
+TapeRunner::TapeRunner(const Tape& tape, std::vector<std::size_t> column_of, const Kernels& kernels)
     : tape_(tape),
       column_of_(std::move(column_of)),
       scalars_(tape.scalars),
-      work_((tape.work_columns + tape.outputs.size()) * kBlockPoints),
+      work_(tape.work_columns * kBlockPoints),
       registers_(tape.registers()),
-      kernel_(KernelForThisCpu()) {
+      kernels_(kernels) {
   for (std::size_t s = 0; s < scalars_.size(); ++s) registers_[s] = &scalars_[s];
   for (std::size_t w = 0; w < tape.work_columns; ++w)
     registers_[tape.FirstWork() + w] = &work_[w * kBlockPoints];
@@ -64,26 +63,14 @@ void TapeRunner::Run(const DataColumns& data, std::span<const double> parameters
     scalars_[step.to] = Apply(step.op, scalars_[step.a], scalars_[step.b], scalars_[step.c]);
   }
   const std::size_t points = data.points();
-  double* spare = work_.data() + tape_.work_columns * kBlockPoints;
-  for (std::size_t first = 0; first < points; first += kBlockPoints) {
+  for (std::size_t first = 0; first < points && !tape_.instructions.empty(); first += kBlockPoints) {
     const std::size_t count = std::min(kBlockPoints, points - first);
     // Data columns are only read; the register table is shared with columns that are written.
     for (std::size_t k = 0; k < column_of_.size(); ++k) {
       registers_[tape_.FirstData() + k] = const_cast<double*>(data.Column(column_of_[k])) + first;
     }
-    // A block that is not a multiple of the lanes would write past the caller's columns: it goes through
-    // spare ones.
-    const bool direct = count % kLanePadding == 0;
-    for (std::size_t k = 0; k < outputs.size(); ++k) {
-      registers_[tape_.FirstOutput() + k] = direct ? outputs[k] + first : spare + k * kBlockPoints;
-    }
-    kernel_(tape_.instructions.data(), tape_.instructions.size(), registers_.data(), Padded(count));
-    if (direct) continue;
-    for (std::size_t k = 0; k < outputs.size(); ++k) {
-      if (tape_.outputs[k].kind == OutputKind::kComputed) {
-        std::memcpy(outputs[k] + first, spare + k * kBlockPoints, count * sizeof(double));
-      }
-    }
+    for (std::size_t k = 0; k < outputs.size(); ++k) registers_[tape_.FirstOutput() + k] = outputs[k] + first;
+    kernels_.run(tape_.instructions.data(), tape_.instructions.size(), registers_.data(), count);
   }
   for (std::size_t k = 0; k < outputs.size(); ++k) {
     const Output& output = tape_.outputs[k];

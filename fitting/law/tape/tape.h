@@ -72,7 +72,7 @@ class TapeRunner {
  public:
   /// `column_of[k]` is the position of the tape's data node k among the columns that Run is given. The tape
   /// must outlive the runner.
-  TapeRunner(const Tape& tape, std::vector<std::size_t> column_of);
+  TapeRunner(const Tape& tape, std::vector<std::size_t> column_of, const Kernels& kernels);
   TapeRunner(const TapeRunner&) = delete;
   TapeRunner& operator=(const TapeRunner&) = delete;
 
@@ -83,9 +83,9 @@ class TapeRunner {
   const Tape& tape_;
   std::vector<std::size_t> column_of_;
   std::vector<double> scalars_;
-  std::vector<double> work_;  ///< work columns, then one column per output for the padded last block
+  std::vector<double> work_;  ///< work columns
   std::vector<double*> registers_;
-  Kernel kernel_;
+  const Kernels& kernels_;
 };
 
 }  // namespace sextant::fitting::tape

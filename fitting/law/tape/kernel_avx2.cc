@@ -1,0 +1,3 @@
+#define SEXTANT_LANES 4
+#define SEXTANT_KERNELS kAvx2Kernels
+#include "fitting/law/tape/kernel_level.inc"

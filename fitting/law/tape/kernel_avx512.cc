@@ -1,0 +1,3 @@
+#define SEXTANT_LANES 8
+#define SEXTANT_KERNELS kAvx512Kernels
+#include "fitting/law/tape/kernel_level.inc"
