@@ -19,7 +19,7 @@ enum class CriticalBatchDefinition {
 // "hyperbola", "overhead", "minimum-compute", "noise-scale".
 const char* CriticalBatchDefinitionName(CriticalBatchDefinition definition);
 
-struct Interval {
+struct BatchInterval {
   double value = 0, low = 0, high = 0;
 };
 
@@ -28,10 +28,10 @@ struct CriticalBatchEstimate {
   CriticalBatchDefinition definition = CriticalBatchDefinition::kHyperbola;
   bool answered = false;
   std::string reason;          // when not answered
-  Interval batch_size;         // in the unit of the input batches
+  BatchInterval batch_size;    // in the unit of the input batches
   double target_loss = 0;      // 0 when it does not refer to one
-  Interval min_steps;          // S_min; kHyperbola only
-  Interval min_tokens;         // E_min; kHyperbola only
+  BatchInterval min_steps;     // S_min; kHyperbola only
+  BatchInterval min_tokens;    // E_min; kHyperbola only
   double relative_misfit = 0;  // rms ln residual of the fit
   std::vector<std::string> warnings;
 };

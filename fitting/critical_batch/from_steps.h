@@ -18,6 +18,7 @@ struct StepsToTarget {
   double steps = 0;
   double log_steps_error = 0;  // sd of ln steps; 0 when unknown
   double target_loss = 0;      // used by the joint fit
+  int group = 0;               // the joint fit keeps one S_min for each (group, target)
 };
 
 struct FromStepsOptions {
@@ -46,10 +47,10 @@ OverheadFit FitOverhead(std::span<const StepsToTarget> points, const FromStepsOp
 CriticalBatchEstimate MinimumComputeBatch(std::span<const StepsToTarget> points,
                                           const FromStepsOptions& options = {});
 
-// All targets at once: one B_star and alpha, one S_min a target.
+// All targets at once: one B_star and alpha for all, one S_min for each group and target.
 struct JointHyperbolaFit {
   LossPowerLaw law;
-  std::vector<double> target_loss, min_steps;  // one a distinct target
+  std::vector<double> target_loss, min_steps;  // one a (group, target)
   double objective = 0;                        // sum of squared weighted ln residuals
   double relative_misfit = 0;
   bool converged = false;

@@ -14,12 +14,12 @@ namespace sextant::fitting {
 
 // B_crit(L) = B_star / L^(1/alpha). Kaplan et al. 2020, arXiv 2001.08361, equation 1.4.
 struct LossPowerLaw {
-  Interval b_star;  // the batch unit of the input
-  Interval alpha;
+  BatchInterval b_star;  // the batch unit of the input
+  BatchInterval alpha;
   double lowest_loss = 0, highest_loss = 0;       // range of losses it was fitted on
   std::vector<double> b_star_draws, alpha_draws;  // bootstrap replicates, paired
   double BatchAt(double loss) const;
-  Interval IntervalAt(double loss, double confidence = 0.9) const;  // from the draws
+  BatchInterval IntervalAt(double loss, double confidence = 0.9) const;  // from the draws
 };
 
 // One critical batch at one scale.
@@ -32,7 +32,7 @@ struct ScaledCriticalBatch {
 struct ScaleLaw {
   std::string law;  // "cbs-constant", "cbs-power-n", "cbs-power-d", "cbs-power-nd"
   double coefficient = 0, n_exponent = 0, d_exponent = 0;
-  Interval coefficient_interval, n_interval, d_interval;  // bootstrap over points
+  BatchInterval coefficient_interval, n_interval, d_interval;  // bootstrap over points
   double aicc = 0;                 // small-sample Akaike criterion; infinite when it has too few points
   double akaike_weight = 0;        // evidence share among the forms
   double leave_one_out_error = 0;  // rms ln error

@@ -18,12 +18,12 @@ double LearningRateAtBatch(double max_learning_rate, double noise_scale, double 
 
 struct TradeoffRow {
   double batch_size = 0;
-  double devices = 0;  // batch_size / batch per device; 0 when not asked
-  Interval steps;      // to the target
-  Interval tokens;
-  Interval extra_steps_share;    // steps / S_min - 1 = B_crit / B
-  Interval extra_compute_share;  // tokens / E_min - 1 = B / B_crit; compute is proportional to tokens
-  Interval flops;                // 6 params tokens; 0 when params are not given
+  double devices = 0;   // batch_size / batch per device; 0 when not asked
+  BatchInterval steps;  // to the target
+  BatchInterval tokens;
+  BatchInterval extra_steps_share;    // steps / S_min - 1 = B_crit / B
+  BatchInterval extra_compute_share;  // tokens / E_min - 1 = B / B_crit; compute is proportional to tokens
+  BatchInterval flops;                // 6 params tokens; 0 when params are not given
 };
 
 struct TradeoffOptions {

@@ -14,7 +14,8 @@
 namespace sextant::fitting {
 namespace {
 
-// Ceres reports failed evaluations through glog even when its own logging is off; they are part of a search here.
+// Ceres reports failed evaluations through glog even when its own logging is off; they are part of a search
+// here.
 void QuietLogging() {
   static std::once_flag once;
   std::call_once(once, [] { FLAGS_minloglevel = google::GLOG_FATAL; });
@@ -112,8 +113,10 @@ DenseSolution SolveQuickly(const DenseProblem& problem, std::vector<double> star
     gradient.noalias() = jacobian.transpose() * residual;
     // A parameter that rests on its bound and wants to leave the box takes no part in the step.
     for (int i = 0; i < n; ++i) {
-      const bool at_lower = !problem.lower.empty() && solution.parameters[i] <= problem.lower[i] && gradient[i] > 0;
-      const bool at_upper = !problem.upper.empty() && solution.parameters[i] >= problem.upper[i] && gradient[i] < 0;
+      const bool at_lower =
+          !problem.lower.empty() && solution.parameters[i] <= problem.lower[i] && gradient[i] > 0;
+      const bool at_upper =
+          !problem.upper.empty() && solution.parameters[i] >= problem.upper[i] && gradient[i] < 0;
       if (!at_lower && !at_upper) continue;
       gradient[i] = 0;
       normal.row(i).setZero();

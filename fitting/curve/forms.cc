@@ -33,17 +33,20 @@ double SolveM4Logit(double log_ratio, double alpha) {
     double next = z - value / (Logistic(-z) + alpha * Logistic(z));
     if (!(next > low && next < high)) next = 0.5 * (low + high);
     if (!std::isfinite(next)) next = z + (value > 0 ? -1 : 1);
-    if (std::fabs(next - z) <= 1e-15 * (1 + std::fabs(z))) return next;
+    // Newton's method doubles the digits: a step this small leaves an error below rounding.
+    if (std::fabs(next - z) <= 1e-8 * (1 + std::fabs(z))) return next;
     z = next;
   }
   return z;
 }
 
-double CurveM4(double x, double beta, double c, double alpha, double eps_inf, double eps_0, double* gradient) {
+double CurveM4(double x, double beta, double c, double alpha, double eps_inf, double eps_0,
+               double* gradient) {
   if (!(x > 0) || !(beta > 0) || !(alpha >= 0) || !(eps_0 > eps_inf) || !std::isfinite(c)) return kNaN;
   const double span = eps_0 - eps_inf;
   const double log_x = std::log(x);
-  // With p = (eps - eps_inf) / span = logistic(z): ln p - alpha ln(1 - p) = ln beta + c ln x - (1 - alpha) ln span.
+  // With p = (eps - eps_inf) / span = logistic(z): ln p - alpha ln(1 - p) = ln beta + c ln x - (1 - alpha) ln
+  // span.
   const double log_ratio = std::log(beta) + c * log_x - (1 - alpha) * std::log(span);
   const double z = SolveM4Logit(log_ratio, alpha);
   const double p = Logistic(z);

@@ -1,5 +1,5 @@
-// Deterministic random numbers: every replicate takes its own stream, so that results do not depend on which thread
-// ran it.
+// Deterministic random numbers: every replicate takes its own stream, so that results do not depend on which
+// thread ran it.
 #ifndef SEXTANT_FITTING_CURVE_RANDOM_H_
 #define SEXTANT_FITTING_CURVE_RANDOM_H_
 
@@ -12,7 +12,8 @@ namespace sextant::fitting {
 // SplitMix64 (Steele, Lea, Flood 2014). Not thread-safe: one object a stream.
 class RandomStream {
  public:
-  RandomStream(uint64_t seed, uint64_t stream) : state_(Mix(seed ^ 0x5851f42d4c957f2dULL) + Mix(stream + 1)) {}
+  RandomStream(uint64_t seed, uint64_t stream)
+      : state_(Mix(seed ^ 0x5851f42d4c957f2dULL) + Mix(stream + 1)) {}
 
   uint64_t Next() { return Mix(state_ += 0x9e3779b97f4a7c15ULL); }
   // In (0, 1).

@@ -21,7 +21,8 @@ absl::StatusOr<DecayShape> ParseDecayShape(const std::string& name) {
 
 absl::StatusOr<std::vector<double>> MakeSchedule(const ScheduleSpec& spec) {
   if (!(spec.total_steps >= 1) || spec.total_steps > static_cast<double>(kMaxScheduleSteps)) {
-    return absl::InvalidArgumentError("total_steps must be between 1 and " + std::to_string(kMaxScheduleSteps));
+    return absl::InvalidArgumentError("total_steps must be between 1 and " +
+                                      std::to_string(kMaxScheduleSteps));
   }
   if (!(spec.peak_learning_rate > 0) || !std::isfinite(spec.peak_learning_rate)) {
     return absl::InvalidArgumentError("peak_learning_rate must be positive and finite");

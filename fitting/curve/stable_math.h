@@ -14,8 +14,8 @@ inline double Logistic(double z) { return z >= 0 ? 1 / (1 + std::exp(-z)) : std:
 // ln(e^a + e^b).
 inline double LogAdd(double a, double b) { return std::max(a, b) + std::log1p(std::exp(-std::fabs(a - b))); }
 
-// The z with ln p - alpha ln(1 - p) = log_ratio where p = 1/(1 + e^-z): the heart of M4 (forms.h). Infinite when alpha is
-// 0 and no p below 1 exists.
+// The z with ln p - alpha ln(1 - p) = log_ratio where p = 1/(1 + e^-z): the heart of M4 (forms.h). Infinite
+// when alpha is 0 and no p below 1 exists.
 double SolveM4Logit(double log_ratio, double alpha);
 
 }  // namespace sextant::fitting

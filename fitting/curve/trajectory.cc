@@ -75,11 +75,12 @@ absl::Status Check(std::span<const TrajectoryPoint> points, const TrajectoryFitO
     batches.insert(p.batch_size_tokens);
   }
   if (points.size() < kConstants + 2) {
-    return absl::FailedPreconditionError("the trajectory law has six constants; " + std::to_string(points.size()) +
-                                         " points are too few");
+    return absl::FailedPreconditionError("the trajectory law has six constants; " +
+                                         std::to_string(points.size()) + " points are too few");
   }
   if (sizes.size() < 2) {
-    return absl::FailedPreconditionError("not identifiable: params take one value, so N_c and alpha_n are not determined");
+    return absl::FailedPreconditionError(
+        "not identifiable: params take one value, so N_c and alpha_n are not determined");
   }
   if (batches.size() < 2) {
     return absl::FailedPreconditionError(
@@ -90,7 +91,9 @@ absl::Status Check(std::span<const TrajectoryPoint> points, const TrajectoryFitO
 
 }  // namespace
 
-double CriticalBatchAtLoss(double loss, double b_star, double alpha_b) { return b_star * std::pow(loss, -1 / alpha_b); }
+double CriticalBatchAtLoss(double loss, double b_star, double alpha_b) {
+  return b_star * std::pow(loss, -1 / alpha_b);
+}
 double MinimumSteps(double steps, double batch_size_tokens, double critical_batch_tokens) {
   return steps / (1 + critical_batch_tokens / batch_size_tokens);
 }
@@ -100,14 +103,16 @@ double MinimumCompute(double compute, double batch_size_tokens, double critical_
 
 double TrajectoryLoss(const TrajectoryLaw& law, double params, double steps, double batch_size_tokens,
                       double* gradient) {
-  for (double v : {params, steps, batch_size_tokens, law.n_c, law.alpha_n, law.s_c, law.alpha_s, law.b_star, law.alpha_b}) {
+  for (double v : {params, steps, batch_size_tokens, law.n_c, law.alpha_n, law.s_c, law.alpha_s, law.b_star,
+                   law.alpha_b}) {
     if (!Positive(v)) return std::numeric_limits<double>::quiet_NaN();
   }
   const double floor = std::pow(law.n_c / params, law.alpha_n);
   const double unlimited = std::pow(law.s_c / steps, law.alpha_s);  // the step term at an unlimited batch
   const double inverse = 1 / law.alpha_b;
-  // The right side falls as L rises, so there is one root. It lies above floor + unlimited; in y = ln L the function
-  // y - ln(right side) rises with slope between 1 and 1 + alpha_s / alpha_b, which Newton's method likes.
+  // The right side falls as L rises, so there is one root. It lies above floor + unlimited; in y = ln L the
+  // function y - ln(right side) rises with slope between 1 and 1 + alpha_s / alpha_b, which Newton's method
+  // likes.
   double y = std::log(floor + unlimited), low = y, high = std::numeric_limits<double>::infinity();
   double ratio = 0, term = 0, slope = 1;
   for (int i = 0; i < 200; ++i) {
@@ -144,8 +149,8 @@ absl::StatusOr<TrajectoryFit> FitTrajectory(std::span<const TrajectoryPoint> poi
   std::vector<double> ones(points.size(), 1.0);
   const DenseProblem problem = MakeProblem(points, ones);
 
-  // Starts are spread over the ranges that published fits cover, in the data's own units: N_c so that the floor is a
-  // share of the lowest loss, B_star so that B_crit at that loss is near the batches.
+  // Starts are spread over the ranges that published fits cover, in the data's own units: N_c so that the
+  // floor is a share of the lowest loss, B_star so that B_crit at that loss is near the batches.
   double least = points[0].loss;
   std::vector<double> steps, batches, params;
   for (const TrajectoryPoint& p : points) {
@@ -172,13 +177,14 @@ absl::StatusOr<TrajectoryFit> FitTrajectory(std::span<const TrajectoryPoint> poi
   fit.objective = best.objective / 2;
   fit.converged = best.converged;
   for (const TrajectoryPoint& p : points) {
-    fit.relative_error += std::fabs(TrajectoryLoss(fit.law, p.params, p.steps, p.batch_size_tokens) / p.loss - 1);
+    fit.relative_error +=
+        std::fabs(TrajectoryLoss(fit.law, p.params, p.steps, p.batch_size_tokens) / p.loss - 1);
   }
   fit.relative_error /= static_cast<double>(points.size());
   if (!fit.converged) fit.warnings.push_back("the solver stopped before converging");
   if (fit.starts_at_optimum * 5 < fit.starts) {
-    fit.warnings.push_back("only " + std::to_string(fit.starts_at_optimum) + " of " + std::to_string(fit.starts) +
-                           " starts reached the optimum");
+    fit.warnings.push_back("only " + std::to_string(fit.starts_at_optimum) + " of " +
+                           std::to_string(fit.starts) + " starts reached the optimum");
   }
   if (options.replicates == 0) return fit;
 

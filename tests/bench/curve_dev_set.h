@@ -1,0 +1,30 @@
+// A development set of learning curves for tests and benchmarks of extrapolation: synthetic curves in the
+// shapes that public benchmarks contain (few-shot image classification, translation, language modelling,
+// small noisy task curves), drawn from many forms so that no single form is favoured, and a few short public
+// series.
+#ifndef SEXTANT_TESTS_BENCH_CURVE_DEV_SET_H_
+#define SEXTANT_TESTS_BENCH_CURVE_DEV_SET_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace sextant::bench {
+
+struct DevCurve {
+  std::string family;                  // "vision", "translation", "language", "tasks", "public"
+  std::vector<double> x, y;            // the head, to be fitted
+  std::vector<double> tail_x, tail_y;  // to be predicted
+};
+
+// `count` synthetic curves, in the proportions 72 : 5 : 5 : 10 of vision, translation, language and tasks.
+std::vector<DevCurve> SyntheticCurves(int count, uint64_t seed);
+// Short series printed in papers and repositories; sources in the implementation.
+std::vector<DevCurve> PublicSeries();
+
+// sqrt(mean((ln predicted - ln true)^2)).
+double RootMeanSquareLogError(const std::vector<double>& predicted, const std::vector<double>& observed);
+
+}  // namespace sextant::bench
+
+#endif  // SEXTANT_TESTS_BENCH_CURVE_DEV_SET_H_
