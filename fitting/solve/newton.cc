@@ -7,6 +7,9 @@
 namespace sextant::fitting::solve {
 namespace {
 
+constexpr double kSame = 1e-9;  // objectives of one optimum, relative
+constexpr double kNear = 1e-5;  // a full step that gains no more than this goes where its model says
+
 // In-place lower Cholesky factor of the k x k matrix `a`; false unless positive definite.
 bool Factor(std::vector<double>& a, std::size_t k) {
   for (std::size_t j = 0; j < k; ++j) {
@@ -93,6 +96,11 @@ NewtonResult Newton::Minimise(Evaluator& evaluator, std::vector<double> start, c
     }
     if (damping == 0 && predicted <= options.tolerance * here_.value) {
       result.converged = true;
+      return result;
+    }
+    if (damping == 0 && predicted <= kNear * here_.value &&
+        std::abs(here_.value - predicted - options.known) <= kSame * options.known) {
+      result.joined = true;
       return result;
     }
     bool clipped = false;

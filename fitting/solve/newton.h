@@ -1,6 +1,7 @@
 // Damped Newton with the exact Hessian: what polishes starts and bootstrap replicates.
 #pragma once
 
+#include <limits>
 #include <vector>
 
 #include "fitting/solve/evaluator.h"
@@ -11,6 +12,9 @@ struct NewtonOptions {
   int max_evaluations = 400;
   /// Stops when an undamped step would gain less than this share of the objective.
   double tolerance = 1e-14;
+  /// An optimum that is known already: once a full step promises to end at this objective (within 1e-9
+  /// relative), the descent is taken to have joined it and stops there. NaN: none.
+  double known = std::numeric_limits<double>::quiet_NaN();
 };
 
 struct NewtonResult {
@@ -18,6 +22,8 @@ struct NewtonResult {
   double objective = 0;
   int evaluations = 0;
   bool converged = false;
+  bool joined =
+      false;  ///< stopped because it was about to reach NewtonOptions::known; `walked` is not a minimum
 };
 
 /// Buffers kept between calls. One a thread.

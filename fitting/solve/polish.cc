@@ -88,18 +88,21 @@ double Polisher::Value(const std::vector<double>& walked, double* scale) {
 
 Polished Polisher::PolishFixedDelta(const std::vector<double>& start, double delta) {
   evaluator_.SetDelta(delta);
-  NewtonResult result = newton_.Minimise(evaluator_, start);
-  return {std::move(result.walked), result.objective, delta, 1, result.converged};
+  NewtonResult result = newton_.Minimise(evaluator_, start, final_);
+  const double value = result.joined ? final_.known : result.objective;
+  return {std::move(result.walked), value, delta, 1, result.converged, result.joined};
 }
 
 Polished Polisher::PolishSharp(const std::vector<double>& start) {
-  Polished polished{start, kInfinity, 0, 1, false};
+  Polished polished{start, kInfinity, 0, 1, false, false};
   if (!evaluator_.Residuals(start, residual_, nullptr)) return polished;
   double delta = 3 * WeightedMeanSize(residual_, evaluator_.weights());
   if (!(delta > 0)) delta = 1e-12;  // an exact fit already
   const bool likelihood = objective_.loss == LossKind::kHuberLikelihood;
   NewtonOptions coarse;
   coarse.tolerance = kCoarseTolerance;
+  NewtonOptions exact;
+  exact.tolerance = final_.tolerance;
   evaluator_.SetDelta(delta);
   NewtonResult result = newton_.Minimise(evaluator_, start, coarse);
   // The typical residual is known once the first stage has converged; what follows is relative to it.
@@ -117,7 +120,7 @@ Polished Polisher::PolishSharp(const std::vector<double>& start) {
     const bool last = delta <= target * (1 + 1e-9);
     const double before = evaluator_.delta();
     evaluator_.SetDelta(std::max(delta, target));
-    result = newton_.Minimise(evaluator_, result.walked, last ? NewtonOptions{} : coarse);
+    result = newton_.Minimise(evaluator_, result.walked, last ? exact : coarse);
     if (last && (!likelihood || std::abs(before / evaluator_.delta() - 1) < 1e-7)) break;
     delta = last ? target : std::max(delta * 0.2, target);
   }

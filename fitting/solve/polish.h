@@ -17,6 +17,7 @@ struct Polished {
   double delta = 0;  ///< Huber's delta of the last solve: what a Ceres solve of the same problem takes
   double scale = 1;  ///< kHuberLikelihood's s
   bool converged = false;
+  bool joined = false;  ///< on its way to the `known` optimum, where it was not followed to the end
 };
 
 /// Polishes under one objective. kAbsolute and kHuberLikelihood are walked to through Huber losses of falling
@@ -33,6 +34,10 @@ class Polisher {
   /// null).
   double Value(const std::vector<double>& walked, double* scale = nullptr);
 
+  /// How exactly minima are approached, and an optimum not worth reaching twice (NewtonOptions).
+  void SetTolerance(double tolerance) { final_.tolerance = tolerance; }
+  void SetKnown(double known) { final_.known = known; }
+
   std::int64_t evaluations() const { return evaluator_.evaluations(); }
   Evaluator& evaluator() { return evaluator_; }
   const Objective& objective() const { return objective_; }
@@ -44,6 +49,7 @@ class Polisher {
   Evaluator& evaluator_;
   Objective objective_;
   Newton newton_;
+  NewtonOptions final_;
   std::vector<double> residual_;
 };
 

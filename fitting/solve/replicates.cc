@@ -12,8 +12,10 @@
 namespace sextant::fitting::solve {
 namespace {
 
-constexpr double kSame = 1e-9;      // objectives of one optimum, relative
-constexpr double kWidening = 10;    // of Huber's delta, for the second start
+constexpr double kSame = 1e-9;  // objectives of one optimum, relative
+constexpr double kTolerance =
+    1e-11;  // of an objective: parameters are then exact to 1e-5 of their standard errors
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kBlock = 32;  // replicates between checks for cancellation
 
 class ReplicateSolver {
@@ -23,13 +25,15 @@ class ReplicateSolver {
       : polisher_(evaluator, objective), estimate_(estimate), convex_(convex) {}
 
   Polished Solve(bool& contested) {
+    polisher_.SetTolerance(kTolerance);
+    polisher_.SetKnown(kNone);
     best_ = polisher_.Polish(estimate_);
     if (convex_ && best_.converged) return best_;
-    const double first = best_.value;
+    // Out of the found minimum through a wider loss and back; twice the same answer settles it.
     const bool huber = polisher_.objective().loss == LossKind::kHuber;
-    const double second = Try(huber ? estimate_ : Moved(0.5), kWidening);
-    contested = !(std::abs(first - second) <= kSame * std::max(std::abs(first), 1e-300));
-    if (!contested && best_.converged) return best_;
+    const bool agreed = huber ? Try(best_.walked, 10) && Try(best_.walked, 3) : Try(Moved(0.5), 1);
+    contested = !agreed;
+    if (agreed && best_.converged) return best_;
     Try(Moved(0.5), 1);
     Try(best_.walked, 5);
     Try(Moved(-0.5), 1);
@@ -47,14 +51,16 @@ class ReplicateSolver {
     return point;
   }
 
-  double Try(const std::vector<double>& start, double widening) {
+  // True if this start ended at the best optimum so far.
+  bool Try(const std::vector<double>& start, double widening) {
+    const double before = best_.value;
+    if (best_.converged) polisher_.SetKnown(before);
     Polished found = widening > 1 ? polisher_.PolishWidened(start, widening) : polisher_.Polish(start);
-    const double value = found.value;
+    if (found.joined) return true;
+    const bool same = std::abs(found.value - before) <= kSame * std::max(std::abs(before), 1e-300);
     // Better, or as good and converged where the best is not.
-    if (value < best_.value || (found.converged && !best_.converged && value <= best_.value * (1 + kSame))) {
-      best_ = std::move(found);
-    }
-    return value;
+    if (found.value < before || (found.converged && !best_.converged && same)) best_ = std::move(found);
+    return same;
   }
 
   Polisher polisher_;

@@ -19,10 +19,10 @@ struct ReplicateFits {
   int contested = 0;              ///< replicates where two starts disagreed and further ones were made
 };
 
-/// Fits `count` resamples. Each is polished from the estimate and again through a widened loss; where those
-/// two disagree, six further starts decide. (On the runs of Besiroglu et al. 2024 one warm start finds the
-/// optimum of 99.3 per cent of resamples, the two of 99.88, all of 99.95: tests/bench/solve_bench.cc measures
-/// it.) Laws whose fit is convex need one start. The answer does not depend on the number of threads.
+/// Fits `count` resamples. Each is polished from the estimate, then twice more out of the minimum found
+/// through a wider loss; where one of these disagrees, six further starts decide. Laws whose fit is convex
+/// need one start. The share of resamples that end at their optimum is measured by
+/// tests/bench/solve_bench.cc. The answer does not depend on the number of threads.
 absl::Status FitReplicates(const Evaluator& evaluator, const Objective& objective, const Resampler& resampler,
                            const std::vector<double>& estimate, bool convex, int count, const StopCheck& stop,
                            const std::function<void(int done, int total)>& progress, ReplicateFits& fits);
