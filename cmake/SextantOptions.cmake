@@ -25,7 +25,7 @@ endif()
 # Warnings are errors in our own code. Generated code is built without this target.
 add_library(sextant_warnings INTERFACE)
 target_compile_options(sextant_warnings INTERFACE
-  $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wnon-virtual-dtor;-Woverloaded-virtual;-Wnull-dereference;-Werror>)
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wnon-virtual-dtor;-Woverloaded-virtual;-Werror>)
 
 if(SEXTANT_SANITIZE)
   add_compile_options("$<$<COMPILE_LANGUAGE:C,CXX>:-fsanitize=${SEXTANT_SANITIZE};-fno-omit-frame-pointer;-g1>")
