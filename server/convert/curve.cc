@@ -1,0 +1,73 @@
+#include "server/convert/curve.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+
+namespace sextant::server {
+namespace {
+
+template <typename T, typename Field>
+void CopyPart(const std::vector<T>& column, std::size_t from, std::size_t count, Field& field) {
+  if (column.empty()) return;
+  field.Add(column.begin() + static_cast<std::ptrdiff_t>(from),
+            column.begin() + static_cast<std::ptrdiff_t>(from + count));
+}
+
+template <typename T, typename Field>
+void ReadColumn(const std::string& name, const Field& field, std::size_t points, std::vector<T>& column,
+                std::vector<FieldViolation>& violations) {
+  if (field.empty()) return;
+  if (static_cast<std::size_t>(field.size()) != points) {
+    violations.push_back({"curve." + name, absl::StrCat(field.size(), " values for ", points,
+                                                        " steps; leave unmeasured columns empty")});
+    return;
+  }
+  column.assign(field.begin(), field.end());
+  for (T& value : column) {
+    if (!std::isfinite(value)) value = std::numeric_limits<T>::quiet_NaN();
+  }
+}
+
+}  // namespace
+
+void CurveToProto(const storage::Curve& curve, std::size_t from, std::size_t count, v1::Curve& message) {
+  CopyPart(curve.step, from, count, *message.mutable_step());
+  CopyPart(curve.tokens, from, count, *message.mutable_tokens());
+  CopyPart(curve.train_loss, from, count, *message.mutable_train_loss());
+  CopyPart(curve.validation_loss, from, count, *message.mutable_validation_loss());
+  CopyPart(curve.learning_rate, from, count, *message.mutable_learning_rate());
+  CopyPart(curve.gradient_noise_scale, from, count, *message.mutable_gradient_noise_scale());
+}
+
+void CurveFromProto(const v1::Curve& message, storage::Curve& curve,
+                    std::vector<FieldViolation>& violations) {
+  const auto points = static_cast<std::size_t>(message.step_size());
+  curve.step.assign(message.step().begin(), message.step().end());
+  for (std::size_t i = 0; i < points; ++i) {
+    if (curve.step[i] >= 0 && (i == 0 || curve.step[i] > curve.step[i - 1])) continue;
+    violations.push_back({"curve.step", absl::StrCat("value ", i + 1, " is ", curve.step[i],
+                                                     ": steps count completed updates and must rise")});
+    break;
+  }
+  ReadColumn("tokens", message.tokens(), points, curve.tokens, violations);
+  double before = 0;
+  for (std::size_t i = 0; i < curve.tokens.size(); ++i) {
+    if (std::isnan(curve.tokens[i])) continue;
+    if (curve.tokens[i] < before) {
+      violations.push_back(
+          {"curve.tokens", absl::StrCat("value ", i + 1, " is below the one before it, or negative")});
+      break;
+    }
+    before = curve.tokens[i];
+  }
+  ReadColumn("train_loss", message.train_loss(), points, curve.train_loss, violations);
+  ReadColumn("validation_loss", message.validation_loss(), points, curve.validation_loss, violations);
+  ReadColumn("learning_rate", message.learning_rate(), points, curve.learning_rate, violations);
+  ReadColumn("gradient_noise_scale", message.gradient_noise_scale(), points, curve.gradient_noise_scale,
+             violations);
+}
+
+}  // namespace sextant::server

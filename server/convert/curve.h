@@ -1,0 +1,20 @@
+// Curves of runs.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "server/error.h"
+#include "sextant/v1/run_service.pb.h"
+#include "storage/records.h"
+
+namespace sextant::server {
+
+/// Points [from, from + count) of a curve.
+void CurveToProto(const storage::Curve& curve, std::size_t from, std::size_t count, v1::Curve& message);
+
+/// A curve from outside; adds a violation for columns of unequal length, steps that are negative or do not
+/// rise, and token counts that are not positive or fall. Values that are not finite are kept as NaN: a gap.
+void CurveFromProto(const v1::Curve& message, storage::Curve& curve, std::vector<FieldViolation>& violations);
+
+}  // namespace sextant::server

@@ -1,0 +1,191 @@
+#include "server/convert/fit.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <cmath>
+
+#include "fitting/predict.h"
+#include "server/convert/study.h"
+#include "server/convert/times.h"
+#include "server/error.h"
+#include "server/filter.h"
+#include "server/limits.h"
+#include "server/names.h"
+
+namespace sextant::server {
+namespace {
+
+static_assert(static_cast<int>(storage::FitState::kCancelled) == v1::FIT_CANCELLED);
+
+constexpr std::size_t kMaxOptionBytes = 64;
+
+std::string Predicts(const fitting::FitResult& result) {
+  fitting::LawSpec spec;
+  spec.target = result.target;
+  if (result.target == fitting::Target::kOther) {
+    auto parsed = fitting::ParseLawSpec(result.law_toml);
+    if (parsed.ok()) return fitting::QuantityName(*parsed);
+  }
+  return fitting::QuantityName(spec);
+}
+
+void ParameterToProto(const fitting::ParameterEstimate& parameter, v1::Parameter& message) {
+  message.set_name(parameter.name);
+  message.set_estimate(parameter.estimate);
+  if (parameter.low) message.set_low(*parameter.low);
+  if (parameter.high) message.set_high(*parameter.high);
+  message.set_at_bound(parameter.at_bound);
+}
+
+void ProvenanceToProto(const fitting::FitResult& result, v1::Fit& message) {
+  message.set_predicts(Predicts(result));
+  message.set_estimator(result.estimator);
+  message.set_loss(result.objective_kind);
+  message.set_filter(result.filter);
+  message.set_holdout_filter(result.holdout_filter);
+  message.set_seed(static_cast<std::int64_t>(result.seed));
+  message.set_bootstrap_replicates(static_cast<int>(result.bootstrap_replicates));
+  message.set_data_digest(result.data_digest);
+  message.set_version(result.version);
+  message.set_param_count(result.param_count);
+  message.set_loss_unit(result.loss_unit);
+}
+
+void FindingsToProto(const fitting::FitResult& result, v1::Fit& message) {
+  message.set_runs_used(static_cast<int>(result.runs_used));
+  message.set_cells_used(static_cast<int>(result.cells_used));
+  for (const auto& parameter : result.parameters) ParameterToProto(parameter, *message.add_parameters());
+  message.set_objective(result.objective);
+  message.set_starts(static_cast<int>(result.starts));
+  message.set_starts_at_optimum(static_cast<int>(result.starts_at_optimum));
+  message.set_condition_number(result.condition_number);
+  if (result.holdout) {
+    auto* holdout = message.mutable_holdout();
+    holdout->set_runs(static_cast<int>(result.holdout->runs));
+    holdout->set_mean_relative_error(result.holdout->mean_relative_error);
+    if (result.holdout->mean_excess_loss) holdout->set_mean_excess_loss(*result.holdout->mean_excess_loss);
+  }
+  for (const std::string& warning : result.warnings) message.add_warnings(warning);
+  for (const auto& [variable, range] : result.fitted_range) {
+    auto* fitted = message.add_fitted_ranges();
+    fitted->set_variable(variable);
+    fitted->set_low(range.low);
+    fitted->set_high(range.high);
+  }
+  for (const fitting::Influence& influence : result.influence) {
+    auto* run = message.add_influence();
+    run->set_run(RunName(result.study_id, influence.run_id));
+    run->set_objective_share(influence.objective_share);
+    run->set_shift(influence.shift);
+  }
+  for (const double correlation : result.correlations) message.add_correlations(correlation);
+  for (const auto& [name, value] : result.diagnostics) (*message.mutable_diagnostics())[name] = value;
+}
+
+}  // namespace
+
+void FitToProto(const storage::Fit& fit, v1::Fit& message) {
+  message.set_name(FitName(fit.study_id, fit.id));
+  message.set_law(fit.law_id);
+  message.set_state(static_cast<v1::FitState>(fit.state));
+  SetTime(fit.create_time, *message.mutable_create_time());
+  if (fit.end_time != 0) SetTime(fit.end_time, *message.mutable_end_time());
+  ProvenanceToProto(fit.result, message);
+  if (fit.state == storage::FitState::kSucceeded) FindingsToProto(fit.result, message);
+  if (fit.error_code != 0) {
+    const absl::Status status(static_cast<absl::StatusCode>(fit.error_code), fit.error);
+    auto* error = message.mutable_error();
+    error->set_code(fit.error_code);
+    error->set_message(fit.error);
+    error->set_reason(ReasonOf(Annotate(status, "fit", message.name())));
+  }
+}
+
+absl::StatusOr<FitOrder> FitOrderFromProto(const v1::CreateFitRequest& request, const storage::Study& study,
+                                           const fitting::LawSpec& law) {
+  std::vector<FieldViolation> violations;
+  FitOrder order;
+  fitting::FitRequest& fit = order.request;
+  fit.study_id = study.id;
+  fit.param_count = ParamCountText(study.param_count);
+  fit.loss_unit = LossUnitText(study.loss_unit);
+  fit.filter = request.filter();
+  fit.holdout_filter = request.holdout_filter();
+  if (!request.estimator().empty()) fit.estimator = request.estimator();
+  fit.loss = request.loss();
+  if (request.has_band()) fit.band = request.band();
+  if (request.has_bootstrap_replicates()) fit.bootstrap_replicates = request.bootstrap_replicates();
+  if (request.has_seed()) fit.seed = static_cast<std::uint64_t>(request.seed());
+  fit.fixed_parameters = {request.fixed_parameters().begin(), request.fixed_parameters().end()};
+
+  // What bounds the work is checked here; what makes sense for the law, by the fitting library.
+  if (fit.estimator.size() > kMaxOptionBytes) violations.push_back({"estimator", "too long"});
+  if (fit.loss.size() > kMaxOptionBytes) violations.push_back({"loss", "too long"});
+  if (!std::isfinite(fit.band)) violations.push_back({"band", "not a finite number"});
+  if (fit.bootstrap_replicates < 0 || fit.bootstrap_replicates > kMaxBootstrapReplicates) {
+    violations.push_back(
+        {"bootstrap_replicates",
+         absl::StrCat(fit.bootstrap_replicates, " is not between 0 and ", kMaxBootstrapReplicates)});
+  }
+  if (fit.fixed_parameters.size() > static_cast<std::size_t>(kMaxFixedParameters)) {
+    violations.push_back({"fixed_parameters", absl::StrCat("more than ", kMaxFixedParameters)});
+  }
+  if (!request.fit_id().empty() && !IsLabel(request.fit_id())) violations.push_back({"fit_id", kLabelRule});
+
+  auto where = ParseRunFilter(request.filter(), "filter");
+  auto holdout = ParseRunFilter(request.holdout_filter(), "holdout_filter");
+  // A filter's own status names the position; it goes out alone when nothing else is wrong.
+  if (violations.empty()) {
+    if (!where.ok()) return where.status();
+    if (!holdout.ok()) return holdout.status();
+  }
+  for (const absl::Status& status : {where.status(), holdout.status()}) {
+    if (!status.ok()) violations.push_back({"filter", std::string(status.message())});
+  }
+  if (violations.empty()) {
+    for (const std::string& problem : fitting::ValidateFitRequest(fit, law)) {
+      const std::size_t colon = problem.find(": ");
+      if (colon == std::string::npos) {
+        violations.push_back({"fit", problem});
+      } else {
+        violations.push_back({problem.substr(0, colon), problem.substr(colon + 2)});
+      }
+    }
+  }
+  if (!violations.empty()) return InvalidFields(violations);
+  order.where = *std::move(where);
+  order.holdout = *std::move(holdout);
+  return order;
+}
+
+storage::Fit RunningFit(const FitOrder& order, const fitting::Law& law, const std::string& fit_id) {
+  storage::Fit fit;
+  fit.study_id = order.request.study_id;
+  fit.id = fit_id;
+  fit.state = storage::FitState::kRunning;
+  fit.law_id = law.spec().id;
+  fit.create_time = Now();
+  fitting::FitResult& result = fit.result;
+  result.law_id = law.spec().id;
+  result.law_toml = fitting::LawSpecToToml(law.spec());
+  result.target = law.spec().target;
+  result.study_id = order.request.study_id;
+  result.estimator = order.request.estimator;
+  result.objective_kind = order.request.loss;
+  result.filter = order.request.filter;
+  result.holdout_filter = order.request.holdout_filter;
+  result.seed = order.request.seed;
+  result.bootstrap_replicates = order.request.bootstrap_replicates;
+  result.param_count = order.request.param_count;
+  result.loss_unit = order.request.loss_unit;
+  return fit;
+}
+
+void MarkEnded(const absl::Status& status, storage::Fit& fit) {
+  fit.state = absl::IsCancelled(status) ? storage::FitState::kCancelled : storage::FitState::kFailed;
+  fit.error_code = static_cast<int>(status.code());
+  fit.error = std::string(status.message()).substr(0, kMaxStatusMessageBytes);
+  fit.end_time = Now();
+}
+
+}  // namespace sextant::server

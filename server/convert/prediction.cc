@@ -1,0 +1,90 @@
+#include "server/convert/prediction.h"
+
+#include <string>
+#include <vector>
+
+#include "server/error.h"
+
+namespace sextant::server {
+namespace {
+
+using fitting::Target;
+
+void QuantityToProto(const fitting::Quantity& quantity, v1::Quantity& message) {
+  message.set_value(quantity.value);
+  if (quantity.low) message.set_low(*quantity.low);
+  if (quantity.high) message.set_high(*quantity.high);
+  if (quantity.near_optimal_low) message.set_near_optimal_low(*quantity.near_optimal_low);
+  if (quantity.near_optimal_high) message.set_near_optimal_high(*quantity.near_optimal_high);
+}
+
+void SetQuantity(Target target, const fitting::Quantity& quantity, v1::Prediction& message) {
+  switch (target) {
+    case Target::kLearningRate:
+      return QuantityToProto(quantity, *message.mutable_learning_rate());
+    case Target::kBatchSizeTokens:
+      return QuantityToProto(quantity, *message.mutable_batch_size_tokens());
+    case Target::kCriticalBatchSizeTokens:
+      return QuantityToProto(quantity, *message.mutable_critical_batch_size_tokens());
+    case Target::kLoss:
+      return QuantityToProto(quantity, *message.mutable_loss());
+    case Target::kParams:
+      return QuantityToProto(quantity, *message.mutable_params());
+    case Target::kTokens:
+      return QuantityToProto(quantity, *message.mutable_tokens());
+    case Target::kWeightDecay:
+      (*message.mutable_other())["weight_decay"] = quantity.value;
+      return;
+    case Target::kUnspecified:
+    case Target::kOther:
+      return;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<fitting::PredictionTarget> TargetFromProto(const v1::PredictRequest& request) {
+  fitting::PredictionTarget target;
+  target.params = request.params();
+  target.tokens = request.tokens();
+  if (request.has_batch_size_tokens()) target.batch_size_tokens = request.batch_size_tokens();
+  if (request.has_loss_nats()) target.loss_nats = request.loss_nats();
+  if (request.has_max_extrapolation()) target.max_extrapolation = request.max_extrapolation();
+  if (request.has_interval()) target.interval = request.interval();
+  if (request.has_tolerance()) target.tolerance = request.tolerance();
+  const std::vector<std::string> problems = fitting::ValidateTarget(target);
+  if (problems.empty()) return target;
+  std::vector<FieldViolation> violations;
+  for (const std::string& problem : problems) {
+    const std::size_t colon = problem.find(": ");
+    if (colon == std::string::npos) {
+      violations.push_back({"target", problem});
+    } else {
+      violations.push_back({problem.substr(0, colon), problem.substr(colon + 2)});
+    }
+  }
+  return InvalidFields(violations);
+}
+
+void AddPrediction(const fitting::Prediction& prediction, v1::PredictResponse& response) {
+  for (const fitting::Withheld& withheld : prediction.withheld) {
+    auto* unanswered = response.add_unanswered();
+    unanswered->set_source(withheld.source);
+    unanswered->set_quantity(withheld.quantity);
+    unanswered->set_reason(withheld.reason);
+  }
+  if (prediction.quantities.empty() && prediction.other.empty()) return;
+  v1::Prediction& message = *response.add_predictions();
+  for (const std::string& fit : prediction.fits) message.add_fits(fit);
+  for (const std::string& law : prediction.laws) message.add_laws(law);
+  for (const auto& [target, quantity] : prediction.quantities) SetQuantity(target, quantity, message);
+  message.mutable_extrapolation()->set_params(prediction.extrapolation_params);
+  message.mutable_extrapolation()->set_tokens(prediction.extrapolation_tokens);
+  for (const std::string& warning : prediction.warnings) message.add_warnings(warning);
+  message.set_rate_kind(prediction.rate_kind);
+  for (const std::string& input : prediction.inputs) message.add_inputs(input);
+  message.set_source(prediction.citation);
+  for (const auto& [name, value] : prediction.other) (*message.mutable_other())[name] = value;
+}
+
+}  // namespace sextant::server

@@ -1,0 +1,63 @@
+#include "server/core.h"
+
+#include <utility>
+#include <vector>
+
+#include "server/convert/fit.h"
+#include "server/limits.h"
+#include "server/log.h"
+#include "server/names.h"
+
+namespace sextant::server {
+
+Core::Core(std::shared_ptr<storage::Store> the_store, std::unique_ptr<LawTable> the_laws,
+           TokenCheck the_tokens, int threads)
+    : store(std::move(the_store)),
+      tokens(std::move(the_tokens)),
+      laws(std::move(the_laws)),
+      writer(store, kWriterQueue),
+      jobs(store, writer, fits, threads),
+      executor(kReaderThreads, kReaderQueue),
+      calls(tokens, executor) {}
+
+absl::Status Core::LoadFromStore() {
+  auto user_laws = store->ListLaws();
+  if (!user_laws.ok()) return user_laws.status();
+  for (const storage::UserLaw& user_law : *user_laws) {
+    auto entry = laws->Compile(user_law);
+    if (entry.ok()) {
+      laws->Put(*std::move(entry));
+    } else {
+      Log().warn("law {} is left out: {}", user_law.id, std::string(entry.status().message()));
+    }
+  }
+  std::string after;
+  do {
+    auto page = store->ListStudies(kMaxStudyPage, after);
+    if (!page.ok()) return page.status();
+    for (const storage::Study& study : page->items) fits.AddStudy(study.id);
+    after = page->next_key;
+  } while (!after.empty());
+
+  auto stored = store->LoadAllFits();
+  if (!stored.ok()) return stored.status();
+  for (storage::Fit& fit : *stored) {
+    if (fit.state == storage::FitState::kRunning) {
+      MarkEnded(absl::AbortedError("the server stopped while this fit ran; create it again"), fit);
+      if (absl::Status status = store->PutFit(fit); !status.ok()) return status;
+    }
+    fits.Put(fit.study_id, fit.id, ServeFit(fit));
+  }
+  return absl::OkStatus();
+}
+
+void Core::Stop() {
+  jobs.Stop();
+  executor.Stop();
+  writer.Stop();
+  if (absl::Status status = store->Checkpoint(); !status.ok()) {
+    Log().warn("the write-ahead log was not folded into the file: {}", std::string(status.message()));
+  }
+}
+
+}  // namespace sextant::server

@@ -1,0 +1,41 @@
+// What the services share. Owned by Server; members are destroyed in reverse order.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "server/auth.h"
+#include "server/calls.h"
+#include "server/executor.h"
+#include "server/fit_jobs.h"
+#include "server/fit_table.h"
+#include "server/law_table.h"
+#include "storage/store.h"
+#include "storage/writer.h"
+
+namespace sextant::server {
+
+struct Core {
+  Core(std::shared_ptr<storage::Store> the_store, std::unique_ptr<LawTable> the_laws, TokenCheck the_tokens,
+       int threads);
+
+  const std::shared_ptr<storage::Store> store;
+  const TokenCheck tokens;
+  const std::unique_ptr<LawTable> laws;
+  FitTable fits;
+  storage::Writer writer;
+  FitJobs jobs;
+  Executor executor;
+  const Calls calls;
+  std::atomic<int> open_uploads{0};
+  std::string database;    ///< path, for GetServerInfo
+  int schema_version = 0;  ///< likewise
+
+  /// Loads user laws, studies and fits; fits that a dead process left running are marked failed.
+  absl::Status LoadFromStore();
+  /// Ends fits, then everything that waits, then commits what is queued. After the gRPC server has stopped.
+  void Stop();
+};
+
+}  // namespace sextant::server

@@ -1,0 +1,16 @@
+// The server's side of a connection: plaintext, TLS, or TLS with client certificates.
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <grpcpp/security/server_credentials.h>
+
+#include <memory>
+
+#include "server/options.h"
+
+namespace sextant::server {
+
+/// NOT_FOUND names a file that cannot be read.
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(const ServerOptions& options);
+
+}  // namespace sextant::server

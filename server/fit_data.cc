@@ -1,0 +1,57 @@
+#include "server/fit_data.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sextant::server {
+namespace {
+
+template <typename T>
+void Keep(std::vector<T>& column, const std::vector<bool>& keep) {
+  std::size_t to = 0;
+  for (std::size_t i = 0; i < keep.size(); ++i) {
+    if (keep[i]) column[to++] = std::move(column[i]);
+  }
+  column.resize(to);
+}
+
+}  // namespace
+
+fitting::RunTable Without(const fitting::RunTable& table, const std::vector<std::string>& ids) {
+  std::vector<bool> keep(table.size());
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    keep[i] = !std::binary_search(ids.begin(), ids.end(), table.id[i]);
+  }
+  fitting::RunTable rest = table;
+  Keep(rest.id, keep);
+  for (auto* column :
+       {&rest.params, &rest.tokens, &rest.learning_rate, &rest.batch_size_tokens, &rest.sequence_length,
+        &rest.steps, &rest.weight_decay, &rest.adam_beta2, &rest.loss}) {
+    Keep(*column, keep);
+  }
+  Keep(rest.state, keep);
+  return rest;
+}
+
+absl::StatusOr<FitData> LoadFitData(storage::Store& store, const std::string& study,
+                                    const std::vector<storage::Condition>& where,
+                                    const std::vector<storage::Condition>& holdout) {
+  FitData data;
+  auto runs = store.LoadRunTable(study, where);
+  if (!runs.ok()) return runs.status();
+  if (holdout.empty()) {
+    data.runs = *std::move(runs);
+    return data;
+  }
+  std::vector<storage::Condition> both = where;
+  both.insert(both.end(), holdout.begin(), holdout.end());
+  auto kept_back = store.LoadRunTable(study, both);
+  if (!kept_back.ok()) return kept_back.status();
+  std::vector<std::string> ids = kept_back->id;
+  std::sort(ids.begin(), ids.end());
+  data.runs = Without(*runs, ids);
+  data.holdout = *std::move(kept_back);
+  return data;
+}
+
+}  // namespace sextant::server

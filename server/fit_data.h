@@ -1,0 +1,27 @@
+// The rows that a fit sees, and those that are kept back to score it.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <string>
+#include <vector>
+
+#include "fitting/run_table.h"
+#include "storage/store.h"
+
+namespace sextant::server {
+
+struct FitData {
+  fitting::RunTable runs, holdout;
+};
+
+/// Runs of the study that meet `where`; those that also meet `holdout` (if there are conditions) are kept
+/// back.
+absl::StatusOr<FitData> LoadFitData(storage::Store& store, const std::string& study,
+                                    const std::vector<storage::Condition>& where,
+                                    const std::vector<storage::Condition>& holdout);
+
+/// The rows of `table` whose id is not in `ids`, which is sorted.
+fitting::RunTable Without(const fitting::RunTable& table, const std::vector<std::string>& ids);
+
+}  // namespace sextant::server

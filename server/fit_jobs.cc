@@ -1,0 +1,204 @@
+#include "server/fit_jobs.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "server/convert/times.h"
+#include "server/error.h"
+#include "server/fit_data.h"
+#include "server/limits.h"
+#include "server/log.h"
+#include "server/names.h"
+#include "server/status.h"
+
+namespace sextant::server {
+namespace {
+
+int ThreadsOrCores(int threads) {
+  return threads > 0 ? threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+}  // namespace
+
+FitJobs::FitJobs(std::shared_ptr<storage::Store> store, storage::Writer& writer, FitTable& table, int threads)
+    : store_(std::move(store)),
+      writer_(writer),
+      table_(table),
+      threads_(ThreadsOrCores(threads)),
+      // Every runner has a slot of its own, so that none waits outside; the workers between them make up the
+      // rest.
+      arena_(threads_ + kFitRunners - 1, static_cast<unsigned>(kFitRunners)) {
+  for (int i = 0; i < kFitRunners; ++i) runners_.emplace_back([this] { Loop(); });
+}
+
+FitJobs::~FitJobs() { Stop(); }
+
+absl::Status FitJobs::Reserve() {
+  const std::lock_guard lock(mutex_);
+  if (draining_) return TryLater("DRAINING", "the server is stopping", 5);
+  if (taken_ >= kMaxQueuedFits) {
+    return QuotaExceeded("QUEUE_FULL", "fits",
+                         absl::StrCat(taken_, " fits wait or run already; try again later"), 5);
+  }
+  ++taken_;
+  return absl::OkStatus();
+}
+
+void FitJobs::Release() {
+  const std::lock_guard lock(mutex_);
+  --taken_;
+}
+
+void FitJobs::Start(storage::Fit fit, FitOrder order, std::shared_ptr<const fitting::Law> law) {
+  auto job = std::make_shared<Job>();
+  job->fit = std::move(fit);
+  job->order = std::move(order);
+  job->order.request.cancelled = &job->cancelled;
+  job->law = std::move(law);
+  {
+    const std::lock_guard lock(mutex_);
+    if (draining_) job->cancelled = true;
+    active_[FitName(job->fit.study_id, job->fit.id)] = job;
+    queue_.push_back(std::move(job));
+  }
+  wake_.notify_one();
+}
+
+std::optional<FitJobs::Watch> FitJobs::OnEnd(const std::string& fit_name, Watcher watcher) {
+  const std::lock_guard lock(mutex_);
+  const auto found = active_.find(fit_name);
+  if (found == active_.end()) return std::nullopt;
+  const std::uint64_t id = next_watch_++;
+  found->second->watchers.emplace(id, std::move(watcher));
+  return Watch{found->second->fit, id};
+}
+
+void FitJobs::Unwatch(const std::string& fit_name, std::uint64_t watch) {
+  const std::lock_guard lock(mutex_);
+  const auto found = active_.find(fit_name);
+  if (found != active_.end()) found->second->watchers.erase(watch);
+}
+
+bool FitJobs::IsActive(const std::string& fit_name) {
+  const std::lock_guard lock(mutex_);
+  return active_.count(fit_name) > 0;
+}
+
+void FitJobs::Cancel(const std::string& fit_name) {
+  const std::lock_guard lock(mutex_);
+  const auto found = active_.find(fit_name);
+  if (found != active_.end()) found->second->cancelled = true;
+}
+
+void FitJobs::CancelStudy(const std::string& study) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [name, job] : active_) {
+    if (job->fit.study_id == study) job->cancelled = true;
+  }
+}
+
+void FitJobs::Drain() {
+  const std::lock_guard lock(mutex_);
+  draining_ = true;
+  for (auto& [name, job] : active_) job->cancelled = true;
+  wake_.notify_all();
+}
+
+void FitJobs::Stop() {
+  Drain();
+  for (std::thread& runner : runners_) {
+    if (runner.joinable()) runner.join();
+  }
+}
+
+void FitJobs::Loop() {
+  for (;;) {
+    std::shared_ptr<Job> job;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return draining_ || !queue_.empty(); });
+      if (queue_.empty()) return;
+      job = std::move(queue_.front());
+      queue_.pop_front();
+    }
+    Run(job);
+  }
+}
+
+absl::StatusOr<fitting::FitResult> FitJobs::Solve(Job& job) {
+  if (job.cancelled) return absl::CancelledError("cancelled before it began");
+  auto data = LoadFitData(*store_, job.fit.study_id, job.order.where, job.order.holdout);
+  if (!data.ok()) return data.status();
+  absl::StatusOr<fitting::FitResult> result = absl::UnknownError("the fit did not run");
+  const absl::Status status = StopExceptions([&] {
+    arena_.execute([&] { result = fitting::Fit(job.law, data->runs, data->holdout, job.order.request); });
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return result;
+}
+
+void FitJobs::Run(const std::shared_ptr<Job>& job) {
+  auto result = Solve(*job);
+  storage::Fit ended = job->fit;
+  if (result.ok()) {
+    ended.result = *std::move(result);
+    ended.state = storage::FitState::kSucceeded;
+    ended.end_time = Now();
+  } else {
+    MarkEnded(result.status(), ended);
+  }
+  Store(job, std::move(ended));
+}
+
+void FitJobs::Store(const std::shared_ptr<Job>& job, storage::Fit ended) {
+  auto shared = std::make_shared<const storage::Fit>(std::move(ended));
+  auto served =
+      std::make_shared<const ServedFit>(ServeFit(*shared));  // here: the writer thread has no time for it
+  for (;;) {
+    const absl::Status submitted = writer_.Submit(
+        [shared](storage::Store& store) {
+          auto study = store.GetStudy(shared->study_id);
+          return study.ok() ? store.PutFit(*shared) : study.status();
+        },
+        [this, job, shared, served](const absl::Status& status) {
+          if (status.ok()) return End(job, *shared, *served);
+          storage::Fit lost = job->fit;
+          MarkEnded(absl::Status(status.code(), absl::StrCat("the result could not be stored: ",
+                                                             std::string(status.message()))),
+                    lost);
+          End(job, lost, ServeFit(lost));
+        });
+    if (submitted.ok()) return;
+    if (!absl::IsResourceExhausted(submitted)) {
+      storage::Fit lost = job->fit;
+      MarkEnded(submitted, lost);
+      return End(job, lost, ServeFit(lost));
+    }
+    // This is a thread of our own: it can wait for a full queue.
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
+void FitJobs::End(const std::shared_ptr<Job>& job, const storage::Fit& ended, const ServedFit& served) {
+  const std::string name = FitName(ended.study_id, ended.id);
+  table_.Put(ended.study_id, ended.id, served);
+  std::map<std::uint64_t, Watcher> watchers;
+  {
+    const std::lock_guard lock(mutex_);
+    watchers.swap(job->watchers);
+    active_.erase(name);
+    --taken_;
+  }
+  if (ended.error_code == 0) {
+    Log().info("{} fitted {} to {} runs", name, ended.law_id, ended.result.runs_used);
+  } else {
+    Log().info("{} ended: {}", name, ended.error);
+  }
+  for (const auto& [id, watcher] : watchers) watcher(ended);
+}
+
+}  // namespace sextant::server

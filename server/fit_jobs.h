@@ -1,0 +1,97 @@
+// Fits that run: a bounded queue, a few runners on one TBB arena, and whoever waits for the end.
+#pragma once
+
+#include <absl/status/status.h>
+#include <oneapi/tbb/task_arena.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "fitting/law/law.h"
+#include "server/convert/fit.h"
+#include "server/fit_table.h"
+#include "storage/writer.h"
+
+namespace sextant::server {
+
+/// Thread-safe. A fit is active from Start until it has ended and that end is durable and served.
+class FitJobs {
+ public:
+  /// Called once, when the fit has ended; on a thread that must not be held up.
+  using Watcher = std::function<void(const storage::Fit&)>;
+
+  /// `threads` run the solvers of all fits together; 0: one a core.
+  FitJobs(std::shared_ptr<storage::Store> store, storage::Writer& writer, FitTable& table, int threads);
+  ~FitJobs();
+  FitJobs(const FitJobs&) = delete;
+  FitJobs& operator=(const FitJobs&) = delete;
+
+  /// Takes a place in the queue for a fit that is about to be stored. RESOURCE_EXHAUSTED (QUEUE_FULL) when
+  /// there is none, UNAVAILABLE (DRAINING) when stopping. Follow with Start or Release.
+  absl::Status Reserve();
+  void Release();
+  /// Queues a fit whose running state is durable.
+  void Start(storage::Fit fit, FitOrder order, std::shared_ptr<const fitting::Law> law);
+
+  /// The fit as it is now, if it is active; then `watcher` will be called unless Unwatch comes first.
+  /// Otherwise nullopt: what the store holds is final.
+  struct Watch {
+    storage::Fit fit;
+    std::uint64_t id = 0;
+  };
+  std::optional<Watch> OnEnd(const std::string& fit_name, Watcher watcher);
+  void Unwatch(const std::string& fit_name, std::uint64_t watch);
+
+  bool IsActive(const std::string& fit_name);
+  /// Asks an active fit to stop; does nothing otherwise.
+  void Cancel(const std::string& fit_name);
+  void CancelStudy(const std::string& study);
+  /// Refuses new fits and asks all to stop; returns at once.
+  void Drain();
+  /// Drain, then waits until every runner has ended.
+  void Stop();
+
+  int threads() const { return threads_; }
+
+ private:
+  struct Job {
+    storage::Fit fit;
+    FitOrder order;
+    std::shared_ptr<const fitting::Law> law;
+    std::atomic<bool> cancelled{false};
+    std::map<std::uint64_t, Watcher> watchers;  // guarded by mutex_
+  };
+
+  void Loop();
+  void Run(const std::shared_ptr<Job>& job);
+  absl::StatusOr<fitting::FitResult> Solve(Job& job);
+  void Store(const std::shared_ptr<Job>& job, storage::Fit ended);
+  void End(const std::shared_ptr<Job>& job, const storage::Fit& ended, const ServedFit& served);
+
+  const std::shared_ptr<storage::Store> store_;
+  storage::Writer& writer_;
+  FitTable& table_;
+  const int threads_;
+  oneapi::tbb::task_arena arena_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::map<std::string, std::shared_ptr<Job>> active_;  // by fit name; guarded by mutex_
+  std::deque<std::shared_ptr<Job>> queue_;              // guarded by mutex_
+  int taken_ = 0;                                       // places; guarded by mutex_
+  bool draining_ = false;                               // guarded by mutex_
+  std::uint64_t next_watch_ = 1;                        // guarded by mutex_
+  std::vector<std::thread> runners_;                    // last: they use the members above
+};
+
+}  // namespace sextant::server

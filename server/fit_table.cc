@@ -1,0 +1,79 @@
+#include "server/fit_table.h"
+
+#include <utility>
+
+#include "server/names.h"
+
+namespace sextant::server {
+namespace {
+
+std::vector<std::shared_ptr<const fitting::Predictor>> CurrentOf(
+    const std::map<std::string, ServedFit>& fits) {
+  std::map<std::string, const ServedFit*> newest;
+  for (const auto& [id, fit] : fits) {
+    if (!fit.predictor) continue;
+    const ServedFit*& best = newest[fit.quantity];
+    if (best == nullptr || fit.end_time >= best->end_time) best = &fit;
+  }
+  std::vector<std::shared_ptr<const fitting::Predictor>> current;
+  for (const auto& [quantity, fit] : newest) current.push_back(fit->predictor);
+  return current;
+}
+
+}  // namespace
+
+void FitTable::AddStudy(const std::string& study) {
+  std::lock_guard lock(change_);
+  auto next = std::make_shared<Snapshot>(*snapshot_.load());
+  next->try_emplace(study, std::make_shared<const ServedStudy>());
+  snapshot_.store(std::move(next));
+}
+
+void FitTable::RemoveStudy(const std::string& study) {
+  std::lock_guard lock(change_);
+  auto next = std::make_shared<Snapshot>(*snapshot_.load());
+  next->erase(study);
+  snapshot_.store(std::move(next));
+}
+
+template <typename Change>
+void FitTable::ChangeStudy(const std::string& study, Change change) {
+  std::lock_guard lock(change_);
+  auto next = std::make_shared<Snapshot>(*snapshot_.load());
+  const auto found = next->find(study);
+  if (found == next->end()) return;
+  auto changed = std::make_shared<ServedStudy>(*found->second);
+  change(changed->fits);
+  changed->current = CurrentOf(changed->fits);
+  found->second = std::move(changed);
+  snapshot_.store(std::move(next));
+}
+
+void FitTable::Put(const std::string& study, const std::string& fit, ServedFit served) {
+  ChangeStudy(study, [&](auto& fits) { fits.insert_or_assign(fit, std::move(served)); });
+}
+
+void FitTable::Remove(const std::string& study, const std::string& fit) {
+  ChangeStudy(study, [&](auto& fits) { fits.erase(fit); });
+}
+
+ServedFit ServeFit(const storage::Fit& fit) {
+  ServedFit served;
+  served.state = fit.state;
+  served.error = fit.error;
+  served.end_time = fit.end_time;
+  if (fit.state != storage::FitState::kSucceeded) return served;
+  auto spec = fitting::ParseLawSpec(fit.result.law_toml);
+  auto predictor = fitting::Predictor::FromFit(FitName(fit.study_id, fit.id), fit.result);
+  if (!spec.ok() || !predictor.ok()) {
+    served.state = storage::FitState::kFailed;
+    served.error =
+        "cannot be read back: " + std::string((spec.ok() ? predictor.status() : spec.status()).message());
+    return served;
+  }
+  served.quantity = fitting::QuantityName(*spec);
+  served.predictor = *std::move(predictor);
+  return served;
+}
+
+}  // namespace sextant::server

@@ -1,0 +1,56 @@
+// The fits that predictions are served from, in memory: a Predict reads a snapshot and nothing else.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "fitting/predict.h"
+#include "storage/records.h"
+
+namespace sextant::server {
+
+/// A fit as predictions see it.
+struct ServedFit {
+  std::string quantity;  ///< "learning_rate", …
+  storage::FitState state = storage::FitState::kUnspecified;
+  std::string error;  ///< why it failed
+  storage::Micros end_time = 0;
+  std::shared_ptr<const fitting::Predictor> predictor;  ///< only when it succeeded
+};
+
+struct ServedStudy {
+  std::map<std::string, ServedFit> fits;  ///< by fit id
+  /// The newest successful fit of each quantity, in order of the quantity's name.
+  std::vector<std::shared_ptr<const fitting::Predictor>> current;
+};
+
+/// Every study and its fits. Snapshots are immutable and stay valid for as long as they are held; a change
+/// makes a new one. Thread-safe; changes are serialised.
+class FitTable {
+ public:
+  using Snapshot = std::map<std::string, std::shared_ptr<const ServedStudy>>;
+
+  std::shared_ptr<const Snapshot> Load() const { return snapshot_.load(); }
+
+  void AddStudy(const std::string& study);
+  void RemoveStudy(const std::string& study);
+  /// Does nothing if the study is gone.
+  void Put(const std::string& study, const std::string& fit, ServedFit served);
+  void Remove(const std::string& study, const std::string& fit);
+
+ private:
+  template <typename Change>
+  void ChangeStudy(const std::string& study, Change change);
+
+  std::mutex change_;
+  std::atomic<std::shared_ptr<const Snapshot>> snapshot_{std::make_shared<const Snapshot>()};
+};
+
+/// What the table keeps of a stored fit. A stored fit that cannot be read back is served as failed.
+ServedFit ServeFit(const storage::Fit& fit);
+
+}  // namespace sextant::server

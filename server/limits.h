@@ -1,0 +1,59 @@
+// Every limit of the service, in one place: operators read them here and in docs/operations.md, tests use
+// them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sextant::server {
+
+// Messages.
+inline constexpr int kMaxMessageBytes = 4 << 20;  ///< received, whole message
+inline constexpr std::size_t kMaxStatusMessageBytes = 1024;
+inline constexpr std::size_t kMaxStatusDetailsBytes = 4096;  ///< trailers share about 8 KiB
+inline constexpr std::size_t kMaxViolations = 20;            ///< listed; the rest are counted
+
+// Text fields, bytes.
+inline constexpr std::size_t kMaxTitleBytes = 200;
+inline constexpr std::size_t kMaxDescriptionBytes = 16 << 10;
+inline constexpr std::size_t kMaxLabels = 64;
+inline constexpr std::size_t kMaxLabelKeyBytes = 63;
+inline constexpr std::size_t kMaxLabelValueBytes = 256;
+inline constexpr std::size_t kMaxRunTextBytes = 256;  ///< schedule, optimizer, one label
+inline constexpr std::size_t kMaxRunSourceBytes = 1024;
+inline constexpr std::size_t kMaxTagValueBytes = 1024;
+inline constexpr std::size_t kMaxFilterBytes = 4096;
+inline constexpr int kMaxFilterDepth = 32;
+inline constexpr int kMaxFilterTerms = 256;
+inline constexpr std::size_t kMaxLawBytes = 64 << 10;
+inline constexpr std::size_t kMaxRequestIdBytes = 64;
+
+// Listings.
+inline constexpr int kDefaultStudyPage = 50, kMaxStudyPage = 1000;
+inline constexpr int kDefaultRunPage = 100, kMaxRunPage = 10000;
+inline constexpr int kDefaultFitPage = 50, kMaxFitPage = 1000;
+inline constexpr int kDefaultLawPage = 200, kMaxLawPage = 1000;
+inline constexpr int kMaxCurvePage = 100000;
+
+// Uploads.
+inline constexpr int kMaxOpenUploads = 128;  ///< each holds at most one chunk
+inline constexpr int kMaxRunsPerChunk = 10000;
+inline constexpr int kMaxRejectsPerAnswer = 100;
+
+// Fits.
+inline constexpr int kMaxQueuedFits = 64;  ///< waiting or running
+inline constexpr int kFitRunners = 2;      ///< at a time; they share one TBB arena
+inline constexpr int kMaxBootstrapReplicates = 100000;
+inline constexpr int kMaxFixedParameters = 64;
+inline constexpr int kMaxFitsPerStudy = 2000;  ///< served from memory
+inline constexpr int kMaxUserLaws = 1000;
+
+// Predictions.
+inline constexpr int kMaxPredictSources = 200;  ///< studies, fits and laws of one request
+
+// Threads and queues.
+inline constexpr int kReaderThreads = 4;  ///< SQLite reads and conversions
+inline constexpr std::size_t kReaderQueue = 1024;
+inline constexpr std::size_t kWriterQueue = 1024;
+
+}  // namespace sextant::server

@@ -1,0 +1,155 @@
+// sextantd: flags, start, wait for a signal, ordered stop.
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "server/log.h"
+#include "server/options.h"
+#include "server/server.h"
+#include "server/version.h"
+
+namespace {
+
+struct Flags {
+  sextant::server::ServerOptions server;
+  std::string fsync = "full";
+  std::string port_file;
+  double shutdown_seconds = 10;
+  bool verbose = false;
+};
+
+void AddFlags(CLI::App& app, Flags& flags) {
+  flags.server.listen = {"127.0.0.1:7433"};
+  app.add_option("--listen", flags.server.listen, "HOST:PORT (port 0: any free one) or unix:PATH; repeatable")
+      ->capture_default_str();
+  app.add_option("--db", flags.server.database, "SQLite file; made if missing")->required();
+  app.add_option("--threads", flags.server.threads, "threads of the solvers; 0: one a core")
+      ->capture_default_str();
+  app.add_option("--laws", flags.server.laws_folder,
+                 "folder of laws to use instead of the catalogue that is built in")
+      ->envname("SEXTANT_LAWS");
+  app.add_option("--fsync", flags.fsync, "full: survive loss of power; normal: survive loss of the process")
+      ->check(CLI::IsMember({"full", "normal"}))
+      ->capture_default_str();
+  app.add_option("--shutdown-seconds", flags.shutdown_seconds, "how long calls may still run after SIGTERM")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  app.add_option("--port-file", flags.port_file, "write the bound port to this file when ready");
+  app.add_flag("!--no-reflection", flags.server.reflection, "do not describe the services to clients");
+  app.add_flag("--log-requests", flags.server.log_requests, "log every call");
+  app.add_option("--token-file", flags.server.token_file,
+                 "ask callers for one of these bearer tokens, one a line");
+  app.add_option("--tls-cert", flags.server.tls_certificate, "PEM certificate chain");
+  app.add_option("--tls-key", flags.server.tls_key, "PEM private key");
+  app.add_option("--tls-client-ca", flags.server.tls_client_ca,
+                 "PEM: ask clients for a certificate signed by this");
+  app.add_flag("--insecure-non-loopback", flags.server.insecure_non_loopback,
+               "serve unencrypted on addresses that other machines reach");
+  app.set_version_flag("--version", std::string("sextantd ") + sextant::server::kVersion);
+}
+
+// Written whole under another name first: whoever waits for the file never reads half a number.
+bool WritePortFile(const std::string& path, int port) {
+  const std::string temporary = path + ".tmp";
+  {
+    std::ofstream file(temporary);
+    file << port << '\n';
+    if (!file.flush()) return false;
+  }
+  return std::rename(temporary.c_str(), path.c_str()) == 0;
+}
+
+std::string Join(const std::vector<std::string>& parts) {
+  std::string joined;
+  for (const std::string& part : parts) joined += (joined.empty() ? "" : ", ") + part;
+  return joined;
+}
+
+// Ends the process when an ordered stop takes longer than it was given. Nothing acknowledged is lost by that:
+// it is in the write-ahead log.
+class Watchdog {
+ public:
+  explicit Watchdog(std::chrono::milliseconds limit)
+      : thread_([this, limit] {
+          std::unique_lock lock(mutex_);
+          if (done_.wait_for(lock, limit, [this] { return stopped_; })) return;
+          std::fputs("sextantd: the stop took too long; leaving now\n", stderr);
+          std::_Exit(1);
+        }) {}
+  ~Watchdog() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopped_ = true;
+    }
+    done_.notify_all();
+    thread_.join();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable done_;
+  bool stopped_ = false;
+  std::thread thread_;
+};
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "sextantd: %s\n", std::string(status.message()).c_str());
+  return status.code() == absl::StatusCode::kInvalidArgument ? 2 : 1;
+}
+
+int Serve(Flags& flags, const sigset_t& signals) {
+  using std::chrono::milliseconds;
+  flags.server.full_fsync = flags.fsync == "full";
+  sextant::server::Log().set_level(spdlog::level::info);
+  auto server = sextant::server::Server::Create(flags.server);
+  if (!server.ok()) return Fail(server.status());
+  if (!flags.port_file.empty() && !WritePortFile(flags.port_file, (*server)->port())) {
+    std::fprintf(stderr, "sextantd: %s cannot be written\n", flags.port_file.c_str());
+    return 1;
+  }
+  std::printf("sextantd %s listening on %s, database %s\n", sextant::server::kVersion,
+              Join((*server)->addresses()).c_str(), flags.server.database.c_str());
+  std::fflush(stdout);
+
+  int signal = 0;
+  while (sigwait(&signals, &signal) != 0) {
+  }
+  const milliseconds patience(static_cast<std::int64_t>(flags.shutdown_seconds * 1000));
+  sextant::server::Log().info("{}: stopping", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+  const Watchdog watchdog(patience + milliseconds(5000));
+  (*server)->Shutdown(patience);
+  server->reset();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // Blocked before any thread exists, so that every thread inherits the mask and sigwait gets the signal.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+
+  CLI::App app("Serves scaling-law fits and hyperparameter predictions over gRPC.", "sextantd");
+  Flags flags;
+  AddFlags(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return Serve(flags, signals);
+}

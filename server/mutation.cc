@@ -1,0 +1,74 @@
+#include "server/mutation.h"
+
+#include <absl/strings/str_cat.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "server/digest.h"
+#include "server/error.h"
+#include "server/limits.h"
+#include "server/status.h"
+
+namespace sextant::server {
+namespace {
+
+// Deterministic: maps are written in the order of their keys.
+std::string DigestOf(const google::protobuf::Message& message) {
+  std::string bytes = message.GetDescriptor()->full_name() + ":";
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    message.SerializeToCodedStream(&coded);
+  }
+  return Hex(Sha256(bytes));
+}
+
+}  // namespace
+
+void Commit(storage::Writer& writer, const std::string& type, const std::string& name,
+            std::function<absl::Status(storage::Store&)> work, Finish finish) {
+  // Submit takes the completion even when it refuses, so what must outlive a refusal is shared.
+  auto shared = std::make_shared<Finish>(std::move(finish));
+  const absl::Status submitted = writer.Submit(
+      [work = std::move(work)](storage::Store& store) { return StopExceptions([&] { return work(store); }); },
+      [shared, type, name](absl::Status status) { (*shared)(Annotate(std::move(status), type, name)); });
+  if (!submitted.ok()) (*shared)(Annotate(submitted, type, name));
+}
+
+absl::Status OncePerRequest(storage::Store& store, const std::string& request_id,
+                            const google::protobuf::Message& request, google::protobuf::Message& response,
+                            const std::function<absl::Status(storage::Store&)>& work) {
+  if (request_id.empty()) return work(store);
+  const std::string digest = DigestOf(request);
+  auto known = store.GetRequest(request_id);
+  if (known.ok()) {
+    if (known->body_digest != digest) {
+      return WithReason(InvalidField("request_id", "was used for another request; choose a new one"),
+                        "REQUEST_ID_REUSED");
+    }
+    if (!response.ParseFromString(known->response)) {
+      return absl::DataLossError(absl::StrCat("the answer kept for request id ", request_id, " is damaged"));
+    }
+    return absl::OkStatus();
+  }
+  if (!absl::IsNotFound(known.status())) return known.status();
+  return store.Batch([&](storage::Store& batch) {
+    absl::Status status = work(batch);
+    if (!status.ok()) return status;
+    return batch.PutRequest(request_id, digest, response.SerializeAsString());
+  });
+}
+
+absl::Status CheckRequestId(const std::string& request_id) {
+  const bool printable =
+      std::all_of(request_id.begin(), request_id.end(), [](char c) { return c > ' ' && c <= '~'; });
+  if (request_id.size() <= kMaxRequestIdBytes && printable) return absl::OkStatus();
+  return InvalidField("request_id", absl::StrCat("use at most ", kMaxRequestIdBytes,
+                                                 " printable characters, such as a UUID"));
+}
+
+}  // namespace sextant::server

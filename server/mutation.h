@@ -1,0 +1,30 @@
+// Changes to the store: committed by the writer thread, once for each request id.
+#pragma once
+
+#include <absl/status/status.h>
+#include <google/protobuf/message.h>
+
+#include <functional>
+#include <string>
+
+#include "server/calls.h"
+#include "storage/writer.h"
+
+namespace sextant::server {
+
+/// Hands `work` to the writer and `finish` the outcome, once it is durable. Errors of the store are given
+/// reasons that name the resource (`type`, `name`).
+void Commit(storage::Writer& writer, const std::string& type, const std::string& name,
+            std::function<absl::Status(storage::Store&)> work, Finish finish);
+
+/// Runs `work` in one transaction that also remembers `response` under `request_id`; with an id that is known
+/// already, `response` becomes the first answer and nothing else happens. An empty id just runs `work`.
+/// INVALID_ARGUMENT (REQUEST_ID_REUSED) when the id came with another body.
+absl::Status OncePerRequest(storage::Store& store, const std::string& request_id,
+                            const google::protobuf::Message& request, google::protobuf::Message& response,
+                            const std::function<absl::Status(storage::Store&)>& work);
+
+/// INVALID_ARGUMENT for a request id that is too long or not printable ASCII.
+absl::Status CheckRequestId(const std::string& request_id);
+
+}  // namespace sextant::server

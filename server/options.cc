@@ -1,0 +1,60 @@
+#include "server/options.h"
+
+#include <absl/strings/str_cat.h>
+#include <arpa/inet.h>
+
+#include <charconv>
+
+namespace sextant::server {
+namespace {
+
+constexpr int kMaxThreads = 1024;
+
+bool HasPort(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string::npos || colon == 0) return false;
+  int port = -1;
+  const char* end = address.data() + address.size();
+  const auto [stop, error] = std::from_chars(address.data() + colon + 1, end, port);
+  return error == std::errc() && stop == end && port >= 0 && port <= 65535;
+}
+
+}  // namespace
+
+bool IsLocalAddress(const std::string& address) {
+  if (address.rfind("unix:", 0) == 0) return true;
+  std::string host = address.substr(0, address.rfind(':'));
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  if (host == "localhost" || host == "::1") return true;
+  in_addr parsed{};
+  return inet_pton(AF_INET, host.c_str(), &parsed) == 1 && (ntohl(parsed.s_addr) >> 24) == 127;
+}
+
+absl::Status ValidateOptions(const ServerOptions& options) {
+  if (options.database.empty()) return absl::InvalidArgumentError("no database: give a file with --db");
+  if (options.threads < 0 || options.threads > kMaxThreads) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--threads ", options.threads, ": use 0 to ", kMaxThreads));
+  }
+  if (options.tls_certificate.empty() != options.tls_key.empty()) {
+    return absl::InvalidArgumentError("--tls-cert and --tls-key go together");
+  }
+  if (!options.tls_client_ca.empty() && options.tls_certificate.empty()) {
+    return absl::InvalidArgumentError("--tls-client-ca needs --tls-cert and --tls-key");
+  }
+  for (const std::string& address : options.listen) {
+    const bool is_unix = address.rfind("unix:", 0) == 0;
+    if (is_unix ? address.size() <= 5 : !HasPort(address)) {
+      return absl::InvalidArgumentError(absl::StrCat("--listen ", address, ": use HOST:PORT or unix:PATH"));
+    }
+    if (options.tls_certificate.empty() && !options.insecure_non_loopback && !IsLocalAddress(address)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--listen ", address,
+          " can be reached from other machines and the connection would not be "
+          "encrypted: give --tls-cert and --tls-key, or accept it with --insecure-non-loopback"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace sextant::server

@@ -1,0 +1,32 @@
+// What a server is told at start.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <string>
+#include <vector>
+
+namespace sextant::server {
+
+struct ServerOptions {
+  /// HOST:PORT (port 0: any free one) or unix:PATH. Empty: no port; only InProcessChannel reaches the server.
+  std::vector<std::string> listen;
+  std::string database;     ///< SQLite file; made if missing
+  bool full_fsync = true;   ///< survive loss of power, not only of the process
+  std::string laws_folder;  ///< *.toml; empty: the catalogue that was compiled in
+  int threads = 0;          ///< of the solvers; 0: one a core
+  bool reflection = true;
+  bool log_requests = false;
+  std::string token_file;                ///< bearer tokens, one a line; empty: no token is asked for
+  std::string tls_certificate, tls_key;  ///< PEM files; both or neither
+  std::string tls_client_ca;             ///< PEM file; clients must show a certificate that it signed
+  bool insecure_non_loopback = false;    ///< allow plaintext on addresses that others can reach
+};
+
+/// INVALID_ARGUMENT names the first option that is wrong and what to do.
+absl::Status ValidateOptions(const ServerOptions& options);
+
+/// True for 127.0.0.0/8, ::1, localhost and unix sockets.
+bool IsLocalAddress(const std::string& address);
+
+}  // namespace sextant::server

@@ -1,0 +1,183 @@
+#include "server/server.h"
+
+#include <absl/strings/str_cat.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <utility>
+
+#include "grpc/health/v1/health.pb.h"
+#include "server/auth.h"
+#include "server/core.h"
+#include "server/credentials.h"
+#include "server/embedded_laws.h"
+#include "server/limits.h"
+#include "server/request_log.h"
+#include "server/service/fit_service.h"
+#include "server/service/law_service.h"
+#include "server/service/prediction_service.h"
+#include "server/service/reflection.h"
+#include "server/service/run_service.h"
+#include "server/service/study_service.h"
+#include "server/service/system_service.h"
+#include "storage/sqlite/schema.h"
+#include "storage/sqlite_store.h"
+
+namespace sextant::server {
+namespace {
+
+// A client that pings more often than this is cut off; a peer that does not answer ours is taken for dead,
+// which ends its streams.
+constexpr int kMinClientPingMs = 15'000, kServerPingMs = 60'000, kPingTimeoutMs = 20'000;
+
+absl::StatusOr<std::shared_ptr<const fitting::Catalogue>> LoadCatalogue(const std::string& folder) {
+  if (!folder.empty()) return fitting::Catalogue::Load(folder);
+  std::vector<std::pair<std::string, std::string>> texts;
+  for (const EmbeddedLaw& law : EmbeddedLaws()) texts.emplace_back(law.file, law.toml);
+  return fitting::Catalogue::FromTexts(texts);
+}
+
+std::string WithPort(const std::string& address, int port) {
+  return address.rfind("unix:", 0) == 0 ? address
+                                        : absl::StrCat(address.substr(0, address.rfind(':') + 1), port);
+}
+
+}  // namespace
+
+// In order of construction; destroyed from the bottom: the gRPC server goes before the services, the services
+// before what they use.
+struct Server::Impl {
+  Impl(std::shared_ptr<storage::Store> store, std::unique_ptr<LawTable> law_table, TokenCheck tokens,
+       int threads)
+      : core(std::move(store), std::move(law_table), std::move(tokens), threads) {}
+
+  Core core;
+  StudyService studies{core};
+  RunService runs{core};
+  LawService laws{core};
+  FitService fits{core};
+  PredictionService predictions{core};
+  SystemService system{core};
+  std::vector<std::unique_ptr<ReflectionService>> reflection;  // none or one: it wants all names first
+  std::vector<std::string> addresses;
+  int port = 0;
+  bool stopped = false;
+  std::unique_ptr<grpc::Server> grpc;
+
+  std::vector<grpc::Service*> Services() { return {&studies, &runs, &laws, &fits, &predictions, &system}; }
+  absl::Status Start(const ServerOptions& options);
+};
+
+absl::Status Server::Impl::Start(const ServerOptions& options) {
+  grpc::EnableDefaultHealthCheckService(true);
+  // A reference links the descriptors of the health service in, without which reflection cannot describe it.
+  std::vector<std::string> names = {
+      grpc::health::v1::HealthCheckRequest::descriptor()->file()->service(0)->full_name(),
+      "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"};
+  const auto* pool = google::protobuf::DescriptorPool::generated_pool();
+  for (const char* name :
+       {"StudyService", "RunService", "LawService", "FitService", "PredictionService", "SystemService"}) {
+    names.push_back(pool->FindServiceByName(absl::StrCat("sextant.v1.", name))->full_name());
+  }
+  const bool reflect = options.reflection && !options.listen.empty();
+  if (reflect) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+
+  grpc::ServerBuilder builder;
+  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinClientPingMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kServerPingMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingTimeoutMs);
+  auto credentials = MakeCredentials(options);
+  if (!credentials.ok()) return credentials.status();
+  std::vector<int> ports(options.listen.size(), 0);
+  for (std::size_t i = 0; i < options.listen.size(); ++i) {
+    builder.AddListeningPort(options.listen[i], *credentials, &ports[i]);
+  }
+  for (grpc::Service* service : Services()) builder.RegisterService(service);
+  if (reflect) {
+    reflection.push_back(std::make_unique<ReflectionService>(names));
+    builder.RegisterService(reflection.back().get());
+  }
+  if (options.log_requests) {
+    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+    interceptors.push_back(std::make_unique<RequestLogFactory>());
+    builder.experimental().SetInterceptorCreators(std::move(interceptors));
+  }
+  grpc = builder.BuildAndStart();
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    if (grpc != nullptr && ports[i] != 0) continue;
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", options.listen[i],
+                                               ": the port is taken, or the address is not of this machine; "
+                                               "choose another with --listen (port 0: any free one)"));
+  }
+  if (grpc == nullptr) return absl::UnavailableError("the server did not start");
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    addresses.push_back(WithPort(options.listen[i], ports[i]));
+    if (port == 0 && options.listen[i].rfind("unix:", 0) != 0) port = ports[i];
+  }
+  if (auto* health = grpc->GetHealthCheckService()) {
+    for (const std::string& name : names) {
+      if (name.rfind("sextant.", 0) == 0) health->SetServingStatus(name, true);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& options) {
+  if (absl::Status status = ValidateOptions(options); !status.ok()) return status;
+  storage::SqliteOptions sqlite;
+  sqlite.durability = options.full_fsync ? storage::Durability::kFull : storage::Durability::kNormal;
+  auto store = storage::OpenSqliteStore(options.database, sqlite);
+  if (!store.ok()) return store.status();
+  return Create(options, *std::move(store));
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& options,
+                                                       std::shared_ptr<storage::Store> store) {
+  if (absl::Status status = ValidateOptions(options); !status.ok()) return status;
+  auto catalogue = LoadCatalogue(options.laws_folder);
+  if (!catalogue.ok()) return catalogue.status();
+  auto laws = LawTable::Create(*std::move(catalogue));
+  if (!laws.ok()) return laws.status();
+  TokenCheck tokens;
+  if (!options.token_file.empty()) {
+    auto read = TokenCheck::FromFile(options.token_file);
+    if (!read.ok()) return read.status();
+    tokens = *std::move(read);
+  }
+  auto impl = std::make_unique<Impl>(std::move(store), *std::move(laws), std::move(tokens), options.threads);
+  impl->core.database = options.database;
+  impl->core.schema_version = storage::sqlite::CurrentSchemaVersion();
+  if (absl::Status status = impl->core.LoadFromStore(); !status.ok()) return status;
+  if (absl::Status status = impl->Start(options); !status.ok()) return status;
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Server::~Server() { Shutdown(std::chrono::milliseconds(0)); }
+
+const std::vector<std::string>& Server::addresses() const { return impl_->addresses; }
+
+int Server::port() const { return impl_->port; }
+
+std::shared_ptr<grpc::Channel> Server::InProcessChannel() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);
+  return impl_->grpc->InProcessChannel(arguments);
+}
+
+void Server::Shutdown(std::chrono::milliseconds patience) {
+  if (impl_->stopped) return;
+  impl_->stopped = true;
+  if (auto* health = impl_->grpc->GetHealthCheckService()) health->SetServingStatus(false);
+  impl_->core.jobs.Drain();
+  impl_->grpc->Shutdown(std::chrono::system_clock::now() + patience);
+  impl_->grpc->Wait();
+  impl_->core.Stop();
+}
+
+}  // namespace sextant::server

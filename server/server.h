@@ -1,0 +1,54 @@
+// The service: everything behind sextantd, and what the command line embeds.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <grpcpp/channel.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/options.h"
+#include "storage/store.h"
+
+namespace sextant::server {
+
+/// Runs from Create to Shutdown (or the destructor, which shuts down without patience). The services behind a
+/// port and behind InProcessChannel are the same. Methods are thread-safe except Shutdown, which is called
+/// once.
+class Server {
+ public:
+  /// Opens the database, loads laws and fits, and starts to serve. Errors: INVALID_ARGUMENT (an option),
+  /// FAILED_PRECONDITION (the database is in use, or newer than this program), NOT_FOUND (a file),
+  /// UNAVAILABLE (an address cannot be bound; the message says which).
+  static absl::StatusOr<std::unique_ptr<Server>> Create(const ServerOptions& options);
+
+  /// The same over a store that is open already; `options.database` is a name to show.
+  static absl::StatusOr<std::unique_ptr<Server>> Create(const ServerOptions& options,
+                                                        std::shared_ptr<storage::Store> store);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// The bound addresses, in the order of options.listen, with real ports.
+  const std::vector<std::string>& addresses() const;
+  /// The port of the first HOST:PORT address; 0 without one.
+  int port() const;
+
+  /// A channel to the services in this process, without a socket. Messages, limits and errors are as over the
+  /// wire.
+  std::shared_ptr<grpc::Channel> InProcessChannel();
+
+  /// Health says NOT_SERVING, running fits are asked to stop, calls may end until `patience` is over and are
+  /// cancelled then; what was queued for the database is committed, the write-ahead log folded in.
+  void Shutdown(std::chrono::milliseconds patience);
+
+ private:
+  struct Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sextant::server

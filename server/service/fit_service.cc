@@ -1,0 +1,198 @@
+#include "server/service/fit_service.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <memory>
+#include <utility>
+
+#include "server/convert/fit.h"
+#include "server/convert/law.h"
+#include "server/digest.h"
+#include "server/error.h"
+#include "server/limits.h"
+#include "server/mutation.h"
+#include "server/names.h"
+#include "server/page_token.h"
+#include "server/published.h"
+#include "server/service/read_fit.h"
+#include "server/service/watch_fit.h"
+
+namespace sextant::server {
+
+using grpc::CallbackServerContext;
+using grpc::ServerUnaryReactor;
+
+namespace {
+
+// A law's id and eight random digits, as a label: two fits never meet, and the id says what was fitted.
+std::string NewFitId(const std::string& law) { return law.substr(0, 54) + "-" + RandomHex(4); }
+
+// What CreateFit has checked and is about to store.
+struct NewFit {
+  storage::Fit fit;
+  FitOrder order;
+  std::shared_ptr<const fitting::Law> law;
+};
+
+absl::StatusOr<NewFit> CheckRequest(Core& core, const v1::CreateFitRequest& request) {
+  const auto study_id = ParseStudyName(request.parent());
+  if (!study_id) return InvalidField("parent", "not of the form studies/STUDY");
+  if (absl::Status status = RefusePublished(*study_id); !status.ok()) return status;
+  if (absl::Status status = CheckRequestId(request.request_id()); !status.ok()) return status;
+  auto study = core.store->GetStudy(*study_id);
+  if (!study.ok()) return Annotate(study.status(), "study", request.parent());
+  if (study->fit_count >= kMaxFitsPerStudy) {
+    return QuotaExceeded("FIT_LIMIT", request.parent(),
+                         absl::StrCat("the study holds ", study->fit_count, " fits; delete some first"), 0);
+  }
+  if (request.law().empty()) return InvalidField("law", "missing: the id of a law, as ListLaws gives them");
+  const auto law_id = ParseLawName(request.law());
+  const auto laws = core.laws->Load();
+  const auto law = laws->find(law_id ? *law_id : request.law());
+  if (law == laws->end()) return MissingResource("law", LawName(law_id ? *law_id : request.law()));
+  auto order = FitOrderFromProto(request, *study, law->second.law->spec());
+  if (!order.ok()) return order.status();
+  NewFit made;
+  made.law = law->second.law;
+  made.fit =
+      RunningFit(*order, *made.law, request.fit_id().empty() ? NewFitId(law->first) : request.fit_id());
+  made.order = *std::move(order);
+  return made;
+}
+
+}  // namespace
+
+ServerUnaryReactor* FitService::CreateFit(CallbackServerContext* context, const v1::CreateFitRequest* request,
+                                          v1::Fit* response) {
+  return core_.calls.OffloadAsync(context, [this, request, response](Finish finish) -> absl::Status {
+    auto checked = CheckRequest(core_, *request);
+    if (!checked.ok()) return checked.status();
+    auto made = std::make_shared<NewFit>(*std::move(checked));
+    const std::string name = FitName(made->fit.study_id, made->fit.id);
+    if (request->validate_only()) {
+      if (core_.store->GetFit(made->fit.study_id, made->fit.id).ok()) return TakenResource("fit", name);
+      FitToProto(made->fit, *response);
+      finish(absl::OkStatus());
+      return absl::OkStatus();
+    }
+    if (absl::Status status = core_.jobs.Reserve(); !status.ok()) return status;
+    Commit(
+        core_.writer, "fit", name,
+        [request, response, made, name](storage::Store& store) {
+          return OncePerRequest(store, request->request_id(), *request, *response,
+                                [&](storage::Store& batch) {
+                                  if (batch.GetFit(made->fit.study_id, made->fit.id).ok())
+                                    return TakenResource("fit", name);
+                                  response->Clear();
+                                  FitToProto(made->fit, *response);
+                                  return batch.PutFit(made->fit);
+                                });
+        },
+        [this, response, made, name, finish = std::move(finish)](const absl::Status& status) {
+          // A repeated request answers with the fit that the first one made: there is nothing to start.
+          const bool is_new = status.ok() && response->name() == name;
+          if (is_new) {
+            core_.fits.Put(made->fit.study_id, made->fit.id, ServeFit(made->fit));
+            core_.jobs.Start(made->fit, std::move(made->order), made->law);
+          } else {
+            core_.jobs.Release();
+          }
+          finish(status);
+        });
+    return absl::OkStatus();
+  });
+}
+
+ServerUnaryReactor* FitService::GetFit(CallbackServerContext* context, const v1::GetFitRequest* request,
+                                       v1::Fit* response) {
+  return core_.calls.Offload(
+      context, [this, request, response] { return ReadFit(core_, request->name(), *response); });
+}
+
+ServerUnaryReactor* FitService::ListFits(CallbackServerContext* context, const v1::ListFitsRequest* request,
+                                         v1::ListFitsResponse* response) {
+  return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
+    const auto study = ParseStudyName(request->parent());
+    if (!study) return InvalidField("parent", "not of the form studies/STUDY");
+    auto size = PageSize(request->page_size(), kDefaultFitPage, kMaxFitPage);
+    if (!size.ok()) return size.status();
+    if (*study == kPublishedStudy) return ListPublished(*request, *size, *response);
+    const std::vector<std::string> arguments = {"ListFits", request->parent()};
+    auto after = ReadPageToken(arguments, request->page_token());
+    if (!after.ok()) return after.status();
+    if (auto found = core_.store->GetStudy(*study); !found.ok()) {
+      return Annotate(found.status(), "study", request->parent());
+    }
+    auto page = core_.store->ListFits(*study, *size, *after);
+    if (!page.ok()) return Annotate(page.status(), "study", request->parent());
+    for (const storage::Fit& fit : page->items) FitToProto(fit, *response->add_fits());
+    response->set_next_page_token(MakePageToken(arguments, page->next_key));
+    return absl::OkStatus();
+  });
+}
+
+absl::Status FitService::ListPublished(const v1::ListFitsRequest& request, int size,
+                                       v1::ListFitsResponse& response) {
+  const std::vector<std::string> arguments = {"ListFits", request.parent()};
+  auto after = ReadPageToken(arguments, request.page_token());
+  if (!after.ok()) return after.status();
+  const auto laws = core_.laws->Load();
+  std::string last;
+  for (auto law = after->empty() ? laws->begin() : laws->upper_bound(*after); law != laws->end(); ++law) {
+    if (!law->second.predictor) continue;
+    if (response.fits_size() == size) {
+      response.set_next_page_token(MakePageToken(arguments, last));
+      break;
+    }
+    PublishedFitToProto(law->second.law->spec(), *response.add_fits());
+    last = law->first;
+  }
+  return absl::OkStatus();
+}
+
+grpc::ServerWriteReactor<v1::Fit>* FitService::WatchFit(CallbackServerContext* context,
+                                                        const v1::WatchFitRequest* request) {
+  return FitWatch::Begin(core_, *context, request->name());
+}
+
+ServerUnaryReactor* FitService::CancelFit(CallbackServerContext* context, const v1::CancelFitRequest* request,
+                                          v1::Fit* response) {
+  return core_.calls.OffloadAsync(context, [this, request, response](Finish finish) -> absl::Status {
+    if (!ParseFitName(request->name())) return InvalidField("name", "not of the form studies/STUDY/fits/FIT");
+    auto shared = std::make_shared<Finish>(std::move(finish));
+    const auto active = core_.jobs.OnEnd(request->name(), [response, shared](const storage::Fit& fit) {
+      FitToProto(fit, *response);
+      (*shared)(absl::OkStatus());
+    });
+    if (active) {
+      core_.jobs.Cancel(request->name());
+      return absl::OkStatus();
+    }
+    absl::Status status = ReadFit(core_, request->name(), *response);
+    if (status.ok()) (*shared)(status);
+    return status;
+  });
+}
+
+ServerUnaryReactor* FitService::DeleteFit(CallbackServerContext* context, const v1::DeleteFitRequest* request,
+                                          google::protobuf::Empty*) {
+  return core_.calls.OffloadAsync(context, [this, request](Finish finish) -> absl::Status {
+    const auto fit = ParseFitName(request->name());
+    if (!fit) return InvalidField("name", "not of the form studies/STUDY/fits/FIT");
+    if (absl::Status status = RefusePublished(fit->study); !status.ok()) return status;
+    if (core_.jobs.IsActive(request->name())) {
+      return UnmetPrecondition("FIT_RUNNING", request->name(),
+                               absl::StrCat(request->name(), " still runs: cancel it first"));
+    }
+    Commit(
+        core_.writer, "fit", request->name(),
+        [fit = *fit](storage::Store& store) { return store.DeleteFit(fit.study, fit.id); },
+        [this, fit = *fit, finish = std::move(finish)](const absl::Status& status) {
+          if (status.ok()) core_.fits.Remove(fit.study, fit.id);
+          finish(status);
+        });
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace sextant::server

@@ -1,0 +1,162 @@
+#include "server/service/run_service.h"
+
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <google/protobuf/util/field_mask_util.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "server/convert/curve.h"
+#include "server/convert/run.h"
+#include "server/error.h"
+#include "server/filter.h"
+#include "server/limits.h"
+#include "server/mutation.h"
+#include "server/names.h"
+#include "server/page_token.h"
+#include "server/published.h"
+#include "server/service/upload.h"
+
+namespace sextant::server {
+
+using google::protobuf::util::FieldMaskUtil;
+using grpc::CallbackServerContext;
+using grpc::ServerUnaryReactor;
+
+namespace {
+
+constexpr char kRunForm[] = "not of the form studies/STUDY/runs/RUN";
+
+absl::Status CheckReadMask(const google::protobuf::FieldMask& mask) {
+  std::vector<FieldViolation> violations;
+  for (const std::string& path : mask.paths()) {
+    if (path == "*" || FieldMaskUtil::IsValidPath<v1::Run>(path)) continue;
+    violations.push_back({"read_mask", absl::StrCat("'", path, "' is no field of a run")});
+  }
+  return violations.empty() ? absl::OkStatus() : InvalidFields(violations);
+}
+
+bool FillsEverything(const google::protobuf::FieldMask& mask) {
+  return mask.paths().empty() ||
+         std::find(mask.paths().begin(), mask.paths().end(), "*") != mask.paths().end();
+}
+
+}  // namespace
+
+ServerUnaryReactor* RunService::GetRun(CallbackServerContext* context, const v1::GetRunRequest* request,
+                                       v1::Run* response) {
+  return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
+    const auto name = ParseRunName(request->name());
+    if (!name) return InvalidField("name", kRunForm);
+    auto run = core_.store->GetRun(name->study, name->id);
+    if (!run.ok()) return Annotate(run.status(), "run", request->name());
+    RunToProto(*run, *response);
+    return absl::OkStatus();
+  });
+}
+
+ServerUnaryReactor* RunService::ListRuns(CallbackServerContext* context, const v1::ListRunsRequest* request,
+                                         v1::ListRunsResponse* response) {
+  return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
+    const auto study = ParseStudyName(request->parent());
+    if (!study) return InvalidField("parent", "not of the form studies/STUDY");
+    auto size = PageSize(request->page_size(), kDefaultRunPage, kMaxRunPage);
+    if (!size.ok()) return size.status();
+    auto where = ParseRunFilter(request->filter());
+    if (!where.ok()) return where.status();
+    auto order = ParseRunOrder(request->order_by());
+    if (!order.ok()) return order.status();
+    if (absl::Status status = CheckReadMask(request->read_mask()); !status.ok()) return status;
+    const std::vector<std::string> arguments = {"ListRuns", request->parent(), request->filter(),
+                                                request->order_by()};
+    auto after = ReadPageToken(arguments, request->page_token());
+    if (!after.ok()) return after.status();
+    if (*study == kPublishedStudy) return absl::OkStatus();  // it has no runs
+    if (auto found = core_.store->GetStudy(*study); !found.ok()) {
+      return Annotate(found.status(), "study", request->parent());
+    }
+
+    storage::RunQuery query;
+    query.study_id = *study;
+    query.where = *std::move(where);
+    query.order_by = order->field;
+    query.descending = order->descending;
+    query.limit = *size;
+    query.after = *after;
+    auto page = core_.store->ListRuns(query);
+    if (!page.ok()) return Annotate(page.status(), "study", request->parent());
+    for (const storage::Run& run : page->items) {
+      v1::Run& message = *response->add_runs();
+      RunToProto(run, message);
+      if (!FillsEverything(request->read_mask())) FieldMaskUtil::TrimMessage(request->read_mask(), &message);
+    }
+    response->set_next_page_token(MakePageToken(arguments, page->next_key));
+    return absl::OkStatus();
+  });
+}
+
+ServerUnaryReactor* RunService::GetCurve(CallbackServerContext* context, const v1::GetCurveRequest* request,
+                                         v1::GetCurveResponse* response) {
+  return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
+    const auto name = ParseRunName(request->name());
+    if (!name) return InvalidField("name", kRunForm);
+    auto size = PageSize(request->page_size(), kMaxCurvePage, kMaxCurvePage);
+    if (!size.ok()) return size.status();
+    const std::vector<std::string> arguments = {"GetCurve", request->name()};
+    auto key = ReadPageToken(arguments, request->page_token());
+    if (!key.ok()) return key.status();
+    // Curves only grow at their end, so a position stays valid while a run goes on.
+    std::uint64_t from = 0;
+    if (!key->empty() && !absl::SimpleAtoi(*key, &from)) return InvalidField("page_token", "damaged");
+    auto curve = core_.store->GetCurve(name->study, name->id);
+    if (!curve.ok()) return Annotate(curve.status(), "run", request->name());
+    from = std::min<std::uint64_t>(from, curve->size());
+    const std::size_t count = std::min<std::size_t>(static_cast<std::size_t>(*size), curve->size() - from);
+    CurveToProto(*curve, from, count, *response->mutable_curve());
+    if (from + count < curve->size()) {
+      response->set_next_page_token(MakePageToken(arguments, absl::StrCat(from + count)));
+    }
+    return absl::OkStatus();
+  });
+}
+
+ServerUnaryReactor* RunService::DeleteRun(CallbackServerContext* context, const v1::DeleteRunRequest* request,
+                                          google::protobuf::Empty*) {
+  return core_.calls.OffloadAsync(context, [this, request](Finish finish) -> absl::Status {
+    const auto name = ParseRunName(request->name());
+    if (!name) return InvalidField("name", kRunForm);
+    if (absl::Status status = RefusePublished(name->study); !status.ok()) return status;
+    Commit(
+        core_.writer, "run", request->name(),
+        [name = *name](storage::Store& store) { return store.DeleteRun(name.study, name.id); },
+        std::move(finish));
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerBidiReactor<v1::UploadRunsRequest, v1::UploadRunsResponse>* RunService::UploadRuns(
+    CallbackServerContext* context) {
+  return UploadStream::Begin(core_, *context);
+}
+
+ServerUnaryReactor* RunService::GetUpload(CallbackServerContext* context, const v1::GetUploadRequest* request,
+                                          v1::Upload* response) {
+  return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
+    const auto name = ParseUploadName(request->name());
+    if (!name) return InvalidField("name", "not of the form studies/STUDY/uploads/UPLOAD");
+    auto study = core_.store->GetStudy(name->study);
+    if (!study.ok()) return Annotate(study.status(), "study", StudyName(name->study));
+    auto upload = FindUpload(*core_.store, *study, name->id);
+    if (!upload.ok()) return Annotate(upload.status(), "upload", request->name());
+    response->set_name(request->name());
+    response->set_next_chunk(upload->next_chunk);
+    response->set_accepted(static_cast<int>(upload->accepted));
+    response->set_duplicate(static_cast<int>(upload->duplicate));
+    response->set_rejected(static_cast<int>(upload->rejected));
+    response->set_complete(upload->complete);
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace sextant::server

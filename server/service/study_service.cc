@@ -1,0 +1,152 @@
+#include "server/service/study_service.h"
+
+#include <utility>
+
+#include "server/convert/study.h"
+#include "server/convert/times.h"
+#include "server/error.h"
+#include "server/limits.h"
+#include "server/mutation.h"
+#include "server/names.h"
+#include "server/page_token.h"
+#include "server/published.h"
+
+namespace sextant::server {
+
+using grpc::CallbackServerContext;
+using grpc::ServerUnaryReactor;
+
+ServerUnaryReactor* StudyService::CreateStudy(CallbackServerContext* context,
+                                              const v1::CreateStudyRequest* request, v1::Study* response) {
+  return core_.calls.OffloadAsync(context, [this, request, response](Finish finish) -> absl::Status {
+    auto study = NewStudyFromProto(*request);
+    if (!study.ok()) return study.status();
+    if (absl::Status status = CheckRequestId(request->request_id()); !status.ok()) return status;
+    const std::string name = StudyName(study->id);
+    if (study->id == kPublishedStudy) return TakenResource("study", name);
+    study->create_time = study->update_time = Now();
+    if (request->validate_only()) {
+      if (core_.store->GetStudy(study->id).ok()) return TakenResource("study", name);
+      StudyToProto(*study, *response);
+      finish(absl::OkStatus());
+      return absl::OkStatus();
+    }
+    Commit(
+        core_.writer, "study", name,
+        [request, response, study = *std::move(study)](storage::Store& store) {
+          return OncePerRequest(store, request->request_id(), *request, *response,
+                                [&](storage::Store& batch) {
+                                  if (absl::Status status = batch.CreateStudy(study); !status.ok())
+                                    return status;
+                                  auto stored = batch.GetStudy(study.id);
+                                  if (!stored.ok()) return stored.status();
+                                  response->Clear();
+                                  StudyToProto(*stored, *response);
+                                  return absl::OkStatus();
+                                });
+        },
+        [this, request, finish = std::move(finish)](const absl::Status& status) {
+          if (status.ok()) core_.fits.AddStudy(request->study_id());
+          finish(status);
+        });
+    return absl::OkStatus();
+  });
+}
+
+ServerUnaryReactor* StudyService::GetStudy(CallbackServerContext* context, const v1::GetStudyRequest* request,
+                                           v1::Study* response) {
+  return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
+    const auto id = ParseStudyName(request->name());
+    if (!id) return InvalidField("name", "not of the form studies/STUDY");
+    if (*id == kPublishedStudy) {
+      PublishedStudyToProto(*core_.laws->Load(), *response);
+      return absl::OkStatus();
+    }
+    auto study = core_.store->GetStudy(*id);
+    if (!study.ok()) return Annotate(study.status(), "study", request->name());
+    StudyToProto(*study, *response);
+    return absl::OkStatus();
+  });
+}
+
+ServerUnaryReactor* StudyService::ListStudies(CallbackServerContext* context,
+                                              const v1::ListStudiesRequest* request,
+                                              v1::ListStudiesResponse* response) {
+  return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
+    auto size = PageSize(request->page_size(), kDefaultStudyPage, kMaxStudyPage);
+    if (!size.ok()) return size.status();
+    auto key = ReadPageToken({"ListStudies"}, request->page_token());
+    if (!key.ok()) return key.status();
+    auto page = ListWithPublished(*core_.store, *size, *key);
+    if (!page.ok()) return Annotate(page.status(), "study", "studies");
+    for (const storage::Study& study : page->items) {
+      if (study.id == kPublishedStudy) {
+        PublishedStudyToProto(*core_.laws->Load(), *response->add_studies());
+      } else {
+        StudyToProto(study, *response->add_studies());
+      }
+    }
+    response->set_next_page_token(MakePageToken({"ListStudies"}, page->next_key));
+    return absl::OkStatus();
+  });
+}
+
+ServerUnaryReactor* StudyService::UpdateStudy(CallbackServerContext* context,
+                                              const v1::UpdateStudyRequest* request, v1::Study* response) {
+  return core_.calls.OffloadAsync(context, [this, request, response](Finish finish) -> absl::Status {
+    const std::string& name = request->study().name();
+    const auto id = ParseStudyName(name);
+    if (!id) return InvalidField("study.name", "not of the form studies/STUDY");
+    if (absl::Status status = RefusePublished(*id); !status.ok()) return status;
+    storage::Study checked;
+    if (absl::Status status = ApplyStudyUpdate(*request, checked); !status.ok()) return status;
+    Commit(
+        core_.writer, "study", name,
+        [request, response, id = *id](storage::Store& store) {
+          auto study = store.GetStudy(id);
+          if (!study.ok()) return study.status();
+          const std::string& etag = request->study().etag();
+          if (!etag.empty() && etag != StudyEtag(*study)) return StaleEtag(request->study().name());
+          const std::int64_t revision = study->revision;
+          if (absl::Status status = ApplyStudyUpdate(*request, *study); !status.ok()) return status;
+          study->update_time = Now();
+          if (absl::Status status = store.UpdateStudy(*study, revision); !status.ok()) return status;
+          study = store.GetStudy(id);
+          if (!study.ok()) return study.status();
+          response->Clear();
+          StudyToProto(*study, *response);
+          return absl::OkStatus();
+        },
+        std::move(finish));
+    return absl::OkStatus();
+  });
+}
+
+ServerUnaryReactor* StudyService::DeleteStudy(CallbackServerContext* context,
+                                              const v1::DeleteStudyRequest* request,
+                                              google::protobuf::Empty*) {
+  return core_.calls.OffloadAsync(context, [this, request](Finish finish) -> absl::Status {
+    const auto id = ParseStudyName(request->name());
+    if (!id) return InvalidField("name", "not of the form studies/STUDY");
+    if (absl::Status status = RefusePublished(*id); !status.ok()) return status;
+    Commit(
+        core_.writer, "study", request->name(),
+        [request, id = *id](storage::Store& store) {
+          auto study = store.GetStudy(id);
+          if (!study.ok()) return study.status();
+          if (!request->etag().empty() && request->etag() != StudyEtag(*study))
+            return StaleEtag(request->name());
+          return store.DeleteStudy(id);
+        },
+        [this, id = *id, finish = std::move(finish)](const absl::Status& status) {
+          if (status.ok()) {
+            core_.jobs.CancelStudy(id);
+            core_.fits.RemoveStudy(id);
+          }
+          finish(status);
+        });
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace sextant::server

@@ -1,0 +1,142 @@
+#include "server/service/upload.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <utility>
+
+#include "server/error.h"
+#include "server/limits.h"
+#include "server/mutation.h"
+#include "server/names.h"
+#include "server/published.h"
+#include "server/status.h"
+
+namespace sextant::server {
+
+UploadStream* UploadStream::Begin(Core& core, const grpc::CallbackServerContext& context) {
+  auto* stream = new UploadStream(core);
+  absl::Status status = core.calls.Admit(context);
+  const int open = core.open_uploads.fetch_add(1) + 1;
+  if (status.ok() && open > kMaxOpenUploads) {
+    status = QuotaExceeded("UPLOAD_LIMIT", "uploads",
+                           absl::StrCat(kMaxOpenUploads, " uploads are open already; try again later"), 5);
+  }
+  if (status.ok()) {
+    stream->StartRead(&stream->request_);
+  } else {
+    stream->Finish(ToGrpc(status));
+  }
+  return stream;
+}
+
+void UploadStream::OnReadDone(bool ok) {
+  // The client has closed its side, or is gone: what was answered is durable, the rest can be resumed.
+  if (!ok) return Finish(grpc::Status::OK);
+  const absl::Status submitted = core_.executor.Submit([this] {
+    const absl::Status status = StopExceptions([this] { return Handle(); });
+    if (!status.ok()) Finish(ToGrpc(status));
+  });
+  if (!submitted.ok()) Finish(ToGrpc(submitted));
+}
+
+void UploadStream::OnWriteDone(bool ok) {
+  if (!ok) return Finish(grpc::Status::CANCELLED);
+  if (ending_) return Finish(grpc::Status::OK);
+  response_.Clear();
+  StartRead(&request_);
+}
+
+void UploadStream::OnDone() {
+  core_.open_uploads.fetch_sub(1);
+  delete this;
+}
+
+absl::Status UploadStream::Handle() {
+  switch (request_.message_case()) {
+    case v1::UploadRunsRequest::kHeader:
+      if (has_header_) return InvalidField("header", "came a second time: it is the first message only");
+      return TakeHeader(request_.header());
+    case v1::UploadRunsRequest::kChunk:
+      if (!has_header_)
+        return InvalidField("header", "missing: the first message of an upload is its header");
+      return TakeChunk(request_.chunk());
+    case v1::UploadRunsRequest::MESSAGE_NOT_SET:
+      break;
+  }
+  return InvalidField("message", "holds neither header nor chunk");
+}
+
+absl::Status UploadStream::TakeHeader(const v1::UploadHeader& header) {
+  const auto id = ParseStudyName(header.parent());
+  if (!id) return InvalidField("header.parent", "not of the form studies/STUDY");
+  if (absl::Status status = RefusePublished(*id); !status.ok()) return status;
+  resumable_ = !header.upload_id().empty();
+  if (resumable_ && !IsUploadId(header.upload_id())) return InvalidField("header.upload_id", kUploadIdRule);
+  auto study = core_.store->GetStudy(*id);
+  if (!study.ok()) return Annotate(study.status(), "study", header.parent());
+  study_ = *std::move(study);
+  if (resumable_) {
+    auto upload = FindUpload(*core_.store, study_, header.upload_id());
+    if (upload.ok()) {
+      upload_ = *std::move(upload);
+    } else if (!absl::IsNotFound(upload.status())) {
+      return Annotate(upload.status(), "upload", UploadName(study_.id, header.upload_id()));
+    } else {
+      upload_.id = StoredUploadId(study_.id, header.upload_id());
+      upload_.study_id = study_.id;
+    }
+  }
+  has_header_ = true;
+  Answer();
+  return absl::OkStatus();
+}
+
+absl::Status UploadStream::TakeChunk(const v1::UploadChunk& chunk) {
+  if (chunk.index() < 0) return InvalidField("chunk.index", "negative");
+  if (chunk.index() < upload_.next_chunk) {  // sent again: it is durable already
+    ending_ = chunk.last() && upload_.complete;
+    Answer();
+    return absl::OkStatus();
+  }
+  if (upload_.complete) {
+    return UnmetPrecondition("UPLOAD_COMPLETE", "upload",
+                             "this upload ended with its last chunk; use a new upload_id");
+  }
+  if (chunk.index() > upload_.next_chunk) {
+    return WithReason(
+        InvalidField("chunk.index", absl::StrCat("is ", chunk.index(), " where ", upload_.next_chunk,
+                                                 " is next: chunks come in order, without gaps")),
+        "CHUNK_OUT_OF_ORDER", {{"next_chunk", absl::StrCat(upload_.next_chunk)}});
+  }
+  auto prepared = PrepareChunk(chunk, study_);
+  if (!prepared.ok()) return prepared.status();
+  v1::UploadRunsRequest().Swap(&request_);  // the message is not needed while its runs wait for the writer
+
+  auto work = std::make_shared<std::pair<PreparedChunk, storage::Upload>>(*std::move(prepared), upload_);
+  Commit(
+      core_.writer, "study", StudyName(study_.id),
+      [work, study = study_.id, resumable = resumable_](storage::Store& store) {
+        return CommitChunk(store, study, resumable, work->first, work->second);
+      },
+      [this, work](const absl::Status& status) { Committed(status, work->first, work->second); });
+  return absl::OkStatus();
+}
+
+void UploadStream::Committed(const absl::Status& status, PreparedChunk& chunk,
+                             const storage::Upload& upload) {
+  if (!status.ok()) return Finish(ToGrpc(status));
+  upload_ = upload;
+  ending_ = upload_.complete;
+  for (v1::Reject& reject : chunk.rejects) *response_.add_rejects() = std::move(reject);
+  Answer();
+}
+
+void UploadStream::Answer() {
+  response_.set_next_chunk(upload_.next_chunk);
+  response_.set_accepted(static_cast<int>(upload_.accepted));
+  response_.set_duplicate(static_cast<int>(upload_.duplicate));
+  response_.set_rejected(static_cast<int>(upload_.rejected));
+  StartWrite(&response_);
+}
+
+}  // namespace sextant::server

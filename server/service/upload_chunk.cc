@@ -1,0 +1,129 @@
+#include "server/service/upload_chunk.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <utility>
+
+#include "server/convert/run.h"
+#include "server/convert/times.h"
+#include "server/digest.h"
+#include "server/error.h"
+#include "server/limits.h"
+
+namespace sextant::server {
+namespace {
+
+constexpr char kConflict[] = "a run with this id and other content is in the study already; it was kept";
+
+void AddReject(PreparedChunk& chunk, const std::string& source, const std::string& fallback,
+               const std::string& reason) {
+  ++chunk.rejected;
+  if (static_cast<int>(chunk.rejects.size()) >= kMaxRejectsPerAnswer) return;
+  const SourceLine where = SplitSource(source);
+  v1::Reject reject;
+  reject.set_source(where.source.empty() ? fallback : where.source);
+  reject.set_line(where.line);
+  reject.set_reason(reason);
+  chunk.rejects.push_back(std::move(reject));
+}
+
+absl::StatusOr<const v1::RunBatch*> BatchOf(const v1::UploadChunk& chunk, v1::RunBatch& decoded) {
+  switch (chunk.content_case()) {
+    case v1::UploadChunk::kBatch:
+      return &chunk.batch();
+    case v1::UploadChunk::kEncodedBatch:
+      if (!EqualInConstantTime(Sha256(chunk.encoded_batch()), chunk.sha256())) {
+        return WithReason(
+            InvalidField("chunk.sha256", "is not the SHA-256 of encoded_batch: send the chunk again"),
+            "WRONG_DIGEST", {{"index", absl::StrCat(chunk.index())}});
+      }
+      if (!decoded.ParseFromString(chunk.encoded_batch())) {
+        return InvalidField("chunk.encoded_batch", "not a serialized RunBatch");
+      }
+      return &decoded;
+    case v1::UploadChunk::CONTENT_NOT_SET:
+      // A client that learns late that nothing follows may say so with an empty chunk.
+      if (chunk.last()) return &decoded;
+      return InvalidField("chunk", "holds neither batch nor encoded_batch");
+  }
+  return absl::InternalError("unknown content");
+}
+
+}  // namespace
+
+std::string StoredUploadId(const std::string& study, const std::string& upload_id) {
+  return study + "/" + upload_id;
+}
+
+absl::StatusOr<storage::Upload> FindUpload(storage::Store& store, const storage::Study& study,
+                                           const std::string& upload_id) {
+  auto upload = store.GetUpload(StoredUploadId(study.id, upload_id));
+  // An upload into an earlier study of the same name says nothing about this one.
+  if (upload.ok() && upload->create_time < study.create_time) {
+    return absl::NotFoundError(absl::StrCat("no upload '", upload_id, "'"));
+  }
+  return upload;
+}
+
+absl::StatusOr<PreparedChunk> PrepareChunk(const v1::UploadChunk& chunk, const storage::Study& study) {
+  v1::RunBatch decoded;
+  auto batch = BatchOf(chunk, decoded);
+  if (!batch.ok()) return batch.status();
+  if ((*batch)->runs_size() > kMaxRunsPerChunk) {
+    return InvalidField("chunk.batch", absl::StrCat((*batch)->runs_size(), " runs; at most ",
+                                                    kMaxRunsPerChunk, " fit in a chunk"));
+  }
+  PreparedChunk prepared;
+  prepared.index = chunk.index();
+  prepared.last = chunk.last();
+  prepared.runs.reserve(static_cast<std::size_t>((*batch)->runs_size()));
+  for (int i = 0; i < (*batch)->runs_size(); ++i) {
+    const v1::Run& message = (*batch)->runs(i);
+    auto run = RunFromProto(message, study);
+    if (run.ok()) {
+      run->run.create_time = run->run.update_time = Now();
+      prepared.runs.push_back(*std::move(run));
+    } else {
+      AddReject(prepared, message.source(), absl::StrCat("chunk ", chunk.index(), ", run ", i + 1),
+                std::string(run.status().message()));
+    }
+  }
+  return prepared;
+}
+
+absl::Status CommitChunk(storage::Store& store, const std::string& study_id, bool resumable,
+                         PreparedChunk& chunk, storage::Upload& upload) {
+  auto study = store.GetStudy(study_id);
+  if (!study.ok()) return study.status();
+  if (resumable) {
+    auto stored = store.GetUpload(upload.id);
+    if (stored.ok() && stored->create_time >= study->create_time && stored->next_chunk > chunk.index) {
+      upload = *std::move(stored);
+      chunk.rejects.clear();
+      return absl::OkStatus();
+    }
+  }
+  auto outcomes = store.PutRuns(study_id, chunk.runs);
+  if (!outcomes.ok()) return outcomes.status();
+  for (std::size_t i = 0; i < outcomes->size(); ++i) {
+    switch ((*outcomes)[i]) {
+      case storage::PutOutcome::kAccepted:
+        ++upload.accepted;
+        break;
+      case storage::PutOutcome::kDuplicate:
+        ++upload.duplicate;
+        break;
+      case storage::PutOutcome::kConflict:
+        AddReject(chunk, chunk.runs[i].run.source, chunk.runs[i].run.id, kConflict);
+        break;
+    }
+  }
+  upload.rejected += chunk.rejected;
+  upload.next_chunk = chunk.index + 1;
+  upload.complete = chunk.last;
+  upload.update_time = Now();
+  if (upload.create_time == 0) upload.create_time = upload.update_time;
+  return resumable ? store.PutUpload(upload) : absl::OkStatus();
+}
+
+}  // namespace sextant::server

@@ -1,0 +1,42 @@
+// One chunk of an upload: checked, committed, counted.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sextant/v1/run_service.pb.h"
+#include "storage/records.h"
+#include "storage/store.h"
+
+namespace sextant::server {
+
+/// The record that the store keeps of an upload; its id there is unique across studies.
+/// NotFound when nothing was committed under it since the study was made.
+absl::StatusOr<storage::Upload> FindUpload(storage::Store& store, const storage::Study& study,
+                                           const std::string& upload_id);
+std::string StoredUploadId(const std::string& study, const std::string& upload_id);
+
+/// A chunk on its way into the store.
+struct PreparedChunk {
+  std::int64_t index = 0;
+  bool last = false;
+  std::vector<storage::RunWithCurve> runs;  ///< those that passed the checks
+  std::int64_t rejected = 0;
+  std::vector<v1::Reject> rejects;  ///< at most kMaxRejectsPerAnswer
+};
+
+/// Checks a chunk and its runs. A run that is wrong is a reject, the others go on. INVALID_ARGUMENT for a
+/// chunk that cannot be read as a whole: wrong digest, no content, too many runs.
+absl::StatusOr<PreparedChunk> PrepareChunk(const v1::UploadChunk& chunk, const storage::Study& study);
+
+/// Puts the chunk's runs and `upload`'s new position into the store, in the transaction of the writer.
+/// Updates `upload` and `chunk.rejects`. When another stream of the same upload has committed this chunk
+/// already, only takes over its position. `resumable`: the position is stored.
+absl::Status CommitChunk(storage::Store& store, const std::string& study_id, bool resumable,
+                         PreparedChunk& chunk, storage::Upload& upload);
+
+}  // namespace sextant::server
