@@ -59,9 +59,9 @@ inline Vec Sqrt(Vec x) {
 }
 
 // exp(x) = 2^n (1 + r + r^2 Q(r)), |r| <= ln 2 / 2. Q is the Chebyshev fit of degree 9, relative
-// error 1.6e-17. Results below 2^-1022 are 0; NaN stays NaN.
+// error 1.6e-17. Results below 2^-1021 are 0; NaN stays NaN.
 inline Vec Exp(Vec x) {
-  constexpr double kLargest = 709.782712893384, kSmallest = -708.3964185322641;
+  constexpr double kLargest = 709.782712893384, kSmallest = -707.7032713517042;
   constexpr double kLog2e = 1.4426950408889634;
   constexpr double kLn2High = 0x1.62e42fefa0000p-1, kLn2Low = 0x1.cf79abc9e3b3ap-40;
   constexpr double kRound = 0x1.8p52;  // adding it rounds to an integer, left in the low bits

@@ -1,0 +1,3 @@
+#define SEXTANT_LANES 4
+#define SEXTANT_HAND_KERNEL kHandAvx2
+#include "law_evaluation_hand.inc"

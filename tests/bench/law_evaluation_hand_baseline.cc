@@ -1,0 +1,3 @@
+#define SEXTANT_LANES 2
+#define SEXTANT_HAND_KERNEL kHandBaseline
+#include "law_evaluation_hand.inc"
