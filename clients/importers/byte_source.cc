@@ -46,7 +46,10 @@ absl::StatusOr<std::unique_ptr<ByteSource>> ByteSource::Open(const std::string& 
 absl::StatusOr<std::size_t> ByteSource::ReadFd(char* buffer, std::size_t bytes) {
   while (true) {
     const ssize_t got = read(fd_, buffer, bytes);
-    if (got >= 0) return static_cast<std::size_t>(got);
+    if (got >= 0) {
+      if (count_ != nullptr) *count_ += got;
+      return static_cast<std::size_t>(got);
+    }
     if (errno != EINTR) return ErrnoStatus(errno, name_, "cannot read");
   }
 }

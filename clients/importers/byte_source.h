@@ -30,6 +30,9 @@ class ByteSource {
   /// Continues at `offset` from the start. FAILED_PRECONDITION for pipes.
   absl::Status Seek(std::int64_t offset);
 
+  /// Adds what is read from the file to `*count` (null: to nothing), which must outlive the source.
+  void CountInto(std::int64_t* count) { count_ = count; }
+
   const std::string& path() const { return path_; }
   /// What messages and records call this source: the path as printable text, "stdin" for "-".
   const std::string& name() const { return name_; }
@@ -43,6 +46,7 @@ class ByteSource {
   std::string head_;
   std::size_t head_used_ = 0;
   bool head_read_ = false;
+  std::int64_t* count_ = nullptr;
 };
 
 }  // namespace sextant::importers

@@ -50,6 +50,7 @@ std::vector<std::string> FormatNames() {
 absl::StatusOr<FileReport> ImportFile(const std::string& path, const ImportOptions& options, RunSink& sink) {
   auto source = ByteSource::Open(path);
   if (!source.ok()) return source.status();
+  (*source)->CountInto(options.bytes_read);
   Emitter emitter(options, (*source)->name(), sink);
   emitter.report().format = options.format;
   emitter.report().why = "as asked";

@@ -14,10 +14,11 @@
 namespace sextant::importers {
 
 struct ImportOptions {
-  std::string format = "auto";    ///< or a name of FormatNames()
-  std::vector<FieldMapping> map;  ///< overrides detection of columns and keys
-  std::string required_params;    ///< the parameter count the study's laws use, or empty
-  CurveFile* curves = nullptr;    ///< curves to attach by run id, or null
+  std::string format = "auto";         ///< or a name of FormatNames()
+  std::vector<FieldMapping> map;       ///< overrides detection of columns and keys
+  std::string required_params;         ///< the parameter count the study's laws use, or empty
+  CurveFile* curves = nullptr;         ///< curves to attach by run id, or null
+  std::int64_t* bytes_read = nullptr;  ///< grows as files are read, for progress; or null
 };
 
 /// What was found in one file.

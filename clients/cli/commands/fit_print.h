@@ -1,0 +1,16 @@
+// How fits are shown.
+#pragma once
+
+#include "clients/cli/output/records.h"
+#include "sextant/v1/fit_service.pb.h"
+
+namespace sextant::cli {
+
+std::vector<RecordColumn> FitColumns();
+
+/// One fit: proto JSON, or parameters with their intervals and what there is to know about the fit.
+int PrintFit(const Session& session, const v1::Fit& fit);
+
+std::string FitStateWord(v1::FitState state);
+
+}  // namespace sextant::cli

@@ -1,0 +1,199 @@
+#include <fmt/format.h>
+
+#include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/fit_print.h"
+#include "clients/cli/commands/paging.h"
+#include "clients/cli/numbers.h"
+#include "sextant/v1/fit_service.grpc.pb.h"
+
+namespace sextant::cli {
+namespace {
+
+using v1::Fit;
+using v1::FitService;
+
+struct CreateOptions {
+  std::string study, law, id, estimator = "auto", where, holdout, loss;
+  std::optional<std::int64_t> bootstrap, seed;
+  std::optional<double> band;
+  std::vector<std::string> fixed;
+};
+
+// Reads the stream until the fit has ended. `fit` is the last that came.
+grpc::Status Watch(Session& session, const std::string& name, Fit* fit) {
+  const auto stub = FitService::NewStub(session.channel());
+  grpc::ClientContext context;
+  session.Prepare(&context, 0);
+  const InterruptScope scope([&] { context.TryCancel(); });
+  v1::WatchFitRequest request;
+  request.set_name(name);
+  const auto stream = stub->WatchFit(&context, request);
+  while (stream->Read(fit)) session.Detail(Safe(name) + ": " + FitStateWord(fit->state()));
+  return stream->Finish();
+}
+
+// Prints the ended fit, or why it has no result.
+int Conclude(Session& session, const Fit& fit) {
+  if (fit.state() == v1::FIT_SUCCEEDED) return PrintFit(session, fit);
+  if (fit.state() == v1::FIT_CANCELLED) {
+    return session.Fail(
+        {kExitServerBase + grpc::StatusCode::CANCELLED, Safe(fit.name()) + " was cancelled", {}, ""});
+  }
+  Failure failure = FromFitError(fit.error().code(), fit.error().reason(), fit.error().message());
+  failure.what = Safe(fit.law()) + ": " + failure.what;
+  return session.Fail(failure);
+}
+
+// After Ctrl-C: stops the fit where it runs.
+int Abandon(Session& session, const std::string& name) {
+  v1::CancelFitRequest request;
+  request.set_name(name);
+  Fit cancelled;
+  const bool stopped = session.TryCall(&FitService::Stub::CancelFit, request, &cancelled).ok();
+  session.Note(stopped ? "interrupted: the fit was cancelled" : "interrupted");
+  return kExitInterrupted;
+}
+
+int WaitAndPrint(Session& session, const std::string& name) {
+  Fit fit;
+  const grpc::Status status = Watch(session, name, &fit);
+  if (!status.ok()) return session.FailServer(status);
+  return Conclude(session, fit);
+}
+
+int FillRequest(const Session& session, const CreateOptions& options, v1::CreateFitRequest* request) {
+  request->set_parent(StudyName(options.study));
+  request->set_law(options.law.rfind("laws/", 0) == 0 ? IdOf(options.law) : options.law);
+  request->set_fit_id(options.id);
+  request->set_estimator(options.estimator);
+  request->set_filter(options.where);
+  request->set_holdout_filter(options.holdout);
+  request->set_loss(options.loss);
+  if (options.bootstrap) request->set_bootstrap_replicates(static_cast<std::int32_t>(*options.bootstrap));
+  if (options.seed) request->set_seed(*options.seed);
+  if (options.band) request->set_band(*options.band);
+  for (const std::string& text : options.fixed) {
+    const std::size_t equals = text.find('=');
+    const auto value = equals == std::string::npos ? std::nullopt : ParseNumber(text.substr(equals + 1));
+    if (!value) return session.FailUsage("--fix is PARAMETER=NUMBER, not '" + Safe(text) + "'");
+    (*request->mutable_fixed_parameters())[text.substr(0, equals)] = *value;
+  }
+  return kExitOk;
+}
+
+int RunCreate(Session& session, const CreateOptions& options) {
+  v1::CreateFitRequest request;
+  if (const int code = FillRequest(session, options, &request); code != kExitOk) return code;
+  if (const int code = session.Connect(); code != kExitOk) return code;
+  // Between the calls a signal only sets the flag, so that the fit can still be cancelled.
+  const InterruptScope scope([] {});
+  Fit fit;
+  if (const int code = session.Call(&FitService::Stub::CreateFit, request, &fit); code != kExitOk)
+    return code;
+  const std::string name = fit.name();
+  if (fit.state() == v1::FIT_RUNNING && !Interrupted()) {
+    const grpc::Status status = Watch(session, name, &fit);
+    if (!status.ok() && !Interrupted()) return session.FailServer(status);
+  }
+  return Interrupted() ? Abandon(session, name) : Conclude(session, fit);
+}
+
+int RunList(Session& session, const std::string& study) {
+  RecordPrinter printer(session, FitColumns(), Fit::descriptor(), false);
+  if (const int code = printer.Begin(); code != kExitOk) return code;
+  if (const int code = session.Connect(); code != kExitOk) return code;
+  v1::ListFitsRequest request;
+  request.set_parent(StudyName(study));
+  request.set_page_size(1000);
+  const int code =
+      ForEachPage(session, &FitService::Stub::ListFits, request, [&](const v1::ListFitsResponse& page) {
+        for (const Fit& fit : page.fits()) printer.Add(fit);
+        return true;
+      });
+  return code != kExitOk ? code : printer.End();
+}
+
+int ResolveFit(const Session& session, const std::string& study, const std::string& text, std::string* name) {
+  *name = ChildName("fits", study, text);
+  if (!name->empty()) return kExitOk;
+  return session.FailUsage("which study is fit '" + Safe(text) + "' in?",
+                           "give --study ID, or the fit as STUDY/FIT or studies/STUDY/fits/FIT");
+}
+
+int RunShow(Session& session, const std::string& study, const std::string& text) {
+  v1::GetFitRequest request;
+  if (const int code = ResolveFit(session, study, text, request.mutable_name()); code != kExitOk) return code;
+  if (const int code = session.Connect(); code != kExitOk) return code;
+  Fit fit;
+  if (const int code = session.Call(&FitService::Stub::GetFit, request, &fit); code != kExitOk) return code;
+  return PrintFit(session, fit);
+}
+
+int RunWatch(Session& session, const std::string& study, const std::string& text) {
+  std::string name;
+  if (const int code = ResolveFit(session, study, text, &name); code != kExitOk) return code;
+  if (const int code = session.Connect(); code != kExitOk) return code;
+  return WaitAndPrint(session, name);
+}
+
+}  // namespace
+
+void AddFits(CommandTree& tree) {
+  CLI::App* noun = tree.AddNoun("fits", "laws fitted to a study");
+  {
+    auto options = std::make_shared<CreateOptions>();
+    CLI::App* command = tree.AddCommand(
+        noun, "create", "fit a law to a study and wait for the result",
+        {"sextant fits create --study mine --law lr-power-nd",
+         "sextant fits create --study mine --law batch-power-d --estimator band --bootstrap 1000 --seed 7",
+         "sextant fits create --study mine --law loss-chinchilla --loss huber:1e-3 --holdout "
+         "'params_non_embedding > 1e9'"});
+    command->add_option("--study", options->study, "the study")->type_name("ID")->required();
+    command->add_option("--law", options->law, "the law; `sextant laws list` names them")
+        ->type_name("ID")
+        ->required();
+    command
+        ->add_option("--estimator", options->estimator,
+                     "how optima are estimated: band, surface, …, auto; laws fitted to losses ignore it")
+        ->type_name("NAME")
+        ->capture_default_str();
+    command->add_option("--where", options->where, "which runs enter; all finished ones if not given")
+        ->type_name("FILTER");
+    command->add_option("--holdout", options->holdout, "runs to keep back and to score")->type_name("FILTER");
+    AddWholeNumber(command, "--bootstrap", &options->bootstrap, 0, 1'000'000,
+                   "replicates for the intervals [1000]; 0: none");
+    AddWholeNumber(command, "--seed", &options->seed, INT64_MIN, INT64_MAX,
+                   "of the bootstrap and the starts [1]");
+    command->add_option("--loss", options->loss, "huber:1e-3, squared, absolute; the law's own if not given")
+        ->type_name("LOSS");
+    AddNumber(command, "--band", &options->band,
+              "relative excess loss that still counts as near-optimal [0.0025]");
+    command->add_option("--fix", options->fixed, "hold a parameter at a value; may be given again")
+        ->type_name("PARAMETER=NUMBER")
+        ->allow_extra_args(false);
+    command->add_option("--id", options->id, "id of the new fit; chosen for you if not given")
+        ->type_name("ID");
+    tree.SetRun(command, [options](Session& session) { return RunCreate(session, *options); });
+  }
+  {
+    auto study = std::make_shared<std::string>();
+    CLI::App* command =
+        tree.AddCommand(noun, "list", "list the fits of a study, newest first",
+                        {"sextant fits list --study mine", "sextant fits list --study published"});
+    command->add_option("--study", *study, "the study")->type_name("ID")->required();
+    tree.SetRun(command, [study](Session& session) { return RunList(session, *study); });
+  }
+  const auto add_single = [&](const char* verb, const char* summary, const char* example,
+                              int (*run)(Session&, const std::string&, const std::string&)) {
+    auto study = std::make_shared<std::string>();
+    auto name = std::make_shared<std::string>();
+    CLI::App* command = tree.AddCommand(noun, verb, summary, {example});
+    command->add_option("FIT", *name, "its name, or its id with --study, or STUDY/FIT")->required();
+    command->add_option("--study", *study, "the study")->type_name("ID");
+    tree.SetRun(command, [=](Session& session) { return run(session, *study, *name); });
+  };
+  add_single("show", "show one fit", "sextant fits show studies/mine/fits/first -o json", RunShow);
+  add_single("watch", "wait until a fit has ended, then show it", "sextant fits watch mine/first", RunWatch);
+}
+
+}  // namespace sextant::cli

@@ -1,0 +1,216 @@
+#include "clients/cli/commands/predict_print.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "clients/cli/commands/command_tree.h"
+#include "clients/cli/output/json.h"
+#include "clients/cli/output/quantity.h"
+#include "clients/cli/output/records.h"
+#include "clients/cli/output/text_table.h"
+
+namespace sextant::cli {
+namespace {
+
+using v1::Prediction;
+using v1::Quantity;
+
+struct Column {
+  const char* name;   // of the field
+  const char* title;  // of tables
+  bool count;
+  bool (Prediction::*has)() const;
+  const Quantity& (Prediction::*get)() const;
+};
+constexpr Column kColumns[] = {
+    {"learning_rate", "learning rate", false, &Prediction::has_learning_rate, &Prediction::learning_rate},
+    {"batch_size_tokens", "batch (tokens)", true, &Prediction::has_batch_size_tokens,
+     &Prediction::batch_size_tokens},
+    {"critical_batch_size_tokens", "critical batch (tokens)", true,
+     &Prediction::has_critical_batch_size_tokens, &Prediction::critical_batch_size_tokens},
+    {"loss", "loss", false, &Prediction::has_loss, &Prediction::loss},
+    {"params", "params", true, &Prediction::has_params, &Prediction::params},
+    {"tokens", "tokens", true, &Prediction::has_tokens, &Prediction::tokens}};
+
+std::string SourceName(const Prediction& prediction) {
+  // Fits of one study stand together: "mine: lr-fit + batch-fit".
+  std::string text;
+  for (const std::string& fit : prediction.fits()) {
+    if (fit.rfind("studies/published/", 0) == 0) continue;
+    const std::size_t end = fit.find('/', 8);
+    const std::string study =
+        fit.rfind("studies/", 0) == 0 && end != std::string::npos ? fit.substr(8, end - 8) : fit;
+    if (text.empty()) text = study;
+  }
+  for (const std::string& law : prediction.laws()) {
+    text += text.empty() ? law : (text.find(": ") == std::string::npos ? ": " : " + ") + law;
+  }
+  return text;
+}
+
+std::string Cell(const Column& column, const Prediction& prediction) {
+  if (!(prediction.*column.has)()) return "-";
+  const Quantity& q = (prediction.*column.get)();
+  const auto optional = [](bool has, double value) { return has ? std::optional(value) : std::nullopt; };
+  std::string text = column.count ? FormatCount(q.value()) : FormatNumber(q.value());
+  const std::string interval =
+      FormatInterval(optional(q.has_low(), q.low()), optional(q.has_high(), q.high()), column.count);
+  if (!interval.empty()) text += " " + interval;
+  const std::string band =
+      FormatInterval(optional(q.has_near_optimal_low(), q.near_optimal_low()),
+                     optional(q.has_near_optimal_high(), q.near_optimal_high()), column.count);
+  if (!band.empty()) text += "\nnear-optimal " + band;
+  return text;
+}
+
+// Warnings that several sources share are said once.
+std::string WarningLines(const v1::PredictResponse& response, const std::string& bullet) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> grouped;
+  for (const Prediction& prediction : response.predictions()) {
+    for (const std::string& warning : prediction.warnings()) {
+      auto found =
+          std::find_if(grouped.begin(), grouped.end(), [&](const auto& g) { return g.first == warning; });
+      if (found == grouped.end()) found = grouped.insert(grouped.end(), {warning, {}});
+      found->second.push_back(SourceName(prediction));
+    }
+  }
+  std::string out;
+  for (const auto& [warning, sources] : grouped) {
+    std::string names = sources.front();
+    for (std::size_t i = 1; i < sources.size(); ++i) names += ", " + sources[i];
+    out += bullet + Safe(names) + ": " + Safe(warning) + "\n";
+  }
+  return out;
+}
+
+std::string OtherLines(const v1::PredictResponse& response, const std::string& bullet) {
+  std::string out;
+  for (const Prediction& prediction : response.predictions()) {
+    std::vector<std::pair<std::string, double>> other(prediction.other().begin(), prediction.other().end());
+    std::sort(other.begin(), other.end());
+    for (const auto& [name, value] : other) {
+      out += bullet + Safe(SourceName(prediction)) + ": " + Safe(name) + " = " + FormatNumber(value) + "\n";
+    }
+  }
+  return out;
+}
+
+std::string UnansweredLines(const v1::PredictResponse& response, const std::string& bullet) {
+  std::string out;
+  for (const v1::Unanswered& item : response.unanswered()) {
+    const std::string quantity = item.quantity().empty() ? "" : " (" + item.quantity() + ")";
+    out += bullet + Safe(item.source() + quantity) + ": " + Safe(item.reason()) + "\n";
+  }
+  return out;
+}
+
+std::string Section(const std::string& title, const std::string& lines, bool bold) {
+  if (lines.empty()) return {};
+  return "\n" + (bold ? "\033[1m" + title + "\033[0m" : title) + "\n" + lines;
+}
+
+std::string TargetLine(const v1::PredictRequest& request) {
+  std::string line = "Target: N = " + FormatCount(request.params(), 6) +
+                     " parameters, D = " + FormatCount(request.tokens(), 6) + " tokens";
+  if (request.has_batch_size_tokens()) {
+    line += ", batch = " + FormatCount(request.batch_size_tokens(), 6) + " tokens (fixed)";
+  }
+  return line;
+}
+
+std::string IntervalLine(const v1::PredictRequest& request, const v1::PredictResponse& response) {
+  bool any_interval = false, any_band = false;
+  for (const Prediction& prediction : response.predictions()) {
+    for (const Column& column : kColumns) {
+      if (!(prediction.*column.has)()) continue;
+      any_interval |= (prediction.*column.get)().has_low();
+      any_band |= (prediction.*column.get)().has_near_optimal_low();
+    }
+  }
+  std::string line;
+  if (any_interval) {
+    line += fmt::format("[low, high] is the {:.4g} % bootstrap interval",
+                        100 * (request.has_interval() ? request.interval() : 0.9));
+  }
+  if (any_band) {
+    line += fmt::format("{}near-optimal: loss within {:.4g} % of the best", line.empty() ? "" : "; ",
+                        100 * (request.has_tolerance() ? request.tolerance() : 0.0025));
+  }
+  return line.empty() ? line : line + "\n";
+}
+
+std::string Text(const v1::PredictRequest& request, const v1::PredictResponse& response, bool bold,
+                 bool markdown) {
+  std::vector<const Column*> shown;
+  std::vector<TextColumn> titles{{"source", false}};
+  for (const Column& column : kColumns) {
+    const bool any = std::any_of(response.predictions().begin(), response.predictions().end(),
+                                 [&](const Prediction& p) { return (p.*column.has)(); });
+    if (!any) continue;
+    shown.push_back(&column);
+    titles.push_back({column.title, false});
+  }
+  TextTable table(std::move(titles));
+  for (const Prediction& prediction : response.predictions()) {
+    std::vector<std::string> row{Safe(SourceName(prediction))};
+    for (const Column* column : shown) row.push_back(Cell(*column, prediction));
+    if (row.size() > 1 &&
+        std::any_of(row.begin() + 1, row.end(), [](const std::string& cell) { return cell != "-"; })) {
+      table.Add(std::move(row));
+    }
+  }
+  const std::string bullet = markdown ? "- " : "  ";
+  std::string out = TargetLine(request) + "\n\n";
+  if (!table.empty()) out += markdown ? table.RenderMarkdown() : table.Render(bold);
+  const std::string key = IntervalLine(request, response);
+  if (!key.empty()) out += "\n" + key;
+  out += Section("Also", OtherLines(response, bullet), bold);
+  out += Section("Warnings", WarningLines(response, bullet), bold);
+  out += Section("Not answered", UnansweredLines(response, bullet), bold);
+  return out;
+}
+
+std::string Delimited(const v1::PredictResponse& response, char delimiter) {
+  std::string out = DelimitedLine({"source", "quantity", "value", "low", "high", "near_optimal_low",
+                                   "near_optimal_high", "extrapolation_params", "extrapolation_tokens"},
+                                  delimiter);
+  for (const Prediction& prediction : response.predictions()) {
+    for (const Column& column : kColumns) {
+      if (!(prediction.*column.has)()) continue;
+      const Quantity& q = (prediction.*column.get)();
+      const auto text = [](bool has, double value) { return has ? FormatRoundTrip(value) : std::string(); };
+      out += DelimitedLine(
+          {SourceName(prediction), column.name, FormatRoundTrip(q.value()), text(q.has_low(), q.low()),
+           text(q.has_high(), q.high()), text(q.has_near_optimal_low(), q.near_optimal_low()),
+           text(q.has_near_optimal_high(), q.near_optimal_high()),
+           text(prediction.has_extrapolation(), prediction.extrapolation().params()),
+           text(prediction.has_extrapolation(), prediction.extrapolation().tokens())},
+          delimiter);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+int PrintPredictions(const Session& session, const v1::PredictRequest& request,
+                     const v1::PredictResponse& response) {
+  const OutputFormat format = session.globals().output;
+  std::string out;
+  if (format == OutputFormat::kJson) {
+    out = ToJson(response, true, session.globals().fields) + "\n";
+  } else if (format == OutputFormat::kJsonl) {
+    for (const Prediction& prediction : response.predictions()) {
+      out += ToJson(prediction, false, session.globals().fields) + "\n";
+    }
+  } else if (format == OutputFormat::kCsv || format == OutputFormat::kTsv) {
+    out = Delimited(response, format == OutputFormat::kTsv ? '\t' : ',');
+  } else {
+    out = Text(request, response, session.color_stdout(), format == OutputFormat::kMarkdown);
+  }
+  std::fwrite(out.data(), 1, out.size(), stdout);
+  return FlushStdout(session);
+}
+
+}  // namespace sextant::cli

@@ -1,0 +1,286 @@
+#include <fmt/format.h>
+#include <rapidjson/prettywriter.h>
+#include <rapidjson/stringbuffer.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/study_words.h"
+#include "clients/cli/output/records.h"
+#include "clients/cli/upload/import_sink.h"
+#include "clients/importers/identity.h"
+#include "clients/importers/import.h"
+#include "clients/importers/text.h"
+#include "sextant/v1/study_service.grpc.pb.h"
+
+namespace sextant::cli {
+namespace {
+
+struct ImportFlags {
+  std::vector<std::string> files, maps;
+  std::string study, format = "auto", curves;
+  bool create_study = false, strict = false;
+};
+
+struct ImportResult {
+  std::int64_t accepted = 0, duplicate = 0, rejected = 0;
+  std::vector<importers::Reject> rejects;
+};
+
+std::string ResultJson(const ImportResult& result, bool indent) {
+  rapidjson::StringBuffer buffer;
+  const auto write = [&](auto& writer) {
+    writer.StartObject();
+    const auto number = [&](const char* key, std::int64_t value) {
+      writer.Key(key);
+      writer.Int64(value);
+    };
+    number("accepted", result.accepted);
+    number("duplicate", result.duplicate);
+    number("rejected", result.rejected);
+    writer.Key("rejects");
+    writer.StartArray();
+    for (const importers::Reject& reject : result.rejects) {
+      writer.StartObject();
+      writer.Key("source");
+      writer.String(reject.source.c_str());
+      number("line", reject.line);
+      writer.Key("reason");
+      writer.String(reject.reason.c_str());
+      writer.EndObject();
+    }
+    writer.EndArray();
+    writer.EndObject();
+  };
+  if (indent) {
+    rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(buffer);
+    writer.SetIndent(' ', 1);
+    write(writer);
+  } else {
+    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+    write(writer);
+  }
+  return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
+}
+
+int PrintResult(const Session& session, const ImportResult& result) {
+  constexpr std::size_t kShown = 20;
+  const OutputFormat format = session.globals().output;
+  std::string out;
+  if (format == OutputFormat::kJson || format == OutputFormat::kJsonl) {
+    out = ResultJson(result, format == OutputFormat::kJson);
+  } else if (format == OutputFormat::kCsv || format == OutputFormat::kTsv) {
+    const char delimiter = format == OutputFormat::kTsv ? '\t' : ',';
+    out = DelimitedLine({"accepted", "duplicate", "rejected"}, delimiter) +
+          DelimitedLine({std::to_string(result.accepted), std::to_string(result.duplicate),
+                         std::to_string(result.rejected)},
+                        delimiter);
+  } else {
+    TextTable counts({{"accepted", true}, {"duplicate", true}, {"rejected", true}});
+    counts.Add(
+        {std::to_string(result.accepted), std::to_string(result.duplicate), std::to_string(result.rejected)});
+    TextTable rejects({{"rejected", false}, {"reason", false}});
+    for (std::size_t i = 0; i < result.rejects.size() && i < kShown; ++i) {
+      const importers::Reject& reject = result.rejects[i];
+      rejects.Add({Safe(reject.source) + (reject.line > 0 ? ":" + std::to_string(reject.line) : ""),
+                   Safe(reject.reason)});
+    }
+    const bool markdown = format == OutputFormat::kMarkdown;
+    out = markdown ? counts.RenderMarkdown() : counts.Render(session.color_stdout());
+    if (!rejects.empty())
+      out += "\n" + (markdown ? rejects.RenderMarkdown() : rejects.Render(session.color_stdout()));
+    if (result.rejected > static_cast<std::int64_t>(kShown)) {
+      out += fmt::format("… and {} more; -o json lists them\n",
+                         result.rejected - static_cast<std::int64_t>(kShown));
+    }
+  }
+  std::fwrite(out.data(), 1, out.size(), stdout);
+  return FlushStdout(session);
+}
+
+// Looks the study up, or makes it, and says which parameter count its laws use.
+int PrepareStudy(Session& session, const ImportFlags& flags, std::string* required_params) {
+  v1::GetStudyRequest request;
+  request.set_name(StudyName(flags.study));
+  v1::Study study;
+  grpc::Status status = session.TryCall(&v1::StudyService::Stub::GetStudy, request, &study);
+  if (status.error_code() == grpc::StatusCode::NOT_FOUND && flags.create_study) {
+    v1::CreateStudyRequest create;
+    create.set_study_id(IdOf(flags.study));
+    status = session.TryCall(&v1::StudyService::Stub::CreateStudy, create, &study);
+    if (status.ok()) session.Note("created study " + Safe(IdOf(flags.study)));
+  }
+  if (!status.ok()) {
+    Failure failure = FromServer(status, session.globals().server);
+    if (status.error_code() == grpc::StatusCode::NOT_FOUND) {
+      failure.advice =
+          "create it with `sextant studies create " + Safe(IdOf(flags.study)) + "`, or add --create-study";
+    }
+    return Interrupted() ? session.FailServer(status) : session.Fail(failure);
+  }
+  *required_params = ParamsFieldOf(study.param_count());
+  return kExitOk;
+}
+
+// SHA-256 over everything that decides which chunks an import makes; empty when that cannot be told (a pipe).
+absl::StatusOr<std::string> UploadIdOf(const ImportFlags& flags, const std::string& required_params) {
+  importers::Sha256 hash;
+  const auto add = [&](const std::string& text) { hash.Add(std::to_string(text.size()) + ":" + text); };
+  add("import 1");
+  add(flags.study);
+  add(flags.format);
+  add(required_params);
+  for (const std::string& map : flags.maps) add(map);
+  std::vector<std::string> files = flags.files;
+  files.push_back(flags.curves);
+  for (const std::string& file : files) {
+    if (file == "-") return std::string();
+    add(file);
+    if (file.empty()) continue;
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(file, error)) {
+      // The open that follows says what is wrong with it.
+      return std::string();
+    }
+    auto source = importers::ByteSource::Open(file);
+    if (!source.ok()) return source.status();
+    std::string block(1 << 20, '\0');
+    while (true) {
+      const auto got = (*source)->Read(block.data(), block.size());
+      if (!got.ok()) return got.status();
+      if (*got == 0) break;
+      hash.Add(std::string_view(block).substr(0, *got));
+    }
+  }
+  return "import-" + importers::Hex(hash.Digest()).substr(0, 40);
+}
+
+std::int64_t TotalBytes(const std::vector<std::string>& files) {
+  std::int64_t total = 0;
+  for (const std::string& file : files) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(file, error);
+    if (error) return 0;
+    total += static_cast<std::int64_t>(size);
+  }
+  return total;
+}
+
+int ReadFiles(Session& session, const ImportFlags& flags, importers::ImportOptions options,
+              ImportSink& sink) {
+  std::unique_ptr<importers::CurveFile> curves;
+  if (!flags.curves.empty()) {
+    auto opened = importers::CurveFile::Open(flags.curves);
+    if (!opened.ok()) return session.Fail(FromLocal(opened.status()));
+    curves = *std::move(opened);
+    options.curves = curves.get();
+  }
+  for (const std::string& file : flags.files) {
+    const auto report = importers::ImportFile(file, options, sink);
+    if (!report.ok()) {
+      if (absl::IsCancelled(report.status())) return kExitOk;  // the upload says why
+      const bool mapping = absl::IsInvalidArgument(report.status()) && options.format == "auto";
+      return session.Fail(FromLocal(report.status(), mapping ? "see `sextant runs import --help`" : ""));
+    }
+    session.Detail(fmt::format("{}: {} ({}), {} records, {} rejected", Safe(report->source), report->format,
+                               report->why, report->records, report->rejected));
+  }
+  if (curves) curves->RejectUnclaimed(sink);
+  return kExitOk;
+}
+
+int Conclude(const Session& session, const ImportFlags& flags, const ImportResult& result) {
+  if (const int code = PrintResult(session, result); code != kExitOk) return code;
+  if (flags.strict && result.rejected > 0) return kExitRejects;
+  if (result.accepted > 0) return kExitOk;
+  if (result.duplicate > 0) {
+    session.Note(fmt::format("nothing added: all {} runs were there already", result.duplicate));
+    return kExitOk;
+  }
+  return session.FailLocal(result.rejected > 0 ? "no run was accepted" : "there are no runs in the input",
+                           result.rejected > 0 ? "the reasons stand above" : "");
+}
+
+int RunImport(Session& session, const ImportFlags& flags) {
+  importers::ImportOptions options;
+  options.format = flags.format;
+  for (const std::string& text : flags.maps) {
+    auto mapping = importers::ParseFieldMapping(text);
+    if (!mapping.ok()) return session.FailUsage(std::string(mapping.status().message()));
+    options.map.push_back(*std::move(mapping));
+  }
+  if (const int code = session.Connect(); code != kExitOk) return code;
+  if (const int code = PrepareStudy(session, flags, &options.required_params); code != kExitOk) return code;
+  const std::string parent = StudyName(flags.study);
+  auto upload_id = UploadIdOf(flags, options.required_params);
+  if (!upload_id.ok()) return session.Fail(FromLocal(upload_id.status()));
+  v1::Upload begun;
+  if (!upload_id->empty() && GetUpload(session, parent, *upload_id, &begun).ok() && begun.complete()) {
+    // Imported before: send everything again under no id, so that the counts are those of this import.
+    upload_id->clear();
+    begun.Clear();
+  }
+  if (begun.next_chunk() > 0)
+    session.Note(fmt::format("going on with an interrupted import at chunk {}", begun.next_chunk()));
+
+  Uploader uploader(session, parent, *upload_id, begun.next_chunk());
+  Progress progress(session, TotalBytes(flags.files));
+  std::int64_t bytes_read = 0;
+  options.bytes_read = &bytes_read;
+  ImportSink sink(session, &uploader, &progress, &bytes_read);
+  if (const int code = ReadFiles(session, flags, options, sink); code != kExitOk) {
+    uploader.Cancel();
+    return code;
+  }
+  const grpc::Status status = uploader.Finish();
+  const UploadTotals& totals = uploader.totals();
+  if (!status.ok()) {
+    const std::int64_t kept = totals.accepted + totals.duplicate;
+    if (kept > 0) {
+      session.Note(fmt::format("{} runs are stored; the same command again goes on from there", kept));
+    }
+    return session.FailServer(status);
+  }
+  ImportResult result{totals.accepted, totals.duplicate, totals.rejected + sink.rejected(), sink.rejects()};
+  for (const importers::Reject& reject : totals.rejects) {
+    if (result.rejects.size() < kMaxRejectsKept) result.rejects.push_back(reject);
+  }
+  return Conclude(session, flags, result);
+}
+
+}  // namespace
+
+void AddRunImport(CommandTree& tree, CLI::App* noun) {
+  auto flags = std::make_shared<ImportFlags>();
+  CLI::App* command =
+      tree.AddCommand(noun, "import", "bring runs in from files",
+                      {"sextant runs import runs.csv --study mine",
+                       "sextant runs import sweep.csv --study mine --map params_non_embedding=N --map "
+                       "tokens=D --map learning_rate=lr "
+                       "--map loss_nats=final_loss",
+                       "sextant runs import runs.csv --curves curves.csv --study mine --create-study",
+                       "cat runs.jsonl | sextant runs import - --study mine --format jsonl -o json"});
+  command->add_option("FILE", flags->files, "CSV, TSV or JSON lines of runs; - for standard input")
+      ->required();
+  command->add_option("--study", flags->study, "the study the runs belong to")->type_name("ID")->required();
+  command->add_flag("--create-study", flags->create_study, "create the study if it is not there");
+  std::string formats = "auto";
+  for (const std::string& name : importers::FormatNames()) formats += ", " + name;
+  command->add_option("--format", flags->format, "format of the files: " + formats)
+      ->type_name("NAME")
+      ->capture_default_str();
+  command
+      ->add_option("--map", flags->maps,
+                   "take FIELD from COLUMN as it stands; columns without --map are then ignored")
+      ->type_name("FIELD=COLUMN")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--curves", flags->curves,
+                   "CSV of curves: run_id, step, tokens, train_loss, validation_loss, …")
+      ->type_name("FILE");
+  command->add_flag("--strict", flags->strict, "exit 3 if any record is rejected");
+  tree.SetRun(command, [flags](Session& session) { return RunImport(session, *flags); });
+}
+
+}  // namespace sextant::cli

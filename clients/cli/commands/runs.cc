@@ -1,0 +1,170 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/paging.h"
+#include "clients/cli/commands/run_columns.h"
+#include "clients/cli/output/json.h"
+#include "clients/cli/output/quantity.h"
+#include "clients/importers/text.h"
+#include "sextant/v1/run_service.grpc.pb.h"
+
+namespace sextant::cli {
+namespace {
+
+using v1::Curve;
+using v1::Run;
+using v1::RunService;
+
+constexpr int kPage = 1000;
+
+struct ListOptions {
+  std::string study, filter, order_by;
+  std::optional<std::int64_t> limit;
+};
+
+int RunList(Session& session, const ListOptions& options) {
+  RecordPrinter printer(session, RunColumns(), Run::descriptor(), false);
+  if (const int code = printer.Begin(); code != kExitOk) return code;
+  if (const int code = session.Connect(); code != kExitOk) return code;
+  v1::ListRunsRequest request;
+  request.set_parent(StudyName(options.study));
+  request.set_filter(options.filter);
+  request.set_order_by(options.order_by);
+  std::int64_t left = options.limit.value_or(INT64_MAX);
+  request.set_page_size(static_cast<int>(std::min<std::int64_t>(kPage, left)));
+  const int code =
+      ForEachPage(session, &RunService::Stub::ListRuns, request, [&](const v1::ListRunsResponse& page) {
+        for (const Run& run : page.runs()) {
+          if (left-- <= 0) return false;
+          printer.Add(run);
+        }
+        return left > 0;
+      });
+  return code != kExitOk ? code : printer.End();
+}
+
+// The run's full name, or empty with the failure printed.
+int ResolveRun(const Session& session, const std::string& study, const std::string& text, std::string* name) {
+  *name = ChildName("runs", study, text);
+  if (!name->empty()) return kExitOk;
+  return session.FailUsage("which study is run '" + Safe(text) + "' in?",
+                           "give --study ID, or the run as STUDY/RUN or studies/STUDY/runs/RUN");
+}
+
+int RunShow(Session& session, const std::string& study, const std::string& text) {
+  v1::GetRunRequest request;
+  if (const int code = ResolveRun(session, study, text, request.mutable_name()); code != kExitOk) return code;
+  if (const int code = session.Connect(); code != kExitOk) return code;
+  Run run;
+  if (const int code = session.Call(&RunService::Stub::GetRun, request, &run); code != kExitOk) return code;
+  return PrintRecord(session, RunColumns(), run);
+}
+
+// A curve is printed by point: columns that were not measured are left out.
+struct CurveColumn {
+  const char* name;
+  const google::protobuf::RepeatedField<float>& (Curve::*values)() const;
+};
+constexpr CurveColumn kCurveColumns[] = {{"train_loss", &Curve::train_loss},
+                                         {"validation_loss", &Curve::validation_loss},
+                                         {"learning_rate", &Curve::learning_rate},
+                                         {"gradient_noise_scale", &Curve::gradient_noise_scale}};
+
+std::string FloatText(float value, bool machine) {
+  if (std::isnan(value)) return {};
+  // The shortest text of the float, not of the double next to it.
+  return machine ? fmt::format("{}", value) : FormatNumber(value);
+}
+
+std::vector<std::string> CurveHeader(const Curve& curve) {
+  std::vector<std::string> header{"step"};
+  if (curve.tokens_size() > 0) header.emplace_back("tokens");
+  for (const CurveColumn& column : kCurveColumns) {
+    if (!(curve.*column.values)().empty()) header.emplace_back(column.name);
+  }
+  return header;
+}
+
+std::vector<std::string> CurveRow(const Curve& curve, int at, bool machine) {
+  std::vector<std::string> row{std::to_string(curve.step(at))};
+  if (curve.tokens_size() > 0) {
+    const double tokens = curve.tokens(at);
+    row.push_back(std::isnan(tokens) ? "" : machine ? FormatRoundTrip(tokens) : FormatCount(tokens));
+  }
+  for (const CurveColumn& column : kCurveColumns) {
+    const auto& values = (curve.*column.values)();
+    if (!values.empty()) row.push_back(FloatText(values[at], machine));
+  }
+  return row;
+}
+
+int PrintCurve(const Session& session, const Curve& curve) {
+  const OutputFormat format = session.globals().output;
+  std::string out;
+  if (format == OutputFormat::kJson || format == OutputFormat::kJsonl) {
+    out = ToJson(curve, format == OutputFormat::kJson, session.globals().fields) + "\n";
+  } else if (format == OutputFormat::kCsv || format == OutputFormat::kTsv) {
+    const char delimiter = format == OutputFormat::kTsv ? '\t' : ',';
+    out = DelimitedLine(CurveHeader(curve), delimiter);
+    for (int i = 0; i < curve.step_size(); ++i) out += DelimitedLine(CurveRow(curve, i, true), delimiter);
+  } else {
+    std::vector<TextColumn> titles;
+    for (const std::string& name : CurveHeader(curve)) titles.push_back({name, true});
+    TextTable table(std::move(titles));
+    for (int i = 0; i < curve.step_size(); ++i) table.Add(CurveRow(curve, i, false));
+    out = format == OutputFormat::kMarkdown ? table.RenderMarkdown() : table.Render(session.color_stdout());
+  }
+  std::fwrite(out.data(), 1, out.size(), stdout);
+  return FlushStdout(session);
+}
+
+int RunCurve(Session& session, const std::string& study, const std::string& text) {
+  v1::GetCurveRequest request;
+  if (const int code = ResolveRun(session, study, text, request.mutable_name()); code != kExitOk) return code;
+  if (const int code = session.Connect(); code != kExitOk) return code;
+  Curve curve;
+  const int code =
+      ForEachPage(session, &RunService::Stub::GetCurve, request, [&](const v1::GetCurveResponse& page) {
+        curve.MergeFrom(page.curve());
+        return true;
+      });
+  return code != kExitOk ? code : PrintCurve(session, curve);
+}
+
+}  // namespace
+
+void AddRuns(CommandTree& tree) {
+  CLI::App* noun = tree.AddNoun("runs", "training runs and their curves");
+  AddRunImport(tree, noun);
+  {
+    auto options = std::make_shared<ListOptions>();
+    CLI::App* command = tree.AddCommand(
+        noun, "list", "list the runs of a study",
+        {"sextant runs list --study mine", "sextant runs list --study mine --order-by loss_nats --limit 10",
+         "sextant runs list --study mine --filter 'tokens >= 1e9 AND state = FINISHED' -o csv"});
+    command->add_option("--study", options->study, "the study")->type_name("ID")->required();
+    command->add_option("--filter", options->filter, "which runs: field, operator, value; AND, OR, NOT")
+        ->type_name("FILTER");
+    command->add_option("--order-by", options->order_by, "a field, with ' desc' for descending")
+        ->type_name("FIELD");
+    AddWholeNumber(command, "--limit", &options->limit, 1, 1'000'000'000, "at most this many");
+    tree.SetRun(command, [options](Session& session) { return RunList(session, *options); });
+  }
+  const auto add_single = [&](const char* verb, const char* summary, const char* example,
+                              int (*run)(Session&, const std::string&, const std::string&)) {
+    auto study = std::make_shared<std::string>();
+    auto name = std::make_shared<std::string>();
+    CLI::App* command = tree.AddCommand(noun, verb, summary, {example});
+    command->add_option("RUN", *name, "its id with --study, or STUDY/RUN")->required();
+    command->add_option("--study", *study, "the study")->type_name("ID");
+    tree.SetRun(command, [=](Session& session) { return run(session, *study, *name); });
+  };
+  add_single("show", "show one run", "sextant runs show --study mine r-0123456789abcdef0123", RunShow);
+  add_single("curve", "print a run's curve", "sextant runs curve mine/d128-lr0.001 -o csv > curve.csv",
+             RunCurve);
+}
+
+}  // namespace sextant::cli

@@ -1,0 +1,43 @@
+#include "clients/cli/embedded.h"
+
+#include <chrono>
+#include <filesystem>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/server.h"
+
+namespace sextant::cli {
+namespace {
+
+// What the embedded service gets to finish: a fit that runs is asked to stop, not waited for.
+constexpr std::chrono::milliseconds kPatience{2000};
+
+}  // namespace
+
+EmbeddedServer::EmbeddedServer(std::unique_ptr<server::Server> server) : server_(std::move(server)) {}
+
+EmbeddedServer::~EmbeddedServer() { server_->Shutdown(kPatience); }
+
+absl::StatusOr<std::unique_ptr<EmbeddedServer>> EmbeddedServer::Open(const std::string& database) {
+  if (database.empty()) {
+    return absl::FailedPreconditionError("neither XDG_DATA_HOME nor HOME says where the database is to be");
+  }
+  const std::filesystem::path folder = std::filesystem::path(database).parent_path();
+  std::error_code error;
+  if (!folder.empty()) std::filesystem::create_directories(folder, error);
+  if (error) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("cannot make the folder ", folder.string(), ": ", error.message()));
+  }
+  server::ServerOptions options;
+  options.database = database;
+  options.reflection = false;
+  auto server = server::Server::Create(options);
+  if (!server.ok()) return server.status();
+  return std::unique_ptr<EmbeddedServer>(new EmbeddedServer(*std::move(server)));
+}
+
+std::shared_ptr<grpc::Channel> EmbeddedServer::channel() { return server_->InProcessChannel(); }
+
+}  // namespace sextant::cli

@@ -1,0 +1,33 @@
+// The service in this process, over a database file.
+#pragma once
+
+#include <grpcpp/channel.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace sextant::server {
+class Server;
+}
+
+namespace sextant::cli {
+
+/// Holds the database open, as sextantd does: one process at a time. Closing it ends running fits.
+class EmbeddedServer {
+ public:
+  /// Creates the file and its folder if they are not there. The status says what to do about it.
+  static absl::StatusOr<std::unique_ptr<EmbeddedServer>> Open(const std::string& database);
+  ~EmbeddedServer();
+  EmbeddedServer(const EmbeddedServer&) = delete;
+  EmbeddedServer& operator=(const EmbeddedServer&) = delete;
+
+  std::shared_ptr<grpc::Channel> channel();
+
+ private:
+  explicit EmbeddedServer(std::unique_ptr<server::Server> server);
+  std::unique_ptr<server::Server> server_;
+};
+
+}  // namespace sextant::cli

@@ -1,0 +1,25 @@
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/completion.h"
+#include "clients/cli/interrupt.h"
+
+int main(int argc, char** argv) {
+  using namespace sextant::cli;
+  StartInterruptWatcher();
+  CommandTree tree;
+  AddStudies(tree);
+  AddRuns(tree);
+  AddFits(tree);
+  AddPredict(tree);
+  AddLaws(tree);
+  AddDoctor(tree);
+  AddCompletion(tree);
+  AddVersion(tree);
+  if (argc > 1 && std::strcmp(argv[1], "__complete") == 0) {
+    return PrintCompletions(tree, std::vector<std::string>(argv + 2, argv + argc));
+  }
+  return tree.Main(argc, argv);
+}

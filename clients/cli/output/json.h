@@ -1,0 +1,16 @@
+// Proto JSON as scripts read it.
+#pragma once
+
+#include <google/protobuf/message.h>
+
+#include <string>
+#include <vector>
+
+namespace sextant::cli {
+
+/// Proto JSON with proto field names; zero counts and empty lists are printed, absent quantities are not.
+/// With `fields`, only those members, in that order. No line end.
+std::string ToJson(const google::protobuf::Message& message, bool indent,
+                   const std::vector<std::string>& fields);
+
+}  // namespace sextant::cli

@@ -1,0 +1,137 @@
+#include "clients/cli/output/text_table.h"
+
+#include <algorithm>
+
+namespace sextant::cli {
+namespace {
+
+constexpr char kBold[] = "\033[1m", kPlain[] = "\033[0m";
+
+std::vector<std::string> SplitLines(const std::string& text) {
+  std::vector<std::string> lines;
+  std::size_t start = 0;
+  while (true) {
+    const std::size_t end = text.find('\n', start);
+    lines.push_back(text.substr(start, end - start));
+    if (end == std::string::npos) return lines;
+    start = end + 1;
+  }
+}
+
+std::string Padded(const std::string& text, std::size_t width, bool right) {
+  const std::string pad(width - std::min(width, DisplayWidth(text)), ' ');
+  return right ? pad + text : text + pad;
+}
+
+void TrimRight(std::string* text) { text->erase(text->find_last_not_of(' ') + 1); }
+
+std::string Upper(std::string text) {
+  for (char& c : text) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  return text;
+}
+
+}  // namespace
+
+std::size_t DisplayWidth(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+std::string TextTable::Render(bool bold) const {
+  std::vector<std::size_t> widths;
+  for (const TextColumn& column : columns_) widths.push_back(DisplayWidth(column.title));
+  for (const auto& row : rows_) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      for (const std::string& line : SplitLines(row[i])) widths[i] = std::max(widths[i], DisplayWidth(line));
+    }
+  }
+  std::string out;
+  const auto line_of = [&](const auto& cell) {
+    std::string line;
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      if (i > 0) line += "  ";
+      line += Padded(cell(i), widths[i], columns_[i].right);
+    }
+    TrimRight(&line);
+    return line;
+  };
+  const std::string header = line_of([&](std::size_t i) { return Upper(columns_[i].title); });
+  out += bold ? kBold + header + kPlain + "\n" : header + "\n";
+  for (const auto& row : rows_) {
+    std::vector<std::vector<std::string>> cells;
+    std::size_t height = 1;
+    for (const std::string& cell : row) {
+      cells.push_back(SplitLines(cell));
+      height = std::max(height, cells.back().size());
+    }
+    for (std::size_t k = 0; k < height; ++k) {
+      out += line_of([&](std::size_t i) { return k < cells[i].size() ? cells[i][k] : std::string(); }) + "\n";
+    }
+  }
+  return out;
+}
+
+std::string TextTable::RenderMarkdown() const {
+  const auto escape = [](const std::string& text) {
+    std::string out;
+    for (const char c : text) {
+      if (c == '|') {
+        out += "\\|";
+      } else if (c == '\n') {
+        out += "<br>";
+      } else {
+        out += c;
+      }
+    }
+    return out;
+  };
+  std::string out = "|", rule = "|";
+  for (const TextColumn& column : columns_) {
+    out += " " + column.title + " |";
+    rule += column.right ? " ---: |" : " --- |";
+  }
+  out += "\n" + rule + "\n";
+  for (const auto& row : rows_) {
+    out += "|";
+    for (const std::string& cell : row) out += " " + escape(cell) + " |";
+    out += "\n";
+  }
+  return out;
+}
+
+std::string RenderPairs(const std::vector<std::pair<std::string, std::string>>& pairs, bool bold) {
+  std::size_t width = 0;
+  for (const auto& [name, value] : pairs) {
+    if (!value.empty()) width = std::max(width, DisplayWidth(name));
+  }
+  std::string out;
+  for (const auto& [name, value] : pairs) {
+    if (value.empty()) continue;
+    const std::vector<std::string> lines = SplitLines(value);
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      const std::string label = Padded(i == 0 ? name : "", width, false);
+      out += (bold ? kBold + label + kPlain : label) + "  " + lines[i] + "\n";
+    }
+  }
+  return out;
+}
+
+std::string DelimitedLine(const std::vector<std::string>& cells, char delimiter) {
+  std::string out;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (i > 0) out += delimiter;
+    const std::string& cell = cells[i];
+    if (cell.find_first_of(std::string("\"\r\n") + delimiter) == std::string::npos) {
+      out += cell;
+      continue;
+    }
+    out += '"';
+    for (const char c : cell) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+    out += '"';
+  }
+  return out + "\n";
+}
+
+}  // namespace sextant::cli

@@ -1,0 +1,129 @@
+#include "clients/cli/session.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "clients/cli/embedded.h"
+
+namespace sextant::cli {
+namespace {
+
+bool EnvironmentIs(const char* name, const char* value) {
+  const char* set = std::getenv(name);
+  return set != nullptr && std::strcmp(set, value) == 0;
+}
+
+// gRPC aborts on metadata with other characters.
+bool IsHeaderText(const char* text) {
+  for (const char* at = text; *at != '\0'; ++at) {
+    if (*at < 0x21 || *at > 0x7e) return false;
+  }
+  return *text != '\0';
+}
+
+bool ColorWanted(ColorMode mode, int fd) {
+  if (mode != ColorMode::kAuto) return mode == ColorMode::kAlways;
+  const char* no_color = std::getenv("NO_COLOR");
+  if (no_color != nullptr && no_color[0] != '\0') return false;
+  const char* force = std::getenv("CLICOLOR_FORCE");
+  if (force != nullptr && force[0] != '\0' && std::strcmp(force, "0") != 0) return true;
+  return isatty(fd) == 1 && !EnvironmentIs("CLICOLOR", "0") && !EnvironmentIs("TERM", "dumb");
+}
+
+}  // namespace
+
+Session::Session(Globals globals)
+    : globals_(std::move(globals)),
+      database_(globals_.db.empty() ? DefaultDatabasePath() : globals_.db),
+      color_stdout_(ColorWanted(globals_.color, STDOUT_FILENO)),
+      color_stderr_(ColorWanted(globals_.color, STDERR_FILENO)),
+      stderr_is_terminal_(isatty(STDERR_FILENO) == 1) {}
+
+Session::~Session() {
+  channel_.reset();
+  embedded_.reset();
+}
+
+int Session::Connect() {
+  if (channel_) return kExitOk;
+  if (!globals_.server.empty()) {
+    channel_ = OpenChannel(globals_.server);
+    return kExitOk;
+  }
+  auto embedded = EmbeddedServer::Open(database_);
+  if (!embedded.ok()) {
+    return Fail(
+        FromLocal(embedded.status(),
+                  "if another process has it open, reach that one with --server HOST:PORT (sextantd), or "
+                  "choose another file with --db; `sextant doctor` tells more"));
+  }
+  embedded_ = *std::move(embedded);
+  channel_ = embedded_->channel();
+  return kExitOk;
+}
+
+grpc::Status Session::NotConnected() { return {grpc::StatusCode::FAILED_PRECONDITION, "not connected"}; }
+
+void Session::Prepare(grpc::ClientContext* context, double default_seconds) const {
+  const char* token = std::getenv("SEXTANT_TOKEN");
+  if (token != nullptr && !globals_.server.empty() && IsHeaderText(token)) {
+    context->AddMetadata("authorization", std::string("Bearer ") + token);
+  }
+  const double seconds = globals_.timeout_s > 0 ? globals_.timeout_s : default_seconds;
+  if (seconds <= 0) return;
+  context->set_deadline(std::chrono::system_clock::now() +
+                        std::chrono::milliseconds(static_cast<std::int64_t>(1000 * seconds)));
+}
+
+int Session::Fail(const Failure& failure) const {
+  std::string text = color_stderr_ ? "\033[31merror:\033[0m " : "error: ";
+  text += failure.what + "\n";
+  for (const std::string& detail : failure.details) text += "  " + detail + "\n";
+  if (!failure.advice.empty()) text += "hint: " + failure.advice + "\n";
+  std::fputs(text.c_str(), stderr);
+  return failure.exit_code;
+}
+
+int Session::FailServer(const grpc::Status& status) const {
+  if (Interrupted()) {
+    std::fputs("interrupted\n", stderr);
+    return kExitInterrupted;
+  }
+  return Fail(FromServer(status, globals_.server));
+}
+
+int Session::FailLocal(const std::string& what, const std::string& advice) const {
+  return Fail({kExitLocal, what, {}, advice});
+}
+
+int Session::FailUsage(const std::string& what, const std::string& advice) const {
+  return Fail({kExitUsage, what, {}, advice});
+}
+
+void Session::Note(const std::string& text) const {
+  if (!globals_.quiet) std::fputs((text + "\n").c_str(), stderr);
+}
+
+void Session::Detail(const std::string& text) const {
+  if (globals_.verbose > 0) std::fputs((text + "\n").c_str(), stderr);
+}
+
+bool IsLoopback(const std::string& target) {
+  for (const char* prefix : {"127.", "localhost:", "[::1]:", "unix:"}) {
+    if (target.rfind(prefix, 0) == 0) return true;
+  }
+  return target == "localhost";
+}
+
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target) {
+  grpc::ChannelArguments arguments;
+  if (IsLoopback(target)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace sextant::cli
