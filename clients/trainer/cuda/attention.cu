@@ -13,8 +13,9 @@ namespace {
 constexpr float kScale = 0.125F;                         // 1 / sqrt(64)
 constexpr float kScaleLog2 = kScale * 1.44269504088896F;  // scores go through exp2
 
+// Registers are capped so that 16 warps share a multiprocessor.
 template <int Warps>
-__global__ void __launch_bounds__(Warps * 32)
+__global__ void __launch_bounds__(Warps * 32, 16 / Warps)
     AttentionKernel(const bf16* qkv, int heads, int length, bf16* out, float* log_sum) {
   constexpr int kRows = Warps * 16;
   const int d = heads * 64;
@@ -58,13 +59,14 @@ __global__ void __launch_bounds__(Warps * 32)
       const uint32_t k_tile = kv_tiles + tile % 2 * 2 * kTileBytes;
       float s[8][4] = {};
       MultiplyByRows<8>(s, q, k_tile, 0, lane);
-      const bool masked = first_key + kTile - 1 > first_row + warp * 16;
+      if (first_key + kTile - 1 > first_row + warp * 16) {
 #pragma unroll
-      for (int n = 0; n < 8; ++n) {
+        for (int n = 0; n < 8; ++n) {
 #pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          const int key = first_key + n * 8 + lane % 4 * 2 + i % 2;
-          if (masked && key > row + i / 2 * 8) s[n][i] = -INFINITY;
+          for (int i = 0; i < 4; ++i) {
+            const int key = first_key + n * 8 + lane % 4 * 2 + i % 2;
+            if (key > row + i / 2 * 8) s[n][i] = -INFINITY;
+          }
         }
       }
 #pragma unroll
@@ -74,7 +76,7 @@ __global__ void __launch_bounds__(Warps * 32)
         for (int n = 0; n < 8; ++n) here = fmaxf(here, fmaxf(s[n][2 * half], s[n][2 * half + 1]));
         here = fmaxf(here, __shfl_xor_sync(~0U, here, 1));
         here = fmaxf(here, __shfl_xor_sync(~0U, here, 2));
-        const float shrink = exp2f((largest[half] - here) * kScaleLog2);
+        const float shrink = Exp2((largest[half] - here) * kScaleLog2);
         largest[half] = here;
         const float offset = here * kScaleLog2;
         float sum = 0;
@@ -82,7 +84,7 @@ __global__ void __launch_bounds__(Warps * 32)
         for (int n = 0; n < 8; ++n) {
 #pragma unroll
           for (int i = 2 * half; i < 2 * half + 2; ++i) {
-            s[n][i] = exp2f(s[n][i] * kScaleLog2 - offset);
+            s[n][i] = Exp2(s[n][i] * kScaleLog2 - offset);
             sum += s[n][i];
             sums[n][i] *= shrink;
           }
@@ -113,14 +115,17 @@ __global__ void __launch_bounds__(Warps * 32)
             length - first_row);
 }
 
-// Query gradient of a tile of 64 rows, and delta = rowsum(dout * out) for the other kernel.
-__global__ void __launch_bounds__(128)
+// Query gradient of a tile of rows, and delta = rowsum(dout * out) for the other kernel.
+template <int Warps>
+__global__ void __launch_bounds__(Warps * 32, 16 / Warps)
     AttentionQueryGradientKernel(const bf16* dout, const bf16* out, const bf16* qkv, const float* log_sum,
                                  const float2* table, int heads, int length, float* delta, bf16* dqkv) {
+  constexpr int kRows = Warps * 16;
+  constexpr int kThreads = Warps * 32;
   const int d = heads * 64;
   const int head = blockIdx.x % heads;
   const size_t window = blockIdx.x / heads;
-  const int first_row = static_cast<int>(gridDim.y - 1 - blockIdx.y) * kTile;
+  const int first_row = static_cast<int>(gridDim.y - 1 - blockIdx.y) * kRows;
   const int warp = threadIdx.x / 32;
   const int lane = threadIdx.x % 32;
   const size_t stride = 3 * static_cast<size_t>(d);
@@ -128,11 +133,11 @@ __global__ void __launch_bounds__(128)
   const size_t out_base = window * length * d + head * 64;
 
   __shared__ __align__(128) unsigned char shared[4 * kTileBytes];
-  __shared__ float row_delta[kTile];
+  __shared__ float row_delta[kRows];
   const uint32_t tiles_at = SharedAddress(shared);
-  // Queries and their output gradients pass through the second stage's space into registers.
-  LoadTile<kTile, 128>(tiles_at + 2 * kTileBytes, base, stride, first_row, length);
-  LoadTile<kTile, 128>(tiles_at + 3 * kTileBytes, dout + out_base, d, first_row, length);
+  // Queries and their output gradients pass through the same space into registers.
+  LoadTile<kRows, kThreads>(tiles_at, base, stride, first_row, length);
+  LoadTile<kRows, kThreads>(tiles_at + kRows * 128, dout + out_base, d, first_row, length);
   CommitCopies();
   {
     const int r = threadIdx.x / 2;
@@ -157,8 +162,8 @@ __global__ void __launch_bounds__(128)
   __syncthreads();
   uint32_t q[4][4];
   uint32_t dy[4][4];
-  LoadRowsFragments(q, tiles_at + 2 * kTileBytes, warp * 16, lane);
-  LoadRowsFragments(dy, tiles_at + 3 * kTileBytes, warp * 16, lane);
+  LoadRowsFragments(q, tiles_at, warp * 16, lane);
+  LoadRowsFragments(dy, tiles_at + kRows * 128, warp * 16, lane);
   const int row = first_row + warp * 16 + lane / 4;
   float log_sums[2];
   float deltas[2];
@@ -170,11 +175,11 @@ __global__ void __launch_bounds__(128)
   }
   __syncthreads();
 
-  const int tiles = (min(first_row + kTile, length) + kTile - 1) / kTile;
+  const int tiles = (min(first_row + kRows, length) + kTile - 1) / kTile;
   auto load = [&](int tile) {
     const uint32_t stage = tiles_at + tile % 2 * 2 * kTileBytes;
-    LoadTile<kTile, 128>(stage, base + d, stride, tile * kTile, length);
-    LoadTile<kTile, 128>(stage + kTileBytes, base + 2 * d, stride, tile * kTile, length);
+    LoadTile<kTile, kThreads>(stage, base + d, stride, tile * kTile, length);
+    LoadTile<kTile, kThreads>(stage + kTileBytes, base + 2 * d, stride, tile * kTile, length);
     CommitCopies();
   };
   load(0);
@@ -196,13 +201,21 @@ __global__ void __launch_bounds__(128)
       float dp[4][4] = {};
       MultiplyByRows<4>(s, q, k_tile, part * 32, lane);
       MultiplyByRows<4>(dp, dy, k_tile + kTileBytes, part * 32, lane);
+      if (first_key + 31 > first_row + warp * 16) {
+#pragma unroll
+        for (int n = 0; n < 4; ++n) {
+#pragma unroll
+          for (int i = 0; i < 4; ++i) {
+            const int key = first_key + n * 8 + lane % 4 * 2 + i % 2;
+            if (key > row + i / 2 * 8) s[n][i] = -INFINITY;
+          }
+        }
+      }
 #pragma unroll
       for (int n = 0; n < 4; ++n) {
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-          const int key = first_key + n * 8 + lane % 4 * 2 + i % 2;
-          const float p = exp2f(s[n][i] * kScaleLog2 - log_sums[i / 2]);
-          s[n][i] = key > row + i / 2 * 8 ? 0 : p * (dp[n][i] - deltas[i / 2]);
+          s[n][i] = Exp2(s[n][i] * kScaleLog2 - log_sums[i / 2]) * (dp[n][i] - deltas[i / 2]);
         }
       }
       MultiplyByColumns<2>(dq, s, k_tile, part * 32, lane);
@@ -215,7 +228,7 @@ __global__ void __launch_bounds__(128)
 }
 
 // Key and value gradients of a tile of 64 keys. Scores are taken transposed: keys are the rows of the products.
-__global__ void __launch_bounds__(128)
+__global__ void __launch_bounds__(128, 3)
     AttentionKeyGradientKernel(const bf16* dout, const bf16* qkv, const float* log_sum, const float* delta,
                                const float2* table, int heads, int length, bf16* dqkv) {
   const int d = heads * 64;
@@ -230,8 +243,8 @@ __global__ void __launch_bounds__(128)
   const size_t row_base = static_cast<size_t>(blockIdx.x) * length;
 
   __shared__ __align__(128) unsigned char shared[4 * kTileBytes];
-  __shared__ float log_sums[2][kTile];
-  __shared__ float deltas[2][kTile];
+  __shared__ __align__(8) float log_sums[2][kTile];
+  __shared__ __align__(8) float deltas[2][kTile];
   const uint32_t tiles_at = SharedAddress(shared);
   const int first_tile = first_key / kTile;
   const int tiles = (length + kTile - 1) / kTile;
@@ -278,16 +291,25 @@ __global__ void __launch_bounds__(128)
       float dp[4][4] = {};
       MultiplyByRows<4>(s, k, q_tile, part * 32, lane);
       MultiplyByRows<4>(dp, v, q_tile + kTileBytes, part * 32, lane);
+      if (first_query < first_key + warp * 16 + 15) {
+#pragma unroll
+        for (int n = 0; n < 4; ++n) {
+#pragma unroll
+          for (int i = 0; i < 4; ++i) {
+            const int query = first_query + n * 8 + lane % 4 * 2 + i % 2;
+            if (query < key + i / 2 * 8) s[n][i] = -INFINITY;
+          }
+        }
+      }
 #pragma unroll
       for (int n = 0; n < 4; ++n) {
+        const int in_tile = part * 32 + n * 8 + lane % 4 * 2;
+        const float2 log_pair = *reinterpret_cast<const float2*>(&log_sums[tile % 2][in_tile]);
+        const float2 delta_pair = *reinterpret_cast<const float2*>(&deltas[tile % 2][in_tile]);
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-          const int in_tile = part * 32 + n * 8 + lane % 4 * 2 + i % 2;
-          const float p = tile * kTile + in_tile < key + i / 2 * 8
-                              ? 0
-                              : exp2f(s[n][i] * kScaleLog2 - log_sums[tile % 2][in_tile]);
-          s[n][i] = p;
-          dp[n][i] = p * (dp[n][i] - deltas[tile % 2][in_tile]);
+          s[n][i] = Exp2(s[n][i] * kScaleLog2 - (i % 2 == 0 ? log_pair.x : log_pair.y));
+          dp[n][i] = s[n][i] * (dp[n][i] - (i % 2 == 0 ? delta_pair.x : delta_pair.y));
         }
       }
       MultiplyByColumns<2>(dv, s, q_tile + kTileBytes, part * 32, lane);
@@ -302,6 +324,9 @@ __global__ void __launch_bounds__(128)
   StoreRows(dv, shared, warp * 16, lane, to + 2 * d, stride, length - first_key);
 }
 
+// Tiles of 128 rows read keys half as often; tiles of 64 fill the chip when there are few.
+bool UseWideTiles(unsigned windows, int length) { return length >= 128 && windows * ((length + 127) / 128) >= 264; }
+
 unsigned Windows(const Stack& stack, int length, int heads) {
   return static_cast<unsigned>(static_cast<size_t>(stack.runs) * stack.rows_per_run / length * heads);
 }
@@ -313,8 +338,7 @@ void Attention(const bf16* qkv, const Stack& stack, int d, int length, bf16* out
                cudaStream_t stream) {
   const int heads = d / 64;
   const unsigned windows = Windows(stack, length, heads);
-  // Tiles of 128 rows read keys half as often; tiles of 64 fill the chip when there are few.
-  if (length >= 128 && windows * ((length + 127) / 128) >= 264) {
+  if (UseWideTiles(windows, length)) {
     AttentionKernel<8><<<dim3(windows, (length + 127) / 128), 256, 0, stream>>>(qkv, heads, length, out, log_sum);
   } else {
     AttentionKernel<4><<<dim3(windows, (length + 63) / 64), 128, 0, stream>>>(qkv, heads, length, out, log_sum);
@@ -325,8 +349,15 @@ template <>
 void AttentionBackward(const bf16* dout, const bf16* out, const bf16* qkv, const float* log_sum, const float2* table,
                        const Stack& stack, int d, int length, float* delta, bf16* dqkv, cudaStream_t stream) {
   const int heads = d / 64;
-  const dim3 grid(Windows(stack, length, heads), (length + kTile - 1) / kTile);
-  AttentionQueryGradientKernel<<<grid, 128, 0, stream>>>(dout, out, qkv, log_sum, table, heads, length, delta, dqkv);
+  const unsigned windows = Windows(stack, length, heads);
+  const dim3 grid(windows, (length + kTile - 1) / kTile);
+  if (UseWideTiles(windows, length)) {
+    AttentionQueryGradientKernel<8><<<dim3(windows, (length + 127) / 128), 256, 0, stream>>>(
+        dout, out, qkv, log_sum, table, heads, length, delta, dqkv);
+  } else {
+    AttentionQueryGradientKernel<4>
+        <<<grid, 128, 0, stream>>>(dout, out, qkv, log_sum, table, heads, length, delta, dqkv);
+  }
   AttentionKeyGradientKernel<<<grid, 128, 0, stream>>>(dout, qkv, log_sum, delta, table, heads, length, dqkv);
 }
 
