@@ -9,6 +9,7 @@
 #include "fitting/optimum/band.h"
 #include "fitting/optimum/cells.h"
 #include "fitting/optimum/identifiability.h"
+#include "fitting/optimum/joint_estimator.h"
 #include "fitting/optimum/optimum_fit.h"
 
 namespace sextant::fitting {
@@ -16,6 +17,7 @@ namespace {
 
 using optimum::Cell;
 using optimum::CellRun;
+using optimum::CellTable;
 
 absl::Status CheckOptions(const OptimumOptions& options) {
   const std::vector<std::string>& names = EstimatorNames();
@@ -54,7 +56,8 @@ FittedRange RangeOf(const std::vector<Cell>& cells, const std::vector<double>& c
 }  // namespace
 
 const std::vector<std::string>& EstimatorNames() {
-  static const std::vector<std::string>* const names = new std::vector<std::string>{"auto", "band", "argmin"};
+  static const std::vector<std::string>* const names =
+      new std::vector<std::string>{"auto", "band", "argmin", "soft-band", "quadratic", "surface", "regret"};
   return *names;
 }
 
@@ -63,10 +66,19 @@ absl::StatusOr<OptimumFit> FitOptimum(const RunTable& runs, const OptimumOptions
     return status;
   }
   const bool for_rate = options.target == OptimumTarget::kLearningRate;
-  absl::StatusOr<optimum::CellTable> table =
+  absl::StatusOr<CellTable> table =
       optimum::GroupIntoCells(runs, {for_rate, !for_rate}, options.grouping_tolerance);
   if (!table.ok()) {
     return table.status();
+  }
+  std::string estimator = options.estimator;
+  const optimum::Axes axes = optimum::SweptAxes(table->cells, options.target);
+  if (estimator == "auto") {
+    estimator = optimum::EnoughForSurface(table->cells, axes) ? "regret" : "band";
+  }
+  const bool joint = estimator == "surface" || estimator == "regret";
+  if (joint && axes.rate && axes.batch) {
+    table = optimum::GroupIntoCells(runs, {true, true}, options.grouping_tolerance);
   }
   std::vector<std::string> warnings;
   const std::vector<Cell> cells = optimum::KeepSweptCells(std::move(table->cells), options.target, warnings);
@@ -75,8 +87,11 @@ absl::StatusOr<OptimumFit> FitOptimum(const RunTable& runs, const OptimumOptions
       !status.ok()) {
     return status;
   }
-  const std::string estimator = options.estimator == "auto" ? "band" : options.estimator;
-  absl::StatusOr<OptimumFit> fit = optimum::FitBand(cells, options, estimator == "band" ? options.band : 0.0);
+  absl::StatusOr<OptimumFit> fit =
+      joint ? optimum::FitJoint(
+                  cells, axes, options,
+                  estimator == "surface" ? optimum::JointKind::kSurface : optimum::JointKind::kRegret)
+            : optimum::FitBand(cells, options, estimator == "band" ? options.band : 0.0);
   if (!fit.ok()) {
     return fit.status();
   }

@@ -1,0 +1,106 @@
+#include "fitting/optimum/cell_process.h"
+
+#include <Eigen/Cholesky>
+#include <Eigen/LU>
+#include <cmath>
+#include <limits>
+
+namespace sextant::fitting::optimum {
+namespace {
+
+/// Prior variance of a cell's level: vague beside any excess that matters.
+constexpr double kLevelVariance = 0.05 * 0.05;
+
+}  // namespace
+
+CellProcess::CellProcess(const SurfaceCell& cell, const JointSurface& surface, const ProcessScales& scales)
+    : log_params_(cell.log_params),
+      log_tokens_(cell.log_tokens),
+      bowl_(surface.BowlAt(cell.log_params, cell.log_tokens)),
+      centre_(surface.Optimum(cell.log_params, cell.log_tokens)),
+      scales_(scales) {
+  const auto count = static_cast<Eigen::Index>(cell.points.size());
+  points_.resize(2, count);
+  Eigen::VectorXd deviation(count);
+  Eigen::MatrixXd covariance(count, count);
+  const double variance = scales.amplitude * scales.amplitude;
+  for (Eigen::Index i = 0; i < count; ++i) {
+    const SurfacePoint& point = cell.points[static_cast<std::size_t>(i)];
+    points_.col(i) = point.at;
+    deviation[i] = point.log_loss - bowl_.Value(point.at - centre_);
+    for (Eigen::Index j = 0; j < i; ++j) {
+      const double distance = (points_.col(i) - points_.col(j)).squaredNorm();
+      covariance(i, j) =
+          kLevelVariance + variance * std::exp(-0.5 * distance / (scales.length * scales.length));
+    }
+    const double misfit = scales.misfit * point.excess;
+    covariance(i, i) =
+        kLevelVariance + variance + (scales.noise * scales.noise + misfit * misfit) / point.count;
+  }
+  deviation.array() -= deviation.mean();
+  const Eigen::LLT<Eigen::MatrixXd> cholesky(covariance.selfadjointView<Eigen::Lower>());
+  dual_ = cholesky.solve(deviation);
+  negative_log_likelihood_ = 0.5 * deviation.dot(dual_) + cholesky.matrixLLT().diagonal().array().log().sum();
+}
+
+double CellProcess::Expected(const Eigen::Vector2d& at, const Eigen::Matrix2d& spread,
+                             Eigen::Vector2d* gradient) const {
+  const double square = scales_.length * scales_.length;
+  const Eigen::Matrix2d widened = square * Eigen::Matrix2d::Identity() + spread;
+  const double determinant = widened.determinant();
+  const double xx = widened(1, 1) / determinant;
+  const double xy = -widened(0, 1) / determinant;
+  const double yy = widened(0, 0) / determinant;
+  const double scale = scales_.amplitude * scales_.amplitude * square / std::sqrt(determinant);
+  double sum = 0;
+  double slope_x = 0;
+  double slope_y = 0;
+  for (Eigen::Index i = 0; i < points_.cols(); ++i) {
+    const double dx = at[0] - points_(0, i);
+    const double dy = at[1] - points_(1, i);
+    const double gx = xx * dx + xy * dy;
+    const double gy = xy * dx + yy * dy;
+    const double term = scale * dual_[i] * std::exp(-0.5 * (dx * gx + dy * gy));
+    sum += term;
+    slope_x -= term * gx;
+    slope_y -= term * gy;
+  }
+  if (gradient != nullptr) {
+    (*gradient)[0] += slope_x;
+    (*gradient)[1] += slope_y;
+  }
+  return sum + bowl_.Expected(at - centre_, spread, gradient);
+}
+
+std::vector<CellProcess> MakeProcesses(const std::vector<SurfaceCell>& cells, const JointSurface& surface,
+                                       const ProcessScales& scales) {
+  std::vector<CellProcess> processes;
+  processes.reserve(cells.size());
+  for (const SurfaceCell& cell : cells) {
+    processes.emplace_back(cell, surface, scales);
+  }
+  return processes;
+}
+
+ProcessScales ChooseScales(const std::vector<SurfaceCell>& cells, const JointSurface& surface) {
+  ProcessScales best;
+  double best_value = std::numeric_limits<double>::infinity();
+  for (const double noise : {0.0003, 0.0006, 0.0012, 0.0024, 0.0048, 0.0096}) {
+    for (const double amplitude : {0.001, 0.002, 0.004, 0.008}) {
+      ProcessScales scales;
+      scales.noise = noise;
+      scales.amplitude = amplitude;
+      double value = 0;
+      for (const SurfaceCell& cell : cells) {
+        value += CellProcess(cell, surface, scales).negative_log_likelihood();
+      }
+      if (value < best_value) {
+        best_value = value;
+        best = scales;
+      }
+    }
+  }
+  return best;
+}
+
+}  // namespace sextant::fitting::optimum

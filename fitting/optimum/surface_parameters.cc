@@ -1,0 +1,110 @@
+#include "fitting/optimum/surface_parameters.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+
+namespace sextant::fitting::optimum {
+namespace {
+
+/// Any of the laws written as log_c + a ln N + b ln D.
+std::array<double, 3> InParamsAndTokens(LawVariables variables, const LawParameters& law) {
+  const double at_origin = EvaluateLogLaw(variables, law.data(), 0, 0);
+  return {at_origin, EvaluateLogLaw(variables, law.data(), 1, 0) - at_origin,
+          EvaluateLogLaw(variables, law.data(), 0, 1) - at_origin};
+}
+
+}  // namespace
+
+std::vector<std::string> SurfaceRowNames(const OptimumOptions& options, Axes axes) {
+  std::vector<std::string> names = LawParameterNames(options.variables);
+  for (int axis = 0; axis < 2; ++axis) {
+    if (axis == 0 ? axes.rate : axes.batch) {
+      for (const char* name : {"log_c", "a", "b"}) {
+        names.push_back(absl::StrCat(axis == 0 ? "surface.rate." : "surface.batch.", name));
+      }
+    }
+  }
+  for (int i = 0; i < Bowl::kShape; ++i) {
+    names.push_back(absl::StrCat("surface.bowl.", i));
+  }
+  for (const char* name : {"drift.params", "drift.tokens", "centre.log_params", "centre.log_tokens"}) {
+    names.push_back(absl::StrCat("surface.", name));
+  }
+  if (axes.rate && axes.batch) {
+    names.push_back("partner_offset");
+  }
+  names.push_back("offset");
+  return names;
+}
+
+void WriteSurfaceRow(const OptimumOptions& options, const RegretLaws& law, const RegretLaws& centre,
+                     const JointSurface& surface, Axes axes, const Eigen::Vector2d& offset, double* row) {
+  const bool for_rate = options.target == OptimumTarget::kLearningRate;
+  const LawParameters& target = for_rate ? law.rate : law.batch;
+  row = std::copy_n(target.begin(), LawParameterNames(options.variables).size(), row);
+  if (axes.rate) {
+    const std::array<double, 3> rate = InParamsAndTokens(centre.rate_variables, centre.rate);
+    row = std::copy(rate.begin(), rate.end(), row);
+  }
+  if (axes.batch) {
+    const std::array<double, 3> batch = InParamsAndTokens(centre.batch_variables, centre.batch);
+    row = std::copy(batch.begin(), batch.end(), row);
+  }
+  row = std::copy(surface.parameters.begin() + 6, surface.parameters.end(), row);
+  *row++ = surface.log_params_centre;
+  *row++ = surface.log_tokens_centre;
+  if (axes.rate && axes.batch) {
+    *row++ = offset[for_rate ? 1 : 0];
+  }
+  *row = offset[for_rate ? 0 : 1];
+}
+
+std::optional<SurfaceReader> SurfaceReader::Make(const OptimumFit& fit) {
+  const auto find = [&fit](const std::string& name) {
+    return static_cast<std::size_t>(std::find(fit.parameter_names.begin(), fit.parameter_names.end(), name) -
+                                    fit.parameter_names.begin());
+  };
+  const std::size_t missing = fit.parameter_names.size();
+  SurfaceReader reader;
+  reader.target_ = fit.target;
+  reader.rate_ = find("surface.rate.log_c");
+  reader.batch_ = find("surface.batch.log_c");
+  reader.bowl_ = find("surface.bowl.0");
+  reader.drift_ = find("surface.drift.params");
+  reader.centre_ = find("surface.centre.log_params");
+  reader.partner_offset_ = find("partner_offset");
+  reader.offset_ = find("offset");
+  reader.axes_.rate = reader.rate_ + 3 <= missing;
+  reader.axes_.batch = reader.batch_ + 3 <= missing;
+  if (reader.bowl_ + Bowl::kShape > missing || reader.drift_ + 2 > missing || reader.centre_ + 2 > missing ||
+      reader.offset_ == missing ||
+      (reader.axes_.rate && reader.axes_.batch && reader.partner_offset_ == missing)) {
+    return std::nullopt;
+  }
+  return reader;
+}
+
+Eigen::Vector2d SurfaceReader::Centre(const double* row, double log_params, double log_tokens) const {
+  Eigen::Vector2d centre = Eigen::Vector2d::Zero();
+  for (int axis = 0; axis < 2; ++axis) {
+    if (axis == 0 ? axes_.rate : axes_.batch) {
+      const double* law = row + (axis == 0 ? rate_ : batch_);
+      const bool is_target = (axis == 0) == (target_ == OptimumTarget::kLearningRate);
+      centre[axis] =
+          law[0] + law[1] * log_params + law[2] * log_tokens + row[is_target ? offset_ : partner_offset_];
+    }
+  }
+  return centre;
+}
+
+Bowl SurfaceReader::BowlAt(const double* row, double log_params, double log_tokens) const {
+  Bowl bowl;
+  std::copy_n(row + bowl_, Bowl::kShape, bowl.shape.begin());
+  bowl.amplitude =
+      std::exp(row[drift_] * (log_params - row[centre_]) + row[drift_ + 1] * (log_tokens - row[centre_ + 1]));
+  return bowl;
+}
+
+}  // namespace sextant::fitting::optimum
