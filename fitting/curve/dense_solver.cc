@@ -83,6 +83,12 @@ DenseSolution SolveWithCeres(const DenseProblem& problem, std::vector<double> st
   options.gradient_tolerance = 1e-12;
   ceres::Solver::Summary summary;
   ceres::Solve(options, &ceres_problem, &summary);
+  // A failed start (a Jacobian that is not finite) leaves the parameters where they were and no cost.
+  if (!summary.IsSolutionUsable()) {
+    solution.parameters = start;
+    solution.objective = SumOfSquares(r);
+    return solution;
+  }
   solution.objective = 2 * summary.final_cost;
   solution.converged = summary.termination_type == ceres::CONVERGENCE;
   solution.iterations = static_cast<int>(summary.iterations.size());

@@ -13,8 +13,10 @@ namespace sextant::fitting {
 namespace {
 
 constexpr std::array<double, 6> kAlphas = {0, .25, .5, 1, 1.6, 2.5};
-constexpr std::array<double, 10> kFloors = {0, .15, .3, .45, .58, .69, .78, .86, .92, .97};  // share of the least value
-constexpr std::array<double, 7> kCeilings = {.02, .06, .15, .35, .8, 2, 6};  // above the greatest value, as a share
+constexpr std::array<double, 10> kFloors = {0,   .15, .3,  .45, .58,
+                                            .69, .78, .86, .92, .97};  // share of the least value
+constexpr std::array<double, 7> kCeilings = {.02, .06, .15, .35,
+                                             .8,  2,   6};  // above the greatest value, as a share
 constexpr std::array<double, 8> kGammas = {0, .05, .12, .3, .7, 1.5, 4, 12};
 constexpr std::array<double, 4> kBreakFloors = {0, .4, .7, .88};
 constexpr std::array<double, 3> kSharpness = {.12, .4, 1.1};
@@ -42,12 +44,14 @@ double GridElement::Predict(double at, const std::array<double, 3>& k) const {
   return 0;
 }
 
-FormAverage::FormAverage(const LogCurve& curve, const FormAverageTuning& tuning) : tuning_(tuning), curve_(&curve) {
+FormAverage::FormAverage(const LogCurve& curve, const FormAverageTuning& tuning)
+    : tuning_(tuning), curve_(&curve) {
   const size_t n = curve.u.size();
   for (size_t i = 0; i < n; ++i) {
     point_weight_.push_back(curve.weight[i] * std::exp(tuning.recency * (curve.u[i] - curve.u.back())));
   }
-  const double mean = std::accumulate(point_weight_.begin(), point_weight_.end(), 0.0) / static_cast<double>(n);
+  const double mean =
+      std::accumulate(point_weight_.begin(), point_weight_.end(), 0.0) / static_cast<double>(n);
   for (double& w : point_weight_) w /= mean;
   for (double share : {.55, .7, .82}) {
     const auto head = static_cast<size_t>(std::lround(share * static_cast<double>(n)));
@@ -69,11 +73,11 @@ FormAverage::FormAverage(const LogCurve& curve, const FormAverageTuning& tuning)
   curve_ = nullptr;
 }
 
-// Weighted least squares of target = features . k, where a change of v by e changes the target by slope * e, so that
-// residuals over slope are residuals of v.
+// Weighted least squares of target = features . k, where a change of v by e changes the target by slope * e,
+// so that residuals over slope are residuals of v.
 template <int kColumns>
-void FormAverage::AddElement(GridFamily family, std::array<double, 3> fixed, const double* features, const double* target,
-                             const double* slope, double log_prior) {
+void FormAverage::AddElement(GridFamily family, std::array<double, 3> fixed, const double* features,
+                             const double* target, const double* slope, double log_prior) {
   using Matrix = Eigen::Matrix<double, kColumns, kColumns>;
   using Vector = Eigen::Matrix<double, kColumns, 1>;
   const LogCurve& curve = *curve_;
@@ -133,12 +137,14 @@ void FormAverage::AddElement(GridFamily family, std::array<double, 3> fixed, con
     const double error = point_error(i, k);
     sum += point_weight_[i] * error * error;
   }
-  element.residual_variance = sum / std::max(1.0, static_cast<double>(n) - kColumns) + tuning_.misfit * tuning_.misfit;
+  element.residual_variance =
+      sum / std::max(1.0, static_cast<double>(n) - kColumns) + tuning_.misfit * tuning_.misfit;
   element.held_out = held_weight > 0 ? held_sum / held_weight : sum / static_cast<double>(n);
   const double count = static_cast<double>(n);
   const double fit = -.5 * tuning_.fit_power * count * std::log(sum / count + variance_floor_);
   const double tail =
-      heads_.empty() ? 0 : -.5 * tuning_.tail_power * count * .35 * std::log(element.held_out + variance_floor_);
+      heads_.empty() ? 0
+                     : -.5 * tuning_.tail_power * count * .35 * std::log(element.held_out + variance_floor_);
   element.weight = log_prior + fit + tail;  // a logarithm until Normalise
   elements_.push_back(element);
 }
@@ -166,13 +172,15 @@ void FormAverage::AddM4(const LogCurve& curve) {
   for (double alpha : kAlphas) {
     for (double floor : kFloors) {
       const double eps_inf = floor * least;
-      const double log_prior = std::log(tuning_.family_m4 / kAlphas.size() / kFloors.size()) - tuning_.floor_slope * floor;
+      const double log_prior =
+          std::log(tuning_.family_m4 / kAlphas.size() / kFloors.size()) - tuning_.floor_slope * floor;
       if (alpha == 0) {
         for (size_t i = 0; i < n; ++i) {
           target[i] = std::log(y[i] - eps_inf);
           slope[i] = y[i] / (y[i] - eps_inf);
         }
-        AddElement<2>(GridFamily::kM4, {0, eps_inf, 0}, features.data(), target.data(), slope.data(), log_prior);
+        AddElement<2>(GridFamily::kM4, {0, eps_inf, 0}, features.data(), target.data(), slope.data(),
+                      log_prior);
         continue;
       }
       for (double ceiling : kCeilings) {
@@ -198,7 +206,8 @@ void FormAverage::AddBreaks(const LogCurve& curve) {
   }
   const double least = *std::min_element(y.begin(), y.end()) * std::exp(-curve.noise);
   for (int place = 0; place < kBreakPlaces; ++place) {
-    const double log_d = curve.u.front() * (1 - static_cast<double>(place) / (kBreakPlaces - 2));  // one lies beyond the end
+    const double log_d =
+        curve.u.front() * (1 - static_cast<double>(place) / (kBreakPlaces - 2));  // one lies beyond the end
     for (double f : kSharpness) {
       for (size_t i = 0; i < n; ++i) features[3 * i + 2] = -f * Softplus((curve.u[i] - log_d) / f);
       for (double floor : kBreakFloors) {
@@ -206,9 +215,10 @@ void FormAverage::AddBreaks(const LogCurve& curve) {
           target[i] = std::log(y[i] - floor * least);
           slope[i] = y[i] / (y[i] - floor * least);
         }
-        AddElement<3>(GridFamily::kBreak, {floor * least, log_d, f}, features.data(), target.data(), slope.data(),
-                      std::log(tuning_.family_break / (kBreakPlaces * kSharpness.size() * kBreakFloors.size())) -
-                          tuning_.floor_slope * floor);
+        AddElement<3>(
+            GridFamily::kBreak, {floor * least, log_d, f}, features.data(), target.data(), slope.data(),
+            std::log(tuning_.family_break / (kBreakPlaces * kSharpness.size() * kBreakFloors.size())) -
+                tuning_.floor_slope * floor);
       }
     }
   }
@@ -233,7 +243,8 @@ double FormAverage::Predict(double u) const {
   return sum;
 }
 
-std::vector<std::vector<double>> FormAverage::Draw(std::span<const double> u, int draws, uint64_t seed) const {
+std::vector<std::vector<double>> FormAverage::Draw(std::span<const double> u, int draws,
+                                                   uint64_t seed) const {
   std::vector<double> cumulative;
   double sum = 0;
   for (const GridElement& e : elements_) cumulative.push_back(sum += e.weight);

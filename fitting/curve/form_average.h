@@ -1,10 +1,11 @@
 // A weighted average over a dense grid of learning-curve forms: the estimator behind CurveForm::kAuto.
 //
-// M4 (which holds M1, M2 and the rectified law as special cases), M3 and one-break power laws become linear in their
-// remaining parameters once floor, ceiling, exponent alpha, and place and sharpness of the break are fixed. Each grid
-// element is therefore a weighted linear regression in closed form, for the whole curve and for every head of it that
-// leaves a tail out. Elements are weighted by how well they predict those tails and how well they fit, and predictions
-// are averaged in log space. Hundreds of forms cost about a millisecond, and no single one decides.
+// M4 (which holds M1, M2 and the rectified law as special cases), M3 and one-break power laws become linear
+// in their remaining parameters once floor, ceiling, exponent alpha, and place and sharpness of the break are
+// fixed. Each grid element is therefore a weighted linear regression in closed form, for the whole curve and
+// for every head of it that leaves a tail out. Elements are weighted by how well they predict those tails and
+// how well they fit, and predictions are averaged in log space. Hundreds of forms cost about a millisecond,
+// and no single one decides.
 #ifndef SEXTANT_FITTING_CURVE_FORM_AVERAGE_H_
 #define SEXTANT_FITTING_CURVE_FORM_AVERAGE_H_
 
@@ -26,27 +27,30 @@ enum class GridFamily { kM3, kM4, kBreak };
 
 struct GridElement {
   GridFamily family = GridFamily::kM4;
-  // kM4: alpha, eps_inf, eps_0 (relative to y_last). kM3: gamma (relative to 1/x_last). kBreak: floor, ln d, f.
+  // kM4: alpha, eps_inf, eps_0 (relative to y_last). kM3: gamma (relative to 1/x_last). kBreak: floor, ln d,
+  // f.
   std::array<double, 3> fixed{};
-  std::array<double, 3> linear{};       // intercept, slope(s)
-  std::array<double, 9> covariance{};   // of `linear`, for unit residual variance, row-major
-  double residual_variance = 0;         // of v
-  double held_out = 0;                  // mean squared error of v over the held-out tails
+  std::array<double, 3> linear{};      // intercept, slope(s)
+  std::array<double, 9> covariance{};  // of `linear`, for unit residual variance, row-major
+  double residual_variance = 0;        // of v
+  double held_out = 0;                 // mean squared error of v over the held-out tails
   double weight = 0;
   // ln(y / y_last) at u, for coefficients near `linear`.
   double Predict(double at, const std::array<double, 3>& coefficients) const;
 };
 
+// Chosen on the synthetic development set of tests/bench/curve_dev_set.h (training half), rounded, and left
+// where a wide range did equally well.
 struct FormAverageTuning {
-  double recency = 0.35;        // weight of a point falls by e^-recency for every unit of u before the last
-  double fit_power = 0.3;       // share of the points that count as independent evidence in the fit
-  double tail_power = 0.6;      // the same for the held-out tails
-  double family_m3 = 0.3, family_m4 = 1, family_break = 0.6;   // prior weights
-  double slope_mean = 0.35, slope_sd = 0.4;   // prior of the exponent
-  double change_sd = 0.35;      // prior of the exponent's change at a break
-  double floor_slope = 0;       // prior preference for low floors (per unit of floor / last value)
-  double anchor = 0.3;          // share of the mean residual of the last points that is carried on
-  double misfit = 0.003;        // model misfit added to the noise, sd of v
+  double recency = 0.4;     // weight of a point falls by e^-recency for every unit of u before the last
+  double fit_power = 1.2;   // evidence a point carries in the fit
+  double tail_power = 0.5;  // evidence a point carries in the held-out tails
+  double family_m3 = 0.2, family_m4 = 1, family_break = 0.3;  // prior weights
+  double slope_mean = 0.4, slope_sd = 0.3;                    // prior of the exponent
+  double change_sd = 0.25;                                    // prior of the exponent's change at a break
+  double floor_slope = 0.8;  // preference for low floors (per unit of floor / last value)
+  double anchor = 0.5;       // share of the last points' mean residual that is carried on
+  double misfit = 0.001;     // model misfit added to the noise, sd of v
 };
 
 class FormAverage {
@@ -64,16 +68,16 @@ class FormAverage {
   void AddM4(const LogCurve& curve);
   void AddBreaks(const LogCurve& curve);
   template <int kColumns>
-  void AddElement(GridFamily family, std::array<double, 3> fixed, const double* features, const double* target,
-                  const double* slope, double log_prior);
+  void AddElement(GridFamily family, std::array<double, 3> fixed, const double* features,
+                  const double* target, const double* slope, double log_prior);
   void Normalise();
 
   FormAverageTuning tuning_;
-  const LogCurve* curve_ = nullptr;   // only while constructing
+  const LogCurve* curve_ = nullptr;  // only while constructing
   std::vector<double> point_weight_;
-  std::vector<size_t> heads_;         // sizes of the heads whose tails are held out
+  std::vector<size_t> heads_;  // sizes of the heads whose tails are held out
   double variance_floor_ = 0;
-  double offset_ = 0;                 // from the last points' residuals
+  double offset_ = 0;  // from the last points' residuals
   std::vector<GridElement> elements_;
 };
 

@@ -8,8 +8,8 @@
 namespace sextant::fitting {
 namespace {
 
-constexpr double kNoFloor = -14;   // ln of a floor that is as good as none
-constexpr double kSteepest = 12;   // exponents are kept in [0, kSteepest]
+constexpr double kNoFloor = -14;  // ln of a floor that is as good as none
+constexpr double kSteepest = 12;  // exponents are kept in [0, kSteepest]
 
 struct LineFit {
   double intercept = 0, slope = 0;
@@ -19,7 +19,8 @@ template <typename Feature>
 LineFit FitLine(const LogCurve& curve, double floor, Feature feature) {
   double w = 0, f = 0, t = 0, ff = 0, ft = 0;
   for (size_t i = 0; i < curve.u.size(); ++i) {
-    const double y = std::exp(curve.v[i]), x = feature(curve.u[i]), target = std::log(std::max(y - floor, 1e-9));
+    const double y = std::exp(curve.v[i]), x = feature(curve.u[i]),
+                 target = std::log(std::max(y - floor, 1e-9));
     const double weight = curve.weight[i] * (1 - floor / y) * (1 - floor / y);
     w += weight;
     f += weight * x;
@@ -76,13 +77,14 @@ double LogForm::EvaluateM4(const double* p, double u, double* gradient) const {
   const double span = largest_ + gap - floor;
   const double log_span = std::log(span);
   const double z = SolveM4Logit(p[0] - p[1] * u - (1 - alpha) * log_span, alpha);
-  const double above = span * Logistic(z), below = span * Logistic(-z);
+  // At the ceiling `below` underflows; its logarithm does not.
+  const double above = span * Logistic(z), below = std::max(span * Logistic(-z), 1e-280);
   const double y = floor + above;
   if (gradient != nullptr) {
     const double scale = 1 / (1 / above + alpha / below) / y;
     gradient[0] = scale;
     gradient[1] = -u * scale;
-    gradient[2] = std::log(below) * scale;
+    gradient[2] = (log_span - Softplus(z)) * scale;
     gradient[3] = floor / above * scale;
     gradient[4] = gap * alpha / below * scale;
   }
@@ -199,7 +201,8 @@ std::vector<std::vector<double>> LogForm::Starts(const LogCurve& curve) const {
           for (size_t i = 0; i < curve.u.size(); ++i) {
             const double y = std::exp(curve.v[i]), u = curve.u[i];
             const double target = std::log(y - floor) - alpha * std::log(top - y);
-            const double slope = y / (y - floor) + alpha * y / (top - y), weight = curve.weight[i] / (slope * slope);
+            const double slope = y / (y - floor) + alpha * y / (top - y),
+                         weight = curve.weight[i] / (slope * slope);
             w += weight;
             f += weight * u;
             t += weight * target;
@@ -207,7 +210,8 @@ std::vector<std::vector<double>> LogForm::Starts(const LogCurve& curve) const {
             ft += weight * u * target;
           }
           const double slope = (ft / w - f / w * t / w) / std::max(ff / w - f / w * f / w, 1e-12);
-          starts.push_back({t / w - slope * f / w, std::clamp(-slope, .01, kSteepest), alpha, std::log(floor), std::log(gap)});
+          starts.push_back({t / w - slope * f / w, std::clamp(-slope, .01, kSteepest), alpha, std::log(floor),
+                            std::log(gap)});
         }
       }
       break;
@@ -231,7 +235,9 @@ std::vector<std::vector<double>> LogForm::Starts(const LogCurve& curve) const {
 
 std::vector<CurveParameter> LogForm::Named(const std::vector<double>& p, const LogCurve& curve) const {
   const double y = std::exp(curve.log_y);
-  const auto beta = [&](double log_beta, double exponent) { return std::exp(log_beta + curve.log_y + exponent * curve.log_x); };
+  const auto beta = [&](double log_beta, double exponent) {
+    return std::exp(log_beta + curve.log_y + exponent * curve.log_x);
+  };
   switch (form_) {
     case CurveForm::kM1:
       return {{"beta", beta(p[0], p[1])}, {"c", -p[1]}};

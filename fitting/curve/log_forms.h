@@ -11,9 +11,9 @@
 
 namespace sextant::fitting {
 
-// M1: ln beta', exponent. M2: and ln floor. M3: ln beta', c, ln gamma'. M4: ln beta', exponent, alpha, ln eps_inf,
-// ln(eps_0 - largest y). Broken: ln floor, ln b', c0, then (c, ln d', ln f) a break. Primes are relative to the
-// reference point of the LogCurve.
+// M1: ln beta', exponent. M2: and ln floor. M3: ln beta', c, ln gamma'. M4: ln beta', exponent, alpha, ln
+// eps_inf, ln(eps_0 - largest y). Broken: ln floor, ln b', c0, then (c, ln d', ln f) a break. Primes are
+// relative to the reference point of the LogCurve.
 class LogForm {
  public:
   LogForm(CurveForm form, int breaks, const LogCurve& curve);
@@ -23,7 +23,8 @@ class LogForm {
   int breaks() const { return breaks_; }
   // ln(y / y_ref) at u; `gradient`, when not null, has parameters() elements.
   double Evaluate(const double* p, double u, double* gradient) const;
-  // Fits the first `points` points of the curve (all of them: curve.u.size()). The curve must outlive the problem.
+  // Fits the first `points` points of the curve (all of them: curve.u.size()). The curve must outlive the
+  // problem.
   DenseProblem Problem(const LogCurve& curve, size_t points) const;
   // Points to start from, spread over the shapes the form can take.
   std::vector<std::vector<double>> Starts(const LogCurve& curve) const;

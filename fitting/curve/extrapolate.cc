@@ -1,0 +1,188 @@
+#include "fitting/curve/extrapolate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <numeric>
+
+#include "absl/status/status.h"
+#include "fitting/curve/form_average.h"
+#include "fitting/curve/form_fit.h"
+#include "fitting/curve/quantile.h"
+#include "fitting/curve/random.h"
+
+namespace sextant::fitting {
+namespace {
+
+constexpr size_t kMostBins = 120;
+constexpr int kDraws = 400;
+constexpr int kReplicates = 80;
+constexpr double kWiden =
+    1.5;  // of the draws about the mean: 90 % intervals then hold 90 % on the development set
+
+absl::StatusOr<LogCurve> Prepare(std::span<const double> x, std::span<const double> y, size_t& used,
+                                 std::vector<std::string>& warnings) {
+  std::vector<std::pair<double, double>> points;  // ln x, ln y
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (x[i] > 0 && y[i] > 0 && std::isfinite(x[i]) && std::isfinite(y[i])) {
+      points.emplace_back(std::log(x[i]), std::log(y[i]));
+    }
+  }
+  if (points.size() < x.size()) {
+    warnings.push_back(std::to_string(x.size() - points.size()) + " of " + std::to_string(x.size()) +
+                       " points dropped: x or y not positive and finite");
+  }
+  std::sort(points.begin(), points.end());
+  LogCurve curve;
+  used = points.size();
+  const double range = points.empty() ? 0 : points.back().first - points.front().first;
+  // Points that share an x, and points crowded closer than a bin, are averaged.
+  const double width = points.size() > kMostBins ? range / kMostBins : 1e-9;
+  for (size_t i = 0; i < points.size();) {
+    double u = 0, v = 0;
+    size_t j = i;
+    for (; j < points.size() && points[j].first - points[i].first <= width; ++j) {
+      u += points[j].first;
+      v += points[j].second;
+    }
+    const auto count = static_cast<double>(j - i);
+    curve.u.push_back(u / count);
+    curve.v.push_back(v / count);
+    // A bin of many points is surer, but all of one run's points share its luck: the gain is bounded.
+    curve.weight.push_back(std::min(count, 4.0));
+    i = j;
+  }
+  const size_t n = curve.u.size();
+  if (n < 3) {
+    return absl::FailedPreconditionError(
+        "a learning curve needs at least three usable points at different x; there are " + std::to_string(n));
+  }
+  curve.log_x = curve.u.back();
+  curve.log_y = curve.v.back();
+  for (double& u : curve.u) u -= curve.log_x;
+  for (double& v : curve.v) v -= curve.log_y;
+  double sum = 0;
+  for (size_t i = 1; i + 1 < n; ++i) {
+    const double share = (curve.u[i] - curve.u[i - 1]) / (curve.u[i + 1] - curve.u[i - 1]);
+    const double bend = curve.v[i] - curve.v[i - 1] - share * (curve.v[i + 1] - curve.v[i - 1]);
+    sum += bend * bend / (1 + share * share + (1 - share) * (1 - share));
+  }
+  curve.noise = std::sqrt(sum / static_cast<double>(n - 2));
+  const double mean = std::accumulate(curve.weight.begin(), curve.weight.end(), 0.0) / static_cast<double>(n);
+  for (double& w : curve.weight) w /= mean;
+  return curve;
+}
+
+absl::Status CheckInput(std::span<const double> x, std::span<const double> y, std::span<const double> at,
+                        const ExtrapolateOptions& options) {
+  if (x.size() != y.size()) {
+    return absl::InvalidArgumentError("x has " + std::to_string(x.size()) + " values and y has " +
+                                      std::to_string(y.size()));
+  }
+  if (options.max_breaks < 0 || options.max_breaks > 3)
+    return absl::InvalidArgumentError("max_breaks must be 0 to 3");
+  if (!(options.confidence > 0 && options.confidence < 1)) {
+    return absl::InvalidArgumentError("confidence must lie in (0, 1)");
+  }
+  for (double v : at) {
+    if (!(v > 0) || !std::isfinite(v))
+      return absl::InvalidArgumentError("every x to predict at must be positive and finite");
+  }
+  return absl::OkStatus();
+}
+
+CurveFormFit Report(const FormFit& fit, const LogCurve& curve, double weight) {
+  return {.law = fit.form.law(),
+          .parameters = fit.form.Named(fit.solution.parameters, curve),
+          .objective = fit.solution.objective,
+          .held_out_error = fit.held_out_error,
+          .weight = weight,
+          .breaks = fit.form.breaks(),
+          .converged = fit.solution.converged};
+}
+
+std::string LawOf(const GridElement& element) {
+  if (element.family == GridFamily::kM3) return "curve-m3";
+  if (element.family == GridFamily::kBreak) return "curve-bnsl";
+  if (element.fixed[0] > 0) return "curve-m4";
+  return element.fixed[1] > 0 ? "curve-m2" : "curve-m1";
+}
+
+// Adds the interval of every point from draws of ln(y / y_ref) (one row a draw), each with its own
+// measurement noise.
+void AddIntervals(const std::vector<std::vector<double>>& draws, const LogCurve& curve, double noise,
+                  const ExtrapolateOptions& options, std::vector<ExtrapolatedPoint>& points) {
+  for (size_t k = 0; k < points.size(); ++k) {
+    std::vector<double> values;
+    const double centre = std::log(points[k].value) - curve.log_y;
+    for (size_t d = 0; d < draws.size(); ++d) {
+      RandomStream random(options.seed ^ 0x6e6f697365ULL, d * points.size() + k);
+      values.push_back(centre + kWiden * (draws[d][k] - centre) + noise * random.Normal());
+    }
+    // The estimate itself always lies inside.
+    points[k].low =
+        std::exp(curve.log_y + std::min(centre, Quantile(values, 0.5 * (1 - options.confidence))));
+    points[k].high =
+        std::exp(curve.log_y + std::max(centre, Quantile(std::move(values), 0.5 * (1 + options.confidence))));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<CurveExtrapolation> ExtrapolateCurve(std::span<const double> x, std::span<const double> y,
+                                                    std::span<const double> at,
+                                                    const ExtrapolateOptions& options) {
+  if (absl::Status status = CheckInput(x, y, at, options); !status.ok()) return status;
+  CurveExtrapolation result;
+  absl::StatusOr<LogCurve> prepared = Prepare(x, y, result.points_used, result.warnings);
+  if (!prepared.ok()) return prepared.status();
+  const LogCurve& curve = *prepared;
+  result.noise = curve.noise;
+  std::vector<double> u;
+  for (double v : at) {
+    u.push_back(std::log(v) - curve.log_x);
+    result.points.push_back({.x = v});
+  }
+  if (curve.u.size() < 6)
+    result.warnings.push_back("fewer than six points: the interval says little about the form");
+  const double reach = u.empty() ? 0 : *std::max_element(u.begin(), u.end());
+  if (reach > -curve.u.front()) {
+    result.warnings.push_back("extrapolated further than the curve is long, in ln x");
+  }
+
+  if (options.form != CurveForm::kAuto) {
+    const FormFit fit = options.form == CurveForm::kBrokenPowerLaw ? FitBroken(options.max_breaks, curve)
+                                                                   : FitForm(options.form, 0, curve);
+    result.law = fit.form.law();
+    result.fits.push_back(Report(fit, curve, 1));
+    for (size_t k = 0; k < u.size(); ++k) {
+      result.points[k].value =
+          std::exp(curve.log_y + fit.form.Evaluate(fit.solution.parameters.data(), u[k], nullptr));
+    }
+    AddIntervals(BootstrapForm(fit, curve, u, kReplicates, options.seed), curve, curve.noise, options,
+                 result.points);
+    return result;
+  }
+
+  result.law = "curve-average";
+  std::vector<FormFit> fits;
+  for (CurveForm form : {CurveForm::kM1, CurveForm::kM2, CurveForm::kM3, CurveForm::kM4}) {
+    if (curve.u.size() > 4 || form == CurveForm::kM1) fits.push_back(FitForm(form, 0, curve));
+  }
+  if (curve.u.size() >= 8) fits.push_back(FitBroken(std::min(options.max_breaks, 1), curve));
+  const FormAverage average(curve);
+  std::map<std::string, double> grid_share;
+  for (const GridElement& element : average.elements()) grid_share[LawOf(element)] += element.weight;
+  double covered = 0;
+  for (const FormFit& fit : fits) covered += grid_share[fit.form.law()];
+  for (const FormFit& fit : fits) {
+    result.fits.push_back(Report(fit, curve, covered > 0 ? grid_share[fit.form.law()] / covered : 0));
+  }
+  for (size_t k = 0; k < u.size(); ++k)
+    result.points[k].value = std::exp(curve.log_y + average.Predict(u[k]));
+  AddIntervals(average.Draw(u, kDraws, options.seed), curve, curve.noise, options, result.points);
+  return result;
+}
+
+}  // namespace sextant::fitting

@@ -1,0 +1,98 @@
+#include "fitting/curve/form_fit.h"
+
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "fitting/curve/random.h"
+
+namespace sextant::fitting {
+namespace {
+
+constexpr size_t kStartsKept = 3;
+
+// Full solves from every start would mostly meet in the same place: the best few are enough.
+std::vector<std::vector<double>> BestStarts(const DenseProblem& problem,
+                                            std::vector<std::vector<double>> starts) {
+  if (starts.size() <= kStartsKept) return starts;
+  std::vector<std::pair<double, size_t>> order;
+  std::vector<double> residuals(problem.residuals);
+  for (size_t i = 0; i < starts.size(); ++i) {
+    // A few steps tell more about a start than where it stands.
+    const DenseSolution tried = SolveQuickly(problem, starts[i], 4);
+    order.emplace_back(tried.objective, i);
+    starts[i] = tried.parameters;
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<std::vector<double>> kept;
+  for (size_t i = 0; i < kStartsKept; ++i) kept.push_back(starts[order[i].second]);
+  return kept;
+}
+
+}  // namespace
+
+std::vector<size_t> HeldOutHeads(size_t points, size_t least) {
+  std::vector<size_t> heads;
+  for (double share : {.55, .7, .82}) {
+    const auto head = static_cast<size_t>(std::lround(share * static_cast<double>(points)));
+    if (head >= least && head < points && (heads.empty() || heads.back() != head)) heads.push_back(head);
+  }
+  return heads;
+}
+
+FormFit FitForm(CurveForm form, int breaks, const LogCurve& curve) {
+  FormFit fit{LogForm(form, breaks, curve), {}, 0};
+  const size_t n = curve.u.size();
+  const DenseProblem problem = fit.form.Problem(curve, n);
+  fit.solution = SolveFromStarts(problem, BestStarts(problem, fit.form.Starts(curve)));
+  double sum = 0, weight = 0;
+  for (size_t head : HeldOutHeads(n, static_cast<size_t>(fit.form.parameters()) + 1)) {
+    const DenseSolution refit =
+        SolveQuickly(fit.form.Problem(curve, head), fit.solution.parameters, 15, 1e-6);
+    for (size_t i = head; i < n; ++i) {
+      const double error = fit.form.Evaluate(refit.parameters.data(), curve.u[i], nullptr) - curve.v[i];
+      sum += curve.weight[i] * std::min(error * error, 1.0);
+      weight += curve.weight[i];
+    }
+  }
+  fit.held_out_error = weight > 0 ? std::sqrt(sum / weight) : std::numeric_limits<double>::quiet_NaN();
+  return fit;
+}
+
+FormFit FitBroken(int most, const LogCurve& curve) {
+  FormFit best = FitForm(CurveForm::kBrokenPowerLaw, 0, curve);
+  for (int breaks = 1; breaks <= most; ++breaks) {
+    if (curve.u.size() < static_cast<size_t>(3 + 3 * breaks) + 2) break;
+    FormFit next = FitForm(CurveForm::kBrokenPowerLaw, breaks, curve);
+    if (std::isnan(best.held_out_error) || next.held_out_error < 0.9 * best.held_out_error)
+      best = std::move(next);
+  }
+  return best;
+}
+
+std::vector<std::vector<double>> BootstrapForm(const FormFit& fit, const LogCurve& curve,
+                                               std::span<const double> u, int replicates, uint64_t seed) {
+  const size_t n = curve.u.size();
+  std::vector<double> fitted(n), residual(n);
+  // Residuals of a fit with p parameters are too small by sqrt(1 - p/n).
+  const double degrees = std::max(1.0, static_cast<double>(n) - fit.form.parameters());
+  const double widen = std::sqrt(static_cast<double>(n) / degrees);
+  for (size_t i = 0; i < n; ++i) {
+    fitted[i] = fit.form.Evaluate(fit.solution.parameters.data(), curve.u[i], nullptr);
+    residual[i] = widen * (curve.v[i] - fitted[i]);
+  }
+  std::vector<std::vector<double>> rows(replicates);
+  tbb::parallel_for(0, replicates, [&](int r) {
+    RandomStream random(seed, static_cast<uint64_t>(r));
+    LogCurve drawn = curve;
+    for (size_t i = 0; i < n; ++i) drawn.v[i] = fitted[i] + residual[random.Below(n)];
+    const DenseSolution solution =
+        SolveQuickly(fit.form.Problem(drawn, n), fit.solution.parameters, 12, 1e-6);
+    for (double at : u) rows[r].push_back(fit.form.Evaluate(solution.parameters.data(), at, nullptr));
+  });
+  return rows;
+}
+
+}  // namespace sextant::fitting
