@@ -88,6 +88,7 @@ absl::StatusOr<std::shared_ptr<const Law>> CompiledLaw::Make(LawSpec spec) {
 absl::Status CompiledLaw::Build(NodeId value) {
   const std::size_t count = spec_.parameters.size();
   value_order_ = graph_.Reachable({value});
+  graph_.StopMergingExponentials();
 
   auto gradient = [&](NodeId root) {
     std::vector<NodeId> result;

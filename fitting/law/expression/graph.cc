@@ -162,42 +162,95 @@ NodeId Graph::Subtract(NodeId a, NodeId b) {
   if (IsConstant(b, 0)) return a;
   if (IsConstant(a, 0)) return Negate(b);
   if (at(b).op == Op::kNegate) return Add(a, at(b).a);
+  // a - s x -> a + (-s) x, which is one multiply-add.
+  if (at(b).column() && at(b).op == Op::kMultiply && Scalar(at(b).b)) return Add(a, Negate(b));
   return Intern(Op::kSubtract, a, b);
 }
 
-NodeId Graph::Multiply(NodeId a, NodeId b) {
-  if (Folds(a) && Folds(b)) return Constant(at(a).constant * at(b).constant);
-  if (IsConstant(a, 0) || IsConstant(b, 0)) return Constant(0);
-  if (IsConstant(a, 1)) return b;
-  if (IsConstant(b, 1)) return a;
-  if (IsConstant(a, -1)) return Negate(b);
-  if (IsConstant(b, -1)) return Negate(a);
-  if (at(a).op == Op::kNegate) return Negate(Multiply(at(a).a, b));
-  if (at(b).op == Op::kNegate) return Negate(Multiply(a, at(b).a));
-  // One exponential instead of two, and no overflow of the first.
-  if (at(a).op == Op::kExp && at(b).op == Op::kExp) return Exp(Add(at(a).a, at(b).a));
-  if (a > b) std::swap(a, b);
-  // s * (t * x) -> (s t) * x: the product of two scalars is computed once for all points.
-  for (int turn = 0; turn < 2; ++turn, std::swap(a, b)) {
-    if (!Scalar(a) || at(b).op != Op::kMultiply || Scalar(b)) continue;
-    if (Scalar(at(b).a)) return Multiply(Multiply(a, at(b).a), at(b).b);
-    if (Scalar(at(b).b)) return Multiply(Multiply(a, at(b).b), at(b).a);
+// The factors of a product by what they depend on, with literals folded into one.
+struct Graph::Factors {
+  double literal = 1;
+  std::vector<NodeId> columns, data, scalars;
+};
+
+void Graph::CollectFactors(NodeId id, Factors& factors) const {
+  const Node& node = at(id);
+  if (node.op == Op::kMultiply && node.a != node.b) {  // a square stays whole: powers are chains of squares
+    CollectFactors(node.a, factors);
+    CollectFactors(node.b, factors);
+  } else if (node.op == Op::kNegate) {
+    factors.literal = -factors.literal;
+    CollectFactors(node.a, factors);
+  } else if (node.op == Op::kConstant) {
+    factors.literal *= node.constant;
+  } else {
+    (node.column() ? factors.columns : node.on_variables ? factors.data : factors.scalars).push_back(id);
   }
-  return Intern(Op::kMultiply, a, b);
+}
+
+// Products have one form, ((columns) * data) * scalars, each group in order of node. Equal parts of different
+// products are then one node (a term and its derivatives share theirs), and what depends on data or on
+// parameters alone is multiplied once.
+NodeId Graph::Product(const Factors& factors) {
+  auto fold = [&](std::vector<NodeId> group) {
+    std::sort(group.begin(), group.end());
+    NodeId product = group.front();
+    for (std::size_t i = 1; i < group.size(); ++i) product = Intern(Op::kMultiply, product, group[i]);
+    return product;
+  };
+  std::vector<NodeId> groups;
+  if (!factors.columns.empty()) groups.push_back(fold(factors.columns));
+  if (!factors.data.empty()) groups.push_back(fold(factors.data));
+  double literal = factors.literal;
+  if (!factors.scalars.empty()) {
+    NodeId scalar = fold(factors.scalars);
+    if (literal == -1) scalar = Intern(Op::kNegate, scalar);
+    if (std::fabs(literal) != 1) scalar = Intern(Op::kMultiply, scalar, Constant(literal));
+    groups.push_back(scalar);
+  } else if (literal == -1 && !groups.empty()) {
+    groups.back() = Intern(Op::kNegate, groups.back());
+  } else if (literal != 1 || groups.empty()) {
+    groups.push_back(Constant(literal));
+  }
+  NodeId product = groups.front();
+  for (std::size_t i = 1; i < groups.size(); ++i) product = Intern(Op::kMultiply, product, groups[i]);
+  return product;
+}
+
+NodeId Graph::Multiply(NodeId a, NodeId b) {
+  if (IsConstant(a, 0) || IsConstant(b, 0)) return Constant(0);
+  if (a == b && !Folds(a) && at(a).op != Op::kNegate && at(a).op != Op::kExp)
+    return Intern(Op::kMultiply, a, a);
+  Factors factors;
+  CollectFactors(a, factors);
+  CollectFactors(b, factors);
+  if (merging_exponentials_) {
+    // One exponential instead of two, and no overflow of the first.
+    auto exponential = [&](NodeId id) { return at(id).op == Op::kExp; };
+    auto first = std::find_if(factors.columns.begin(), factors.columns.end(), exponential);
+    for (std::vector<NodeId>* group : {&factors.columns, &factors.scalars}) {
+      for (std::size_t i = group->size(); i-- > 0 && first != factors.columns.end();) {
+        NodeId& other = (*group)[i];
+        if (&other == &*first || !exponential(other)) continue;
+        *first = Exp(Add(at(*first).a, at(other).a));
+        group->erase(group->begin() + static_cast<std::ptrdiff_t>(i));
+        first = std::find_if(factors.columns.begin(), factors.columns.end(), exponential);
+      }
+    }
+  }
+  return Product(factors);
 }
 
 NodeId Graph::Divide(NodeId a, NodeId b) {
   if (Folds(a) && Folds(b)) return Constant(at(a).constant / at(b).constant);
   if (IsConstant(a, 0)) return a;
   if (IsConstant(b, 1)) return a;
-  if (at(a).op == Op::kNegate) return Negate(Divide(at(a).a, b));
   if (at(b).op == Op::kNegate) return Negate(Divide(a, at(b).a));
   if (at(b).op == Op::kExp) return Multiply(a, Exp(Negate(at(b).a)));
   if (at(b).op == Op::kDivide) return Multiply(a, Divide(at(b).b, at(b).a));
-  // x / s -> x * (1/s): the reciprocal is computed once for all points (or once for all parameters).
-  if (Cheap(b) && !IsConstant(a, 1) && (at(a).column() || Scalar(a) != Scalar(b))) {
-    return Multiply(a, Divide(Constant(1), b));
-  }
+  if (IsConstant(a, 1)) return Intern(Op::kDivide, a, b);
+  // x / y -> x * (1/y): derivatives share the reciprocal, and one of parameters or data alone is taken once.
+  if (at(a).column() || at(b).column() || Scalar(a) != Scalar(b)) return Multiply(a, Divide(Constant(1), b));
   return Intern(Op::kDivide, a, b);
 }
 
@@ -206,17 +259,7 @@ NodeId Graph::Negate(NodeId a) {
   if (node.op == Op::kConstant) return Constant(-node.constant);
   if (node.op == Op::kNegate) return node.a;
   if (node.op == Op::kSubtract) return Subtract(node.b, node.a);
-  // -(s x) -> (-s) x, so that no column is negated at every evaluation.
-  if (node.op == Op::kMultiply && node.column()) {
-    for (auto [scalar, rest] : {std::pair{node.a, node.b}, std::pair{node.b, node.a}}) {
-      if (!Scalar(scalar)) continue;
-      // Interned directly: Multiply would pull the sign out again.
-      NodeId a_new = Negate(scalar), b_new = rest;
-      if (a_new > b_new) std::swap(a_new, b_new);
-      return Intern(Op::kMultiply, a_new, b_new);
-    }
-  }
-  return Intern(Op::kNegate, a);
+  return Multiply(Constant(-1), a);
 }
 
 NodeId Graph::Exp(NodeId a) {

@@ -86,7 +86,12 @@ class Graph {
   /// Nodes that `roots` need, operands first.
   std::vector<NodeId> Reachable(const std::vector<NodeId>& roots) const;
 
+  /// While a law is parsed, exp(a) exp(b) becomes exp(a + b). Derivatives keep products: their exponentials
+  /// exist.
+  void StopMergingExponentials() { merging_exponentials_ = false; }
+
  private:
+  struct Factors;
   struct Hash {
     std::size_t operator()(const Node& node) const;
   };
@@ -95,6 +100,8 @@ class Graph {
   };
 
   NodeId Intern(Op op, NodeId a, NodeId b = 0, NodeId c = 0, double constant = 0);
+  void CollectFactors(NodeId id, Factors& factors) const;
+  NodeId Product(const Factors& factors);
   bool Folds(NodeId a) const { return at(a).op == Op::kConstant; }
   bool Scalar(NodeId a) const { return !at(a).on_variables; }
   bool Cheap(NodeId a) const { return !at(a).column(); }
@@ -102,6 +109,7 @@ class Graph {
   std::vector<bool> parameter_nonnegative_;
   std::vector<Node> nodes_;
   std::unordered_map<Node, NodeId, Hash, Equal> index_;
+  bool merging_exponentials_ = true;
   bool overflowed_ = false;
 };
 

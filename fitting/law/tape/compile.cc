@@ -62,7 +62,7 @@ class Compiler {
       }
     }
     for (std::size_t k = 0; k < outputs_.size(); ++k) tape_.outputs.push_back(OutputFor(k));
-    return Finish();
+    return Numbered();
   }
 
  private:
@@ -78,14 +78,38 @@ class Compiler {
       for (unsigned i = 0; i < Arity(node.op); ++i) ++uses_[operands[i]];
     }
     for (NodeId id : outputs_) is_output_[id] = true;
-    // exp(s x) with a product that nobody else needs is one instruction.
-    for (NodeId id : order_) {
-      const Node& node = graph_.at(id);
-      if (node.op != Op::kExp || !node.column() || uses_[node.a] != 1 || is_output_[node.a]) continue;
-      const Node& product = graph_.at(node.a);
-      if (product.op == Op::kMultiply && product.column() && (Scalar(product.a) || Scalar(product.b))) {
-        fused_[node.a] = true;
+    // A node that one other node alone needs may become part of that node's instruction. From the outputs
+    // down, so that no node is both absorbed and absorbing.
+    for (auto id = order_.rbegin(); id != order_.rend(); ++id) {
+      if (!graph_.at(*id).column() || fused_[*id]) continue;
+      if (const NodeId child = Absorbed(*id); child != *id) {
+        absorbed_by_[*id] = child;
+        fused_[child] = true;
       }
+    }
+  }
+
+  // The operand whose computation node `id` takes over; `id` itself if there is none.
+  NodeId Absorbed(NodeId id) const {
+    const Node& node = graph_.at(id);
+    auto absorbable = [&](NodeId child, Op op) {
+      const Node& n = graph_.at(child);
+      return n.op == op && n.column() && uses_[child] == 1 && !is_output_[child];
+    };
+    switch (node.op) {
+      case Op::kExp: {
+        const Node& product = graph_.at(node.a);
+        return absorbable(node.a, Op::kMultiply) && (Scalar(product.a) || Scalar(product.b)) ? node.a : id;
+      }
+      case Op::kAdd:
+        if (absorbable(node.a, Op::kMultiply)) return node.a;
+        if (absorbable(node.b, Op::kMultiply)) return node.b;
+        [[fallthrough]];
+      case Op::kMultiply:
+        if (absorbable(node.a, node.op)) return node.a;
+        return absorbable(node.b, node.op) ? node.b : id;
+      default:
+        return id;
     }
   }
 
@@ -138,13 +162,48 @@ class Compiler {
 
   void MakeColumn(NodeId id, const Node& node) {
     Draft draft{};
-    NodeId read[] = {node.a, node.b, node.c};
-    unsigned reads = Arity(node.op);
+    std::vector<NodeId> read = {node.a, node.b, node.c};
+    read.resize(Arity(node.op));
+    if (!MakeFused(id, node, draft, read)) MakePlain(node, draft);
+    Emit(id, draft, read);
+  }
+
+  // `id` together with the operand that it absorbs. A scalar comes last where the order is free.
+  bool MakeFused(NodeId id, const Node& node, Draft& draft, std::vector<NodeId>& read) {
+    const auto found = absorbed_by_.find(id);
+    if (found == absorbed_by_.end()) return false;
+    const NodeId inner = found->second;
+    NodeId p = graph_.at(inner).a, q = graph_.at(inner).b;
+    if (Scalar(p)) std::swap(p, q);
+    if (node.op == Op::kExp) {
+      draft = {Code::kExpMultiplyVS, {}, {}, {}, Of(p), Of(q), Of(q)};
+      read = {p, q};
+      return true;
+    }
+    NodeId other = node.a == inner ? node.b : node.a;
+    Code code = Code::kAddVVV;
+    if (graph_.at(inner).op == node.op) {  // x y z or x + y + z
+      if (Scalar(q)) std::swap(q, other);
+      const bool sum = node.op == Op::kAdd, scalar = Scalar(other);
+      code =
+          sum ? (scalar ? Code::kAddVVS : Code::kAddVVV) : (scalar ? Code::kMultiplyVVS : Code::kMultiplyVVV);
+    } else if (Scalar(q)) {
+      code = Scalar(other) ? Code::kMultiplyAddVSS : Code::kMultiplyAddVSV;
+    } else {
+      code = Scalar(other) ? Code::kMultiplyAddVVS : Code::kMultiplyAddVVV;
+    }
+    const bool scalar_second = code == Code::kMultiplyAddVSS || code == Code::kMultiplyAddVSV;
+    draft = {code, {}, {}, {}, Of(p), scalar_second ? Of(q) : Spread(q), Of(other)};
+    read = {p, q, other};
+    return true;
+  }
+
+  void MakePlain(const Node& node, Draft& draft) {
     const bool sa = Scalar(node.a), sb = Scalar(node.b);
     auto binary = [&](Code code, NodeId a, NodeId b) { draft = {code, {}, {}, {}, Of(a), Of(b), Of(b)}; };
     auto spread = [&](Code code) {
       const Place a = Spread(node.a), b = Spread(node.b);
-      draft = {code, {}, {}, {}, a, b, reads == 3 ? Spread(node.c) : b};
+      draft = {code, {}, {}, {}, a, b, node.op == Op::kSelect ? Spread(node.c) : b};
     };
     switch (node.op) {
       case Op::kAdd:
@@ -168,14 +227,7 @@ class Compiler {
         binary(Code::kNegate, node.a, node.a);
         break;
       case Op::kExp:
-        if (fused_[node.a]) {
-          const Node& product = graph_.at(node.a);
-          read[0] = product.a, read[1] = product.b, reads = 2;
-          Scalar(product.a) ? binary(Code::kExpMultiplyVS, product.b, product.a)
-                            : binary(Code::kExpMultiplyVS, product.a, product.b);
-        } else {
-          binary(Code::kExp, node.a, node.a);
-        }
+        binary(Code::kExp, node.a, node.a);
         break;
       case Op::kLog:
         binary(Code::kLog, node.a, node.a);
@@ -203,8 +255,11 @@ class Compiler {
       case Op::kParameter:
         return;
     }
-    // Elementwise instructions may write over an operand that nobody reads again.
-    for (unsigned i = 0; i < reads; ++i) Release(read[i]);
+  }
+
+  // Gives the result a column. Elementwise instructions may write over an operand that nobody reads again.
+  void Emit(NodeId id, Draft& draft, const std::vector<NodeId>& read) {
+    for (NodeId operand : read) Release(operand);
     free_.insert(free_.end(), spread_.begin(), spread_.end());
     spread_.clear();
     const auto output = std::find(outputs_.begin(), outputs_.end(), id);
@@ -227,7 +282,7 @@ class Compiler {
     return {OutputKind::kComputed, 0};
   }
 
-  Tape Finish() {
+  Tape Numbered() {
     auto number = [&](Place place) -> std::uint16_t {
       if (place.index == kNowhere) return 0;
       const std::uint32_t first = place.bank == Bank::kScalar ? 0
@@ -249,6 +304,7 @@ class Compiler {
   const std::vector<NodeId> order_;
   std::vector<std::uint32_t> uses_;
   std::vector<bool> fused_, is_output_;
+  std::unordered_map<NodeId, NodeId> absorbed_by_;  ///< absorbing node -> its operand
   std::vector<Place> place_;
   std::vector<Draft> drafts_;
   std::vector<std::uint32_t> free_, spread_;

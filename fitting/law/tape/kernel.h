@@ -16,12 +16,20 @@ inline constexpr std::size_t kLanePadding = 8;
 /// One step over a block. V: a column register, S: a register holding one number for all points.
 enum class Code : std::uint8_t {
   kAddVV,
+  kAddVVV,
+  kAddVVS,
   kAddVS,
   kSubtractVV,
   kSubtractVS,
   kSubtractSV,
   kMultiplyVV,
   kMultiplyVS,
+  kMultiplyVVV,
+  kMultiplyVVS,
+  kMultiplyAddVVV,  ///< a * b + c
+  kMultiplyAddVVS,
+  kMultiplyAddVSV,
+  kMultiplyAddVSS,
   kDivideVV,
   kDivideSV,
   kNegate,
