@@ -109,13 +109,15 @@ void Evaluator::EvaluateLaw(std::span<const double> natural, bool second) {
   }
 }
 
-void Evaluator::Evaluate(std::span<const double> walked, Derivatives& out) {
+void Evaluator::Evaluate(std::span<const double> walked, Derivatives& out, Curvature curvature) {
   const std::size_t k = dimension();
   const std::size_t p = map_.natural_count();
   out.gradient.assign(k, 0.0);
   out.hessian.assign(k * k, 0.0);
   map_.ToNatural(walked, natural_);
-  EvaluateLaw(natural_, true);
+  const bool exact = curvature == Curvature::kExact;
+  const bool analytic = exact && analytic_second_;
+  EvaluateLaw(natural_, exact);
 
   AccumulateInput in;
   in.points = points_;
@@ -125,8 +127,9 @@ void Evaluator::Evaluate(std::span<const double> walked, Derivatives& out) {
   in.weights = point_weights_.data();
   in.jacobian = jacobian_.data();
   in.second = second_.data();
-  in.pairs = pairs_.size();
-  in.relative_second = analytic_second_;
+  in.pairs = analytic ? pairs_.size() : 0;
+  in.relative_second = analytic;
+  in.majorise = !exact;
   in.delta = delta_;
   AccumulateOutput sums;
   sums.slope = slope_.data();
@@ -139,7 +142,7 @@ void Evaluator::Evaluate(std::span<const double> walked, Derivatives& out) {
   out.value = std::isfinite(sums.objective) ? sums.objective : kInfinity;
   if (out.value == kInfinity) return;
 
-  for (std::size_t pair = 0; pair < pairs_.size(); ++pair) {
+  for (std::size_t pair = 0; pair < in.pairs; ++pair) {
     const auto [a, b] = pairs_[pair];
     natural_hessian_[std::max(a, b) * p + std::min(a, b)] += pair_sums_[pair];
   }
@@ -153,9 +156,9 @@ void Evaluator::Evaluate(std::span<const double> walked, Derivatives& out) {
       const double entry = natural_hessian_[std::max(a, b) * p + std::min(a, b)] * scale_[i] * scale_[j];
       out.hessian[i * k + j] = out.hessian[j * k + i] = entry;
     }
-    if (free[i].log && analytic_second_) out.hessian[i * k + i] += out.gradient[i];
+    if (free[i].log && analytic) out.hessian[i * k + i] += out.gradient[i];
   }
-  if (!analytic_second_) AddDifferencedCurvature(walked, out);
+  if (exact && !analytic_second_) AddDifferencedCurvature(walked, out);
   for (std::size_t i = 0; i < k; ++i) {
     if (!std::isfinite(out.gradient[i])) out.value = kInfinity;
     for (std::size_t j = 0; j < k; ++j) {

@@ -16,6 +16,13 @@
 
 namespace sextant::fitting::solve {
 
+/// What stands for the Hessian.
+enum class Curvature {
+  kExact,
+  kReweighted,  ///< of iteratively reweighted least squares (Gauss-Newton for squares): positive
+                ///< semi-definite, cheaper
+};
+
 /// Value, gradient and Hessian at a point. `hessian` is row-major k x k, both triangles.
 struct Derivatives {
   double value = 0;
@@ -48,7 +55,7 @@ class Evaluator {
 
   /// Infinity in `value` where the law is not finite. The Hessian is exact for laws that offer second
   /// derivatives with log residuals, otherwise differenced from the Jacobian.
-  void Evaluate(std::span<const double> walked, Derivatives& out);
+  void Evaluate(std::span<const double> walked, Derivatives& out, Curvature curvature = Curvature::kExact);
 
   /// Residuals of every row (weights ignored) and, if not null, d residual / d walked, [k * rows + row].
   /// False where the law is not finite.

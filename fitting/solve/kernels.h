@@ -23,6 +23,9 @@ struct AccumulateInput {
   /// True when `second` and the jacobian are those of a log value given relative to the value, so that the
   /// second derivative of the residual is second - jacobian jacobian'.
   bool relative_second = false;
+  /// The matrix of iteratively reweighted least squares in place of the Hessian: never indefinite. Takes no
+  /// second derivatives.
+  bool majorise = false;
   double delta = 0;  ///< Huber's; infinity for squares
 };
 

@@ -10,6 +10,10 @@ namespace {
 constexpr double kSame = 1e-9;  // objectives of one optimum, relative
 constexpr double kNear = 1e-5;  // a full step that gains no more than this goes where its model says
 
+constexpr double kLeaveReweighted = 1e-2;
+constexpr double kLeastLeaveGain = 1e-9;
+constexpr double kFirstReweightedDamping = 1e-3;
+
 // In-place lower Cholesky factor of the k x k matrix `a`; false unless positive definite.
 bool Factor(std::vector<double>& a, std::size_t k) {
   for (std::size_t j = 0; j < k; ++j) {
@@ -77,6 +81,15 @@ NewtonResult Newton::Minimise(Evaluator& evaluator, std::vector<double> start, c
   std::vector<char> held(k, 0);
   double damping = 0;
   int stalls = 0;
+  Curvature curvature = Curvature::kExact;
+  double leave_gain = kLeaveReweighted;  // relative gain below which reweighted steps give way to Newton's
+  const auto switch_to = [&](Curvature wanted) {
+    curvature = wanted;
+    evaluator.Evaluate(result.walked, here_, wanted);
+    ++result.evaluations;
+    damping = wanted == Curvature::kExact ? 0 : kFirstReweightedDamping;
+    std::fill(scale_.begin(), scale_.end(), 0.0);
+  };
   while (result.evaluations < options.max_evaluations) {
     double trace = 0;
     for (std::size_t i = 0; i < k; ++i) {
@@ -90,15 +103,22 @@ NewtonResult Newton::Minimise(Evaluator& evaluator, std::vector<double> start, c
                 (result.walked[i] >= free[i].high && here_.gradient[i] <= 0);
     }
     double predicted = 0;
-    while (!Step(held, damping, predicted)) {
+    bool solved = Step(held, damping, predicted);
+    if (!solved && curvature == Curvature::kExact && leave_gain > kLeastLeaveGain) {
+      switch_to(Curvature::kReweighted);
+      continue;
+    }
+    while (!solved) {
       damping = damping == 0 ? 1e-3 : damping * 8;
       if (damping > 1e12) return result;
+      solved = Step(held, damping, predicted);
     }
-    if (damping == 0 && predicted <= options.tolerance * here_.value) {
+    const bool newton = curvature == Curvature::kExact && damping == 0;
+    if (newton && predicted <= options.tolerance * here_.value) {
       result.converged = true;
       return result;
     }
-    if (damping == 0 && predicted <= kNear * here_.value &&
+    if (newton && predicted <= kNear * here_.value &&
         std::abs(here_.value - predicted - options.known) <= kSame * options.known) {
       result.joined = true;
       return result;
@@ -111,26 +131,35 @@ NewtonResult Newton::Minimise(Evaluator& evaluator, std::vector<double> start, c
         clipped = true;
       }
     }
-    evaluator.Evaluate(trial_, there_);
+    evaluator.Evaluate(trial_, there_, curvature);
     ++result.evaluations;
     const double actual = here_.value - there_.value;
     if (actual > 0 && (clipped || actual > 1e-4 * predicted)) {
       const double ratio = actual / predicted;
       if (ratio > 0.75) damping = damping < 1e-4 ? 0 : damping / 8;
       if (ratio < 0.25) damping = std::max(damping * 2, 1e-4);
+      const bool slow = actual < leave_gain * here_.value;
       result.walked = trial_;
       std::swap(here_, there_);
       result.objective = here_.value;
       stalls = 0;
+      if (curvature == Curvature::kReweighted && slow) {
+        leave_gain *= 0.1;
+        switch_to(Curvature::kExact);
+      }
       continue;
     }
     // Rounding hides the last gains: an undamped step that neither gains nor loses has arrived.
-    if (damping == 0 && std::abs(actual) <= 1e-13 * here_.value && predicted <= 1e-11 * here_.value) {
+    if (newton && std::abs(actual) <= 1e-13 * here_.value && predicted <= 1e-11 * here_.value) {
       result.converged = true;
       return result;
     }
     damping = std::max(damping * 4, 1e-3);
-    if (damping > 1e12 || ++stalls > 60) return result;
+    if (damping <= 1e12 && ++stalls <= 60) continue;
+    if (curvature == Curvature::kExact) return result;
+    leave_gain = 0;
+    stalls = 0;
+    switch_to(Curvature::kExact);
   }
   return result;
 }

@@ -1,4 +1,5 @@
-// Damped Newton with the exact Hessian: what polishes starts and bootstrap replicates.
+// Damped Newton with the exact Hessian, through reweighted least squares where that Hessian is indefinite:
+// what polishes starts and bootstrap replicates.
 #pragma once
 
 #include <limits>

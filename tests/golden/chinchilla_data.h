@@ -15,7 +15,8 @@ namespace sextant::fitting::golden {
 inline constexpr char kChinchillaRuns[] = SEXTANT_SOURCE_DIR "/../shared/data/chinchilla-epoch/runs.csv";
 inline constexpr char kNoChinchillaRuns[] = "needs ../shared/data/chinchilla-epoch/runs.csv";
 
-/// Columns N and D, observed loss; the 240 points of their fit, or all 245. nullopt where the file is missing.
+/// Columns N and D, observed loss; the 240 points of their fit, or all 245. nullopt where the file is
+/// missing.
 inline std::optional<LawData> ReadChinchillaRuns(bool all) {
   std::ifstream file(kChinchillaRuns);
   if (!file) return std::nullopt;
@@ -26,7 +27,8 @@ inline std::optional<LawData> ReadChinchillaRuns(bool all) {
   while (std::getline(file, line)) {
     double params = 0, flops = 0, tokens = 0, loss = 0;
     int used = 0;
-    if (std::sscanf(line.c_str(), "%lf,%lf,%lf,%lf,%d", &params, &flops, &tokens, &loss, &used) != 5) continue;
+    if (std::sscanf(line.c_str(), "%lf,%lf,%lf,%lf,%d", &params, &flops, &tokens, &loss, &used) != 5)
+      continue;
     if (used == 0 && !all) continue;
     data.columns[0].push_back(params);
     data.columns[1].push_back(tokens);

@@ -1,5 +1,5 @@
-// Fits to the runs digitised by Besiroglu et al. 2024 (2404.10102): the sum-Huber optimum, the published likelihood
-// optimum, standard errors, and how reliably starts get there.
+// Fits to the runs digitised by Besiroglu et al. 2024 (2404.10102): the sum-Huber optimum, the published
+// likelihood optimum, standard errors, and how reliably starts get there.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -58,7 +58,8 @@ TEST_F(ChinchillaGolden, SumHuberOptimumFromAColdStart) {
   }
 }
 
-// The published point is the maximum of a likelihood whose scale is free, found by BFGS: it stopped a little short.
+// The published point is the maximum of a likelihood whose scale is free, found by BFGS: it stopped a little
+// short.
 TEST_F(ChinchillaGolden, PublishedPointIsTheFreeScaleHuberLikelihoodOptimum) {
   SolveOptions options;
   options.objective = Objective{LossKind::kHuberLikelihood, 1e-3, ResidualKind::kLog};
@@ -129,8 +130,8 @@ TEST_F(ChinchillaGolden, BootstrapStandardErrorsArePublishedOnes) {
   EXPECT_EQ(fit->replicates.size(), 4000u * 5u);
 }
 
-// Objective values at published parameters, computed independently from the released runs (here with losses to ten
-// digits).
+// Objective values at published parameters, computed independently from the released runs (here with losses
+// to ten digits).
 TEST_F(ChinchillaGolden, ObjectiveAtPublishedParameters) {
   const std::optional<LawData> all = golden::ReadChinchillaRuns(true);
   ASSERT_TRUE(all);
@@ -139,12 +140,10 @@ TEST_F(ChinchillaGolden, ObjectiveAtPublishedParameters) {
   struct Case {
     double e, a, b, alpha, beta, at240, at245;  // logs of E, A, B
   };
-  for (const Case& known : {Case{std::log(1.69), std::log(406.4), std::log(410.7), 0.34, 0.28, 0.004121009136,
-                                 0.005017983504},
-                            Case{0.5267228, 6.0073404, 6.0179186, 0.33917084, 0.2849083, 0.001231162603,
-                                 0.002323350896},
-                            Case{0.59711196, 6.17795598, 7.64273236, 0.34781303, 0.36585412, 0.001018644705,
-                                 0.001930899907}}) {
+  for (const Case& known :
+       {Case{std::log(1.69), std::log(406.4), std::log(410.7), 0.34, 0.28, 0.004121009136, 0.005017983504},
+        Case{0.5267228, 6.0073404, 6.0179186, 0.33917084, 0.2849083, 0.001231162603, 0.002323350896},
+        Case{0.59711196, 6.17795598, 7.64273236, 0.34781303, 0.36585412, 0.001018644705, 0.001930899907}}) {
     const std::vector<double> walked = {std::exp(known.e), known.a, known.b, known.alpha, known.beta};
     solve::Evaluator some(law_, data_, *map, ResidualKind::kLog), every(law_, *all, *map, ResidualKind::kLog);
     EXPECT_NEAR(solve::Polisher(some, Objective()).Value(walked), known.at240, 5e-12);
