@@ -43,37 +43,47 @@ Eigen::Matrix2d Bowl::Hessian(const Eigen::Vector2d& offset) const {
 double Bowl::ConditionalOptimum(int free_axis, double fixed) const {
   double low = -kReach;
   double high = kReach;
-  // The derivative along the free axis rises (the bowl is convex): bisect for its zero.
+  Eigen::Vector2d offset;
+  offset[1 - free_axis] = fixed;
+  offset[free_axis] = 0;
+  // The derivative along the free axis rises (the bowl is convex): Newton, kept within the bracket.
   for (int i = 0; i < 60; ++i) {
-    const double middle = 0.5 * (low + high);
-    Eigen::Vector2d offset;
-    offset[free_axis] = middle;
-    offset[1 - free_axis] = fixed;
     Eigen::Vector2d gradient = Eigen::Vector2d::Zero();
     Expected(offset, Eigen::Matrix2d::Zero(), &gradient);
-    (gradient[free_axis] > 0 ? high : low) = middle;
+    (gradient[free_axis] > 0 ? high : low) = offset[free_axis];
+    double next = offset[free_axis] - gradient[free_axis] / Hessian(offset)(free_axis, free_axis);
+    if (!(next > low && next < high)) {
+      next = 0.5 * (low + high);
+    }
+    const double step = next - offset[free_axis];
+    offset[free_axis] = next;
+    if (std::abs(step) < 1e-12) {
+      break;
+    }
   }
-  return 0.5 * (low + high);
+  return offset[free_axis];
 }
 
-std::array<double, 2> Bowl::NearOptimal(int axis, double tolerance) const {
+std::array<double, 2> Bowl::NearConditional(int axis, double fixed, double tolerance) const {
+  Eigen::Vector2d offset;
+  offset[1 - axis] = fixed;
+  offset[axis] = ConditionalOptimum(axis, fixed);
+  const double bottom = offset[axis];
+  const double limit = Value(offset) + tolerance;
   std::array<double, 2> ends{};
   for (int side = 0; side < 2; ++side) {
-    const double sign = side == 0 ? -1 : 1;
-    double inside = 0;
-    double outside = kReach;
-    Eigen::Vector2d offset = Eigen::Vector2d::Zero();
-    offset[axis] = sign * outside;
-    if (Value(offset) <= tolerance) {
-      ends[side] = sign * kReach;
+    double inside = bottom;
+    double outside = side == 0 ? -kReach : kReach;
+    offset[axis] = outside;
+    if (Value(offset) <= limit) {
+      ends[side] = outside;
       continue;
     }
     for (int i = 0; i < 60; ++i) {
-      const double middle = 0.5 * (inside + outside);
-      offset[axis] = sign * middle;
-      (Value(offset) <= tolerance ? inside : outside) = middle;
+      offset[axis] = 0.5 * (inside + outside);
+      (Value(offset) <= limit ? inside : outside) = offset[axis];
     }
-    ends[side] = sign * inside;
+    ends[side] = inside;
   }
   return ends;
 }

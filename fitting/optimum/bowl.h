@@ -34,9 +34,9 @@ struct Bowl {
   /// The offset in the free axis (0 = u, 1 = v) that minimises the bowl while the other is held at `fixed`.
   double ConditionalOptimum(int free_axis, double fixed) const;
 
-  /// Ends of {offset in `axis`, the other at its optimum: bowl <= tolerance}: first <= 0 <= second. An end
-  /// beyond +-kReach is reported as +-kReach.
-  std::array<double, 2> NearOptimal(int axis, double tolerance) const;
+  /// Ends of {offset in `axis`: bowl <= its conditional minimum + tolerance} with the other offset held at
+  /// `fixed`. An end beyond +-kReach is reported as +-kReach.
+  std::array<double, 2> NearConditional(int axis, double fixed, double tolerance) const;
   static constexpr double kReach = 6.0;
 };
 

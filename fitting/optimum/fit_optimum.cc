@@ -6,11 +6,11 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "fitting/optimum/band.h"
 #include "fitting/optimum/cells.h"
 #include "fitting/optimum/identifiability.h"
 #include "fitting/optimum/joint_estimator.h"
 #include "fitting/optimum/optimum_fit.h"
+#include "fitting/optimum/votes.h"
 
 namespace sextant::fitting {
 namespace {
@@ -53,6 +53,23 @@ FittedRange RangeOf(const std::vector<Cell>& cells, const std::vector<double>& c
   return range;
 }
 
+absl::StatusOr<OptimumFit> FitCells(const std::vector<Cell>& cells, optimum::Axes axes,
+                                    const OptimumOptions& options, const std::string& estimator) {
+  if (estimator == "surface" || estimator == "regret") {
+    return optimum::FitJoint(
+        cells, axes, options,
+        estimator == "surface" ? optimum::JointKind::kSurface : optimum::JointKind::kRegret);
+  }
+  if (estimator == "soft-band") {
+    return optimum::FitByVotes(cells, options, optimum::SoftBandVotes(options, options.band));
+  }
+  if (estimator == "quadratic") {
+    return optimum::FitByVotes(cells, options, optimum::QuadraticVotes(options, options.band));
+  }
+  return optimum::FitByVotes(cells, options,
+                             optimum::BandVotes(options, estimator == "band" ? options.band : 0.0));
+}
+
 }  // namespace
 
 const std::vector<std::string>& EstimatorNames() {
@@ -87,11 +104,7 @@ absl::StatusOr<OptimumFit> FitOptimum(const RunTable& runs, const OptimumOptions
       !status.ok()) {
     return status;
   }
-  absl::StatusOr<OptimumFit> fit =
-      joint ? optimum::FitJoint(
-                  cells, axes, options,
-                  estimator == "surface" ? optimum::JointKind::kSurface : optimum::JointKind::kRegret)
-            : optimum::FitBand(cells, options, estimator == "band" ? options.band : 0.0);
+  absl::StatusOr<OptimumFit> fit = FitCells(cells, axes, options, estimator);
   if (!fit.ok()) {
     return fit.status();
   }

@@ -236,7 +236,7 @@ absl::StatusOr<OptimumFit> FitJoint(const std::vector<Cell>& cells, Axes axes, c
   fit.near_optimal_tolerance = options.band;
   const int axis = options.target == OptimumTarget::kLearningRate ? 0 : 1;
   const Bowl bowl = point.surface.BowlAt(point.surface.log_params_centre, point.surface.log_tokens_centre);
-  const std::array<double, 2> ends = bowl.NearOptimal(axis, options.band);
+  const std::array<double, 2> ends = bowl.NearConditional(axis, 0, options.band);
   fit.near_optimal_low = ends[0];
   fit.near_optimal_high = ends[1];
 

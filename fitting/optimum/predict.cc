@@ -3,14 +3,42 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "fitting/optimum/law_basis.h"
+#include "fitting/optimum/surface_parameters.h"
 
 namespace sextant::fitting {
 namespace {
 
+using optimum::Bowl;
+using optimum::SurfaceReader;
+
+/// A run whose ln loss is this far up has diverged; penalties stop there so that means stay finite.
+constexpr double kLargestLogExcess = 5.0;
+
+absl::Status NoSurface(const OptimumFit& fit) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("estimator '", fit.estimator,
+                   "' has no loss surface; fit with 'regret', 'surface' or 'auto' for this answer"));
+}
+
 double OutsideFactor(const FittedRange& range, double value) {
   return std::max({1.0, value / range.high, range.low / value});
+}
+
+/// Value and interval; the near-optimal ends are left to the caller.
+OptimumPrediction FromDraws(const OptimumFit& fit, double params, double tokens, double log_value,
+                            std::vector<double>& draws, double confidence) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  OptimumPrediction prediction{std::exp(log_value), nan, nan, nan, nan, 1, 1};
+  prediction.low = std::exp(Quantile(draws, (1 - confidence) / 2));
+  prediction.high = std::exp(Quantile(draws, (1 + confidence) / 2));
+  prediction.params_extrapolation = OutsideFactor(fit.params, params);
+  prediction.tokens_extrapolation = OutsideFactor(fit.tokens, tokens);
+  return prediction;
 }
 
 }  // namespace
@@ -33,21 +61,133 @@ OptimumPrediction PredictOptimum(const OptimumFit& fit, double params, double to
   const double log_params = std::log(params);
   const double log_tokens = std::log(tokens);
   const std::size_t columns = fit.parameter_count();
-  const double centre = optimum::EvaluateLogLaw(fit.variables, fit.estimates.data(), log_params, log_tokens);
+  const double value = optimum::EvaluateLogLaw(fit.variables, fit.estimates.data(), log_params, log_tokens);
   std::vector<double> draws(fit.replicate_count);
   for (std::size_t r = 0; r < fit.replicate_count; ++r) {
     const double* row = fit.replicates.data() + r * columns;
     draws[r] = optimum::EvaluateLogLaw(fit.variables, row, log_params, log_tokens) + row[columns - 1];
   }
-  OptimumPrediction prediction;
-  prediction.value = std::exp(centre);
-  prediction.low = std::exp(Quantile(draws, (1 - confidence) / 2));
-  prediction.high = std::exp(Quantile(draws, (1 + confidence) / 2));
-  prediction.near_optimal_low = std::exp(centre + fit.near_optimal_low);
-  prediction.near_optimal_high = std::exp(centre + fit.near_optimal_high);
-  prediction.params_extrapolation = OutsideFactor(fit.params, params);
-  prediction.tokens_extrapolation = OutsideFactor(fit.tokens, tokens);
+  OptimumPrediction prediction = FromDraws(fit, params, tokens, value, draws, confidence);
+  if (const absl::StatusOr<NearOptimalBand> band =
+          PredictNearOptimalBand(fit, params, tokens, fit.near_optimal_tolerance);
+      band.ok()) {
+    prediction.near_optimal_low = std::min(prediction.value, band->low);
+    prediction.near_optimal_high = std::max(prediction.value, band->high);
+  } else {
+    prediction.near_optimal_low = prediction.value * std::exp(fit.near_optimal_low);
+    prediction.near_optimal_high = prediction.value * std::exp(fit.near_optimal_high);
+  }
   return prediction;
+}
+
+absl::StatusOr<OptimumPrediction> PredictAtFixedPartner(const OptimumFit& fit, double params, double tokens,
+                                                        double partner, double confidence) {
+  const std::optional<SurfaceReader> surface = SurfaceReader::Make(fit);
+  if (!surface) {
+    return NoSurface(fit);
+  }
+  const std::string partner_name =
+      fit.target == OptimumTarget::kLearningRate ? "batch_size_tokens" : "learning_rate";
+  if (!surface->axes().rate || !surface->axes().batch) {
+    return absl::FailedPreconditionError(absl::StrCat("not identifiable: the runs do not sweep ",
+                                                      partner_name, ", so nothing is known at another one"));
+  }
+  if (!(partner > 0) || !std::isfinite(partner)) {
+    return absl::InvalidArgumentError(absl::StrCat(partner_name, " must be finite and above 0"));
+  }
+  const double log_params = std::log(params);
+  const double log_tokens = std::log(tokens);
+  const int axis = fit.target == OptimumTarget::kLearningRate ? 0 : 1;
+  const auto at_fixed = [&](const double* row) {
+    const Eigen::Vector2d centre = surface->Centre(row, log_params, log_tokens);
+    return centre[axis] + surface->BowlAt(row, log_params, log_tokens)
+                              .ConditionalOptimum(axis, std::log(partner) - centre[1 - axis]);
+  };
+  std::vector<double> draws(fit.replicate_count);
+  for (std::size_t r = 0; r < fit.replicate_count; ++r) {
+    draws[r] = at_fixed(fit.replicates.data() + r * fit.parameter_count());
+  }
+  const double value = at_fixed(fit.estimates.data());
+  OptimumPrediction prediction = FromDraws(fit, params, tokens, value, draws, confidence);
+  const Bowl bowl = surface->BowlAt(fit.estimates.data(), log_params, log_tokens);
+  const double centre = surface->Centre(fit.estimates.data(), log_params, log_tokens)[axis];
+  const double held =
+      std::log(partner) - surface->Centre(fit.estimates.data(), log_params, log_tokens)[1 - axis];
+  const std::array<double, 2> ends = bowl.NearConditional(axis, held, fit.near_optimal_tolerance);
+  prediction.near_optimal_low = std::exp(centre + ends[0]);
+  prediction.near_optimal_high = std::exp(centre + ends[1]);
+  return prediction;
+}
+
+absl::StatusOr<NearOptimalBand> PredictNearOptimalBand(const OptimumFit& fit, double params, double tokens,
+                                                       double tolerance) {
+  const std::optional<SurfaceReader> surface = SurfaceReader::Make(fit);
+  if (!surface) {
+    return NoSurface(fit);
+  }
+  if (!(tolerance > 0 && tolerance <= 1)) {
+    return absl::InvalidArgumentError(absl::StrCat("tolerance ", tolerance, " is outside (0, 1]"));
+  }
+  const int axis = fit.target == OptimumTarget::kLearningRate ? 0 : 1;
+  const double* row = fit.estimates.data();
+  const double centre = surface->Centre(row, std::log(params), std::log(tokens))[axis];
+  const std::array<double, 2> ends =
+      surface->BowlAt(row, std::log(params), std::log(tokens)).NearConditional(axis, 0, tolerance);
+  return NearOptimalBand{std::exp(centre + ends[0]), std::exp(centre + ends[1])};
+}
+
+absl::StatusOr<Penalty> PredictPenalty(const OptimumFit& fit, double params, double tokens,
+                                       double learning_rate, double batch_size_tokens, double confidence) {
+  const absl::StatusOr<std::vector<Penalty>> grid =
+      PredictPenaltyGrid(fit, params, tokens, {learning_rate}, {batch_size_tokens}, confidence);
+  if (!grid.ok()) {
+    return grid.status();
+  }
+  return grid->front();
+}
+
+absl::StatusOr<std::vector<Penalty>> PredictPenaltyGrid(const OptimumFit& fit, double params, double tokens,
+                                                        const std::vector<double>& learning_rates,
+                                                        const std::vector<double>& batch_sizes_tokens,
+                                                        double confidence) {
+  const std::optional<SurfaceReader> surface = SurfaceReader::Make(fit);
+  if (!surface) {
+    return NoSurface(fit);
+  }
+  const double log_params = std::log(params);
+  const double log_tokens = std::log(tokens);
+  const std::size_t points = learning_rates.size() * batch_sizes_tokens.size();
+  std::vector<std::vector<double>> draws(points, std::vector<double>(fit.replicate_count));
+  std::vector<double> at_estimate(points);
+  const auto fill = [&](const double* row, const auto& store) {
+    const Eigen::Vector2d centre = surface->Centre(row, log_params, log_tokens);
+    const Bowl bowl = surface->BowlAt(row, log_params, log_tokens);
+    std::size_t point = 0;
+    for (const double rate : learning_rates) {
+      for (const double batch : batch_sizes_tokens) {
+        const Eigen::Vector2d offset(surface->axes().rate ? std::log(rate) - centre[0] : 0,
+                                     surface->axes().batch ? std::log(batch) - centre[1] : 0);
+        store(point++, std::expm1(std::min(bowl.Value(offset), kLargestLogExcess)));
+      }
+    }
+  };
+  for (std::size_t r = 0; r < fit.replicate_count; ++r) {
+    fill(fit.replicates.data() + r * fit.parameter_count(),
+         [&](std::size_t point, double value) { draws[point][r] = value; });
+  }
+  fill(fit.estimates.data(), [&](std::size_t point, double value) { at_estimate[point] = value; });
+  std::vector<Penalty> penalties;
+  for (std::size_t point = 0; point < points; ++point) {
+    double sum = 0;
+    for (const double value : draws[point]) {
+      sum += value;
+    }
+    const double expected =
+        fit.replicate_count > 0 ? sum / static_cast<double>(fit.replicate_count) : at_estimate[point];
+    penalties.push_back({expected, Quantile(draws[point], (1 - confidence) / 2),
+                         Quantile(draws[point], (1 + confidence) / 2)});
+  }
+  return penalties;
 }
 
 std::vector<ParameterInterval> ParameterIntervals(const OptimumFit& fit, double confidence) {

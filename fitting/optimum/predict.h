@@ -1,9 +1,11 @@
-// Predictions from a fitted law: pure functions of the numbers in an OptimumFit.
+// Predictions from a fitted law: pure functions of the numbers in an OptimumFit, so that a stored fit
+// predicts what the original did. All are thread-safe.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "fitting/optimum/optimum_fit.h"
 
 namespace sextant::fitting {
@@ -13,16 +15,52 @@ struct OptimumPrediction {
   double value;
   double low;  ///< lower end of the central interval over the replicates
   double high;
-  double near_optimal_low;  ///< lower end of the near-optimal band
+  double near_optimal_low;  ///< lower end of the near-optimal band at the fit's tolerance
   double near_optimal_high;
   double params_extrapolation;  ///< how far outside the fitted range, as a factor >= 1; 1 inside it
   double tokens_extrapolation;
 };
 
-/// The law at N = `params`, D = `tokens` (both finite, > 0), with the central `confidence` interval: every
-/// replicate is pushed through the law, parameters are never averaged. Thread-safe.
+/// The law at N = `params`, D = `tokens` (both finite, > 0), with the central `confidence` interval of the
+/// optimum of a run there: every replicate is pushed through the law, parameters are never averaged. Rate and
+/// batch are both free (the joint optimum).
 OptimumPrediction PredictOptimum(const OptimumFit& fit, double params, double tokens,
                                  double confidence = 0.9);
+
+/// The optimum of the fit's target while its partner is held: the rate at a fixed batch of `partner` tokens,
+/// or the batch at a fixed rate. Differs from the joint optimum wherever `partner` is not optimal; its
+/// exponent in D has often the other sign. FailedPrecondition if the estimator has no loss surface or the
+/// sweep did not vary the partner.
+absl::StatusOr<OptimumPrediction> PredictAtFixedPartner(const OptimumFit& fit, double params, double tokens,
+                                                        double partner, double confidence = 0.9);
+
+/// ends of the near-optimal band at a chosen relative excess loss, the partner at its own optimum.
+/// FailedPrecondition if the estimator has no loss surface.
+struct NearOptimalBand {
+  double low;
+  double high;
+};
+absl::StatusOr<NearOptimalBand> PredictNearOptimalBand(const OptimumFit& fit, double params, double tokens,
+                                                       double tolerance);
+
+/// The price of a choice, as relative excess loss over the loss at the unknown optimum (0.01 is 1 %).
+struct Penalty {
+  double expected;  ///< mean over replicates; the value at the estimate if there are none
+  double low;       ///< central interval over replicates; NaN without
+  double high;
+};
+
+/// Penalty of training (params, tokens) at `learning_rate` and `batch_size_tokens`. An axis that the sweep
+/// did not vary is ignored. FailedPrecondition if the estimator has no loss surface.
+absl::StatusOr<Penalty> PredictPenalty(const OptimumFit& fit, double params, double tokens,
+                                       double learning_rate, double batch_size_tokens,
+                                       double confidence = 0.9);
+
+/// Penalties over a grid, row-major [learning rate][batch].
+absl::StatusOr<std::vector<Penalty>> PredictPenaltyGrid(const OptimumFit& fit, double params, double tokens,
+                                                        const std::vector<double>& learning_rates,
+                                                        const std::vector<double>& batch_sizes_tokens,
+                                                        double confidence = 0.9);
 
 struct ParameterInterval {
   double low;

@@ -1,4 +1,4 @@
-#include "fitting/optimum/band.h"
+#include "fitting/optimum/votes.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
