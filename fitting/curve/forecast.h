@@ -1,13 +1,14 @@
 // Forecast of a run in flight: the loss it will end with, from its curve so far and its learning-rate
 // schedule.
 //
-// The law is a schedule-aware one (schedule.h): a power law in the sum of learning rates, less what annealing
-// has bought. What the run itself cannot tell yet (the gain of an annealing that has not started) is taken
-// from a prior, which finished runs of the same study sharpen when they are given.
+// With finished runs of the same study as peers, the fall still to come is regressed (a Gaussian process) on
+// what their curves looked like after the same share of their steps: level, slope now, slope before, peak
+// rate and length. Without enough peers it is the run's own law: forms averaged over the sum of learning
+// rates, as Tissue et al. 2024 (arXiv 2408.11029) have it, less a prior gain for the annealing to come.
 #ifndef SEXTANT_FITTING_CURVE_FORECAST_H_
 #define SEXTANT_FITTING_CURVE_FORECAST_H_
 
-#include <cstdint>
+#include <cstddef>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,10 +33,8 @@ struct FinishedRun {
 
 struct ForecastOptions {
   double confidence = 0.9;
-  double min_share = 0.1;    // of total_steps; earlier is refused as too early
+  double min_share = 0.1;  // of total_steps, and at least twice the warm-up; earlier is refused as too early
   double tail_share = 0.05;  // the end loss is the mean over this last share of the steps
-  int replicates = 200;
-  uint64_t seed = 1;
 };
 
 enum class ForecastState { kForecast, kTooEarly, kUnusable };
@@ -52,8 +51,9 @@ struct RunForecast {
 };
 
 // InvalidArgument on a bad schedule or options; everything wrong with the curve is a state with a reason.
-absl::StatusOr<RunForecast> ForecastRun(const RunInFlight& run, double params, double batch_size_tokens,
-                                        std::span<const FinishedRun> peers,
+// Peers whose schedule has another shape, warm-up share or end, or whose curve stops before the end, are left
+// out. Deterministic, thread-safe.
+absl::StatusOr<RunForecast> ForecastRun(const RunInFlight& run, std::span<const FinishedRun> peers,
                                         const ForecastOptions& options = {});
 
 }  // namespace sextant::fitting
