@@ -35,7 +35,7 @@ unsigned Arity(Op op) {
 
 // Registers are symbolic while compiling: scalars, data, work and outputs are numbered on their own, and
 // become final once it is known how many there are of each.
-enum class Bank : std::uint8_t { kScalar, kData, kWork };
+enum class Bank : std::uint8_t { kScalar, kData, kWork, kOutput };
 struct Place {
   Bank bank = Bank::kScalar;
   std::uint32_t index = kNowhere;
@@ -82,11 +82,28 @@ class Compiler {
     // down, so that no node is both absorbed and absorbing.
     for (auto id = order_.rbegin(); id != order_.rend(); ++id) {
       if (!graph_.at(*id).column() || fused_[*id]) continue;
+      if (PairWithReciprocal(*id)) continue;
       if (const NodeId child = Absorbed(*id); child != *id) {
         absorbed_by_[*id] = child;
         fused_[child] = true;
       }
     }
+  }
+
+  // log(v) that is only handed out, where 1/v is needed too: one step takes both, and the division hides
+  // behind the polynomial.
+  bool PairWithReciprocal(NodeId id) {
+    const Node& node = graph_.at(id);
+    if (node.op != Op::kLog || !is_output_[id] || uses_[id] != 0) return false;
+    for (NodeId other : order_) {
+      const Node& reciprocal = graph_.at(other);
+      if (reciprocal.op != Op::kDivide || reciprocal.b != node.a || !graph_.IsConstant(reciprocal.a, 1))
+        continue;
+      log_beside_[other] = id;
+      fused_[id] = true;
+      return true;
+    }
+    return false;
   }
 
   // The operand whose computation node `id` takes over; `id` itself if there is none.
@@ -164,7 +181,18 @@ class Compiler {
     Draft draft{};
     std::vector<NodeId> read = {node.a, node.b, node.c};
     read.resize(Arity(node.op));
-    if (!MakeFused(id, node, draft, read)) MakePlain(node, draft);
+    if (const auto log = log_beside_.find(id); log != log_beside_.end()) {
+      draft = {Code::kReciprocalAndLog,
+               {},
+               {},
+               {},
+               Of(node.b),
+               Of(node.b),
+               {Bank::kOutput, FirstOutput(log->second)}};
+      read = {node.a, node.b, node.b};
+    } else if (!MakeFused(id, node, draft, read)) {
+      MakePlain(node, draft);
+    }
     Emit(id, draft, read);
   }
 
@@ -262,21 +290,22 @@ class Compiler {
     for (NodeId operand : read) Release(operand);
     free_.insert(free_.end(), spread_.begin(), spread_.end());
     spread_.clear();
-    const auto output = std::find(outputs_.begin(), outputs_.end(), id);
     if (uses_[id] > 0) draft.to = place_[id] = NewWork();
-    if (output != outputs_.end()) {
+    if (is_output_[id]) {
       draft.destination = uses_[id] > 0 ? Destination::kWorkAndOutput : Destination::kOutput;
-      draft.output.index = static_cast<std::uint32_t>(output - outputs_.begin());
+      draft.output = {Bank::kOutput, FirstOutput(id)};
     }
     drafts_.push_back(draft);
+  }
+
+  std::uint32_t FirstOutput(NodeId id) const {
+    return static_cast<std::uint32_t>(std::find(outputs_.begin(), outputs_.end(), id) - outputs_.begin());
   }
 
   Output OutputFor(std::size_t k) {
     const NodeId id = outputs_[k];
     const Node& node = graph_.at(id);
-    const auto first =
-        static_cast<std::uint32_t>(std::find(outputs_.begin(), outputs_.end(), id) - outputs_.begin());
-    if (first != k) return {OutputKind::kDuplicate, first};
+    if (FirstOutput(id) != k) return {OutputKind::kDuplicate, FirstOutput(id)};
     if (!node.on_variables) return {OutputKind::kScalar, place_[id].index};
     if (!node.on_parameters) return {OutputKind::kData, Of(id).index};
     return {OutputKind::kComputed, 0};
@@ -285,16 +314,12 @@ class Compiler {
   Tape Numbered() {
     auto number = [&](Place place) -> std::uint16_t {
       if (place.index == kNowhere) return 0;
-      const std::uint32_t first = place.bank == Bank::kScalar ? 0
-                                  : place.bank == Bank::kData ? tape_.FirstData()
-                                                              : tape_.FirstWork();
-      return static_cast<std::uint16_t>(first + place.index);
+      const std::uint32_t first[] = {0, tape_.FirstData(), tape_.FirstWork(), tape_.FirstOutput()};
+      return static_cast<std::uint16_t>(first[static_cast<std::size_t>(place.bank)] + place.index);
     };
     for (const Draft& d : drafts_) {
-      const std::uint32_t output =
-          d.destination == Destination::kWork ? 0 : tape_.FirstOutput() + d.output.index;
-      tape_.instructions.push_back({d.code, d.destination, number(d.to), static_cast<std::uint16_t>(output),
-                                    number(d.a), number(d.b), number(d.c)});
+      tape_.instructions.push_back(
+          {d.code, d.destination, number(d.to), number(d.output), number(d.a), number(d.b), number(d.c)});
     }
     return std::move(tape_);
   }
@@ -305,6 +330,7 @@ class Compiler {
   std::vector<std::uint32_t> uses_;
   std::vector<bool> fused_, is_output_;
   std::unordered_map<NodeId, NodeId> absorbed_by_;  ///< absorbing node -> its operand
+  std::unordered_map<NodeId, NodeId> log_beside_;   ///< reciprocal -> logarithm of the same operand
   std::vector<Place> place_;
   std::vector<Draft> drafts_;
   std::vector<std::uint32_t> free_, spread_;

@@ -32,6 +32,7 @@ enum class Code : std::uint8_t {
   kMultiplyAddVSS,
   kDivideVV,
   kDivideSV,
+  kReciprocalAndLog,  ///< 1 / a, and log(a) into the output column c
   kNegate,
   kExp,
   kExpMultiplyVS,  ///< exp(a * s)
