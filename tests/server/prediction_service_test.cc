@@ -1,0 +1,146 @@
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "tests/server/service_fixture.h"
+
+namespace sextant::server {
+namespace {
+
+class PredictionServiceTest : public ServiceTest {
+ protected:
+  PredictionServiceTest() { Start(); }
+
+  grpc::Status Predict(const v1::PredictRequest& request, v1::PredictResponse& response) {
+    Context context;
+    return predictions->Predict(&context, request, &response);
+  }
+  static v1::PredictRequest Target(double params = 1e9, double tokens = 1e11) {
+    v1::PredictRequest request;
+    request.set_params(params);
+    request.set_tokens(tokens);
+    return request;
+  }
+  v1::Fit RateFit() {
+    v1::CreateFitRequest request;
+    request.set_parent("studies/s");
+    request.set_law("lr-power-nd");
+    request.set_estimator("band");
+    request.set_bootstrap_replicates(100);
+    return Fit(request);
+  }
+};
+
+TEST_F(PredictionServiceTest, AnswersWithEveryPublishedLawWhenNoneIsChosen) {
+  v1::PredictResponse response, study;
+  ASSERT_TRUE(Predict(Target(), response).ok());
+  v1::ServerInfo info;
+  Context context;
+  ASSERT_TRUE(system->GetServerInfo(&context, v1::GetServerInfoRequest(), &info).ok());
+  EXPECT_EQ(response.predictions_size() + response.unanswered_size(), info.published_law_count())
+      << "every law answers or says why not";
+  v1::PredictRequest request = Target();
+  request.add_studies("studies/published");
+  ASSERT_TRUE(Predict(request, study).ok());
+  EXPECT_EQ(study.DebugString(), response.DebugString());
+}
+
+TEST_F(PredictionServiceTest, EvaluatesTheStepLaw) {
+  v1::PredictRequest request = Target();
+  request.add_laws("step-law-lr");
+  v1::PredictResponse response;
+  ASSERT_TRUE(Predict(request, response).ok());
+  ASSERT_EQ(response.predictions_size(), 1);
+  // Li et al. 2025: 1.79 N^-0.713 D^0.307.
+  EXPECT_NEAR(response.predictions(0).learning_rate().value(),
+              1.79 * std::pow(1e9, -0.713) * std::pow(1e11, 0.307), 1e-12);
+  EXPECT_EQ(response.predictions(0).laws(0), "step-law-lr");
+}
+
+TEST_F(PredictionServiceTest, ServesAFitOfAStudyAndTheStudyAlike) {
+  CreateStudy("s");
+  Upload("s", RateSweep());
+  v1::PredictRequest by_study = Target();
+  by_study.add_studies("studies/s");
+  v1::PredictResponse response;
+  EXPECT_EQ(Reason(Predict(by_study, response)), "FIT_NOT_READY") << "a study without a fit";
+  const v1::Fit fit = RateFit();
+  ASSERT_EQ(fit.state(), v1::FIT_SUCCEEDED) << fit.error().message();
+  v1::PredictRequest by_fit = Target();
+  by_fit.add_fits(fit.name());
+  v1::PredictResponse from_fit, from_study;
+  ASSERT_TRUE(Predict(by_fit, from_fit).ok());
+  ASSERT_TRUE(Predict(by_study, from_study).ok());
+  EXPECT_EQ(from_fit.DebugString(), from_study.DebugString());
+  ASSERT_EQ(from_fit.predictions_size(), 1);
+  const v1::Quantity& rate = from_fit.predictions(0).learning_rate();
+  EXPECT_NEAR(rate.value(), 2 * std::pow(1e9, -0.7) * std::pow(1e11, 0.25), 1e-9);
+  EXPECT_LE(rate.low(), rate.value());
+  EXPECT_GE(rate.high(), rate.value());
+  EXPECT_NEAR(from_fit.predictions(0).extrapolation().params(), 1e9 / 1.6e8, 1e-6);
+  Restart();
+  v1::PredictResponse after;
+  ASSERT_TRUE(Predict(by_study, after).ok());
+  EXPECT_EQ(after.DebugString(), from_fit.DebugString()) << "a restart changes no prediction";
+}
+
+TEST_F(PredictionServiceTest, WithholdsBeyondTheLimitAndSaysHowFar) {
+  CreateStudy("s");
+  Upload("s", RateSweep());
+  RateFit();
+  v1::PredictRequest request = Target(1e12, 1e13);
+  request.add_studies("studies/s");
+  request.set_max_extrapolation(10);
+  v1::PredictResponse response;
+  const grpc::Status status = Predict(request, response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::OUT_OF_RANGE);
+  EXPECT_EQ(Reason(status), "EXTRAPOLATION_LIMIT");
+  request.clear_max_extrapolation();
+  EXPECT_TRUE(Predict(request, response).ok());
+}
+
+TEST_F(PredictionServiceTest, WithholdsWhatALawCannotSay) {
+  // Kaplan's rule for the rate turns negative above about 1.2e10 parameters.
+  v1::PredictRequest request = Target(1e12, 1e13);
+  request.add_laws("kaplan-lr");
+  v1::PredictResponse response;
+  const grpc::Status status = Predict(request, response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION) << status.error_message();
+  EXPECT_EQ(Reason(status), "ANSWER_WITHHELD");
+}
+
+TEST_F(PredictionServiceTest, NamesWhatItDoesNotKnow) {
+  CreateStudy("s");
+  v1::PredictResponse response;
+  const auto reason = [&](const std::string& study, const std::string& fit, const std::string& law) {
+    v1::PredictRequest request = Target();
+    if (!study.empty()) request.add_studies(study);
+    if (!fit.empty()) request.add_fits(fit);
+    if (!law.empty()) request.add_laws(law);
+    return Reason(Predict(request, response));
+  };
+  EXPECT_EQ(reason("studies/none", "", ""), "STUDY_NOT_FOUND");
+  EXPECT_EQ(reason("none", "", ""), "INVALID_FIELD");
+  EXPECT_EQ(reason("", "studies/s/fits/none", ""), "FIT_NOT_FOUND");
+  EXPECT_EQ(reason("", "", "none"), "LAW_NOT_FOUND");
+  EXPECT_EQ(reason("", "", "lr-power-nd"), "LAW_NOT_PUBLISHED");
+  EXPECT_EQ(Reason(Predict(v1::PredictRequest(), response)), "INVALID_FIELD");
+}
+
+TEST_F(PredictionServiceTest, AFailedFitSaysWhyItDoesNotPredict) {
+  CreateStudy("s");
+  v1::CreateFitRequest create;
+  create.set_parent("studies/s");
+  create.set_law("lr-power-nd");
+  const v1::Fit fit = Fit(create);
+  ASSERT_EQ(fit.state(), v1::FIT_FAILED);
+  v1::PredictRequest request = Target();
+  request.add_fits(fit.name());
+  v1::PredictResponse response;
+  const grpc::Status status = Predict(request, response);
+  EXPECT_EQ(Reason(status), "FIT_NOT_READY");
+  EXPECT_THAT(status.error_message(), ::testing::HasSubstr(fit.error().message()));
+}
+
+}  // namespace
+}  // namespace sextant::server

@@ -1,0 +1,271 @@
+// Uploads: acknowledged means durable, sent again means recognised, wrong rows leave the good ones alone.
+#include <gmock/gmock.h>
+
+#include <limits>
+#include <memory>
+#include <thread>
+
+#include "server/digest.h"
+#include "server/limits.h"
+#include "tests/server/service_fixture.h"
+
+namespace sextant::server {
+namespace {
+
+using ::testing::HasSubstr;
+
+// One upload stream, driven message by message.
+class Stream {
+ public:
+  Stream(v1::RunService::Stub& stub, const std::string& parent, const std::string& upload_id)
+      : stream_(stub.UploadRuns(&context_)) {
+    v1::UploadRunsRequest request;
+    request.mutable_header()->set_parent(parent);
+    request.mutable_header()->set_upload_id(upload_id);
+    stream_->Write(request);
+  }
+  bool Read(v1::UploadRunsResponse& answer) { return stream_->Read(&answer); }
+  bool Send(std::int64_t index, const std::vector<v1::Run>& runs, bool last = false) {
+    v1::UploadRunsRequest request;
+    request.mutable_chunk()->set_index(index);
+    request.mutable_chunk()->set_last(last);
+    request.mutable_chunk()->mutable_batch();
+    for (const v1::Run& run : runs) *request.mutable_chunk()->mutable_batch()->add_runs() = run;
+    return stream_->Write(request);
+  }
+  bool Send(const v1::UploadRunsRequest& request) { return stream_->Write(request); }
+  grpc::Status HalfCloseAndFinish() {
+    stream_->WritesDone();
+    return Finish();
+  }
+  grpc::Status Finish() {
+    v1::UploadRunsResponse ignored;
+    while (stream_->Read(&ignored)) {
+    }
+    return stream_->Finish();
+  }
+  void Cancel() { context_.TryCancel(); }
+
+ private:
+  Context context_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::UploadRunsRequest, v1::UploadRunsResponse>> stream_;
+};
+
+class UploadTest : public ServiceTest {
+ protected:
+  UploadTest() {
+    Start();
+    CreateStudy("s");
+  }
+  int RunCount() {
+    Context context;
+    v1::GetStudyRequest request;
+    v1::Study study;
+    request.set_name("studies/s");
+    EXPECT_TRUE(studies->GetStudy(&context, request, &study).ok());
+    return study.run_count();
+  }
+  v1::Upload Position(const std::string& upload_id) {
+    Context context;
+    v1::GetUploadRequest request;
+    v1::Upload upload;
+    request.set_name("studies/s/uploads/" + upload_id);
+    const auto status = runs->GetUpload(&context, request, &upload);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return upload;
+  }
+};
+
+TEST_F(UploadTest, AcknowledgesEveryChunkOnceDurable) {
+  Stream stream(*runs, "studies/s", "u");
+  v1::UploadRunsResponse answer;
+  ASSERT_TRUE(stream.Read(answer));
+  EXPECT_EQ(answer.next_chunk(), 0);
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(stream.Send(i, {SomeRun("a" + std::to_string(i)), SomeRun("b" + std::to_string(i))}, i == 2));
+    ASSERT_TRUE(stream.Read(answer));
+    EXPECT_EQ(answer.next_chunk(), i + 1);
+    EXPECT_EQ(answer.accepted(), 2 * (i + 1));
+    EXPECT_EQ(RunCount(), 2 * (i + 1)) << "acknowledged runs are there for others";
+  }
+  EXPECT_TRUE(stream.Finish().ok());
+  EXPECT_TRUE(Position("u").complete());
+}
+
+TEST_F(UploadTest, ReimportAddsNothingAndSaysSo) {
+  EXPECT_EQ(Upload("s", {SomeRun("r1"), SomeRun("r2")}).accepted(), 2);
+  v1::Run other_source = SomeRun("r1");
+  other_source.set_source("copy.csv:9");
+  const auto again = Upload("s", {other_source, SomeRun("r2")});
+  EXPECT_EQ(again.accepted(), 0);
+  EXPECT_EQ(again.duplicate(), 2);
+  EXPECT_EQ(RunCount(), 2);
+}
+
+TEST_F(UploadTest, RejectsWrongRowsWithLineAndReasonAndKeepsTheGoodOnes) {
+  v1::Run zero_rate = SomeRun("bad1");
+  zero_rate.set_learning_rate(0);
+  zero_rate.set_source("sweep.csv:17");
+  v1::Run no_tokens = SomeRun("bad2");
+  no_tokens.clear_tokens();
+  no_tokens.clear_source();
+  v1::Run diverged = SomeRun("diverged");
+  diverged.set_loss_nats(std::numeric_limits<double>::quiet_NaN());
+  const auto answer = Upload("s", {SomeRun("good"), zero_rate, no_tokens, diverged});
+  EXPECT_EQ(answer.accepted(), 2);
+  EXPECT_EQ(answer.rejected(), 2);
+  ASSERT_EQ(answer.rejects_size(), 2);
+  EXPECT_EQ(answer.rejects(0).source(), "sweep.csv");
+  EXPECT_EQ(answer.rejects(0).line(), 17);
+  EXPECT_THAT(answer.rejects(0).reason(), HasSubstr("learning_rate"));
+  EXPECT_THAT(answer.rejects(1).source(), HasSubstr("run 3"));
+  EXPECT_EQ(RunCount(), 2);
+}
+
+TEST_F(UploadTest, RejectsARunThatContradictsAStoredOne) {
+  Upload("s", {SomeRun("r")});
+  v1::Run other = SomeRun("r");
+  other.set_learning_rate(2e-3);
+  const auto answer = Upload("s", {other});
+  EXPECT_EQ(answer.rejected(), 1);
+  ASSERT_EQ(answer.rejects_size(), 1);
+  EXPECT_THAT(answer.rejects(0).reason(), HasSubstr("other content"));
+}
+
+TEST_F(UploadTest, ResumesWhereItBroke) {
+  {
+    Stream stream(*runs, "studies/s", "u");
+    v1::UploadRunsResponse answer;
+    ASSERT_TRUE(stream.Read(answer));
+    ASSERT_TRUE(stream.Send(0, {SomeRun("r0")}));
+    ASSERT_TRUE(stream.Read(answer));
+    stream.Cancel();
+    EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::CANCELLED);
+  }
+  Restart();
+  EXPECT_EQ(Position("u").next_chunk(), 1);
+  EXPECT_FALSE(Position("u").complete());
+  Stream stream(*runs, "studies/s", "u");
+  v1::UploadRunsResponse answer;
+  ASSERT_TRUE(stream.Read(answer));
+  EXPECT_EQ(answer.next_chunk(), 1);
+  EXPECT_EQ(answer.accepted(), 1) << "totals are of the whole upload";
+  ASSERT_TRUE(stream.Send(0, {SomeRun("r0")})) << "a chunk sent again";
+  ASSERT_TRUE(stream.Read(answer));
+  EXPECT_EQ(answer.next_chunk(), 1);
+  EXPECT_EQ(answer.duplicate(), 0);
+  ASSERT_TRUE(stream.Send(1, {SomeRun("r1")}, true));
+  ASSERT_TRUE(stream.Read(answer));
+  EXPECT_EQ(answer.accepted(), 2);
+  EXPECT_TRUE(stream.Finish().ok());
+}
+
+TEST_F(UploadTest, HalfCloseWithoutALastChunkKeepsWhatCame) {
+  Stream stream(*runs, "studies/s", "u");
+  ASSERT_TRUE(stream.Send(0, {SomeRun("r0")}));
+  EXPECT_TRUE(stream.HalfCloseAndFinish().ok());
+  EXPECT_EQ(Position("u").next_chunk(), 1);
+  EXPECT_FALSE(Position("u").complete());
+}
+
+TEST_F(UploadTest, RefusesAGapAndNamesTheNextChunk) {
+  Stream stream(*runs, "studies/s", "u");
+  ASSERT_TRUE(stream.Send(1, {SomeRun("r")}));
+  const grpc::Status status = stream.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(Reason(status), "CHUNK_OUT_OF_ORDER");
+  EXPECT_EQ(RunCount(), 0);
+}
+
+TEST_F(UploadTest, ChecksTheDigestOfAnEncodedBatch) {
+  v1::RunBatch batch;
+  *batch.add_runs() = SomeRun("r");
+  v1::UploadRunsRequest request;
+  request.mutable_chunk()->set_encoded_batch(batch.SerializeAsString());
+  request.mutable_chunk()->set_sha256(Sha256("something else"));
+  {
+    Stream stream(*runs, "studies/s", "u");
+    ASSERT_TRUE(stream.Send(request));
+    EXPECT_EQ(Reason(stream.Finish()), "WRONG_DIGEST");
+    EXPECT_EQ(RunCount(), 0);
+  }
+  request.mutable_chunk()->set_sha256(Sha256(batch.SerializeAsString()));
+  Stream stream(*runs, "studies/s", "u");
+  ASSERT_TRUE(stream.Send(request));
+  EXPECT_TRUE(stream.HalfCloseAndFinish().ok());
+  EXPECT_EQ(RunCount(), 1);
+}
+
+TEST_F(UploadTest, NeedsAHeaderAStudyAndContent) {
+  {
+    Context context;
+    auto raw = runs->UploadRuns(&context);
+    v1::UploadRunsRequest request;
+    request.mutable_chunk()->mutable_batch();
+    raw->Write(request);
+    EXPECT_THAT(raw->Finish().error_message(), HasSubstr("header"));
+  }
+  EXPECT_EQ(Reason(Stream(*runs, "studies/nowhere", "").Finish()), "STUDY_NOT_FOUND");
+  EXPECT_EQ(Reason(Stream(*runs, "studies/published", "").Finish()), "STUDY_READ_ONLY");
+  EXPECT_EQ(Reason(Stream(*runs, "studies/s", "a/b").Finish()), "INVALID_FIELD");
+  Stream stream(*runs, "studies/s", "u");
+  ASSERT_TRUE(stream.Send(v1::UploadRunsRequest()));
+  EXPECT_EQ(Reason(stream.Finish()), "INVALID_FIELD");
+}
+
+TEST_F(UploadTest, RefusesChunksAfterTheLast) {
+  Upload("s", {SomeRun("r")}, "u");
+  Stream stream(*runs, "studies/s", "u");
+  ASSERT_TRUE(stream.Send(1, {SomeRun("r2")}));
+  EXPECT_EQ(Reason(stream.Finish()), "UPLOAD_COMPLETE");
+}
+
+TEST_F(UploadTest, LimitsOpenStreamsAndFreesTheirPlaces) {
+  std::vector<std::unique_ptr<Stream>> open;
+  v1::UploadRunsResponse answer;
+  for (int i = 0; i < kMaxOpenUploads; ++i) {
+    open.push_back(std::make_unique<Stream>(*runs, "studies/s", ""));
+    ASSERT_TRUE(open.back()->Read(answer));
+  }
+  EXPECT_EQ(Reason(Stream(*runs, "studies/s", "").Finish()), "UPLOAD_LIMIT");
+  for (auto& stream : open) EXPECT_TRUE(stream->HalfCloseAndFinish().ok());
+  open.clear();
+  Stream one_more(*runs, "studies/s", "");
+  EXPECT_TRUE(one_more.Read(answer));
+  EXPECT_TRUE(one_more.HalfCloseAndFinish().ok());
+}
+
+TEST_F(UploadTest, ManyStreamsOfOneUploadStoreEachChunkOnce) {
+  std::vector<std::thread> clients;
+  for (int client = 0; client < 4; ++client) {
+    clients.emplace_back([&] {
+      Stream stream(*runs, "studies/s", "shared");
+      v1::UploadRunsResponse answer;
+      if (!stream.Read(answer)) return;
+      for (std::int64_t i = answer.next_chunk(); i < 20; i = answer.next_chunk()) {
+        if (!stream.Send(i, {SomeRun("r" + std::to_string(i))}) || !stream.Read(answer)) return;
+      }
+      stream.HalfCloseAndFinish();
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(Position("shared").next_chunk(), 20);
+  EXPECT_EQ(Position("shared").accepted(), 20);
+  EXPECT_EQ(RunCount(), 20);
+}
+
+TEST_F(UploadTest, DeletedStudyEndsTheStream) {
+  Stream stream(*runs, "studies/s", "u");
+  v1::UploadRunsResponse answer;
+  ASSERT_TRUE(stream.Read(answer));
+  Context context;
+  v1::DeleteStudyRequest remove;
+  google::protobuf::Empty empty;
+  remove.set_name("studies/s");
+  ASSERT_TRUE(studies->DeleteStudy(&context, remove, &empty).ok());
+  ASSERT_TRUE(stream.Send(0, {SomeRun("r")}));
+  EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+}  // namespace
+}  // namespace sextant::server
