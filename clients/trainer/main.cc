@@ -20,6 +20,10 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", SEXTANT_VERSION);
   int exit_code = 0;
+  sextant::trainer::AddRun(&app, &exit_code);
+  sextant::trainer::AddSweep(&app, &exit_code);
+  sextant::trainer::AddPlan(&app, &exit_code);
+  sextant::trainer::AddTokens(&app, &exit_code);
   sextant::trainer::AddBench(&app, &exit_code);
   try {
     app.parse(argc, argv);

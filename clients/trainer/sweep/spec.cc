@@ -1,0 +1,42 @@
+#include "clients/trainer/sweep/spec.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+namespace sextant::trainer {
+
+absl::StatusOr<TokenSet> LoadTokens(const DataSpec& data) {
+  absl::StatusOr<TokenSet> tokens = data.tokens_path.empty() ? ReadBytes(data.bytes_path, data.limit_bytes)
+                                                             : ReadTokenFile(data.tokens_path);
+  if (!tokens.ok()) return tokens.status();
+  if (absl::Status status = HoldOut(data.validation_tokens, &*tokens); !status.ok()) return status;
+  return tokens;
+}
+
+absl::Status BindVocabulary(const TokenSet& tokens, Sweep* sweep) {
+  for (RunSpec& run : sweep->runs) {
+    run.shape.vocab = (tokens.vocab + 7) / 8 * 8;
+    FusedJob job;
+    job.shape = run.shape;
+    job.batch_sequences = run.batch_sequences;
+    job.schedule = run.schedule;
+    job.validation_windows = sweep->data.validation_windows;
+    job.runs = {run.settings};
+    if (absl::Status status = Validate(job, tokens); !status.ok()) {
+      return absl::Status(status.code(), absl::StrCat("run ", run.run_id, ": ", std::string(status.message())));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string MakeRunId(const RunSpec& run) {
+  std::string id = absl::StrFormat("d%d-L%d-B%d-D%d-lr%g", run.shape.d_model, run.shape.layers,
+                                   run.batch_size_tokens(), run.tokens(), run.settings.learning_rate);
+  if (run.shape.ffn_hidden != DefaultFfnHidden(run.shape.d_model)) absl::StrAppend(&id, "-f", run.shape.ffn_hidden);
+  if (run.settings.weight_decay != 0.1) absl::StrAppend(&id, absl::StrFormat("-wd%g", run.settings.weight_decay));
+  if (run.settings.seed != 1) absl::StrAppend(&id, "-s", run.settings.seed);
+  if (run.settings.data_seed != 1) absl::StrAppend(&id, "-ds", run.settings.data_seed);
+  return id;
+}
+
+}  // namespace sextant::trainer
