@@ -1,5 +1,6 @@
-// Curves as compressed column chunks: delta, byte shuffle, zstd level 1, up to 1024 points a chunk.
-// On training losses this is close to the entropy of their noise (about 2.2 bytes a point).
+// Curves as compressed column chunks of up to 1024 points: differences, split into byte planes; planes of
+// noise as they are, the others through zstd level 1. On training losses this comes near the entropy of their
+// noise.
 #pragma once
 
 #include <absl/status/status.h>

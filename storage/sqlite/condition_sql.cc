@@ -3,7 +3,8 @@
 #include <absl/strings/str_cat.h>
 
 #include <array>
-#include <cmath>
+
+#include "storage/sqlite/json_text.h"
 
 namespace sextant::storage::sqlite {
 namespace {
@@ -13,31 +14,31 @@ constexpr int kMaxDepth = 50;
 
 using enum FieldKind;
 constexpr std::array kFields = {
-    RunField{"id", kText, nullptr},
-    RunField{"state", kState, "runs_by_state"},
-    RunField{"params_non_embedding", kNumber, "runs_by_params_non_embedding"},
-    RunField{"params_total", kNumber, "runs_by_params_total"},
-    RunField{"params_active", kNumber, nullptr},
-    RunField{"params_non_input_embedding", kNumber, nullptr},
-    RunField{"tokens", kNumber, "runs_by_tokens"},
-    RunField{"learning_rate", kNumber, "runs_by_learning_rate"},
-    RunField{"batch_size_tokens", kNumber, "runs_by_batch_size_tokens"},
-    RunField{"sequence_length", kNumber, nullptr},
-    RunField{"steps", kNumber, nullptr},
-    RunField{"warmup_steps", kNumber, nullptr},
-    RunField{"weight_decay", kNumber, nullptr},
-    RunField{"adam_beta1", kNumber, nullptr},
-    RunField{"adam_beta2", kNumber, nullptr},
-    RunField{"min_learning_rate", kNumber, nullptr},
-    RunField{"flops", kNumber, nullptr},
-    RunField{"loss", kNumber, "runs_by_loss"},
-    RunField{"seed", kInteger, nullptr},
-    RunField{"schedule", kText, nullptr},
-    RunField{"optimizer", kText, nullptr},
-    RunField{"source", kText, nullptr},
-    RunField{"create_time", kInteger, nullptr},
-    RunField{"update_time", kInteger, nullptr},
-    RunField{"curve_points", kInteger, nullptr},
+    RunField{"id", kText},
+    RunField{"state", kState},
+    RunField{"params_non_embedding", kNumber},
+    RunField{"params_total", kNumber},
+    RunField{"params_active", kNumber},
+    RunField{"params_non_input_embedding", kNumber},
+    RunField{"tokens", kNumber},
+    RunField{"learning_rate", kNumber},
+    RunField{"batch_size_tokens", kNumber},
+    RunField{"sequence_length", kNumber},
+    RunField{"steps", kNumber},
+    RunField{"warmup_steps", kNumber},
+    RunField{"weight_decay", kNumber},
+    RunField{"adam_beta1", kNumber},
+    RunField{"adam_beta2", kNumber},
+    RunField{"min_learning_rate", kNumber},
+    RunField{"flops", kNumber},
+    RunField{"loss", kNumber},
+    RunField{"seed", kInteger},
+    RunField{"schedule", kText},
+    RunField{"optimizer", kText},
+    RunField{"source", kText},
+    RunField{"create_time", kInteger},
+    RunField{"update_time", kInteger},
+    RunField{"curve_points", kInteger},
 };
 
 struct StateName {
@@ -94,8 +95,9 @@ absl::Status AddState(const Condition& condition, SqlText& out) {
     if (condition.op != Condition::Op::kEq && condition.op != Condition::Op::kNe) {
       return absl::InvalidArgumentError("a state is compared with = or != only");
     }
-    out.Add(condition.op == Condition::Op::kEq ? "+r.state = " : "+r.state <> ");
-    out.AddValue(static_cast<std::int64_t>(name.state));
+    // A literal from the table above, not a parameter: only so does SQLite see that runs_running serves.
+    out.Add(absl::StrCat("r.state ", condition.op == Condition::Op::kEq ? "= " : "<> ",
+                         static_cast<int>(name.state)));
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(
@@ -106,7 +108,7 @@ absl::Status AddComparison(const Condition& condition, SqlText& out) {
   auto field = FindRunField(condition.field);
   if (!field.ok()) return field.status();
   if (field->kind == kState) return AddState(condition, out);
-  const std::string column = absl::StrCat("+r.", field->name);
+  const std::string column = absl::StrCat("r.", field->name);
   if (field->kind == kText) return AddTextComparison(column, condition.op, condition.text, out);
   auto sign = Operator(condition.op);
   if (!sign.ok()) return sign.status();
@@ -115,27 +117,23 @@ absl::Status AddComparison(const Condition& condition, SqlText& out) {
   return absl::OkStatus();
 }
 
-// Equality is one look-up in the inverted table. Other operators read the run's own JSON: through the
-// inverted table they would scan every run with that key, for every run.
+// The look into the JSON is exact; the search for its text before it is cheap and passes few other runs.
 absl::Status AddTag(const Condition& condition, SqlText& out) {
   const bool equal = condition.op == Condition::Op::kEq;
-  out.Add(equal ? "EXISTS (SELECT 1 FROM run_tags t WHERE t.study_key = r.study_key AND t.run_id = r.id AND "
-                  "t.key = "
-                : "EXISTS (SELECT 1 FROM json_each(r.tags) t WHERE t.key = ");
+  out.Add("(instr(r.tags, ");
+  out.AddValue(equal ? JsonMember(condition.field, condition.text) : JsonString(condition.field));
+  out.Add(") > 0 AND EXISTS (SELECT 1 FROM json_each(r.tags) t WHERE t.key = ");
   out.AddValue(condition.field);
   out.Add(" AND ");
   absl::Status status = AddTextComparison("t.value", condition.op, condition.text, out);
-  out.Add(")");
+  out.Add("))");
   return status;
 }
 
 absl::Status AddLabel(const Condition& condition, SqlText& out) {
-  const bool equal = condition.op == Condition::Op::kEq;
-  out.Add(equal
-              ? "EXISTS (SELECT 1 FROM run_labels l WHERE l.study_key = r.study_key AND l.run_id = r.id AND "
-              : "EXISTS (SELECT 1 FROM json_each(r.labels) l WHERE ");
-  absl::Status status = AddTextComparison(equal ? "l.label" : "l.value", condition.op, condition.text, out);
-  out.Add(")");
+  out.Add("(r.labels <> '[]' AND EXISTS (SELECT 1 FROM json_each(r.labels) l WHERE ");
+  absl::Status status = AddTextComparison("l.value", condition.op, condition.text, out);
+  out.Add("))");
   return status;
 }
 

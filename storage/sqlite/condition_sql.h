@@ -31,15 +31,13 @@ enum class FieldKind { kNumber, kInteger, kText, kState };
 struct RunField {
   const char* name;  ///< of the field and of its column in `runs`
   FieldKind kind;
-  const char* index;  ///< that orders a study's runs by it, nullptr when there is none
 };
 
 /// The run field of that name; InvalidArgument names the ones there are.
 absl::StatusOr<RunField> FindRunField(const std::string& name);
 
-/// Appends " AND (…)" over the table alias r for every condition. Columns are written "+r.name": which index
-/// serves a query is chosen by its author, not guessed by SQLite without statistics. InvalidArgument for an
-/// unknown field, an operation that the field's type lacks, or more than 1000 nodes or 50 levels.
+/// Appends " AND (…)" over the table alias r for every condition. InvalidArgument for an unknown field, an
+/// operation that the field's type lacks, or more than 1000 nodes or 50 levels.
 absl::Status AddConditions(const std::vector<Condition>& where, SqlText& out);
 
 /// Prepares `text` and binds its values.

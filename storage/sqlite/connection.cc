@@ -10,7 +10,7 @@
 
 namespace sextant::storage::sqlite {
 
-Statement::Statement(Connection* connection, sqlite3_stmt* statement, bool cached)
+Statement::Statement(Connection* connection, sqlite3_stmt* statement, Cached* cached)
     : connection_(connection), statement_(statement), cached_(cached) {}
 
 Statement::Statement(Statement&& other) noexcept
@@ -22,12 +22,12 @@ Statement::Statement(Statement&& other) noexcept
 
 Statement::~Statement() {
   if (statement_ == nullptr) return;
-  if (!cached_) {
+  if (cached_ == nullptr) {
     sqlite3_finalize(statement_);
     return;
   }
   Reset();
-  connection_->cache_[sqlite3_sql(statement_)].in_use = false;
+  cached_->in_use = false;
 }
 
 void Statement::Note(int code) {
@@ -51,6 +51,12 @@ Statement& Statement::Bind(int index, std::string_view text) {
   // A null pointer would bind NULL; an empty text is a value.
   const char* data = text.data() != nullptr ? text.data() : "";
   Note(sqlite3_bind_text64(statement_, index, data, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
+  return *this;
+}
+
+Statement& Statement::NextTextView(std::string_view text) {
+  const char* data = text.data() != nullptr ? text.data() : "";
+  Note(sqlite3_bind_text64(statement_, ++last_bound_, data, text.size(), SQLITE_STATIC, SQLITE_UTF8));
   return *this;
 }
 
@@ -145,7 +151,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& 
 }
 
 Connection::~Connection() {
-  for (auto& [sql, cached] : cache_) sqlite3_finalize(cached.statement);
+  for (auto& [address, cached] : cache_) sqlite3_finalize(cached.statement);
   sqlite3_close_v2(db_);
 }
 
@@ -154,19 +160,15 @@ absl::Status Connection::Execute(const std::string& sql) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Statement> Connection::Prepare(std::string_view sql) {
-  std::string key(sql);
-  Cached& cached = cache_[key];
-  if (cached.in_use) return PrepareOnce(key);
+absl::StatusOr<Statement> Connection::Prepare(const char* sql) {
+  Cached& cached = cache_[sql];
+  if (cached.in_use) return PrepareOnce(sql);
   if (cached.statement == nullptr &&
-      sqlite3_prepare_v3(db_, key.data(), static_cast<int>(key.size()) + 1, SQLITE_PREPARE_PERSISTENT,
-                         &cached.statement, nullptr) != SQLITE_OK) {
-    absl::Status error = LastError();
-    cache_.erase(key);
-    return error;
+      sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, &cached.statement, nullptr) != SQLITE_OK) {
+    return LastError();
   }
   cached.in_use = true;
-  return Statement(this, cached.statement, true);
+  return Statement(this, cached.statement, &cached);
 }
 
 absl::StatusOr<Statement> Connection::PrepareOnce(const std::string& sql) {
@@ -175,7 +177,7 @@ absl::StatusOr<Statement> Connection::PrepareOnce(const std::string& sql) {
       SQLITE_OK) {
     return LastError();
   }
-  return Statement(this, statement, false);
+  return Statement(this, statement, nullptr);
 }
 
 std::int64_t Connection::changes() const { return sqlite3_changes64(db_); }

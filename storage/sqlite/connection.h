@@ -19,6 +19,12 @@ namespace sextant::storage::sqlite {
 
 class Connection;
 
+/// A statement that a connection keeps for the next time.
+struct Cached {
+  sqlite3_stmt* statement = nullptr;
+  bool in_use = false;
+};
+
 /// A prepared statement in use. Going out of scope resets it and returns it to its connection's cache.
 /// Bind errors are kept and returned by the next Step. NaN is NULL in the file, both ways.
 class Statement {
@@ -38,6 +44,8 @@ class Statement {
   Statement& Next(const T& value) {
     return Bind(++last_bound_, value);
   }
+  /// Not copied: `text` must outlive this statement's next Step or Reset.
+  Statement& NextTextView(std::string_view text);
   Statement& NextNull() { return BindNull(++last_bound_); }
   Statement& NextBlobView(std::span<const std::uint8_t> bytes) { return BindBlobView(++last_bound_, bytes); }
 
@@ -54,12 +62,12 @@ class Statement {
 
  private:
   friend class Connection;
-  Statement(Connection* connection, sqlite3_stmt* statement, bool cached);
+  Statement(Connection* connection, sqlite3_stmt* statement, Cached* cached);
   void Note(int code);
 
   Connection* connection_;
   sqlite3_stmt* statement_;
-  bool cached_;
+  Cached* cached_;  ///< nullptr: finalized at the end
   int last_bound_ = 0;
   int bind_error_ = 0;
 };
@@ -76,8 +84,9 @@ class Connection {
 
   /// Runs statements that return no rows anyone wants: schema, pragmas. Never given values from outside.
   absl::Status Execute(const std::string& sql);
-  /// Prepares, or takes from the cache (keyed by text). `sql` holds placeholders, never values.
-  absl::StatusOr<Statement> Prepare(std::string_view sql);
+  /// Prepares, or takes from the cache, which is keyed by the address of `sql`: a string literal or other
+  /// constant.
+  absl::StatusOr<Statement> Prepare(const char* sql);
   /// Prepares without the cache: for texts that depend on a request.
   absl::StatusOr<Statement> PrepareOnce(const std::string& sql);
 
@@ -91,13 +100,9 @@ class Connection {
   friend class Statement;
   Connection(sqlite3* db, std::string path) : db_(db), path_(std::move(path)) {}
 
-  struct Cached {
-    sqlite3_stmt* statement = nullptr;
-    bool in_use = false;
-  };
   sqlite3* db_;
   std::string path_;
-  std::unordered_map<std::string, Cached> cache_;
+  std::unordered_map<const void*, Cached> cache_;  ///< its entries never move
 };
 
 /// BEGIN (or a savepoint when one is open already) until Commit; rolls back when destroyed uncommitted.

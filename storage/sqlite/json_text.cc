@@ -2,8 +2,6 @@
 
 #include <absl/strings/str_cat.h>
 #include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 namespace sextant::storage::sqlite {
 namespace {
@@ -25,10 +23,22 @@ std::size_t CharacterLength(const std::string& text, std::size_t at) {
   return length;
 }
 
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
-
-void Put(Writer& writer, const std::string& text) {
-  writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+void Append(const std::string& text, std::string& out) {
+  out += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      constexpr char kDigits[] = "0123456789abcdef";
+      out += "\\u00";
+      out += kDigits[c >> 4];
+      out += kDigits[c & 15];
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
 }
 
 absl::Status Broken() { return absl::DataLossError("stored tags or labels are not valid JSON"); }
@@ -39,6 +49,10 @@ std::string Take(const rapidjson::Value& value) { return {value.GetString(), val
 
 absl::Status CheckText(const std::string& text, const std::string& what) {
   for (std::size_t at = 0; at < text.size();) {
+    if (text[at] > 0) {  // plain ASCII, nearly always
+      ++at;
+      continue;
+    }
     const std::size_t length = CharacterLength(text, at);
     if (length == 0) {
       return absl::InvalidArgumentError(
@@ -49,27 +63,40 @@ absl::Status CheckText(const std::string& text, const std::string& what) {
   return absl::OkStatus();
 }
 
+std::string JsonString(const std::string& text) {
+  std::string out;
+  Append(text, out);
+  return out;
+}
+
+std::string JsonMember(const std::string& key, const std::string& value) {
+  std::string out;
+  Append(key, out);
+  out += ':';
+  Append(value, out);
+  return out;
+}
+
 std::string ToJson(const std::map<std::string, std::string>& values) {
-  if (values.empty()) return "{}";
-  rapidjson::StringBuffer buffer;
-  Writer writer(buffer);
-  writer.StartObject();
+  std::string out = "{";
   for (const auto& [key, value] : values) {
-    Put(writer, key);
-    Put(writer, value);
+    if (out.size() > 1) out += ',';
+    Append(key, out);
+    out += ':';
+    Append(value, out);
   }
-  writer.EndObject();
-  return {buffer.GetString(), buffer.GetSize()};
+  out += '}';
+  return out;
 }
 
 std::string ToJson(const std::vector<std::string>& values) {
-  if (values.empty()) return "[]";
-  rapidjson::StringBuffer buffer;
-  Writer writer(buffer);
-  writer.StartArray();
-  for (const std::string& value : values) Put(writer, value);
-  writer.EndArray();
-  return {buffer.GetString(), buffer.GetSize()};
+  std::string out = "[";
+  for (const std::string& value : values) {
+    if (out.size() > 1) out += ',';
+    Append(value, out);
+  }
+  out += ']';
+  return out;
 }
 
 absl::Status FromJson(std::string_view json, std::map<std::string, std::string>& values) {

@@ -19,6 +19,10 @@ absl::Status CheckText(const std::string& text, const std::string& what);
 std::string ToJson(const std::map<std::string, std::string>& values);
 std::string ToJson(const std::vector<std::string>& values);
 
+/// As they stand in what ToJson writes: "text", and "key":"value".
+std::string JsonString(const std::string& text);
+std::string JsonMember(const std::string& key, const std::string& value);
+
 /// DataLoss when the stored text is not what ToJson writes.
 absl::Status FromJson(std::string_view json, std::map<std::string, std::string>& values);
 absl::Status FromJson(std::string_view json, std::vector<std::string>& values);

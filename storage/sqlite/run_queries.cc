@@ -69,7 +69,6 @@ absl::Status ReadPart(Connection& connection, const StudyKey& study, const RunQu
   text.Add(absl::StrCat("SELECT ", kRunColumns));
   if (part == Part::kKnown) text.Add(absl::StrCat(", r.", order->name));
   text.Add(" FROM runs r");
-  if (part == Part::kKnown && order->index != nullptr) text.Add(absl::StrCat(" INDEXED BY ", order->index));
   text.Add(" WHERE r.study_key = ");
   text.AddValue(study.key);
   AddKeyset(order, part, query.descending, after, text);

@@ -11,57 +11,25 @@ namespace {
 
 constexpr std::size_t kMaxIdBytes = 200;
 
-std::vector<std::string> SortedSet(const std::vector<std::string>& values) {
-  const std::set<std::string> sorted(values.begin(), values.end());
-  return {sorted.begin(), sorted.end()};
+#define RUN_COLUMNS                                                                                      \
+  "r.id, r.run_key, r.state, r.params_non_embedding, r.params_total, r.params_active, "                  \
+  "r.params_non_input_embedding, r.tokens, r.learning_rate, r.batch_size_tokens, r.sequence_length, "    \
+  "r.steps, r.weight_decay, r.adam_beta2, r.loss, r.warmup_steps, r.adam_beta1, r.min_learning_rate, "   \
+  "r.flops, r.seed, r.schedule, r.optimizer, r.tags, r.labels, r.source, r.create_time, r.update_time, " \
+  "r.curve_points"
+
+std::string LabelsToJson(const std::vector<std::string>& labels) {
+  const std::set<std::string> sorted(labels.begin(), labels.end());
+  return ToJson(std::vector<std::string>(sorted.begin(), sorted.end()));
 }
 
-// Parameters ?1, ?2, … are study_key and the columns of kRunColumns in order.
-void BindRun(Statement& statement, std::int64_t study_key, std::int64_t run_key, const Run& run) {
-  statement.Next(study_key).Next(std::string_view(run.id)).Next(run_key);
-  statement.Next(static_cast<std::int64_t>(run.state));
-  for (const RunQuantity& quantity : kRunQuantities) statement.Next(run.*quantity.value);
-  if (run.seed.has_value()) {
-    statement.Next(*run.seed);
-  } else {
-    statement.NextNull();
-  }
-  statement.Next(std::string_view(run.schedule)).Next(std::string_view(run.optimizer));
-  statement.Next(std::string_view(ToJson(run.tags))).Next(std::string_view(ToJson(SortedSet(run.labels))));
-  statement.Next(std::string_view(run.source));
-  statement.Next(run.create_time).Next(run.update_time).Next(run.curve_points);
+absl::Status NoRun(const std::string& run_id) {
+  return absl::NotFoundError(absl::StrCat("no run '", run_id, "'"));
 }
-
-absl::Status ForEachTag(Connection& connection, const char* sql, std::int64_t study_key, const Run& run) {
-  if (run.tags.empty()) return absl::OkStatus();
-  auto statement = connection.Prepare(sql);
-  if (!statement.ok()) return statement.status();
-  for (const auto& [key, value] : run.tags) {
-    statement->Next(study_key).Next(std::string_view(key)).Next(std::string_view(value));
-    if (absl::Status status = statement->Next(std::string_view(run.id)).Run(); !status.ok()) return status;
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ForEachLabel(Connection& connection, const char* sql, std::int64_t study_key,
-                          const std::string& run_id, const std::vector<std::string>& labels) {
-  if (labels.empty()) return absl::OkStatus();
-  auto statement = connection.Prepare(sql);
-  if (!statement.ok()) return statement.status();
-  for (const std::string& label : labels) {
-    statement->Next(study_key).Next(std::string_view(label));
-    if (absl::Status status = statement->Next(std::string_view(run_id)).Run(); !status.ok()) return status;
-  }
-  return absl::OkStatus();
-}
-
-constexpr char kAddTag[] = "INSERT INTO run_tags VALUES (?, ?, ?, ?)";
-constexpr char kDropTag[] =
-    "DELETE FROM run_tags WHERE study_key = ? AND key = ? AND value = ? AND run_id = ?";
-constexpr char kAddLabel[] = "INSERT OR IGNORE INTO run_labels VALUES (?, ?, ?)";
-constexpr char kDropLabel[] = "DELETE FROM run_labels WHERE study_key = ? AND label = ? AND run_id = ?";
 
 }  // namespace
+
+const char kRunColumns[] = RUN_COLUMNS;
 
 absl::StatusOr<StoredRun> ReadRun(const Statement& row, const std::string& study_id) {
   StoredRun stored;
@@ -90,25 +58,23 @@ absl::Status CheckRun(const Run& run) {
     return absl::InvalidArgumentError(
         absl::StrCat("a run id has 1 to ", kMaxIdBytes, " bytes; this one has ", run.id.size()));
   }
-  if (absl::Status status = CheckText(run.id, "the run id"); !status.ok()) return status;
-  const std::string of_run = absl::StrCat(" of run '", run.id, "'");
-  for (const auto& [text, what] :
-       {std::pair{&run.schedule, "the schedule"}, std::pair{&run.optimizer, "the optimizer"},
-        std::pair{&run.source, "the source"}}) {
-    if (absl::Status status = CheckText(*text, what + of_run); !status.ok()) return status;
-  }
+  absl::Status status = CheckText(run.id, "the run id");
+  if (status.ok()) status = CheckText(run.schedule, "the schedule");
+  if (status.ok()) status = CheckText(run.optimizer, "the optimizer");
+  if (status.ok()) status = CheckText(run.source, "the source");
   for (const auto& [key, value] : run.tags) {
-    if (absl::Status status = CheckText(key, "a tag's key" + of_run); !status.ok()) return status;
-    if (absl::Status status = CheckText(value, "a tag's value" + of_run); !status.ok()) return status;
+    if (status.ok()) status = CheckText(key, "a tag's key");
+    if (status.ok()) status = CheckText(value, "a tag's value");
   }
   for (const std::string& label : run.labels) {
-    if (absl::Status status = CheckText(label, "a label" + of_run); !status.ok()) return status;
+    if (status.ok()) status = CheckText(label, "a label");
   }
-  return absl::OkStatus();
+  if (status.ok()) return status;
+  return absl::InvalidArgumentError(absl::StrCat("run '", run.id, "': ", std::string(status.message())));
 }
 
 absl::StatusOr<bool> InsertRun(Connection& connection, std::int64_t study_key, std::int64_t run_key,
-                               const Run& run) {
+                               const Run& run, std::int64_t curve_points) {
   auto statement = connection.Prepare(
       "INSERT INTO runs (study_key, id, run_key, state, params_non_embedding, params_total, params_active, "
       "params_non_input_embedding, tokens, learning_rate, batch_size_tokens, sequence_length, steps, "
@@ -119,58 +85,55 @@ absl::StatusOr<bool> InsertRun(Connection& connection, std::int64_t study_key, s
       "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
       "ON CONFLICT DO NOTHING");
   if (!statement.ok()) return statement.status();
-  BindRun(*statement, study_key, run_key, run);
+  const std::string tags = ToJson(run.tags);
+  const std::string labels = run.labels.empty() ? "[]" : LabelsToJson(run.labels);
+  statement->Next(study_key).NextTextView(run.id).Next(run_key).Next(static_cast<std::int64_t>(run.state));
+  for (const RunQuantity& quantity : kRunQuantities) statement->Next(run.*quantity.value);
+  if (run.seed.has_value()) {
+    statement->Next(*run.seed);
+  } else {
+    statement->NextNull();
+  }
+  statement->NextTextView(run.schedule).NextTextView(run.optimizer).NextTextView(tags).NextTextView(labels);
+  statement->NextTextView(run.source).Next(run.create_time).Next(run.update_time).Next(curve_points);
   if (absl::Status status = statement->Run(); !status.ok()) return status;
-  if (connection.changes() == 0) return false;
-  if (absl::Status status = ForEachTag(connection, kAddTag, study_key, run); !status.ok()) return status;
-  absl::Status status = ForEachLabel(connection, kAddLabel, study_key, run.id, run.labels);
-  if (!status.ok()) return status;
-  return true;
+  return connection.changes() == 1;
 }
 
 absl::Status ReplaceRun(Connection& connection, std::int64_t study_key, std::int64_t run_key,
                         const Run& before, const Run& run) {
-  if (absl::Status status = RemoveRun(connection, study_key, before); !status.ok()) return status;
+  if (absl::Status status = RemoveRun(connection, study_key, before.id); !status.ok()) return status;
   Run kept = run;
   kept.create_time = before.create_time;
-  auto inserted = InsertRun(connection, study_key, run_key, kept);
-  if (!inserted.ok()) return inserted.status();
-  return *inserted ? absl::OkStatus()
-                   : absl::InternalError(absl::StrCat("run '", run.id, "' is stored twice"));
+  auto inserted = InsertRun(connection, study_key, run_key, kept, run.curve_points);
+  return inserted.status();
 }
 
-absl::Status ReplaceLabels(Connection& connection, std::int64_t study_key, const Run& before,
+absl::Status ReplaceLabels(Connection& connection, std::int64_t study_key, const std::string& run_id,
                            const std::vector<std::string>& labels) {
-  const std::vector<std::string> sorted = SortedSet(labels);
-  for (const std::string& label : sorted) {
-    if (absl::Status status = CheckText(label, "a label of run '" + before.id + "'"); !status.ok())
-      return status;
+  for (const std::string& label : labels) {
+    if (absl::Status status = CheckText(label, "a label"); !status.ok()) return status;
   }
-  absl::Status status = ForEachLabel(connection, kDropLabel, study_key, before.id, before.labels);
-  if (!status.ok()) return status;
-  status = ForEachLabel(connection, kAddLabel, study_key, before.id, sorted);
-  if (!status.ok()) return status;
   auto statement = connection.Prepare("UPDATE runs SET labels = ? WHERE study_key = ? AND id = ?");
   if (!statement.ok()) return statement.status();
-  return statement->Next(std::string_view(ToJson(sorted)))
-      .Next(study_key)
-      .Next(std::string_view(before.id))
-      .Run();
+  const std::string json = LabelsToJson(labels);
+  statement->NextTextView(json).Next(study_key).NextTextView(run_id);
+  if (absl::Status status = statement->Run(); !status.ok()) return status;
+  return connection.changes() == 1 ? absl::OkStatus() : NoRun(run_id);
 }
 
-absl::Status RemoveRun(Connection& connection, std::int64_t study_key, const Run& run) {
-  if (absl::Status status = ForEachTag(connection, kDropTag, study_key, run); !status.ok()) return status;
-  absl::Status status = ForEachLabel(connection, kDropLabel, study_key, run.id, run.labels);
-  if (!status.ok()) return status;
+absl::Status RemoveRun(Connection& connection, std::int64_t study_key, const std::string& run_id) {
   auto statement = connection.Prepare("DELETE FROM runs WHERE study_key = ? AND id = ?");
   if (!statement.ok()) return statement.status();
-  return statement->Next(study_key).Next(std::string_view(run.id)).Run();
+  if (absl::Status status = statement->Next(study_key).NextTextView(run_id).Run(); !status.ok())
+    return status;
+  return connection.changes() == 1 ? absl::OkStatus() : NoRun(run_id);
 }
 
 absl::StatusOr<StoredRun> SelectRun(Connection& connection, std::int64_t study_key,
                                     const std::string& study_id, const std::string& run_id) {
-  auto statement = connection.Prepare(
-      absl::StrCat("SELECT ", kRunColumns, " FROM runs r WHERE r.study_key = ? AND r.id = ?"));
+  auto statement =
+      connection.Prepare("SELECT " RUN_COLUMNS " FROM runs r WHERE r.study_key = ? AND r.id = ?");
   if (!statement.ok()) return statement.status();
   auto row = statement->Next(study_key).Next(std::string_view(run_id)).Step();
   if (!row.ok()) return row.status();

@@ -65,13 +65,11 @@ absl::StatusOr<std::vector<PutOutcome>> PutRuns(Connection& connection, const st
   StudyTotals totals;
   std::vector<PutOutcome> outcomes;
   outcomes.reserve(runs.size());
-  Run row;
   for (const RunWithCurve& given : runs) {
     if (absl::Status status = CheckRun(given.run); !status.ok()) return status;
     if (absl::Status status = CheckCurve(given.curve); !status.ok()) return status;
-    row = given.run;
-    row.curve_points = static_cast<std::int64_t>(given.curve.size());
-    auto inserted = InsertRun(connection, study->key, next_key, row);
+    const auto points = static_cast<std::int64_t>(given.curve.size());
+    auto inserted = InsertRun(connection, study->key, next_key, given.run, points);
     if (!inserted.ok()) return inserted.status();
     if (!*inserted) {
       auto outcome = Update(connection, study->key, study_id, given, totals);
@@ -83,7 +81,7 @@ absl::StatusOr<std::vector<PutOutcome>> PutRuns(Connection& connection, const st
     if (!bytes.ok()) return bytes.status();
     ++next_key;
     ++totals.runs;
-    totals.points += row.curve_points;
+    totals.points += points;
     totals.curve_bytes += *bytes;
     outcomes.push_back(PutOutcome::kAccepted);
   }
@@ -101,7 +99,7 @@ absl::Status DeleteRun(Connection& connection, const std::string& study_id, cons
   if (!stored.ok()) return stored.status();
   auto bytes = DeleteCurve(connection, stored->run_key);
   if (!bytes.ok()) return bytes.status();
-  if (absl::Status status = RemoveRun(connection, study->key, stored->run); !status.ok()) return status;
+  if (absl::Status status = RemoveRun(connection, study->key, run_id); !status.ok()) return status;
   return AddToTotals(connection, study->key,
                      {.runs = -1, .points = -stored->run.curve_points, .curve_bytes = -*bytes});
 }
@@ -111,9 +109,7 @@ absl::Status SetRunLabels(Connection& connection, const std::string& study_id,
   auto study = FindStudy(connection, study_id);
   if (!study.ok()) return study.status();
   for (const auto& [run_id, run_labels] : labels) {
-    auto stored = SelectRun(connection, study->key, study_id, run_id);
-    if (!stored.ok()) return stored.status();
-    absl::Status status = ReplaceLabels(connection, study->key, stored->run, run_labels);
+    absl::Status status = ReplaceLabels(connection, study->key, run_id, run_labels);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

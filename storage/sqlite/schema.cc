@@ -7,11 +7,10 @@
 namespace sextant::storage::sqlite {
 namespace {
 
-// Version 1. Unknown quantities are NULL, so partial indexes spend nothing on them.
+// Version 1. Unknown quantities are NULL.
 //
-// Runs are clustered by (study, id): a study's runs load by one range scan, in the order that listings and
-// fits want. Tags and labels are kept twice: as JSON in the run's row (one row read shows a run) and
-// inverted, run id last, so that a page of runs with a tag is one range scan in id order.
+// Runs are clustered by (study, id): a study's runs load, and are filtered, by one range scan in the order
+// that listings and fits want. docs/decisions says why there is no index on every quantity.
 constexpr char kVersion1[] = R"sql(
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO counters VALUES ('next_run_key', 1);
@@ -65,29 +64,7 @@ CREATE TABLE runs (
   curve_points INTEGER NOT NULL,
   PRIMARY KEY (study_key, id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX runs_by_state ON runs (study_key, state, id);
-CREATE INDEX runs_by_params_non_embedding ON runs (study_key, params_non_embedding, id)
-  WHERE params_non_embedding IS NOT NULL;
-CREATE INDEX runs_by_params_total ON runs (study_key, params_total, id) WHERE params_total IS NOT NULL;
-CREATE INDEX runs_by_tokens ON runs (study_key, tokens, id) WHERE tokens IS NOT NULL;
-CREATE INDEX runs_by_learning_rate ON runs (study_key, learning_rate, id) WHERE learning_rate IS NOT NULL;
-CREATE INDEX runs_by_batch_size_tokens ON runs (study_key, batch_size_tokens, id)
-  WHERE batch_size_tokens IS NOT NULL;
-CREATE INDEX runs_by_loss ON runs (study_key, loss, id) WHERE loss IS NOT NULL;
-
-CREATE TABLE run_tags (
-  study_key INTEGER NOT NULL,
-  key TEXT NOT NULL,
-  value TEXT NOT NULL,
-  run_id TEXT NOT NULL,
-  PRIMARY KEY (study_key, key, value, run_id)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE run_labels (
-  study_key INTEGER NOT NULL,
-  label TEXT NOT NULL,
-  run_id TEXT NOT NULL,
-  PRIMARY KEY (study_key, label, run_id)
-) STRICT, WITHOUT ROWID;
+CREATE INDEX runs_running ON runs (study_key, id) WHERE state = 1;
 
 -- chunk_key = run_key * 2^20 + index of the chunk in its run.
 CREATE TABLE curve_chunks (

@@ -95,7 +95,6 @@ absl::Status DeleteStudy(Connection& connection, const std::string& id) {
         "c "
         "ON c.chunk_key BETWEEN r.run_key << 20 AND (r.run_key << 20) + 1048575 "
         "WHERE r.study_key = ? AND r.curve_points > 0)",
-        "DELETE FROM run_tags WHERE study_key = ?", "DELETE FROM run_labels WHERE study_key = ?",
         "DELETE FROM runs WHERE study_key = ?", "DELETE FROM fits WHERE study_key = ?",
         "DELETE FROM studies WHERE study_key = ?"}) {
     auto statement = connection.Prepare(sql);

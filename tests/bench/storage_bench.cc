@@ -1,0 +1,277 @@
+// The store at the scale of Shallue et al. (2019), each figure beside its floor: the same chunks put straight
+// into a bare SQLite table in the same run. Figures are CPU time of the measuring thread unless they say
+// otherwise.
+//
+//   storage_bench [--runs N] [--points N] [--durability full|normal] [--batch RUNS] [--folder DIR] [--keep]
+#include <getopt.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <filesystem>
+#include <random>
+
+#include "storage/curve_codec.h"
+#include "storage/sqlite/connection.h"
+#include "storage/sqlite_store.h"
+#include "tests/bench/storage_data.h"
+
+namespace sextant::storage {
+namespace {
+
+constexpr char kStudy[] = "shallue";
+
+struct Options {
+  std::int64_t runs = kShallueRuns, points = kShalluePoints, batch = 100;
+  std::string durability = "full", folder = "/tmp";
+  bool keep = false;
+};
+
+[[noreturn]] void Fail(const absl::Status& status) {
+  std::fprintf(stderr, "storage_bench: %s\n", status.ToString().c_str());
+  std::exit(1);
+}
+void Check(const absl::Status& status) {
+  if (!status.ok()) Fail(status);
+}
+template <typename T>
+T Take(absl::StatusOr<T> result) {
+  if (!result.ok()) Fail(result.status());
+  return *std::move(result);
+}
+
+double Clock(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+struct Spent {
+  double cpu = 0, wall = 0;
+};
+template <typename Work>
+void Measure(Spent& spent, Work work) {
+  const double cpu = Clock(CLOCK_THREAD_CPUTIME_ID), wall = Clock(CLOCK_MONOTONIC);
+  work();
+  spent.cpu += Clock(CLOCK_THREAD_CPUTIME_ID) - cpu;
+  spent.wall += Clock(CLOCK_MONOTONIC) - wall;
+}
+
+// Median of the wall time of `times` calls, in seconds.
+template <typename Work>
+double Median(int times, Work work) {
+  std::vector<double> seconds;
+  for (int i = 0; i < times; ++i) {
+    Spent one;
+    Measure(one, [&] { work(i); });
+    seconds.push_back(one.wall);
+  }
+  std::nth_element(seconds.begin(), seconds.begin() + times / 2, seconds.end());
+  return seconds[static_cast<std::size_t>(times) / 2];
+}
+
+void Report(const char* what, double value, const char* unit, const std::string& beside = "") {
+  std::printf("%-58s %10.3f %-12s %s\n", what, value, unit, beside.c_str());
+  std::fflush(stdout);
+}
+
+// The floor: encode the chunks and insert them, nothing else.
+class RawTable {
+ public:
+  RawTable(const std::string& path, const std::string& durability)
+      : connection_(Take(sqlite::Connection::Open(path, sqlite::OpenMode::kCreate))) {
+    Check(connection_->Execute(
+        "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = " + durability +
+        "; CREATE TABLE chunks (key INTEGER PRIMARY KEY, data BLOB) STRICT"));
+  }
+  void Put(std::span<const RunWithCurve> runs) {
+    Check(connection_->Execute("BEGIN"));
+    auto insert = Take(connection_->Prepare("INSERT INTO chunks VALUES (?, ?)"));
+    for (const RunWithCurve& run : runs) {
+      for (std::size_t begin = 0; begin < run.curve.size(); begin += kPointsPerChunk) {
+        const auto bytes = EncodeChunk(run.curve, begin, std::min(begin + kPointsPerChunk, run.curve.size()));
+        Check(insert.Next(next_++).NextBlobView(bytes).Run());
+      }
+    }
+    Check(connection_->Execute("COMMIT"));
+  }
+
+ private:
+  std::unique_ptr<sqlite::Connection> connection_;
+  std::int64_t next_ = 1;
+};
+
+std::shared_ptr<Store> Open(const std::string& path, const Options& options) {
+  SqliteOptions sqlite;
+  sqlite.durability = options.durability == "normal" ? Durability::kNormal : Durability::kFull;
+  return Take(OpenSqliteStore(path, sqlite));
+}
+
+double MebibytesPeak() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+void Ingest(const std::string& path, const std::string& raw_path, const Options& options) {
+  Spent store_time, raw_time;
+  auto store = Open(path, options);
+  Study study;
+  study.id = kStudy;
+  Check(store->CreateStudy(study));
+  RawTable raw(raw_path, options.durability);
+  std::vector<RunWithCurve> batch;
+  for (std::int64_t i = 0; i < options.runs;) {
+    batch.clear();
+    for (; i < options.runs && static_cast<std::int64_t>(batch.size()) < options.batch; ++i) {
+      batch.push_back(ShallueRun(kStudy, i, options.runs, options.points));
+    }
+    // Interleaved, so that both see the same machine.
+    Measure(store_time, [&] { Take(store->PutRuns(kStudy, batch)); });
+    Measure(raw_time, [&] { raw.Put(batch); });
+  }
+  const auto points = static_cast<double>(options.points);
+  Report("ingest, store", points / store_time.cpu / 1e6, "M points/s", "of one core's CPU");
+  Report("ingest, raw SQLite chunks (floor)", points / raw_time.cpu / 1e6, "M points/s", "of one core's CPU");
+  Report("ingest, store over raw", store_time.cpu / raw_time.cpu, "x CPU", "target: at most 2");
+  Report("ingest, store", points / store_time.wall / 1e6, "M points/s",
+         "wall, beside the raw table's writes");
+  Report("ingest, raw", points / raw_time.wall / 1e6, "M points/s", "wall");
+  Spent checkpoint;
+  Measure(checkpoint, [&] { Check(store->Checkpoint()); });
+  Report("memory, peak of the process", MebibytesPeak(), "MiB", "target: under 256");
+}
+
+void Read(Store& store, const Options& options) {
+  std::mt19937_64 random(7);
+  const auto any_run = [&] {
+    return "trial-" + std::to_string(1'000'000 + static_cast<std::int64_t>(
+                                                     random() % static_cast<std::uint64_t>(options.runs)));
+  };
+  RunWithCurve thousand = ShallueRun(kStudy, 0, 1, 1000);
+  thousand.run.id = "thousand";
+  Check(store.PutRuns(kStudy, std::span(&thousand, 1)).status());
+  Report("read a 1000-point curve, median",
+         1e3 * Median(1001,
+                      [&](int) {
+                        if (Take(store.GetCurve(kStudy, "thousand")).size() != 1000)
+                          Fail(absl::InternalError("wrong curve"));
+                      }),
+         "ms", "target: well under 0.3");
+  Check(store.DeleteRun(kStudy, "thousand"));
+  Report("read any curve of the study, median",
+         1e3 * Median(1001, [&](int) { Take(store.GetCurve(kStudy, any_run())); }), "ms");
+  Report("load the run table of the study, median",
+         Median(5,
+                [&](int) {
+                  if (Take(store.LoadRunTable(kStudy, {})).size() != static_cast<std::size_t>(options.runs)) {
+                    Fail(absl::InternalError("wrong table"));
+                  }
+                }),
+         "s", "target: under 0.2");
+}
+
+Condition Compare(const std::string& field, Condition::Op op, double number, const std::string& text = "",
+                  Condition::Kind kind = Condition::Kind::kCompare) {
+  Condition condition;
+  condition.kind = kind;
+  condition.field = field;
+  condition.op = op;
+  condition.number = number;
+  condition.text = text;
+  return condition;
+}
+
+void List(Store& store) {
+  using enum Condition::Op;
+  const double last = 1e6 * 23;
+  struct Case {
+    const char* name;
+    std::vector<Condition> where;
+    std::string order_by;
+  };
+  const std::vector<Case> cases = {
+      {"no filter", {}, ""},
+      {"state = finished", {Compare("state", kEq, 0, "finished")}, ""},
+      {"learning_rate > median", {Compare("learning_rate", kGt, std::exp2(-9.0))}, ""},
+      {"loss < 2.69 (few match)", {Compare("loss", kLt, 2.69)}, ""},
+      {"loss < 0 (none matches)", {Compare("loss", kLt, 0)}, ""},
+      {"params_total = largest, state = diverged",
+       {Compare("params_total", kEq, last), Compare("state", kEq, 0, "diverged")},
+       ""},
+      {"tag model = transformer-3",
+       {Compare("model", kEq, 0, "transformer-3", Condition::Kind::kHasTag)},
+       ""},
+      {"tag model = none (none matches)", {Compare("model", kEq, 0, "none", Condition::Kind::kHasTag)}, ""},
+      {"id of the last tenth (in order of id)", {Compare("id", kGe, 0, "trial-1151344")}, ""},
+      {"no filter, by loss", {}, "loss"},
+      {"learning_rate > median, by loss", {Compare("learning_rate", kGt, std::exp2(-9.0))}, "loss"},
+      {"weight_decay known (no index, none matches)",
+       {Compare("weight_decay", kEq, 0, "", Condition::Kind::kIsKnown)},
+       ""},
+      {"no filter, by steps (no index)", {}, "steps"},
+  };
+  for (const Case& one : cases) {
+    RunQuery query;
+    query.study_id = kStudy;
+    query.where = one.where;
+    query.order_by = one.order_by;
+    std::size_t rows = 0;
+    const double first = Median(21, [&](int) { rows = Take(store.ListRuns(query)).items.size(); });
+    Report((std::string("page of 100: ") + one.name).c_str(), 1e3 * first, "ms",
+           std::to_string(rows) + " rows; target: under 10");
+  }
+}
+
+int Main(const Options& options) {
+  const std::filesystem::path folder =
+      std::filesystem::path(options.folder) / ("storage_bench." + std::to_string(getpid()));
+  std::filesystem::create_directories(folder);
+  const std::string path = folder / "store.db", raw_path = folder / "raw.db";
+  std::printf("%lld runs, %lld points, synchronous %s, %lld runs a transaction\n",
+              static_cast<long long>(options.runs), static_cast<long long>(options.points),
+              options.durability.c_str(), static_cast<long long>(options.batch));
+  Ingest(path, raw_path, options);
+  {
+    auto store = Open(path, options);
+    const double bytes = static_cast<double>(std::filesystem::file_size(path));
+    Report("disk", bytes / static_cast<double>(options.points), "bytes/point", "target: at most 4");
+    Report("disk, raw chunks (floor)",
+           static_cast<double>(std::filesystem::file_size(raw_path)) / static_cast<double>(options.points),
+           "bytes/point");
+    Read(*store, options);
+    List(*store);
+    Spent check;
+    Measure(check, [&] { Check(store->CheckIntegrity()); });
+    Report("integrity check of everything", check.wall, "s", "wall");
+  }
+  if (!options.keep) std::filesystem::remove_all(folder);
+  return 0;
+}
+
+}  // namespace
+}  // namespace sextant::storage
+
+int main(int argc, char** argv) {
+  sextant::storage::Options options;
+  const option flags[] = {{"runs", required_argument, nullptr, 'r'},
+                          {"points", required_argument, nullptr, 'p'},
+                          {"batch", required_argument, nullptr, 'b'},
+                          {"durability", required_argument, nullptr, 'd'},
+                          {"folder", required_argument, nullptr, 'f'},
+                          {"keep", no_argument, nullptr, 'k'},
+                          {nullptr, 0, nullptr, 0}};
+  for (int flag = 0; (flag = getopt_long(argc, argv, "", flags, nullptr)) != -1;) {
+    if (flag == 'r') options.runs = std::stoll(optarg);
+    if (flag == 'p') options.points = std::stoll(optarg);
+    if (flag == 'b') options.batch = std::stoll(optarg);
+    if (flag == 'd') options.durability = optarg;
+    if (flag == 'f') options.folder = optarg;
+    if (flag == 'k') options.keep = true;
+    if (flag == '?') return 2;
+  }
+  return sextant::storage::Main(options);
+}
