@@ -56,7 +56,8 @@ struct ParameterSpec {
 
 /// A worked example that a test asserts.
 struct ExampleSpec {
-  std::map<std::string, double> at;  ///< variable values
+  std::map<std::string, double> at;          ///< variable values
+  std::map<std::string, double> parameters;  ///< in place of published values: all that have none, for a form
   double value = 0;
   double relative_tolerance = 1e-9;
   std::string source;  ///< where the number is printed

@@ -101,6 +101,7 @@ void ReadParameter(TomlTable& table, ParameterSpec& parameter) {
 
 void ReadExample(TomlTable& table, ExampleSpec& example) {
   table.NumberMap("at", example.at);
+  table.NumberMap("parameters", example.parameters);
   table.Number("value", example.value);
   table.Number("relative_tolerance", example.relative_tolerance);
   table.Text("source", example.source);
@@ -130,12 +131,40 @@ void ReadTarget(TomlTable& table, LawSpec& spec) {
   }
 }
 
-// Names must be unique over variables and parameters, and examples must speak of declared variables.
+// An example gives every variable (one that another law supplies may be left out) and every parameter without
+// a value.
+void CheckExample(TomlTable& table, const LawSpec& spec, std::size_t index) {
+  const ExampleSpec& example = spec.examples[index];
+  const std::string where = "entry " + std::to_string(index) + ": ";
+  std::vector<std::string> variables, parameters;
+  for (const VariableSpec& variable : spec.variables) variables.push_back(variable.name);
+  for (const ParameterSpec& parameter : spec.parameters) parameters.push_back(parameter.name);
+  auto known = [&](const std::map<std::string, double>& values, const std::vector<std::string>& names,
+                   const char* what) {
+    for (const auto& [name, value] : values) {
+      if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+      table.Fail("examples", where + "'" + name + "' is not a " + what + expression::DidYouMean(name, names));
+    }
+  };
+  known(example.at, variables, "variable");
+  known(example.parameters, parameters, "parameter");
+  for (const VariableSpec& variable : spec.variables) {
+    if (!example.at.contains(variable.name) && variable.from_law.empty()) {
+      table.Fail("examples", where + "variable '" + variable.name + "' is missing from 'at'");
+    }
+  }
+  for (const ParameterSpec& parameter : spec.parameters) {
+    if (!parameter.value.has_value() && !example.parameters.contains(parameter.name)) {
+      table.Fail("examples",
+                 where + "parameter '" + parameter.name + "' has no value: give one in 'parameters'");
+    }
+  }
+}
+
+// Names must be unique over variables and parameters, and examples must be complete.
 void CheckNames(TomlTable& table, const LawSpec& spec) {
   std::set<std::string> names;
-  std::vector<std::string> variables;
   for (const VariableSpec& variable : spec.variables) {
-    variables.push_back(variable.name);
     if (!names.insert(variable.name).second)
       table.Fail("variables", "'" + variable.name + "' is declared twice");
   }
@@ -143,20 +172,7 @@ void CheckNames(TomlTable& table, const LawSpec& spec) {
     if (!names.insert(parameter.name).second)
       table.Fail("parameters", "'" + parameter.name + "' is declared twice");
   }
-  for (std::size_t i = 0; i < spec.examples.size(); ++i) {
-    const std::string where = "entry " + std::to_string(i) + ": ";
-    for (const auto& [name, value] : spec.examples[i].at) {
-      if (std::find(variables.begin(), variables.end(), name) == variables.end()) {
-        table.Fail("examples",
-                   where + "'" + name + "' is not a variable" + expression::DidYouMean(name, variables));
-      }
-    }
-    for (const VariableSpec& variable : spec.variables) {
-      if (!spec.examples[i].at.contains(variable.name) && variable.from_law.empty()) {
-        table.Fail("examples", where + "variable '" + variable.name + "' is missing from 'at'");
-      }
-    }
-  }
+  for (std::size_t i = 0; i < spec.examples.size(); ++i) CheckExample(table, spec, i);
 }
 
 }  // namespace

@@ -42,6 +42,13 @@ std::string Quoted(const std::string& text) {
 
 std::string Pair(const Range& range) { return "[" + Number(range.low) + ", " + Number(range.high) + "]"; }
 
+std::string NumberMap(const std::map<std::string, double>& values) {
+  std::string text;
+  for (const auto& [name, value] : values)
+    text += (text.empty() ? " " : ", ") + Quoted(name) + " = " + Number(value);
+  return "{" + text + " }";
+}
+
 bool Unbounded(const Range& range) { return std::isinf(range.low) && std::isinf(range.high); }
 
 class Writer {
@@ -86,10 +93,8 @@ void Write(Writer& out, const ParameterSpec& parameter) {
 
 void Write(Writer& out, const ExampleSpec& example) {
   out.Header("examples");
-  std::string at;
-  for (const auto& [name, value] : example.at)
-    at += (at.empty() ? " " : ", ") + Quoted(name) + " = " + Number(value);
-  out.Line("at", "{" + at + " }");
+  out.Line("at", NumberMap(example.at));
+  if (!example.parameters.empty()) out.Line("parameters", NumberMap(example.parameters));
   out.Line("value", Number(example.value));
   out.Line("relative_tolerance", Number(example.relative_tolerance));
   out.Text("source", example.source);

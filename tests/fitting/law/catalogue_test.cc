@@ -46,22 +46,34 @@ TEST(CatalogueTest, EveryFileIsNamedAfterItsLaw) {
   EXPECT_EQ(files, ShippedLaws()->laws().size());
 }
 
-TEST(CatalogueTest, EveryPublishedLawCitesItsSourceAndReproducesItsExamples) {
+TEST(CatalogueTest, EveryLawCitesItsSourceAndSaysHowItWasChecked) {
   for (const auto& [id, law] : ShippedLaws()->laws()) {
     SCOPED_TRACE(id);
     const LawSpec& spec = law->spec();
+    EXPECT_FALSE(spec.title.empty());
     if (!spec.published()) continue;
     EXPECT_FALSE(spec.citation.empty());
     EXPECT_FALSE(spec.url.empty());
-    EXPECT_THAT(spec.status, testing::StartsWith("VERIFIED-"));
+    EXPECT_THAT(spec.status, testing::AnyOf("VERIFIED-P", "VERIFIED-P+R", "VERIFIED-S", "DERIVED"));
     EXPECT_FALSE(spec.examples.empty());
+  }
+}
+
+TEST(CatalogueTest, EveryWorkedExampleHolds) {
+  int examples = 0;
+  for (const auto& [id, law] : ShippedLaws()->laws()) {
+    SCOPED_TRACE(id);
+    const LawSpec& spec = law->spec();
     for (const ExampleSpec& example : spec.examples) {
-      std::vector<double> at;
+      std::vector<double> at, parameters = law->PublishedParameters();
       for (const VariableSpec& variable : spec.variables) at.push_back(example.at.at(variable.name));
-      const double value = law->Evaluate(at, law->PublishedParameters());
+      for (const auto& [name, value] : example.parameters) parameters[*law->ParameterIndex(name)] = value;
+      const double value = law->Evaluate(at, parameters);
       EXPECT_NEAR(value, example.value, std::fabs(example.value) * example.relative_tolerance);
+      ++examples;
     }
   }
+  EXPECT_GE(examples, 60);
 }
 
 TEST(CatalogueTest, EveryVariableDeclaresItsUnitAndHowItIsCounted) {
