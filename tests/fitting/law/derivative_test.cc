@@ -116,7 +116,7 @@ class Checker {
     // A difference knows no more than rounding of the function allows; smaller derivatives are not compared.
     const double noise = 1e-9 * size / std::max(std::fabs(at), 1e-3);
     EXPECT_NEAR(derivative, difference.value,
-                3e-6 * std::fabs(difference.value) + 30 * difference.error + noise)
+                3e-6 * std::fabs(difference.value) + 100 * difference.error + noise)
         << what << " " << Name(p) << " = " << at;
     return 1;
   }

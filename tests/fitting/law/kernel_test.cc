@@ -109,7 +109,7 @@ TEST_P(KernelTest, EveryLawMatchesItsScalarEvaluationAtEveryLength) {
         std::vector<double> point;
         for (const auto& column : columns) point.push_back(column[i]);
         const double reference = law->Evaluate(point, parameters);
-        ASSERT_NEAR(value[i], reference, 2e-13 * std::fabs(reference)) << id << " " << i << " of " << n;
+        EXPECT_NEAR(value[i], reference, 2e-13 * std::fabs(reference)) << id << " " << i << " of " << n;
       }
       for (std::size_t i = 0; i < 8; ++i) {
         ASSERT_EQ(value[n + i], kGuard) << id;
