@@ -118,6 +118,13 @@ class SqliteStore : public Store {
     return Read([&](auto& reader) { return reader->GetRequest(request_id); });
   }
 
+  absl::StatusOr<StudySize> GetStudySize(const std::string& id) override {
+    return Read([&](auto& reader) { return reader->GetStudySize(id); });
+  }
+
+  absl::StatusOr<StoreHealth> GetHealth() override {
+    return Read([&](auto& reader) { return reader->GetHealth(); });
+  }
   absl::Status CheckIntegrity() override {
     return Read([&](auto& reader) { return reader->CheckIntegrity(); });
   }
@@ -177,7 +184,8 @@ absl::StatusOr<std::unique_ptr<Session>> OpenWriter(const std::string& path, con
   const std::string settings = absl::StrCat(
       "PRAGMA page_size = 16384; PRAGMA foreign_keys = ON; PRAGMA secure_delete = OFF; PRAGMA synchronous = ",
       options.durability == Durability::kFull ? "FULL" : "NORMAL",
-      "; PRAGMA cache_size = ", -(options.write_cache_bytes >> 10), "; PRAGMA busy_timeout = 10000");
+      "; PRAGMA cache_size = ", -(options.write_cache_bytes >> 10),
+      "; PRAGMA busy_timeout = 10000; PRAGMA journal_size_limit = 67108864");
   if (absl::Status status = (*connection)->Execute(settings); !status.ok()) return status;
   // Refuse somebody else's file before changing its journal mode.
   auto version = sqlite::ReadSchemaVersion(**connection);
@@ -190,7 +198,9 @@ absl::StatusOr<std::unique_ptr<Session>> OpenWriter(const std::string& path, con
 absl::StatusOr<std::unique_ptr<Session>> OpenReader(const std::string& path, const Session::Clock& clock) {
   auto connection = Connection::Open(path, OpenMode::kReadOnly);
   if (!connection.ok()) return connection.status();
-  absl::Status status = (*connection)->Execute("PRAGMA query_only = ON; PRAGMA busy_timeout = 10000");
+  absl::Status status =
+      (*connection)
+          ->Execute("PRAGMA query_only = ON; PRAGMA cache_size = -8000; PRAGMA busy_timeout = 10000");
   if (!status.ok()) return status;
   return std::make_unique<Session>(*std::move(connection), clock);
 }

@@ -23,7 +23,7 @@ struct SqliteOptions {
   Durability durability = Durability::kFull;
   int reader_connections = 8;  ///< at most; further readers wait for one
   std::int64_t write_cache_bytes = 32
-                                   << 20;  ///< page cache of the writing connection; readers have 2 MB each
+                                   << 20;  ///< page cache of the writing connection; readers have 8 MB each
   std::function<Micros()> clock;           ///< for request ids; empty: the system's
 };
 

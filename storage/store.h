@@ -54,6 +54,22 @@ struct RunQuery {
 /// What became of one run of a batch.
 enum class PutOutcome : std::uint8_t { kAccepted, kDuplicate, kConflict };
 
+/// How big a study is. Counts are kept up to date, never counted.
+struct StudySize {
+  std::int64_t runs = 0, fits = 0;
+  std::int64_t points = 0;       ///< of all curves
+  std::int64_t curve_bytes = 0;  ///< that the points take, compressed
+};
+
+/// The state of the store as a whole.
+struct StoreHealth {
+  std::string location;  ///< the file
+  int schema_version = 0;
+  std::int64_t file_bytes = 0;  ///< the file; with log_bytes, all that is on disk
+  std::int64_t log_bytes = 0;   ///< writes that are durable but not moved into the file yet
+  std::int64_t free_bytes = 0;  ///< of the file: left by deletions, used again by later writes
+};
+
 struct RunWithCurve {
   Run run;
   Curve curve;  ///< may be empty
@@ -120,7 +136,10 @@ class Store {
   };
   virtual absl::StatusOr<StoredRequest> GetRequest(const std::string& request_id) = 0;
 
+  virtual absl::StatusOr<StudySize> GetStudySize(const std::string& id) = 0;
+
   // Care.
+  virtual absl::StatusOr<StoreHealth> GetHealth() = 0;
   virtual absl::Status CheckIntegrity() = 0;                 ///< DataLoss says what is broken
   virtual absl::Status BackUp(const std::string& path) = 0;  ///< online copy to a new file
   virtual absl::Status Checkpoint() = 0;                     ///< WAL into the file

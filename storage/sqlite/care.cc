@@ -12,6 +12,7 @@
 
 #include "storage/sqlite/curve_rows.h"
 #include "storage/sqlite/error.h"
+#include "storage/sqlite/schema.h"
 
 namespace sextant::storage::sqlite {
 namespace {
@@ -80,12 +81,39 @@ absl::Status CopyPages(Connection& from, const std::string& path) {
 
 }  // namespace
 
+absl::StatusOr<StoreHealth> GetHealth(Connection& connection) {
+  StoreHealth health;
+  health.location = connection.path();
+  auto version = ReadSchemaVersion(connection);
+  if (!version.ok()) return version.status();
+  health.schema_version = *version;
+  auto pages = connection.Prepare(
+      "SELECT page_count * page_size, freelist_count * page_size "
+      "FROM pragma_page_count, pragma_page_size, pragma_freelist_count");
+  if (!pages.ok()) return pages.status();
+  auto row = pages->Step();
+  if (!row.ok()) return row.status();
+  health.file_bytes = pages->Int(0);
+  health.free_bytes = pages->Int(1);
+  std::error_code none;  // without a log its size is 0
+  const auto log_bytes = std::filesystem::file_size(connection.path() + "-wal", none);
+  health.log_bytes = none ? 0 : static_cast<std::int64_t>(log_bytes);
+  return health;
+}
+
 absl::Status CheckIntegrity(Connection& connection) {
   if (absl::Status s = ExpectNoFinding(connection, "PRAGMA integrity_check(10)"); !s.ok()) return s;
   absl::Status status =
       ExpectNoFinding(connection,
                       "SELECT \"table\" || ' row ' || coalesce(rowid, '') || ' refers to a missing row' "
                       "FROM pragma_foreign_key_check LIMIT 10");
+  if (!status.ok()) return status;
+  status = ExpectNoFinding(
+      connection,
+      "SELECT 'the totals of study ' || s.id || ' are wrong' FROM studies s WHERE "
+      "s.run_count <> (SELECT count(*) FROM runs r WHERE r.study_key = s.study_key) OR "
+      "s.fit_count <> (SELECT count(*) FROM fits f WHERE f.study_key = s.study_key) OR "
+      "s.point_count <> (SELECT coalesce(sum(curve_points), 0) FROM runs r WHERE r.study_key = s.study_key)");
   if (!status.ok()) return status;
   return CheckCurves(connection);
 }

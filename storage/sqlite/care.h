@@ -2,12 +2,16 @@
 #pragma once
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 #include <string>
 
 #include "storage/sqlite/connection.h"
+#include "storage/store.h"
 
 namespace sextant::storage::sqlite {
+
+absl::StatusOr<StoreHealth> GetHealth(Connection& connection);
 
 /// SQLite's own check of pages and indexes, foreign keys, and that every curve decodes and has the points its
 /// run says. DataLoss lists the first findings. Reads the whole file.

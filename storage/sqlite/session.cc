@@ -161,6 +161,13 @@ absl::StatusOr<Store::StoredRequest> Session::GetRequest(const std::string& requ
   return Read([&] { return SelectRequest(*connection_, request_id, clock_()); });
 }
 
+absl::StatusOr<StudySize> Session::GetStudySize(const std::string& id) {
+  return Read([&] { return SelectStudySize(*connection_, id); });
+}
+
+absl::StatusOr<StoreHealth> Session::GetHealth() {
+  return Read([&] { return sqlite::GetHealth(*connection_); });
+}
 absl::Status Session::CheckIntegrity() { return sqlite::CheckIntegrity(*connection_); }
 absl::Status Session::BackUp(const std::string& path) { return sqlite::BackUp(*connection_, path); }
 absl::Status Session::Checkpoint() { return sqlite::Checkpoint(*connection_); }

@@ -53,6 +53,9 @@ class Session : public Store {
   absl::StatusOr<Upload> GetUpload(const std::string& id) override;
   absl::StatusOr<StoredRequest> GetRequest(const std::string& request_id) override;
 
+  absl::StatusOr<StudySize> GetStudySize(const std::string& id) override;
+
+  absl::StatusOr<StoreHealth> GetHealth() override;
   absl::Status CheckIntegrity() override;
   absl::Status BackUp(const std::string& path) override;
   absl::Status Checkpoint() override;

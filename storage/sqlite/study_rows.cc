@@ -134,6 +134,16 @@ absl::StatusOr<Page<Study>> SelectStudies(Connection& connection, std::int64_t l
   }
 }
 
+absl::StatusOr<StudySize> SelectStudySize(Connection& connection, const std::string& id) {
+  auto statement =
+      connection.Prepare("SELECT run_count, fit_count, point_count, curve_bytes FROM studies WHERE id = ?");
+  if (!statement.ok()) return statement.status();
+  auto row = statement->Next(std::string_view(id)).Step();
+  if (!row.ok()) return row.status();
+  if (!*row) return NoStudy(id);
+  return StudySize{statement->Int(0), statement->Int(1), statement->Int(2), statement->Int(3)};
+}
+
 absl::StatusOr<StudyKey> FindStudy(Connection& connection, const std::string& id) {
   auto statement = connection.Prepare("SELECT study_key, param_count FROM studies WHERE id = ?");
   if (!statement.ok()) return statement.status();

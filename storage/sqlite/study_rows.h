@@ -19,6 +19,7 @@ absl::Status DeleteStudy(Connection& connection, const std::string& id);
 absl::StatusOr<Study> SelectStudy(Connection& connection, const std::string& id);
 absl::StatusOr<Page<Study>> SelectStudies(Connection& connection, std::int64_t limit,
                                           const std::string& after);
+absl::StatusOr<StudySize> SelectStudySize(Connection& connection, const std::string& id);
 
 /// The internal key of a study and how it counts parameters. NotFound.
 struct StudyKey {
