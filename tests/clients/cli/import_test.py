@@ -1,0 +1,173 @@
+"""runs import, list, show, curve."""
+import json
+import os
+import resource
+import subprocess
+import time
+
+import cli_support
+from cli_support import CliTest
+
+HEADER = "run_id,params_non_embedding,tokens,learning_rate,loss_nats\n"
+
+
+class ImportTest(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.run_cli("studies", "create", "s")
+
+    def import_json(self, *args, **kwargs):
+        return self.run_json("runs", "import", *args, "--study", "s", **kwargs)
+
+    def test_counts_and_runs(self):
+        path = self.write("r.csv", HEADER + "a,1e6,2e7,0.001,3.5\nb,1e6,4e7,0.002,nan\n")
+        self.assertEqual(self.import_json(path), {"accepted": 2, "duplicate": 0, "rejected": 0, "rejects": []})
+        runs = self.run_json("runs", "list", "--study", "s")
+        self.assertEqual([r["name"] for r in runs], ["studies/s/runs/a", "studies/s/runs/b"])
+        self.assertEqual(runs[0]["params_non_embedding"], 1e6)
+        self.assertEqual(runs[0]["state"], "FINISHED")
+        self.assertNotIn("batch_size_tokens", runs[0], "what is not known is absent")
+        self.assertEqual(runs[1]["state"], "DIVERGED")
+        self.assertEqual(self.run_json("runs", "show", "s/a"), runs[0])
+        self.assertEqual(self.run_json("runs", "show", "a", "--study", "s"), runs[0])
+
+    def test_importing_again_adds_nothing_and_says_so(self):
+        path = self.write("r.csv", HEADER + "a,1e6,2e7,0.001,3.5\nb,1e6,4e7,0.002,3.4\n")
+        self.import_json(path)
+        out, err = self.run_cli("-o", "json", "runs", "import", path, "--study", "s")
+        self.assertEqual(json.loads(out), {"accepted": 0, "duplicate": 2, "rejected": 0, "rejects": []})
+        self.assertIn("nothing added", err)
+        self.assertEqual(self.run_json("studies", "show", "s")["run_count"], 2)
+
+    def test_rows_without_id_are_identified_by_their_mapped_values(self):
+        maps = ["--map", "params_non_embedding=N", "--map", "tokens=D", "--map", "loss_nats=L"]
+        first = self.write("r.csv", "N,D,L,host\n1e6,2e7,3.5,x\n1e6,2e7,3.6,x\n")
+        self.assertEqual(self.import_json(first, *maps)["accepted"], 2)
+        again = self.write("r2.csv", "host,L,N,D\ny,3.5,1000000,2e7\n")
+        self.assertEqual(self.import_json(again, *maps)["duplicate"], 1)
+
+    def test_rejects_have_source_line_and_reason(self):
+        path = self.write("r.csv", HEADER + "a,1e6,2e7,0.001,3.5\nb,-1,2e7,0.001,3.5\nc,1e6,,0.001,3.5\n")
+        result = self.import_json(path)
+        self.assertEqual((result["accepted"], result["rejected"]), (1, 2))
+        self.assertEqual([(r["source"], r["line"]) for r in result["rejects"]], [(str(path), 3), (str(path), 4)])
+        self.assertIn("negative", result["rejects"][0]["reason"])
+        out, _ = self.run_cli("runs", "import", path, "--study", "s")
+        self.assertIn(f"{path}:3", out)
+
+    def test_strict_exits_3_and_keeps_the_good_rows(self):
+        path = self.write("r.csv", HEADER + "a,1e6,2e7,0.001,3.5\nb,0,2e7,0.001,3.5\n")
+        self.assertEqual(self.import_json(path, "--strict", code=3)["accepted"], 1)
+        self.assertEqual(self.run_json("studies", "show", "s")["run_count"], 1)
+
+    def test_nothing_accepted_exits_1(self):
+        path = self.write("r.csv", HEADER + "b,0,2e7,0.001,3.5\n")
+        self.assertEqual(self.import_json(path, code=1)["rejected"], 1)
+        self.import_json(self.write("empty.csv", HEADER), code=1)
+
+    def test_a_study_that_is_not_there(self):
+        path = self.write("r.csv", HEADER + "a,1e6,2e7,0.001,3.5\n")
+        _, err = self.run_cli("runs", "import", path, "--study", "other", code=64 + 5)
+        self.assertIn("sextant studies create other", err)
+        self.run_cli("runs", "import", path, "--study", "other", "--create-study")
+        self.assertEqual(self.run_json("studies", "show", "other")["run_count"], 1)
+
+    def test_files_that_cannot_be_read_exit_1(self):
+        binary = self.folder / "x.bin"
+        binary.write_bytes(b"\x7fELF\0\0\0")
+        for path in ["absent.csv", binary, self.folder]:
+            with self.subTest(path=path):
+                _, err = self.run_cli("runs", "import", path, "--study", "s", code=1)
+                self.assertIn("error: ", err)
+
+    def test_a_mapping_that_does_not_fit_exits_1_and_stores_nothing(self):
+        path = self.write("r.csv", "N,D\n1,2\n")
+        _, err = self.run_cli("runs", "import", path, "--study", "s", "--map", "tokens=DD", "--map", "params_total=N", code=1)
+        self.assertIn("did you mean 'D'?", err)
+        _, err = self.run_cli("runs", "import", path, "--study", "s", code=1)
+        self.assertIn("--map tokens=COLUMN", err)
+        self.assertEqual(self.run_json("studies", "show", "s")["run_count"], 0)
+
+    def test_standard_input(self):
+        out, _ = self.run_cli("-o", "json", "runs", "import", "-", "--study", "s", stdin=HEADER + "a,1e6,2e7,0.001,3.5\n")
+        self.assertEqual(json.loads(out)["accepted"], 1)
+        self.assertEqual(self.run_json("runs", "show", "s/a")["source"], "stdin:2")
+
+    def test_curves_come_along(self):
+        runs = self.write("r.csv", HEADER + "a,1e6,2e7,0.001,3.5\nb,1e6,2e7,0.002,3.5\n")
+        curves = self.write("c.csv", "run_id,step,tokens,train_loss_nats\na,1,100,5.5\na,2,200,5.25\nz,1,1,1\n")
+        result = self.import_json(runs, "--curves", curves)
+        self.assertEqual((result["accepted"], result["rejected"]), (2, 1))
+        self.assertEqual(self.run_cli("runs", "curve", "s/a", "-o", "csv")[0], "step,tokens,train_loss\n1,100,5.5\n2,200,5.25\n")
+        self.assertEqual(self.run_json("runs", "show", "s/a")["curve_point_count"], 2)
+        curve = self.run_json("runs", "curve", "s/a")
+        self.assertEqual(curve["train_loss"], [5.5, 5.25])
+
+    def test_a_listing_can_be_imported_elsewhere(self):
+        path = self.write("r.csv", HEADER + "a,1e6,2e7,0.001,3.5\nb,1e6,4e7,0.002,inf\n")
+        self.import_json(path)
+        lines = self.write("r.jsonl", self.run_cli("runs", "list", "--study", "s", "-o", "jsonl")[0])
+        self.run_cli("runs", "import", lines, "--study", "t", "--create-study")
+
+        def values(study):
+            own = ("name", "source", "create_time", "update_time")
+            return [{k: v for k, v in run.items() if k not in own} for run in self.run_json("runs", "list", "--study", study)]
+
+        self.assertEqual(values("s"), values("t"))
+
+    def test_list_filters_orders_and_limits(self):
+        self.import_json(self.write("r.csv", HEADER + "".join(f"r{i},1e6,{i + 1}e7,0.001,{4 - 0.1 * i}\n" for i in range(9))))
+        listed = self.run_json("runs", "list", "--study", "s", "--filter", "tokens > 3e7", "--order-by", "loss_nats", "--limit", 2)
+        self.assertEqual([r["name"][-2:] for r in listed], ["r8", "r7"])
+        _, err = self.run_cli("runs", "list", "--study", "s", "--filter", "tokns > 3", code=64 + 3)
+        self.assertIn("tokns", err)
+
+    def test_a_table_can_be_cut_off_by_its_reader(self):
+        rows = "".join(f"r{i},1e6,2e7,0.001,3.5\n" for i in range(3000))
+        self.import_json(self.write("r.csv", HEADER + rows))
+        command = [str(cli_support.BIN / "sextant"), *self.where, "runs", "list", "--study", "s"]
+        reader = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.env)
+        reader.stdout.readline()
+        reader.stdout.close()
+        self.assertEqual(reader.stderr.read(), b"")
+        reader.stderr.close()
+        reader.wait(60)
+
+    def test_a_huge_line_is_refused_in_little_memory(self):
+        path = self.folder / "huge.csv"
+        with open(path, "w") as file:
+            file.write(HEADER + "a,1e6,2e7,0.001,3.5\n")
+            for _ in range(256):
+                file.write("9" * (1 << 20))
+            file.write("\nb,1e6,2e7,0.001,3.5\n")
+        limit = 4 << 30  # of address space: gRPC's threads reserve much more than they use
+
+        result = subprocess.run(
+            [str(cli_support.BIN / "sextant"), *self.where, "-o", "json", "runs", "import", str(path), "--study", "s"],
+            capture_output=True, text=True, env=self.env, timeout=120,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        counts = json.loads(result.stdout)
+        self.assertEqual((counts["accepted"], counts["rejected"]), (2, 1))
+        self.assertEqual(counts["rejects"][0]["line"], 3)
+        self.assertLess(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, 250_000, "KiB at most")
+
+    def test_the_step_law_table_imports_fast(self):
+        path = cli_support.SOURCE.parent / "shared/data/steplaw-dense/runs.csv"
+        if not path.exists():
+            self.skipTest(f"{path} is not there")
+        maps = "learning_rate=lr batch_size_tokens=batch_tokens params_non_embedding=N tokens=D loss_nats=smooth_loss"
+        args = [arg for m in maps.split() for arg in ("--map", m)]
+        before = os.times()
+        start = time.monotonic()
+        self.assertEqual(self.import_json(path, *args)["accepted"], 1746)
+        wall = time.monotonic() - start
+        after = os.times()
+        cpu = after.children_user + after.children_system - before.children_user - before.children_system
+        print(f"1746 runs imported in {wall:.2f} s, {cpu:.2f} s of CPU")
+        self.assertLess(cpu, 1.0)
+        self.assertEqual(self.import_json(path, *args)["duplicate"], 1746)
+
+
+if __name__ == "__main__":
+    cli_support.main()

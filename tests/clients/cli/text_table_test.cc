@@ -1,0 +1,32 @@
+#include "clients/cli/output/text_table.h"
+
+#include <gtest/gtest.h>
+
+namespace sextant::cli {
+namespace {
+
+TEST(TextTable, AlignsCharactersNotBytesAndKeepsLinesOfACellTogether) {
+  TextTable table({{"name", false}, {"value", true}});
+  table.Add({"β", "1"});
+  table.Add({"two", "22\nmore"});
+  EXPECT_EQ(table.Render(false),
+            "NAME  VALUE\n"
+            "β         1\n"
+            "two      22\n"
+            "       more\n");
+}
+
+TEST(TextTable, EscapesMarkdown) {
+  TextTable table({{"a", false}, {"b", true}});
+  table.Add({"x|y", "1\n2"});
+  EXPECT_EQ(table.RenderMarkdown(), "| a | b |\n| --- | ---: |\n| x\\|y | 1<br>2 |\n");
+}
+
+TEST(TextTable, QuotesDelimitedFields) {
+  EXPECT_EQ(DelimitedLine({"a,b", "say \"x\"", "plain", "l1\nl2"}, ','),
+            "\"a,b\",\"say \"\"x\"\"\",plain,\"l1\nl2\"\n");
+  EXPECT_EQ(DelimitedLine({"a,b", "c\td"}, '\t'), "a,b\t\"c\td\"\n");
+}
+
+}  // namespace
+}  // namespace sextant::cli
