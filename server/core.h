@@ -29,8 +29,7 @@ struct Core {
   Executor executor;
   const Calls calls;
   std::atomic<int> open_uploads{0};
-  std::string database;    ///< path, for GetServerInfo
-  int schema_version = 0;  ///< likewise
+  std::string database;  ///< path, for GetServerInfo
 
   /// Loads user laws, studies and fits; fits that a dead process left running are marked failed.
   absl::Status LoadFromStore();

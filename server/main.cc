@@ -36,8 +36,7 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--threads", flags.server.threads, "threads of the solvers; 0: one a core")
       ->capture_default_str();
   app.add_option("--laws", flags.server.laws_folder,
-                 "folder of laws to use instead of the catalogue that is built in")
-      ->envname("SEXTANT_LAWS");
+                 "folder of laws to use instead of the catalogue that is built in; default: $SEXTANT_LAWS");
   app.add_option("--fsync", flags.fsync, "full: survive loss of power; normal: survive loss of the process")
       ->check(CLI::IsMember({"full", "normal"}))
       ->capture_default_str();

@@ -11,10 +11,11 @@ namespace sextant::server {
 struct ServerOptions {
   /// HOST:PORT (port 0: any free one) or unix:PATH. Empty: no port; only InProcessChannel reaches the server.
   std::vector<std::string> listen;
-  std::string database;     ///< SQLite file; made if missing
-  bool full_fsync = true;   ///< survive loss of power, not only of the process
-  std::string laws_folder;  ///< *.toml; empty: the catalogue that was compiled in
-  int threads = 0;          ///< of the solvers; 0: one a core
+  std::string database;    ///< SQLite file; made if missing
+  bool full_fsync = true;  ///< survive loss of power, not only of the process
+  std::string
+      laws_folder;  ///< *.toml; empty: $SEXTANT_LAWS, and without it the catalogue that was compiled in
+  int threads = 0;  ///< of the solvers; 0: one a core
   bool reflection = true;
   bool log_requests = false;
   std::string token_file;                ///< bearer tokens, one a line; empty: no token is asked for

@@ -6,6 +6,7 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <cstdlib>
 #include <utility>
 
 #include "grpc/health/v1/health.pb.h"
@@ -22,7 +23,6 @@
 #include "server/service/run_service.h"
 #include "server/service/study_service.h"
 #include "server/service/system_service.h"
-#include "storage/sqlite/schema.h"
 #include "storage/sqlite_store.h"
 
 namespace sextant::server {
@@ -34,6 +34,9 @@ constexpr int kMinClientPingMs = 15'000, kServerPingMs = 60'000, kPingTimeoutMs 
 
 absl::StatusOr<std::shared_ptr<const fitting::Catalogue>> LoadCatalogue(const std::string& folder) {
   if (!folder.empty()) return fitting::Catalogue::Load(folder);
+  const char* from_environment = std::getenv("SEXTANT_LAWS");
+  if (from_environment != nullptr && *from_environment != '\0')
+    return fitting::Catalogue::Load(from_environment);
   std::vector<std::pair<std::string, std::string>> texts;
   for (const EmbeddedLaw& law : EmbeddedLaws()) texts.emplace_back(law.file, law.toml);
   return fitting::Catalogue::FromTexts(texts);
@@ -150,7 +153,6 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& opti
   }
   auto impl = std::make_unique<Impl>(std::move(store), *std::move(laws), std::move(tokens), options.threads);
   impl->core.database = options.database;
-  impl->core.schema_version = storage::sqlite::CurrentSchemaVersion();
   if (absl::Status status = impl->core.LoadFromStore(); !status.ok()) return status;
   if (absl::Status status = impl->Start(options); !status.ok()) return status;
   return std::unique_ptr<Server>(new Server(std::move(impl)));

@@ -64,7 +64,10 @@ ServerUnaryReactor* StudyService::GetStudy(CallbackServerContext* context, const
     }
     auto study = core_.store->GetStudy(*id);
     if (!study.ok()) return Annotate(study.status(), "study", request->name());
+    auto size = core_.store->GetStudySize(*id);
+    if (!size.ok()) return Annotate(size.status(), "study", request->name());
     StudyToProto(*study, *response);
+    response->set_curve_point_count(size->points);
     return absl::OkStatus();
   });
 }

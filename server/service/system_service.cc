@@ -28,7 +28,9 @@ grpc::ServerUnaryReactor* SystemService::GetServerInfo(grpc::CallbackServerConte
   return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
     response->set_version(kVersion);
     response->set_database(core_.database);
-    response->set_schema_version(core_.schema_version);
+    auto health = core_.store->GetHealth();
+    if (!health.ok()) return Annotate(health.status(), "database", core_.database);
+    response->set_schema_version(health->schema_version);
     response->set_study_count(static_cast<int>(core_.fits.Load()->size()));
     const auto laws = core_.laws->Load();
     response->set_law_count(static_cast<int>(laws->size()));

@@ -1,0 +1,78 @@
+"""A sextantd of one's own, and stubs made from the protos. Includes nothing of the project but its protos."""
+import importlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import grpc
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+SYSTEM_PROTOS = pathlib.Path("/usr/share/grpc-proto")
+
+
+def make_stubs(folder: pathlib.Path) -> None:
+    """Generates Python stubs of sextant.v1 and of reflection v1, and puts them on the path."""
+    plugin = shutil.which("grpc_python_plugin")
+    for root, pattern in ((ROOT / "proto", "sextant/v1/*.proto"), (SYSTEM_PROTOS, "grpc/reflection/v1/*.proto")):
+        files = [str(file.relative_to(root)) for file in sorted(root.glob(pattern))]
+        subprocess.run(["protoc", f"--proto_path={root}", f"--python_out={folder}", f"--grpc_python_out={folder}",
+                        f"--plugin=protoc-gen-grpc_python={plugin}", *files], check=True)
+    # Our folder grpc/ must not hide the library of that name.
+    shutil.move(folder / "grpc", folder / "system_protos")
+    for file in (folder / "system_protos").rglob("*_grpc.py"):
+        file.unlink()
+    sys.path.insert(0, str(folder))
+
+
+def message_module(name: str):
+    """sextant.v1.<name>_service as (messages, stubs)."""
+    base = f"sextant.v1.{name}_service_pb2"
+    return importlib.import_module(base), importlib.import_module(base + "_grpc")
+
+
+class Sextantd:
+    """Starts the binary on a free port over a database in a folder of its own; stops it on exit."""
+
+    def __init__(self, binary: str, flags=()):
+        self.folder = tempfile.TemporaryDirectory(prefix="sextant-conformance-")
+        self.path = pathlib.Path(self.folder.name)
+        self.database = self.path / "test.db"
+        port_file = self.path / "port"
+        self.log = open(self.path / "log", "w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [binary, "--listen", "127.0.0.1:0", "--db", str(self.database), "--port-file", str(port_file),
+             "--fsync", "normal", "--shutdown-seconds", "5", *flags], stdout=self.log, stderr=self.log)
+        deadline = time.monotonic() + 60
+        while not port_file.exists():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.log.seek(0)
+                raise RuntimeError("sextantd did not start: " + self.log.read())
+            time.sleep(0.01)
+        self.address = "127.0.0.1:" + port_file.read_text(encoding="utf-8").strip()
+        self.channel = grpc.insecure_channel(self.address, options=[("grpc.enable_http_proxy", 0)])
+
+    def stop(self) -> int:
+        """Asks it to stop and returns its exit code."""
+        self.channel.close()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=30)
+        self.log.close()
+        return code
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.stop()
+        self.folder.cleanup()
+
+
+def binaries() -> pathlib.Path:
+    return pathlib.Path(os.environ["SEXTANT_BIN_DIR"])
