@@ -5,6 +5,7 @@
 
 #include "fitting/law/compiled_law.h"
 #include "fitting/law/evaluators/evaluator_law.h"
+#include "fitting/law/evaluators/schedule_law.h"
 
 namespace sextant::fitting {
 namespace {
@@ -35,8 +36,17 @@ std::optional<std::size_t> Law::ParameterIndex(const std::string& name) const {
   return IndexOf(spec().parameters, name);
 }
 
+double Law::EvaluateOnSchedule(std::span<const double>, std::span<const double>,
+                               std::span<const double>) const {
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
 absl::StatusOr<std::shared_ptr<const Law>> Law::Compile(LawSpec spec) {
-  return spec.evaluator.empty() ? CompiledLaw::Make(std::move(spec)) : EvaluatorLaw::Make(std::move(spec));
+  if (spec.evaluator.empty()) return CompiledLaw::Make(std::move(spec));
+  if (const ScheduleEvaluator* evaluator = FindScheduleEvaluator(spec.evaluator)) {
+    return ScheduleLaw::Make(std::move(spec), *evaluator);
+  }
+  return EvaluatorLaw::Make(std::move(spec));
 }
 
 }  // namespace sextant::fitting

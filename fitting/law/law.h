@@ -34,6 +34,13 @@ class Law {
   /// One value. No domain checks beyond IEEE: the result may be NaN or infinite.
   virtual double Evaluate(std::span<const double> variables, std::span<const double> parameters) const = 0;
 
+  /// True for a law that sums over a learning-rate schedule: Evaluate answers NaN and Bind nullptr. Use
+  /// EvaluateOnSchedule and BoundLaw::BindOnSchedules.
+  virtual bool needs_schedule() const { return false; }
+  /// One value on a schedule: learning_rate[i] is the rate of step i. NaN unless needs_schedule().
+  virtual double EvaluateOnSchedule(std::span<const double> learning_rate, std::span<const double> variables,
+                                    std::span<const double> parameters) const;
+
   /// Index of a variable or parameter; nullopt if the law has none of that name.
   std::optional<std::size_t> VariableIndex(const std::string& name) const;
   std::optional<std::size_t> ParameterIndex(const std::string& name) const;
@@ -46,6 +53,12 @@ class BoundLaw {
   /// `columns[v]` holds variable v at every point; all of one length; must outlive this object.
   static std::unique_ptr<BoundLaw> Bind(std::shared_ptr<const Law> law,
                                         std::vector<std::span<const double>> columns);
+  /// A law that sums over a schedule, at steps[i] of learning_rates[schedule_of[i]]. `steps` must outlive the
+  /// result; the schedules need not. nullptr if the law needs no schedule or an index is out of range.
+  static std::unique_ptr<BoundLaw> BindOnSchedules(std::shared_ptr<const Law> law,
+                                                   std::span<const double> steps,
+                                                   const std::vector<std::span<const double>>& learning_rates,
+                                                   std::vector<std::uint32_t> schedule_of);
   virtual ~BoundLaw() = default;
   virtual std::size_t points() const = 0;
 

@@ -54,10 +54,21 @@ struct ParameterSpec {
   bool fixed = false;               ///< a constant of the form (sequence length, …), never fitted
 };
 
+/// A learning-rate schedule by its shape; what fitting/curve's MakeSchedule expands.
+struct ScheduleShape {
+  std::string shape;  ///< "constant", "cosine", "linear", "wsd", "inverse-sqrt"
+  double peak = 0;    ///< learning rate
+  double final = 0;   ///< learning rate at the end
+  double steps = 0;
+  double warmup = 0;         ///< steps
+  double decay_share = 0.1;  ///< of the steps, for "wsd"
+};
+
 /// A worked example that a test asserts.
 struct ExampleSpec {
   std::map<std::string, double> at;          ///< variable values
   std::map<std::string, double> parameters;  ///< in place of published values: all that have none, for a form
+  std::optional<ScheduleShape> schedule;     ///< for laws that sum over one
   double value = 0;
   double relative_tolerance = 1e-9;
   std::string source;  ///< where the number is printed

@@ -99,9 +99,19 @@ void ReadParameter(TomlTable& table, ParameterSpec& parameter) {
   }
 }
 
+void ReadSchedule(TomlTable& table, ScheduleShape& schedule) {
+  table.Text("shape", schedule.shape);
+  table.Number("peak", schedule.peak);
+  table.Number("final", schedule.final);
+  table.Number("steps", schedule.steps);
+  table.Number("warmup", schedule.warmup);
+  table.Number("decay_share", schedule.decay_share);
+}
+
 void ReadExample(TomlTable& table, ExampleSpec& example) {
   table.NumberMap("at", example.at);
   table.NumberMap("parameters", example.parameters);
+  table.Table("schedule", [&](TomlTable& entry) { ReadSchedule(entry, example.schedule.emplace()); });
   table.Number("value", example.value);
   table.Number("relative_tolerance", example.relative_tolerance);
   table.Text("source", example.source);

@@ -95,6 +95,12 @@ void Write(Writer& out, const ExampleSpec& example) {
   out.Header("examples");
   out.Line("at", NumberMap(example.at));
   if (!example.parameters.empty()) out.Line("parameters", NumberMap(example.parameters));
+  if (example.schedule.has_value()) {
+    const ScheduleShape& s = *example.schedule;
+    out.Line("schedule", "{ shape = " + Quoted(s.shape) + ", peak = " + Number(s.peak) +
+                             ", final = " + Number(s.final) + ", steps = " + Number(s.steps) + ", warmup = " +
+                             Number(s.warmup) + ", decay_share = " + Number(s.decay_share) + " }");
+  }
   out.Line("value", Number(example.value));
   out.Line("relative_tolerance", Number(example.relative_tolerance));
   out.Text("source", example.source);

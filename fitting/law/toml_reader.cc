@@ -181,6 +181,19 @@ void TomlTable::NumberMap(const std::string& key, std::map<std::string, double>&
   }
 }
 
+void TomlTable::Table(const std::string& key, const std::function<void(TomlTable&)>& read) {
+  const toml::node* node = Take(key);
+  if (node == nullptr) return;
+  const toml::table* table = node->as_table();
+  if (table == nullptr) {
+    FailAt(*node, key, "expected a table, found " + TypeName(*node));
+    return;
+  }
+  TomlTable entry(*table, where_.empty() ? key : where_ + "." + key, status_);
+  read(entry);
+  entry.Finish();
+}
+
 void TomlTable::Tables(const std::string& key, const std::function<void(TomlTable&)>& read) {
   const toml::array* array = ReadArray(key);
   if (array == nullptr) return;

@@ -38,6 +38,8 @@ class TomlTable {
   void Pair(const std::string& key, std::optional<Range>& value);
   /// key = { name = number, … }
   void NumberMap(const std::string& key, std::map<std::string, double>& value);
+  /// Calls `read` for the table `key`, if there is one.
+  void Table(const std::string& key, const std::function<void(TomlTable&)>& read);
   /// Calls `read` for every [[key]].
   void Tables(const std::string& key, const std::function<void(TomlTable&)>& read);
 

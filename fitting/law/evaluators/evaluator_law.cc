@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "fitting/law/evaluators/schedule_evaluator.h"
 #include "fitting/law/expression/limits.h"
 #include "fitting/law/expression/suggest.h"
 
@@ -78,9 +79,11 @@ absl::StatusOr<std::shared_ptr<const Law>> EvaluatorLaw::Make(LawSpec spec) {
   const std::string where = "law '" + spec.id + "': ";
   const Evaluator* evaluator = FindEvaluator(spec.evaluator);
   if (evaluator == nullptr) {
+    std::vector<std::string> names = EvaluatorNames();
+    for (std::string& name : ScheduleEvaluatorNames()) names.push_back(std::move(name));
     return absl::InvalidArgumentError(where + "unknown evaluator '" + spec.evaluator + "'" +
-                                      expression::DidYouMean(spec.evaluator, EvaluatorNames()) +
-                                      "; there are " + Listed(EvaluatorNames()));
+                                      expression::DidYouMean(spec.evaluator, names) + "; there are " +
+                                      Listed(names));
   }
   std::shared_ptr<EvaluatorLaw> law(new EvaluatorLaw(std::move(spec), *evaluator));
   for (const std::string& name : evaluator->variables) {

@@ -68,7 +68,9 @@ TEST(CatalogueTest, EveryWorkedExampleHolds) {
       std::vector<double> at, parameters = law->PublishedParameters();
       for (const VariableSpec& variable : spec.variables) at.push_back(example.at.at(variable.name));
       for (const auto& [name, value] : example.parameters) parameters[*law->ParameterIndex(name)] = value;
-      const double value = law->Evaluate(at, parameters);
+      const double value = example.schedule.has_value()
+                               ? law->EvaluateOnSchedule(ExpandSchedule(*example.schedule), at, parameters)
+                               : law->Evaluate(at, parameters);
       EXPECT_NEAR(value, example.value, std::fabs(example.value) * example.relative_tolerance);
       ++examples;
     }

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <map>
 
+#include "fitting/curve/schedule.h"
+
 namespace sextant::fitting {
 namespace {
 
@@ -102,6 +104,19 @@ std::vector<std::vector<double>> ExtremeColumns(const Law& law) {
     }
   }
   return columns;
+}
+
+std::vector<double> ExpandSchedule(const ScheduleShape& shape) {
+  const auto decay = ParseDecayShape(shape.shape);
+  EXPECT_TRUE(decay.ok()) << decay.status();
+  const auto rates = MakeSchedule({.shape = decay.value_or(DecayShape::kConstant),
+                                   .peak_learning_rate = shape.peak,
+                                   .final_learning_rate = shape.final,
+                                   .total_steps = shape.steps,
+                                   .warmup_steps = shape.warmup,
+                                   .decay_share = shape.decay_share});
+  EXPECT_TRUE(rates.ok()) << rates.status();
+  return rates.value_or(std::vector<double>());
 }
 
 std::vector<std::span<const double>> Spans(const std::vector<std::vector<double>>& columns) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ std::vector<double> OrdinaryParameters(const Law& law);
 std::vector<std::vector<double>> OrdinaryColumns(const Law& law, std::size_t points);
 /// The same far outside what anyone trains.
 std::vector<std::vector<double>> ExtremeColumns(const Law& law);
+
+/// The learning rate of every step; a test failure if the shape makes no sense.
+std::vector<double> ExpandSchedule(const ScheduleShape& shape);
 
 std::vector<std::span<const double>> Spans(const std::vector<std::vector<double>>& columns);
 
