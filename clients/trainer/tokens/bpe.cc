@@ -118,15 +118,16 @@ absl::StatusOr<Bpe> TrainBpe(const std::string& text, int vocab) {
   }
   std::unordered_map<uint32_t, int64_t> pair_counts;
   std::unordered_map<uint32_t, std::vector<uint32_t>> holders;  // words that held the pair when it was counted
-  auto count_pairs = [&](uint32_t index, int64_t sign) {
+  // A word is noted as a holder of the pairs that are new in it: those with a token from `newest` on.
+  auto count_pairs = [&](uint32_t index, int64_t sign, uint16_t newest) {
     const std::vector<uint16_t>& tokens = words[index].tokens;
     for (size_t i = 0; i + 1 < tokens.size(); ++i) {
       const uint32_t key = Key({tokens[i], tokens[i + 1]});
       pair_counts[key] += sign * words[index].count;
-      if (sign > 0) holders[key].push_back(index);
+      if (sign > 0 && std::max(tokens[i], tokens[i + 1]) >= newest) holders[key].push_back(index);
     }
   };
-  for (uint32_t i = 0; i < words.size(); ++i) count_pairs(i, 1);
+  for (uint32_t i = 0; i < words.size(); ++i) count_pairs(i, 1, 0);
   Bpe bpe;
   while (bpe.vocab() < vocab) {
     uint32_t best = 0;
@@ -149,9 +150,9 @@ absl::StatusOr<Bpe> TrainBpe(const std::string& text, int vocab) {
     std::sort(touched.begin(), touched.end());
     touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
     for (const uint32_t index : touched) {
-      count_pairs(index, -1);
+      count_pairs(index, -1, token);
       Replace(pair, token, &words[index].tokens);
-      count_pairs(index, 1);
+      count_pairs(index, 1, token);
     }
     pair_counts.erase(best);
   }

