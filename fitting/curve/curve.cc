@@ -235,7 +235,8 @@ CleanCurve Clean(const LossCurve& curve, const CleanOptions& options) {
   }
   double annealed_from = u.back();  // where the rate is last above half its peak
   if (!out.learning_rate.empty()) {
-    const double peak = *std::max_element(out.learning_rate.begin(), out.learning_rate.end());
+    double peak = 0;
+    for (double rate : out.learning_rate) peak = std::isfinite(rate) ? std::max(peak, rate) : peak;
     size_t i = out.learning_rate.size() - 1;
     while (i > 0 && !(out.learning_rate[i] >= 0.5 * peak)) --i;
     annealed_from = u[i];

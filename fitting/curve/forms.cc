@@ -30,11 +30,12 @@ double SolveM4Logit(double log_ratio, double alpha) {
     } else {
       low = z;
     }
-    double next = z - value / (Logistic(-z) + alpha * Logistic(z));
-    if (!(next > low && next < high)) next = 0.5 * (low + high);
-    if (!std::isfinite(next)) next = z + (value > 0 ? -1 : 1);
+    const double step = value / (Logistic(-z) + alpha * Logistic(z));
     // Newton's method doubles the digits: a step this small leaves an error below rounding.
-    if (std::fabs(next - z) <= 1e-8 * (1 + std::fabs(z))) return next;
+    if (std::fabs(step) <= 1e-8 * (1 + std::fabs(z))) return z - step;
+    double next = z - step;
+    if (!(next >= low && next <= high)) next = 0.5 * (low + high);
+    if (!std::isfinite(next)) next = z + (value > 0 ? -1 : 1);
     z = next;
   }
   return z;

@@ -49,7 +49,8 @@ TEST(CurveForms, M4GradientAgreesWithDifferences) {
         q[k] += h;
         return CurveM4(x, q[0], q[1], q[2], q[3], q[4]);
       };
-      EXPECT_NEAR(gradient[k], (at(1e-6) - at(-1e-6)) / 2e-6, 1e-7 * (1 + std::fabs(gradient[k]))) << x << " " << k;
+      EXPECT_NEAR(gradient[k], (at(1e-6) - at(-1e-6)) / 2e-6, 1e-7 * (1 + std::fabs(gradient[k])))
+          << x << " " << k;
     }
   }
 }

@@ -21,7 +21,8 @@ TEST(Trajectory, SolvesTheImplicitLossAtAnyBatch) {
 }
 
 TEST(Trajectory, ReachesTheUnlimitedBatchLawAsTheBatchGrows) {
-  EXPECT_NEAR(TrajectoryLoss(kKaplan, 1e9, 1e5, 1e18), std::pow(6.5e13 / 1e9, .077) + std::pow(2.1e3 / 1e5, .76), 1e-9);
+  EXPECT_NEAR(TrajectoryLoss(kKaplan, 1e9, 1e5, 1e18),
+              std::pow(6.5e13 / 1e9, .077) + std::pow(2.1e3 / 1e5, .76), 1e-9);
 }
 
 TEST(Trajectory, KaplansCriticalBatch) {
@@ -50,7 +51,8 @@ TEST(Trajectory, GradientAgreesWithDifferences) {
       };
       const auto [up, h] = at(1e-6);
       const auto [down, minus_h] = at(-1e-6);
-      EXPECT_NEAR(gradient[k], (up - down) / (2 * h), 1e-6 * std::fabs(gradient[k]) + 1e-18) << batch << " " << k;
+      EXPECT_NEAR(gradient[k], (up - down) / (2 * h), 1e-6 * std::fabs(gradient[k]) + 1e-18)
+          << batch << " " << k;
     }
   }
 }

@@ -1,0 +1,182 @@
+#include "fitting/curve/forecast.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "fitting/curve/random.h"
+#include "tests/bench/curve_runs.h"
+
+namespace sextant::fitting {
+namespace {
+
+// A run on Tissue's law with its own luck, cosine to zero.
+FinishedRun Simulate(uint64_t seed, double total_steps = 2000) {
+  RandomStream random(seed, 0);
+  FinishedRun run;
+  run.schedule = {.peak_learning_rate = 1e-3 * std::exp(.5 * random.Normal()),
+                  .total_steps = total_steps,
+                  .warmup_steps = .04 * total_steps};
+  run.params = 1e6;
+  run.batch_size_tokens = 1e4 * std::round(1 + 8 * random.Uniform());
+  const std::vector<double> rate = *MakeSchedule(run.schedule);
+  const double peak = run.schedule.peak_learning_rate;
+  const TissueLaw law = {.l0 = 1.2 * std::exp(.02 * random.Normal()),
+                         .a = (.7 + .1 * random.Normal()) * std::pow(peak * total_steps, .45),
+                         .alpha = .45,
+                         .c = (.1 + .01 * random.Normal()) / (peak * 150),
+                         .lambda = 1 - 1 / 150.0,
+                         .anneal_from = static_cast<size_t>(run.schedule.warmup_steps)};
+  const std::vector<double> loss = TissueLoss(law, rate);
+  for (size_t step = 10; step < rate.size(); step += 10) {
+    run.curve.step.push_back(static_cast<double>(step));
+    run.curve.train_loss.push_back(loss[step - 1] * std::exp(.003 * random.Normal()));
+  }
+  run.curve.step.push_back(total_steps);
+  run.curve.train_loss.push_back(loss.back());
+  return run;
+}
+
+RunInFlight Cut(const FinishedRun& run, double share) {
+  RunInFlight cut{{}, run.schedule};
+  for (size_t i = 0; i < run.curve.step.size() && run.curve.step[i] <= share * run.schedule.total_steps;
+       ++i) {
+    cut.curve.step.push_back(run.curve.step[i]);
+    cut.curve.train_loss.push_back(run.curve.train_loss[i]);
+  }
+  return cut;
+}
+
+double EndLoss(const FinishedRun& run) {
+  double sum = 0, count = 0;
+  for (size_t i = 0; i < run.curve.step.size(); ++i) {
+    if (run.curve.step[i] <= .95 * run.schedule.total_steps) continue;
+    sum += run.curve.train_loss[i];
+    count += 1;
+  }
+  return sum / count;
+}
+
+std::vector<FinishedRun> Peers(int count) {
+  std::vector<FinishedRun> peers;
+  for (int i = 0; i < count; ++i)
+    peers.push_back(Simulate(1000 + static_cast<uint64_t>(i), i % 2 == 0 ? 1200 : 3000));
+  return peers;
+}
+
+TEST(Forecast, WithPeersIsCloseAndCoversTheEnd) {
+  const std::vector<FinishedRun> peers = Peers(30);
+  std::vector<double> errors;
+  int covered = 0;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    const FinishedRun run = Simulate(seed);
+    const auto forecast = ForecastRun(Cut(run, .4), peers);
+    ASSERT_TRUE(forecast.ok());
+    ASSERT_EQ(forecast->state, ForecastState::kForecast) << forecast->reason;
+    EXPECT_EQ(forecast->peers_used, 30u);
+    errors.push_back(std::fabs(forecast->end_loss / EndLoss(run) - 1));
+    covered += forecast->low <= EndLoss(run) && EndLoss(run) <= forecast->high;
+  }
+  std::sort(errors.begin(), errors.end());
+  EXPECT_LT(errors[10], .02);
+  EXPECT_GE(covered, 15);
+}
+
+TEST(Forecast, ThePathRunsFromNowToTheEndLoss) {
+  const FinishedRun run = Simulate(3);
+  const auto forecast = ForecastRun(Cut(run, .5), {});
+  ASSERT_TRUE(forecast.ok());
+  ASSERT_EQ(forecast->state, ForecastState::kForecast) << forecast->reason;
+  EXPECT_NEAR(forecast->share_done, .5, .01);
+  ASSERT_GT(forecast->step.size(), 50u);
+  EXPECT_DOUBLE_EQ(forecast->step.back(), 2000);
+  EXPECT_NEAR(forecast->expected_loss.back(), forecast->end_loss, 1e-9);
+  EXPECT_TRUE(std::is_sorted(forecast->step.begin(), forecast->step.end()));
+  EXPECT_LT(forecast->low, forecast->end_loss);
+  EXPECT_GT(forecast->high, forecast->end_loss);
+}
+
+TEST(Forecast, RefusesWhenItIsTooEarlyAndSaysSo) {
+  const FinishedRun run = Simulate(4);
+  const auto early = ForecastRun(Cut(run, .06), Peers(20));
+  ASSERT_TRUE(early.ok());
+  EXPECT_EQ(early->state, ForecastState::kTooEarly);
+  EXPECT_NE(early->reason.find("% of the steps are done"), std::string::npos);
+  RunInFlight in_drop = Cut(run, .4);
+  for (size_t i = 0; i < in_drop.curve.step.size(); ++i) {
+    in_drop.curve.train_loss[i] *= 1 - .3 / (1 + std::exp(-(in_drop.curve.step[i] - 770) / 40));
+  }
+  const auto dropping = ForecastRun(in_drop, {});
+  ASSERT_TRUE(dropping.ok());
+  EXPECT_EQ(dropping->state, ForecastState::kTooEarly) << dropping->reason;
+  EXPECT_NE(dropping->reason.find("sudden fall"), std::string::npos);
+}
+
+TEST(Forecast, SaysWhatIsWrongWithACurve) {
+  const FinishedRun run = Simulate(5);
+  RunInFlight cut = Cut(run, .5);
+  cut.curve.train_loss.back() = INFINITY;
+  EXPECT_EQ(ForecastRun(cut, {})->state, ForecastState::kUnusable);
+  cut.curve.step.clear();
+  EXPECT_EQ(ForecastRun(cut, {})->state, ForecastState::kUnusable);
+  cut = Cut(run, .5);
+  cut.schedule.total_steps = -1;
+  EXPECT_EQ(ForecastRun(cut, {}).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_FALSE(ForecastRun(Cut(run, .5), {}, {.confidence = 1}).ok());
+  RunInFlight one = Cut(run, .5);
+  one.curve.step.resize(1);
+  one.curve.train_loss.resize(1);
+  EXPECT_EQ(ForecastRun(one, {})->state, ForecastState::kTooEarly);
+}
+
+TEST(Forecast, LeavesOutPeersOfAnotherSchedule) {
+  std::vector<FinishedRun> peers = Peers(12);
+  for (FinishedRun& peer : peers) peer.schedule.shape = DecayShape::kConstant;
+  const auto forecast = ForecastRun(Cut(Simulate(6), .5), peers);
+  ASSERT_TRUE(forecast.ok());
+  EXPECT_EQ(forecast->peers_used, 0u);
+}
+
+TEST(Forecast, IsTheSameOnEveryRun) {
+  const std::vector<FinishedRun> peers = Peers(15);
+  const RunInFlight cut = Cut(Simulate(7), .4);
+  const auto a = ForecastRun(cut, peers), b = ForecastRun(cut, peers);
+  EXPECT_EQ(a->end_loss, b->end_loss);
+  EXPECT_EQ(a->low, b->low);
+}
+
+TEST(Forecast, IsAheadOfThreeBaselinesOnRealRuns) {
+  const auto runs = bench::ReadCalibrationRuns(SEXTANT_SOURCE_DIR "/data/calibration/h100-bytes-t128");
+  if (runs.empty()) GTEST_SKIP() << "data/calibration/h100-bytes-t128 is missing";
+  for (double share : {.3, .5}) {
+    std::vector<double> ours, last, power, chinchilla;
+    int covered = 0;
+    for (size_t i = 0; i < runs.size(); i += 5) {
+      const bench::CalibrationRun& run = runs[i];
+      const auto error = [&](double value) { return std::fabs(value / run.end_loss - 1); };
+      const auto forecast = ForecastRun({bench::Head(run, share), run.schedule}, bench::PeersOf(run, runs));
+      ASSERT_TRUE(forecast.ok());
+      ASSERT_EQ(forecast->state, ForecastState::kForecast) << run.id << " " << forecast->reason;
+      ours.push_back(error(forecast->end_loss));
+      covered += forecast->low <= run.end_loss && run.end_loss <= forecast->high;
+      const bench::Baselines b = bench::ComputeBaselines(run, share);
+      last.push_back(error(b.last_value));
+      power.push_back(error(b.power_in_steps));
+      chinchilla.push_back(error(b.chinchilla));
+    }
+    const auto median = [](std::vector<double> v) {
+      std::sort(v.begin(), v.end());
+      return v[v.size() / 2];
+    };
+    for (const auto* baseline : {&last, &power, &chinchilla})
+      EXPECT_LT(median(ours), .8 * median(*baseline)) << share;
+    EXPECT_LT(median(ours), share < .4 ? .045 : .025);
+    EXPECT_GE(covered, static_cast<int>(ours.size()) * 75 / 100);
+  }
+}
+
+}  // namespace
+}  // namespace sextant::fitting

@@ -1,0 +1,97 @@
+#include "fitting/curve/schedule_fit.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "fitting/curve/random.h"
+
+namespace sextant::fitting {
+namespace {
+
+// The 25M model of Luo et al. 2025 under the schedules its authors fitted.
+const MultiPowerLaw kTruth = {3.04045406, .52468604, .50786857, 363.78751622,
+                              2.06560812, .58279013, .64142257};
+
+std::vector<double> Rates(DecayShape shape, double total, double end = 3e-5) {
+  return *MakeSchedule({.shape = shape,
+                        .peak_learning_rate = 3e-4,
+                        .final_learning_rate = end,
+                        .total_steps = total,
+                        .warmup_steps = 500});
+}
+
+ScheduledCurve Curve(std::vector<double> rate, double noise, uint64_t stream) {
+  ScheduledCurve curve;
+  curve.learning_rate = std::move(rate);
+  for (size_t step = 700; step < curve.learning_rate.size(); step += 60) curve.step.push_back(step);
+  curve.loss = MultiPowerLoss(kTruth, curve.learning_rate, curve.step);
+  RandomStream random(1, stream);
+  for (double& loss : curve.loss) loss *= std::exp(noise * random.Normal());
+  return curve;
+}
+
+std::vector<ScheduledCurve> Training(double noise) {
+  std::vector<double> two_stage = Rates(DecayShape::kConstant, 8000);
+  for (size_t i = 5000; i < two_stage.size(); ++i) two_stage[i] = 9e-5;
+  return {Curve(Rates(DecayShape::kCosine, 8000), noise, 1),
+          Curve(Rates(DecayShape::kConstant, 8000), noise, 2), Curve(two_stage, noise, 3)};
+}
+
+double RelativeError(const std::vector<double>& predicted, const std::vector<double>& observed) {
+  double sum = 0;
+  for (size_t i = 0; i < predicted.size(); ++i) sum += std::fabs(predicted[i] / observed[i] - 1);
+  return sum / static_cast<double>(predicted.size());
+}
+
+TEST(MultiPowerFit, PredictsASchedulesItHasNotSeen) {
+  const auto fit = FitMultiPower(Training(.002), {.points_per_curve = 60});
+  ASSERT_TRUE(fit.ok()) << fit.status().message();
+  EXPECT_TRUE(fit->converged);
+  EXPECT_LT(fit->relative_error, .0025);
+  for (DecayShape shape : {DecayShape::kWsd, DecayShape::kLinear}) {
+    const ScheduledCurve unseen = Curve(Rates(shape, 16000), 0, 9);
+    EXPECT_LT(RelativeError(MultiPowerLoss(fit->law, unseen.learning_rate, unseen.step), unseen.loss), .003);
+  }
+}
+
+TEST(MultiPowerFit, FindsTheLawBehindExactCurves) {
+  const auto fit = FitMultiPower(Training(0), {.points_per_curve = 60});
+  ASSERT_TRUE(fit.ok());
+  EXPECT_LT(fit->relative_error, 4e-4);  // what merging the rate changes costs
+  EXPECT_NEAR(fit->law.l0, kTruth.l0, .02);
+  EXPECT_NEAR(fit->law.alpha, kTruth.alpha, .02);
+}
+
+TEST(TissueFit, RecoversItsOwnLaw) {
+  const TissueLaw truth = {.l0 = 2.5, .a = .5, .alpha = .5, .c = .4, .lambda = .999, .anneal_from = 500};
+  std::vector<ScheduledCurve> curves = Training(0);
+  for (ScheduledCurve& curve : curves) {
+    const std::vector<double> loss = TissueLoss(truth, curve.learning_rate);
+    for (size_t i = 0; i < curve.step.size(); ++i) curve.loss[i] = loss[curve.step[i]];
+  }
+  const auto fit = FitTissue(curves, {.anneal_from = 500});
+  ASSERT_TRUE(fit.ok()) << fit.status().message();
+  EXPECT_TRUE(fit->converged);
+  EXPECT_DOUBLE_EQ(fit->law.lambda, .999);
+  EXPECT_NEAR(fit->law.l0, 2.5, 1e-4);
+  EXPECT_NEAR(fit->law.alpha, .5, 1e-4);
+  EXPECT_NEAR(fit->law.c, .4, 1e-3);
+}
+
+TEST(ScheduleFits, SayWhatIsMissing) {
+  const std::vector<ScheduledCurve> constant = {Curve(Rates(DecayShape::kConstant, 8000), 0, 1)};
+  EXPECT_EQ(FitTissue(constant, {.anneal_from = 500}).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_FALSE(FitTissue({}).ok());
+  std::vector<ScheduledCurve> bad = Training(0);
+  bad[1].step.back() = 1'000'000;
+  bad[1].loss.resize(bad[1].step.size());
+  EXPECT_EQ(FitMultiPower(bad).status().code(), absl::StatusCode::kInvalidArgument);
+  bad = Training(0);
+  bad[0].learning_rate[10] = NAN;
+  EXPECT_EQ(FitMultiPower(bad).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace sextant::fitting
