@@ -1,6 +1,6 @@
 // CPU time of fits on the runs of Besiroglu et al. 2024, how good they are, and how far from the limit that
 // exp and log set. Machines throttle: everything is CPU time and ratios of one run.
-//   solve_bench [--replicates 4000] [--json] [--no-reference]
+//   solve_bench [--replicates 4000] [--json] [--no-reference] [--no-parallel]
 #include <tbb/blocked_range.h>
 #include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
@@ -53,6 +53,7 @@ struct Bench {
   bool json = false;
   int replicates = 4000;
   bool reference = true;
+  bool parallel = true;
 
   void Print(const char* name, double value, const char* unit) const {
     if (json) {
@@ -126,8 +127,8 @@ struct Bench {
     if (reference) AtOptimum(fit);
   }
 
-  // Seconds for 2 exp and 1 log of one point at the throughput that the law's own kernels reach on a law that is
-  // nothing else.
+  // Seconds for 2 exp and 1 log of one point at the throughput that the law's own kernels reach on a law that
+  // is nothing else.
   static double ExpLogSeconds() {
     LawSpec spec;
     spec.id = "exp-only";
@@ -161,7 +162,8 @@ struct Bench {
     std::vector<double> estimate(5), natural(5);
     for (std::size_t p = 0; p < 5; ++p) natural[p] = fit.parameters[p].estimate;
     map->ToWalked(natural, estimate);
-    const solve::Resampler resampler(all, BootstrapKind::kCase, 1, std::vector<double>(n), std::vector<double>(n), 0);
+    const solve::Resampler resampler(all, BootstrapKind::kCase, 1, std::vector<double>(n),
+                                     std::vector<double>(n), 0);
     solve::Resample resample;
     int reached = 0;
     double worst = 0;
@@ -230,6 +232,7 @@ int main(int argc, char** argv) {
     const std::string argument = argv[i];
     if (argument == "--json") bench.json = true;
     if (argument == "--no-reference") bench.reference = false;
+    if (argument == "--no-parallel") bench.parallel = false;
     if (argument == "--replicates" && i + 1 < argc) bench.replicates = std::atoi(argv[++i]);
   }
   auto used = sextant::fitting::golden::ReadChinchillaRuns(false);
@@ -247,6 +250,6 @@ int main(int argc, char** argv) {
     bench.Evaluation();
     bench.Bootstrap();
   }
-  bench.ParallelEfficiency();
+  if (bench.parallel) bench.ParallelEfficiency();
   return 0;
 }

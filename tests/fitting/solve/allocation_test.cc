@@ -92,7 +92,7 @@ std::vector<TrainingCurve> Curves(const Surface& surface) {
     TrainingCurve curve;
     curve.params = 3e7 * std::pow(10.0, size / 8.0);
     for (int i = 0; i <= 60; ++i) {
-      curve.tokens.push_back(curve.params * std::pow(1000.0, i / 60.0));
+      curve.tokens.push_back(0.01 * curve.params * std::pow(10.0, i / 15.0));
       curve.loss.push_back(surface.Loss(curve.params, curve.tokens.back()));
     }
     curves.push_back(curve);
