@@ -217,22 +217,20 @@ absl::StatusOr<ScaleLaws> FitScaleLaws(std::span<const ScaledCriticalBatch> poin
       laws.warnings.push_back("N and D move together in these points: their exponents cannot be told apart");
     }
   }
-  double least_aicc = std::numeric_limits<double>::infinity(), least_error = least_aicc;
-  for (const ScaleLaw& law : laws.forms) {
-    least_aicc = std::min(least_aicc, law.aicc);
-    least_error = std::min(least_error, law.leave_one_out_error);
-  }
+  double least_aicc = std::numeric_limits<double>::infinity();
+  for (const ScaleLaw& law : laws.forms) least_aicc = std::min(least_aicc, law.aicc);
   double total = 0;
   for (ScaleLaw& law : laws.forms) {
     law.akaike_weight = std::isfinite(law.aicc) ? std::exp(-0.5 * (law.aicc - least_aicc)) : 0;
     total += law.akaike_weight;
   }
   for (ScaleLaw& law : laws.forms) law.akaike_weight = total > 0 ? law.akaike_weight / total : 0;
-  // Forms are in order of simplicity: the first within five per cent of the least left-out error is taken.
-  for (size_t i = 0; i < laws.forms.size(); ++i) {
-    if (laws.forms[i].leave_one_out_error > 1.05 * least_error) continue;
-    laws.best = static_cast<int>(i);
-    break;
+  // The greatest evidence decides; with too few points for a criterion, the least left-out error.
+  for (size_t i = 1; i < laws.forms.size(); ++i) {
+    const ScaleLaw &law = laws.forms[i], &taken = laws.forms[static_cast<size_t>(laws.best)];
+    const bool better = total > 0 ? law.akaike_weight > taken.akaike_weight
+                                  : law.leave_one_out_error < 0.95 * taken.leave_one_out_error;
+    if (better) laws.best = static_cast<int>(i);
   }
   laws.evidence = Evidence(laws);
   return laws;

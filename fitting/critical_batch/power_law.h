@@ -43,7 +43,7 @@ struct ScaleLaw {
 
 struct ScaleLaws {
   std::vector<ScaleLaw> forms;  // those the points can identify
-  int best = 0;                 // index into `forms`: least leave-one-out error, ties to the simpler form
+  int best = 0;  // index into `forms`: most evidence; with too few points for that, least left-out error
   bool n_identifiable = false, d_identifiable = false;
   std::string evidence;  // a sentence: which of N and D matters, and how sure that is
   std::vector<std::string> warnings;

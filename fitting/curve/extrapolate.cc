@@ -17,7 +17,7 @@ namespace {
 
 constexpr size_t kMostBins = 120;
 constexpr int kDraws = 400;
-constexpr int kReplicates = 80;
+constexpr int kReplicates = 60;
 constexpr double kWiden =
     1.5;  // of the draws about the mean: 90 % intervals then hold 90 % on the development set
 
