@@ -170,7 +170,7 @@ std::vector<std::string> Split(const std::string& line) {
 }
 
 TEST(CriticalBatchFromRuns, AnswersOrExplainsEveryCellOfTheShippedSweep) {
-  const std::string folder = SEXTANT_SOURCE_DIR "/../shared/data/h100-bytes-t128/";
+  const std::string folder = SEXTANT_SOURCE_DIR "/data/calibration/h100-bytes-t128/";
   if (!std::filesystem::exists(folder + "runs.csv")) GTEST_SKIP() << folder << " is missing";
   std::vector<BatchRun> runs;
   std::ifstream file(folder + "runs.csv");
