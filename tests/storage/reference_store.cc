@@ -1,0 +1,336 @@
+#include "tests/storage/reference_store.h"
+
+#include <algorithm>
+#include <set>
+
+#include "storage/curve_codec.h"
+#include "storage/merge.h"
+#include "storage/sqlite/json_text.h"
+#include "tests/storage/reference_filter.h"
+
+namespace sextant::storage {
+namespace {
+
+using absl::AlreadyExistsError;
+using absl::InvalidArgumentError;
+using absl::NotFoundError;
+
+std::vector<std::string> SortedSet(const std::vector<std::string>& values) {
+  const std::set<std::string> sorted(values.begin(), values.end());
+  return {sorted.begin(), sorted.end()};
+}
+
+bool IsText(const std::string& text) { return sqlite::CheckText(text, "").ok(); }
+
+bool IsWellFormed(const Run& run) {
+  bool ok = !run.id.empty() && run.id.size() <= 200 && IsText(run.id) && IsText(run.schedule) &&
+            IsText(run.optimizer) && IsText(run.source);
+  for (const auto& [key, value] : run.tags) ok = ok && IsText(key) && IsText(value);
+  for (const std::string& label : run.labels) ok = ok && IsText(label);
+  return ok;
+}
+
+// Keyed by id; `after` is the id of the last one.
+template <typename T>
+Page<T> PageOf(const std::vector<T>& all, std::int64_t limit, const std::string& after) {
+  Page<T> page;
+  for (const T& item : all) {
+    if (item.id <= after) continue;
+    if (static_cast<std::int64_t>(page.items.size()) == limit) {
+      page.next_key = page.items.back().id;
+      break;
+    }
+    page.items.push_back(item);
+  }
+  return page;
+}
+
+// Known values before unknown ones, then by value, then by id; descending turns values and ids.
+bool Before(const FieldValue& a, const std::string& a_id, const FieldValue& b, const std::string& b_id,
+            bool descending) {
+  if (a.known != b.known) return a.known;
+  if (a.known && a.number != b.number) return descending ? b.number < a.number : a.number < b.number;
+  if (a.known && a.text != b.text) return descending ? b.text < a.text : a.text < b.text;
+  return descending ? b_id < a_id : a_id < b_id;
+}
+
+}  // namespace
+
+absl::StatusOr<ReferenceStore::StudyEntry*> ReferenceStore::Find(const std::string& study_id) {
+  const auto found = state_.studies.find(study_id);
+  if (found == state_.studies.end()) return NotFoundError("no study " + study_id);
+  return &found->second;
+}
+
+absl::Status ReferenceStore::CreateStudy(const Study& study) {
+  if (state_.studies.contains(study.id)) return AlreadyExistsError(study.id);
+  StudyEntry& entry = state_.studies[study.id];
+  entry.study = study;
+  entry.study.revision = std::max<std::int64_t>(study.revision, 1);
+  return absl::OkStatus();
+}
+
+absl::Status ReferenceStore::UpdateStudy(const Study& study, std::int64_t expected_revision) {
+  auto entry = Find(study.id);
+  if (!entry.ok()) return entry.status();
+  Study& stored = (*entry)->study;
+  if (expected_revision != -1 && expected_revision != stored.revision) return absl::AbortedError("stale");
+  const Study before = stored;
+  stored = study;
+  stored.create_time = before.create_time;
+  stored.revision = before.revision + 1;
+  return absl::OkStatus();
+}
+
+absl::Status ReferenceStore::DeleteStudy(const std::string& id) {
+  return state_.studies.erase(id) == 1 ? absl::OkStatus() : NotFoundError(id);
+}
+
+absl::StatusOr<std::vector<PutOutcome>> ReferenceStore::PutRuns(const std::string& study_id,
+                                                                std::span<const RunWithCurve> runs) {
+  auto entry = Find(study_id);
+  if (!entry.ok()) return entry.status();
+  for (const RunWithCurve& given : runs) {
+    if (!IsWellFormed(given.run) || !CheckCurve(given.curve).ok()) return InvalidArgumentError(given.run.id);
+  }
+  std::vector<PutOutcome> outcomes;
+  for (const RunWithCurve& given : runs) {
+    auto [at, is_new] = (*entry)->runs.try_emplace(given.run.id, given);
+    RunWithCurve& stored = at->second;
+    if (is_new) {
+      stored.run.study_id = study_id;
+      stored.run.labels = SortedSet(given.run.labels);
+      outcomes.push_back(PutOutcome::kAccepted);
+    } else {
+      const Merge merge = MergeRun(stored.run, stored.curve, given.run, given.curve);
+      outcomes.push_back(merge.outcome);
+      if (merge.outcome != PutOutcome::kAccepted) continue;
+      const Run before = stored.run;
+      if (merge.take_fields) stored.run = given.run;
+      stored.run.study_id = study_id;
+      stored.run.labels = before.labels;
+      stored.run.create_time = before.create_time;
+      stored.run.source = given.run.source;
+      stored.run.update_time = given.run.update_time;
+      if (merge.take_curve) stored.curve = given.curve;
+    }
+    stored.run.curve_points = static_cast<std::int64_t>(stored.curve.size());
+  }
+  return outcomes;
+}
+
+absl::Status ReferenceStore::DeleteRun(const std::string& study_id, const std::string& run_id) {
+  auto entry = Find(study_id);
+  if (!entry.ok()) return entry.status();
+  return (*entry)->runs.erase(run_id) == 1 ? absl::OkStatus() : NotFoundError(run_id);
+}
+
+absl::Status ReferenceStore::SetRunLabels(
+    const std::string& study_id, std::span<const std::pair<std::string, std::vector<std::string>>> labels) {
+  auto entry = Find(study_id);
+  if (!entry.ok()) return entry.status();
+  for (const auto& [run_id, values] : labels) {
+    if (!(*entry)->runs.contains(run_id)) return NotFoundError(run_id);
+  }
+  for (const auto& [run_id, values] : labels) (*entry)->runs[run_id].run.labels = SortedSet(values);
+  return absl::OkStatus();
+}
+
+absl::Status ReferenceStore::PutFit(const Fit& fit) {
+  auto entry = Find(fit.study_id);
+  if (!entry.ok()) return entry.status();
+  (*entry)->fits[fit.id] = fit;
+  return absl::OkStatus();
+}
+
+absl::Status ReferenceStore::DeleteFit(const std::string& study_id, const std::string& fit_id) {
+  auto entry = Find(study_id);
+  if (!entry.ok()) return entry.status();
+  return (*entry)->fits.erase(fit_id) == 1 ? absl::OkStatus() : NotFoundError(fit_id);
+}
+
+absl::Status ReferenceStore::PutLaw(const UserLaw& law) {
+  return state_.laws.emplace(law.id, law).second ? absl::OkStatus() : AlreadyExistsError(law.id);
+}
+
+absl::Status ReferenceStore::DeleteLaw(const std::string& id) {
+  return state_.laws.erase(id) == 1 ? absl::OkStatus() : NotFoundError(id);
+}
+
+absl::Status ReferenceStore::PutUpload(const Upload& upload) {
+  state_.uploads[upload.id] = upload;
+  return absl::OkStatus();
+}
+
+absl::Status ReferenceStore::PutRequest(const std::string& request_id, const std::string& body_digest,
+                                        const std::string& response) {
+  state_.requests[request_id] = {{body_digest, response}, clock_()};
+  return absl::OkStatus();
+}
+
+absl::Status ReferenceStore::Batch(const std::function<absl::Status(Store&)>& work) {
+  State before = state_;
+  absl::Status status = work(*this);
+  if (!status.ok()) state_ = std::move(before);
+  return status;
+}
+
+absl::StatusOr<Study> ReferenceStore::GetStudy(const std::string& id) {
+  auto entry = Find(id);
+  if (!entry.ok()) return entry.status();
+  Study study = (*entry)->study;
+  study.run_count = static_cast<std::int64_t>((*entry)->runs.size());
+  study.fit_count = static_cast<std::int64_t>((*entry)->fits.size());
+  return study;
+}
+
+absl::StatusOr<Page<Study>> ReferenceStore::ListStudies(std::int64_t limit, const std::string& after) {
+  std::vector<Study> all;
+  for (const auto& [id, entry] : state_.studies) all.push_back(*GetStudy(id));
+  return PageOf(all, limit, after);
+}
+
+absl::StatusOr<Run> ReferenceStore::GetRun(const std::string& study_id, const std::string& run_id) {
+  auto entry = Find(study_id);
+  if (!entry.ok()) return entry.status();
+  const auto found = (*entry)->runs.find(run_id);
+  if (found == (*entry)->runs.end()) return NotFoundError(run_id);
+  return found->second.run;
+}
+
+absl::StatusOr<Curve> ReferenceStore::GetCurve(const std::string& study_id, const std::string& run_id) {
+  auto entry = Find(study_id);
+  if (!entry.ok()) return entry.status();
+  const auto found = (*entry)->runs.find(run_id);
+  if (found == (*entry)->runs.end()) return NotFoundError(run_id);
+  return found->second.curve;
+}
+
+absl::StatusOr<Page<Run>> ReferenceStore::ListRuns(const RunQuery& query) {
+  if (query.limit < 1 || query.limit > 100'000) return InvalidArgumentError("limit");
+  auto entry = Find(query.study_id);
+  if (!entry.ok()) return entry.status();
+  const std::string order = query.order_by.empty() ? "id" : query.order_by;
+  if (auto known = ValueOf(Run{}, order); !known.ok()) return known.status();
+  for (const Condition& condition : query.where) {
+    if (absl::Status status = CheckCondition(condition); !status.ok()) return status;
+  }
+  std::vector<Run> all;
+  for (const auto& [id, stored] : (*entry)->runs) {
+    if (std::all_of(query.where.begin(), query.where.end(),
+                    [&](const Condition& c) { return Holds(c, stored.run); })) {
+      all.push_back(stored.run);
+    }
+  }
+  std::sort(all.begin(), all.end(), [&](const Run& a, const Run& b) {
+    return Before(*ValueOf(a, order), a.id, *ValueOf(b, order), b.id, query.descending);
+  });
+  // The key of a page is the id of its last run: enough for a model that nothing changes between pages.
+  std::size_t begin = 0;
+  if (!query.after.empty()) {
+    const auto last =
+        std::find_if(all.begin(), all.end(), [&](const Run& run) { return run.id == query.after; });
+    if (last == all.end()) return InvalidArgumentError("not a key");
+    begin = static_cast<std::size_t>(last - all.begin()) + 1;
+  }
+  Page<Run> page;
+  const std::size_t end = std::min(all.size(), begin + static_cast<std::size_t>(query.limit));
+  page.items.assign(all.begin() + static_cast<std::ptrdiff_t>(begin),
+                    all.begin() + static_cast<std::ptrdiff_t>(end));
+  if (end < all.size()) page.next_key = page.items.back().id;
+  return page;
+}
+
+absl::StatusOr<fitting::RunTable> ReferenceStore::LoadRunTable(const std::string& study_id,
+                                                               const std::vector<Condition>& where) {
+  RunQuery query;
+  query.study_id = study_id;
+  query.where = where;
+  query.limit = 100'000;
+  auto page = ListRuns(query);
+  if (!page.ok()) return page.status();
+  fitting::RunTable table;
+  for (const Run& run : page->items) {
+    table.id.push_back(run.id);
+    switch (state_.studies[study_id].study.param_count) {
+      case ParamCount::kTotal:
+        table.params.push_back(run.params_total);
+        break;
+      case ParamCount::kActive:
+        table.params.push_back(run.params_active);
+        break;
+      case ParamCount::kNonInputEmbedding:
+        table.params.push_back(run.params_non_input_embedding);
+        break;
+      default:
+        table.params.push_back(run.params_non_embedding);
+    }
+    table.tokens.push_back(run.tokens);
+    table.learning_rate.push_back(run.learning_rate);
+    table.batch_size_tokens.push_back(run.batch_size_tokens);
+    table.sequence_length.push_back(run.sequence_length);
+    table.steps.push_back(run.steps);
+    table.weight_decay.push_back(run.weight_decay);
+    table.adam_beta2.push_back(run.adam_beta2);
+    table.loss.push_back(run.loss);
+    table.state.push_back(run.state);
+  }
+  return table;
+}
+
+absl::StatusOr<Fit> ReferenceStore::GetFit(const std::string& study_id, const std::string& fit_id) {
+  auto entry = Find(study_id);
+  if (!entry.ok()) return entry.status();
+  const auto found = (*entry)->fits.find(fit_id);
+  if (found == (*entry)->fits.end()) return NotFoundError(fit_id);
+  return found->second;
+}
+
+absl::StatusOr<Page<Fit>> ReferenceStore::ListFits(const std::string& study_id, std::int64_t limit,
+                                                   const std::string& after) {
+  auto entry = Find(study_id);
+  if (!entry.ok()) return entry.status();
+  std::vector<Fit> all;
+  for (const auto& [id, fit] : (*entry)->fits) all.push_back(fit);
+  return PageOf(all, limit, after);
+}
+
+absl::StatusOr<std::vector<Fit>> ReferenceStore::LoadAllFits() {
+  std::vector<Fit> all;
+  for (const auto& [study_id, entry] : state_.studies) {
+    for (const auto& [id, fit] : entry.fits) all.push_back(fit);
+  }
+  return all;
+}
+
+absl::StatusOr<std::vector<UserLaw>> ReferenceStore::ListLaws() {
+  std::vector<UserLaw> all;
+  for (const auto& [id, law] : state_.laws) all.push_back(law);
+  return all;
+}
+
+absl::StatusOr<Upload> ReferenceStore::GetUpload(const std::string& id) {
+  const auto found = state_.uploads.find(id);
+  if (found == state_.uploads.end()) return NotFoundError(id);
+  return found->second;
+}
+
+absl::StatusOr<Store::StoredRequest> ReferenceStore::GetRequest(const std::string& request_id) {
+  const auto found = state_.requests.find(request_id);
+  constexpr Micros kDay = Micros{24} * 3600 * 1'000'000;
+  if (found == state_.requests.end() || found->second.second + kDay <= clock_())
+    return NotFoundError(request_id);
+  return found->second.first;
+}
+
+absl::StatusOr<StudySize> ReferenceStore::GetStudySize(const std::string& id) {
+  auto entry = Find(id);
+  if (!entry.ok()) return entry.status();
+  StudySize size;
+  size.runs = static_cast<std::int64_t>((*entry)->runs.size());
+  size.fits = static_cast<std::int64_t>((*entry)->fits.size());
+  for (const auto& [run_id, stored] : (*entry)->runs) size.points += stored.run.curve_points;
+  return size;
+}
+
+}  // namespace sextant::storage

@@ -1,0 +1,75 @@
+// A store in memory, as plain as can be: what the real ones are compared with. Single-threaded.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "storage/store.h"
+
+namespace sextant::storage {
+
+class ReferenceStore : public Store {
+ public:
+  explicit ReferenceStore(std::function<Micros()> clock) : clock_(std::move(clock)) {}
+
+  absl::Status CreateStudy(const Study& study) override;
+  absl::Status UpdateStudy(const Study& study, std::int64_t expected_revision) override;
+  absl::Status DeleteStudy(const std::string& id) override;
+  absl::StatusOr<std::vector<PutOutcome>> PutRuns(const std::string& study_id,
+                                                  std::span<const RunWithCurve> runs) override;
+  absl::Status DeleteRun(const std::string& study_id, const std::string& run_id) override;
+  absl::Status SetRunLabels(
+      const std::string& study_id,
+      std::span<const std::pair<std::string, std::vector<std::string>>> labels) override;
+  absl::Status PutFit(const Fit& fit) override;
+  absl::Status DeleteFit(const std::string& study_id, const std::string& fit_id) override;
+  absl::Status PutLaw(const UserLaw& law) override;
+  absl::Status DeleteLaw(const std::string& id) override;
+  absl::Status PutUpload(const Upload& upload) override;
+  absl::Status PutRequest(const std::string& request_id, const std::string& body_digest,
+                          const std::string& response) override;
+  absl::Status Batch(const std::function<absl::Status(Store&)>& work) override;
+
+  absl::StatusOr<Study> GetStudy(const std::string& id) override;
+  absl::StatusOr<Page<Study>> ListStudies(std::int64_t limit, const std::string& after) override;
+  absl::StatusOr<Run> GetRun(const std::string& study_id, const std::string& run_id) override;
+  absl::StatusOr<Page<Run>> ListRuns(const RunQuery& query) override;
+  absl::StatusOr<Curve> GetCurve(const std::string& study_id, const std::string& run_id) override;
+  absl::StatusOr<fitting::RunTable> LoadRunTable(const std::string& study_id,
+                                                 const std::vector<Condition>& where) override;
+  absl::StatusOr<Fit> GetFit(const std::string& study_id, const std::string& fit_id) override;
+  absl::StatusOr<Page<Fit>> ListFits(const std::string& study_id, std::int64_t limit,
+                                     const std::string& after) override;
+  absl::StatusOr<std::vector<Fit>> LoadAllFits() override;
+  absl::StatusOr<std::vector<UserLaw>> ListLaws() override;
+  absl::StatusOr<Upload> GetUpload(const std::string& id) override;
+  absl::StatusOr<StoredRequest> GetRequest(const std::string& request_id) override;
+  absl::StatusOr<StudySize> GetStudySize(const std::string& id) override;
+
+  absl::StatusOr<StoreHealth> GetHealth() override { return StoreHealth{}; }
+  absl::Status CheckIntegrity() override { return absl::OkStatus(); }
+  absl::Status BackUp(const std::string&) override { return absl::OkStatus(); }
+  absl::Status Checkpoint() override { return absl::OkStatus(); }
+
+ private:
+  struct StudyEntry {
+    Study study;
+    std::map<std::string, RunWithCurve> runs;
+    std::map<std::string, Fit> fits;
+  };
+  struct State {
+    std::map<std::string, StudyEntry> studies;
+    std::map<std::string, UserLaw> laws;
+    std::map<std::string, Upload> uploads;
+    std::map<std::string, std::pair<StoredRequest, Micros>> requests;
+  };
+  absl::StatusOr<StudyEntry*> Find(const std::string& study_id);
+
+  std::function<Micros()> clock_;
+  State state_;
+};
+
+}  // namespace sextant::storage

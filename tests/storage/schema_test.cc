@@ -1,0 +1,111 @@
+#include "storage/sqlite/schema.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "storage/sqlite_store.h"
+#include "tests/storage/sample_records.h"
+#include "tests/storage/temp_folder.h"
+
+namespace sextant::storage {
+namespace {
+
+using sqlite::Connection;
+using sqlite::OpenMode;
+using testing::HasSubstr;
+
+std::unique_ptr<Connection> OpenFile(const std::string& path) {
+  auto connection = Connection::Open(path, OpenMode::kCreate);
+  EXPECT_TRUE(connection.ok()) << connection.status();
+  return *std::move(connection);
+}
+
+}  // namespace
+
+TEST(Schema, EveryOldVersionMigratesAndServes) {
+  for (int version = 0; version <= sqlite::CurrentSchemaVersion(); ++version) {
+    TempFolder folder;
+    const std::string path = folder.File("old.db");
+    {
+      auto connection = OpenFile(path);
+      ASSERT_TRUE(sqlite::MigrateTo(*connection, version).ok());
+      EXPECT_EQ(*sqlite::ReadSchemaVersion(*connection), version);
+      if (version >= 1) {
+        // As version 1 wrote it; later versions must keep reading it.
+        ASSERT_TRUE(
+            connection
+                ->Execute("INSERT INTO studies (study_key, id, title, description, param_count, loss_unit, "
+                          "labels, create_time, update_time, revision, run_count) "
+                          "VALUES (7, 'old', 'Old', '', 1, 1, '{}', 1, 2, 3, 1);"
+                          "INSERT INTO runs (study_key, id, run_key, state, loss, schedule, optimizer, tags, "
+                          "labels, source, create_time, update_time, curve_points) VALUES "
+                          "(7, 'r', 1, 2, 2.5, 'cosine', 'adamw', '{\"k\":\"v\"}', '[]', 'x', 1, 1, 0)")
+                .ok());
+      }
+    }
+    auto store = OpenSqliteStore(path);
+    ASSERT_TRUE(store.ok()) << store.status();
+    EXPECT_EQ((*store)->GetHealth()->schema_version, sqlite::CurrentSchemaVersion());
+    if (version >= 1) {
+      const auto run = (*store)->GetRun("old", "r");
+      ASSERT_TRUE(run.ok()) << run.status();
+      EXPECT_EQ(run->loss, 2.5);
+      EXPECT_EQ(run->tags.at("k"), "v");
+      EXPECT_EQ((*store)->GetStudy("old")->revision, 3);
+    }
+    EXPECT_TRUE((*store)->CreateStudy(SampleStudy("new")).ok());
+    EXPECT_TRUE((*store)->CheckIntegrity().ok()) << (*store)->CheckIntegrity();
+  }
+}
+
+TEST(Schema, RefusesANewerFileAndLeavesItAlone) {
+  TempFolder folder;
+  const std::string path = folder.File("newer.db");
+  {
+    auto connection = OpenFile(path);
+    ASSERT_TRUE(sqlite::Migrate(*connection).ok());
+    ASSERT_TRUE(connection->Execute("PRAGMA user_version = 99").ok());
+  }
+  for (const bool read_only : {false, true}) {
+    SqliteOptions options;
+    options.read_only = read_only;
+    const absl::Status status = OpenSqliteStore(path, options).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("newer"));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("99"));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("upgrade"));
+  }
+  auto connection = OpenFile(path);
+  auto version = connection->Prepare("PRAGMA user_version");
+  ASSERT_TRUE(*version->Step());
+  EXPECT_EQ(version->Int(0), 99);
+}
+
+TEST(Schema, RefusesAnotherProgramsDatabaseAndLeavesItAlone) {
+  TempFolder folder;
+  const std::string path = folder.File("theirs.db");
+  ASSERT_TRUE(OpenFile(path)->Execute("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)").ok());
+  const absl::Status status = OpenSqliteStore(path).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("another program"));
+  auto connection = OpenFile(path);
+  auto tables = connection->Prepare("SELECT count(*) FROM sqlite_schema");
+  ASSERT_TRUE(*tables->Step());
+  EXPECT_EQ(tables->Int(0), 1);
+  auto mode = connection->Prepare("PRAGMA journal_mode");
+  ASSERT_TRUE(*mode->Step());
+  EXPECT_EQ(mode->Text(0), "delete");
+}
+
+TEST(Schema, AFailedMigrationLeavesTheFileAsItWas) {
+  TempFolder folder;
+  auto connection = OpenFile(folder.File("store.db"));
+  // A table in the way of the first migration's last statements.
+  ASSERT_TRUE(connection->Execute("PRAGMA application_id = 1398297678; CREATE TABLE requests (x)").ok());
+  EXPECT_FALSE(sqlite::Migrate(*connection).ok());
+  auto tables = connection->Prepare("SELECT count(*) FROM sqlite_schema");
+  ASSERT_TRUE(*tables->Step());
+  EXPECT_EQ(tables->Int(0), 1);
+}
+
+}  // namespace sextant::storage

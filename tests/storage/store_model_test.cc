@@ -1,0 +1,251 @@
+// Random operations on the real store and on the reference, which must answer alike throughout.
+// Replay a failure with SEXTANT_TEST_SEED=<the seed it prints>.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <random>
+
+#include "storage/run_fields.h"
+#include "storage/sqlite_store.h"
+#include "tests/storage/reference_store.h"
+#include "tests/storage/sample_records.h"
+#include "tests/storage/store_suite.h"
+
+namespace sextant::storage {
+namespace {
+
+std::shared_ptr<Store> OpenReference(const TempFolder&, std::function<Micros()> clock) {
+  return std::make_shared<ReferenceStore>(std::move(clock));
+}
+
+class Model {
+ public:
+  Model(std::uint64_t seed, std::string path) : random_(seed), path_(std::move(path)) { Reopen(); }
+
+  void Step() {
+    switch (Pick(16)) {
+      case 0:
+        return Both([study = SampleStudy(AnyStudy())](Store& s) { return s.CreateStudy(study); });
+      case 1:
+        return Update();
+      case 2:
+        if (Pick(8) != 0) return;
+        return Both([id = AnyStudy()](Store& s) { return s.DeleteStudy(id); });
+      case 3:
+        return Both([study = AnyStudy(), run = AnyRunId()](Store& s) { return s.DeleteRun(study, run); });
+      case 4:
+        return Label();
+      case 5:
+        return Both([fit = SampleFit(AnyStudy(), AnyFit())](Store& s) { return s.PutFit(fit); });
+      case 6:
+        return Both([study = AnyStudy(), id = AnyFit()](Store& s) { return s.DeleteFit(study, id); });
+      case 7:
+        return FailedBatch();
+      case 8:
+        if (Pick(10) == 0) Reopen();
+        return;
+      case 9:
+      case 10:
+        return CompareListing();
+      default:
+        return Put(*real_, *model_);
+    }
+  }
+
+  void CompareAll() {
+    for (const std::string id : {"a", "b", "c"}) {
+      const auto real = real_->GetStudy(id), model = model_.GetStudy(id);
+      ASSERT_EQ(real.status().code(), model.status().code()) << id;
+      if (!real.ok()) continue;
+      EXPECT_EQ(Differences(*model, *real), "");
+      EXPECT_EQ(real_->GetStudySize(id)->points, model_.GetStudySize(id)->points);
+      for (int i = 0; i < kRuns; ++i) {
+        const std::string run = "r" + std::to_string(i);
+        const auto real_run = real_->GetRun(id, run), model_run = model_.GetRun(id, run);
+        ASSERT_EQ(real_run.status().code(), model_run.status().code()) << run;
+        if (!real_run.ok()) continue;
+        EXPECT_EQ(Differences(*model_run, *real_run), "") << run;
+        EXPECT_EQ(Differences(*model_.GetCurve(id, run), *real_->GetCurve(id, run)), "") << run;
+      }
+    }
+    const auto real_fits = *real_->LoadAllFits(), model_fits = *model_.LoadAllFits();
+    ASSERT_EQ(real_fits.size(), model_fits.size());
+    for (std::size_t i = 0; i < real_fits.size(); ++i)
+      EXPECT_EQ(Differences(real_fits[i], model_fits[i]), "");
+    EXPECT_TRUE(real_->CheckIntegrity().ok()) << real_->CheckIntegrity();
+  }
+
+ private:
+  static constexpr int kRuns = 30;
+  std::uint64_t Pick(std::uint64_t below) { return random_() % below; }
+  std::string AnyStudy() { return std::string(1, static_cast<char>('a' + Pick(3))); }
+  std::string AnyRunId() { return "r" + std::to_string(Pick(kRuns)); }
+  std::string AnyFit() { return "f" + std::to_string(Pick(4)); }
+
+  void Reopen() {
+    real_.reset();
+    auto opened = OpenSqliteStore(path_);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    real_ = *opened;
+  }
+
+  template <typename Work>
+  void Both(Work work) {
+    const absl::Status real = work(*real_), model = work(*model_);
+    EXPECT_EQ(real.code(), model.code()) << real << " / " << model;
+  }
+
+  RunWithCurve AnyRun(const std::string& study) {
+    // Few distinct values, so that duplicates, conflicts and extensions all happen.
+    RunWithCurve made;
+    made.run = SampleRun(study, static_cast<int>(Pick(2)));
+    made.run.id = AnyRunId();
+    const std::uint64_t curve_seed = std::hash<std::string>()(made.run.id);
+    made.curve = SampleCurve(std::array<std::size_t, 5>{0, 10, 700, 1024, 1500}[Pick(5)], curve_seed);
+    // A curve of fewer points is a beginning of the longer ones but for its learning rates.
+    made.curve.learning_rate.clear();
+    if (Pick(3) == 0) made.run.state = fitting::RunState::kRunning;
+    if (Pick(4) == 0) made.run.loss = kUnknown;
+    if (Pick(4) == 0) made.run.seed.reset();
+    if (Pick(4) == 0) made.run.tags["note"] = std::array{"quo\"te", "back\\slash", "tab\t", "ü"}[Pick(4)];
+    made.run.labels = Pick(2) == 0 ? std::vector<std::string>{} : std::vector<std::string>{"b", "a"};
+    return made;
+  }
+
+  void Put(Store& real, Store& model) {
+    const std::string study = AnyStudy();
+    std::vector<RunWithCurve> runs;
+    for (std::uint64_t i = 0; i <= Pick(4); ++i) runs.push_back(AnyRun(study));
+    if (Pick(20) == 0) runs.back().run.id = "";
+    const auto a = real.PutRuns(study, runs), b = model.PutRuns(study, runs);
+    ASSERT_EQ(a.status().code(), b.status().code()) << a.status();
+    if (a.ok()) {
+      EXPECT_EQ(*a, *b);
+    }
+  }
+
+  void Update() {
+    Study study = SampleStudy(AnyStudy());
+    study.title = std::to_string(Pick(1000));
+    const auto revision = static_cast<std::int64_t>(Pick(4)) - 1;
+    Both([&](Store& s) { return s.UpdateStudy(study, revision); });
+  }
+
+  void Label() {
+    std::vector<std::pair<std::string, std::vector<std::string>>> labels;
+    for (std::uint64_t i = 0; i <= Pick(3); ++i)
+      labels.push_back({AnyRunId(), {"l" + std::to_string(Pick(3)), "x"}});
+    Both([&, study = AnyStudy()](Store& s) { return s.SetRunLabels(study, labels); });
+  }
+
+  void FailedBatch() {
+    const std::string study = AnyStudy();
+    const RunWithCurve run = AnyRun(study);
+    const std::string run_id = AnyRunId();
+    Both([&](Store& s) {
+      return s.Batch([&](Store& inside) {
+        inside.PutRuns(study, std::span(&run, 1)).status().IgnoreError();
+        inside.Batch([&](Store& nested) { return nested.DeleteRun(study, run_id); }).IgnoreError();
+        return absl::CancelledError("undo");
+      });
+    });
+  }
+
+  Condition AnyCondition(int depth) {
+    using enum Condition::Op;
+    using enum Condition::Kind;
+    constexpr std::array kOps = {kEq, kNe, kLt, kLe, kGt, kGe};
+    constexpr std::array kAllOps = {kEq, kNe, kLt, kLe, kGt, kGe, kContains};
+    Condition condition;
+    const std::uint64_t kind = Pick(depth > 2 ? 5 : 8);
+    if (kind >= 5) {
+      condition.kind = std::array{kAnd, kOr, kNot}[kind - 5];
+      for (std::uint64_t i = 0; i < (condition.kind == kNot ? 1 : Pick(4)); ++i) {
+        condition.children.push_back(AnyCondition(depth + 1));
+      }
+    } else if (kind == 4) {
+      condition.kind = kHasTag;
+      condition.field = std::array{"note", "width", "none"}[Pick(3)];
+      condition.op = kAllOps[Pick(7)];
+      condition.text = std::array{"quo\"te", "back\\slash", "tab\t", "64", ""}[Pick(5)];
+    } else if (kind == 3) {
+      condition.kind = kHasLabel;
+      condition.op = kAllOps[Pick(7)];
+      condition.text = std::array{"a", "l1", "x", ""}[Pick(4)];
+    } else if (kind == 2) {
+      condition.field = std::array{"id", "schedule", "source"}[Pick(3)];
+      condition.op = kAllOps[Pick(7)];
+      condition.text = std::array{"r2", "cosine", "jsonl", ""}[Pick(4)];
+    } else if (kind == 1) {
+      condition.field = "state";
+      condition.op = Pick(2) == 0 ? kEq : kNe;
+      condition.text = std::array{"running", "finished", "crashed"}[Pick(3)];
+    } else {
+      condition.kind = Pick(5) == 0 ? kIsKnown : kCompare;
+      condition.field = std::array{"loss", "seed", "tokens", "curve_points", "create_time"}[Pick(5)];
+      condition.op = kOps[Pick(6)];
+      condition.number = std::array{SampleRun("", 0).loss, SampleRun("", 1).tokens, -2.0, 1024.0}[Pick(4)];
+    }
+    return condition;
+  }
+
+  void CompareListing() {
+    RunQuery query;
+    query.study_id = AnyStudy();
+    for (std::uint64_t i = 0; i < Pick(3); ++i) query.where.push_back(AnyCondition(0));
+    query.order_by =
+        std::array{"", "id", "loss", "seed", "schedule", "state", "tokens", "curve_points"}[Pick(8)];
+    query.descending = Pick(2) == 0;
+    query.limit = static_cast<std::int64_t>(1 + Pick(12));
+    const auto ids = [&](Store& store) {
+      RunQuery next = query;
+      std::vector<std::string> found;
+      do {
+        const auto page = store.ListRuns(next);
+        if (!page.ok())
+          return std::vector<std::string>{std::string(absl::StatusCodeToString(page.status().code()))};
+        for (const Run& run : page->items) found.push_back(run.id);
+        next.after = page->next_key;
+      } while (!next.after.empty());
+      return found;
+    };
+    EXPECT_EQ(ids(*real_), ids(*model_))
+        << "ordered by " << query.order_by << (query.descending ? " desc" : "");
+    const auto real = real_->LoadRunTable(query.study_id, query.where);
+    const auto model = model_->LoadRunTable(query.study_id, query.where);
+    ASSERT_EQ(real.status().code(), model.status().code()) << real.status();
+    if (real.ok()) {
+      EXPECT_EQ(real->id, model->id);
+    }
+  }
+
+  struct Reference : ReferenceStore {
+    Reference() : ReferenceStore([] { return Micros{0}; }) {}
+    Reference* operator->() { return this; }
+    Reference& operator*() { return *this; }
+  };
+
+  std::mt19937_64 random_;
+  std::string path_;
+  std::shared_ptr<Store> real_;
+  Reference model_;
+};
+
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(Reference, StoreSuite, testing::Values(StoreFactory{"reference", OpenReference}),
+                         testing::PrintToStringParamName());
+
+TEST(StoreModel, RandomOperationsAgreeWithTheReference) {
+  const char* given = std::getenv("SEXTANT_TEST_SEED");
+  const std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
+  SCOPED_TRACE("SEXTANT_TEST_SEED=" + std::to_string(seed));
+  TempFolder folder;
+  Model model(seed, folder.File("store.db"));
+  for (int i = 0; i < 600 && !testing::Test::HasFailure(); ++i) {
+    model.Step();
+    if (i % 100 == 99) model.CompareAll();
+  }
+}
+
+}  // namespace sextant::storage
