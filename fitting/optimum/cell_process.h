@@ -1,6 +1,7 @@
 // One cell's ln loss as joint surface plus a smooth deviation: a Gaussian process over (ln rate, ln batch).
 #pragma once
 
+#include <Eigen/Cholesky>
 #include <Eigen/Core>
 #include <vector>
 
@@ -34,6 +35,10 @@ class CellProcess {
   /// its gradient in `at` to `gradient` if given.
   double Expected(const Eigen::Vector2d& at, const Eigen::Matrix2d& spread, Eigen::Vector2d* gradient) const;
 
+  /// Covariance of the position of the minimum near `at`, to first order: hessian^-1 Cov(gradient) hessian^-1
+  /// with the process's posterior covariance of the gradient. 0 on an axis that is not swept.
+  Eigen::Matrix2d OptimumCovariance(const Eigen::Vector2d& at, Axes axes) const;
+
   /// Minus the log marginal likelihood of the cell's runs, up to a constant.
   double negative_log_likelihood() const { return negative_log_likelihood_; }
 
@@ -44,7 +49,8 @@ class CellProcess {
   Eigen::Vector2d centre_;
   ProcessScales scales_;
   Eigen::Matrix2Xd points_;
-  Eigen::VectorXd dual_;  ///< covariance^-1 times the deviations
+  Eigen::LLT<Eigen::MatrixXd> cholesky_;  ///< of the runs' covariance
+  Eigen::VectorXd dual_;                  ///< covariance^-1 times the deviations
   double negative_log_likelihood_ = 0;
 };
 

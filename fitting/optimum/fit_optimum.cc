@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "fitting/optimum/cells.h"
+#include "fitting/optimum/choose_estimator.h"
 #include "fitting/optimum/identifiability.h"
 #include "fitting/optimum/joint_estimator.h"
 #include "fitting/optimum/optimum_fit.h"
@@ -90,14 +91,21 @@ absl::StatusOr<OptimumFit> FitOptimum(const RunTable& runs, const OptimumOptions
   }
   std::string estimator = options.estimator;
   const optimum::Axes axes = optimum::SweptAxes(table->cells, options.target);
+  optimum::EstimatorChoice choice;
   if (estimator == "auto") {
-    estimator = optimum::EnoughForSurface(table->cells, axes) ? "regret" : "band";
+    absl::StatusOr<optimum::EstimatorChoice> chosen =
+        optimum::ChooseEstimator(runs, table->cells, axes, options);
+    if (!chosen.ok()) {
+      return chosen.status();
+    }
+    choice = *std::move(chosen);
+    estimator = choice.estimator;
   }
   const bool joint = estimator == "surface" || estimator == "regret";
   if (joint && axes.rate && axes.batch) {
     table = optimum::GroupIntoCells(runs, {true, true}, options.grouping_tolerance);
   }
-  std::vector<std::string> warnings;
+  std::vector<std::string> warnings = choice.warnings;
   const std::vector<Cell> cells = optimum::KeepSweptCells(std::move(table->cells), options.target, warnings);
   if (absl::Status status =
           optimum::CheckIdentifiable(cells, options.target, options.variables, options.grouping_tolerance);
@@ -111,6 +119,7 @@ absl::StatusOr<OptimumFit> FitOptimum(const RunTable& runs, const OptimumOptions
   fit->target = options.target;
   fit->variables = options.variables;
   fit->estimator = estimator;
+  fit->members = choice.candidates;
   fit->runs_eligible = table->runs_eligible;
   fit->runs_diverged = table->runs_diverged;
   fit->runs_incomplete = table->runs_incomplete;

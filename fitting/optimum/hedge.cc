@@ -12,7 +12,10 @@ namespace {
 constexpr double kReferenceScale = 3.0;
 constexpr double kParamsExponentDeviation = 0.3;
 constexpr double kTokensExponentDeviation = 0.2;
-constexpr double kShrinkageCells = 4.0;
+constexpr double kShrinkage = 2.0;
+/// Share of the scatter within an N that the cells' own uncertainty may explain away. First order overstates
+/// the uncertainty of a minimum, so not all of it is taken off.
+constexpr double kMeasuredShare = 0.5;
 
 /// Index of each cell's N among the distinct N.
 std::vector<std::size_t> ModelOfCell(const std::vector<CellProcess>& cells, double tolerance) {
@@ -56,21 +59,24 @@ Scatter EstimateScatter(const std::vector<CellProcess>& cells, const std::vector
     count[model[c]] += 1;
   }
   double within = 0;
+  double measured = 0;
   for (std::size_t c = 0; c < cells.size(); ++c) {
+    measured +=
+        cells[c].OptimumCovariance(cells[c].centre(), axes).trace() / static_cast<double>(cells.size());
     within += (residuals[c] - mean[model[c]] / count[model[c]]).squaredNorm();
   }
   const double axis_count = (axes.rate ? 1 : 0) + (axes.batch ? 1 : 0);
-  const double within_freedom = static_cast<double>(cells.size() - models);
-  scatter.cell = std::sqrt((kShrinkageCells * scatter.cell * scatter.cell + within / axis_count) /
-                           (kShrinkageCells + within_freedom));
+  // The law's slopes followed the residuals: one degree of freedom within an N, two between them.
+  const double within_freedom = std::max(0.0, static_cast<double>(cells.size() - models) - 1);
+  const double own = std::max(0.0, within - kMeasuredShare * measured * within_freedom) / axis_count;
+  scatter.cell = std::sqrt((kShrinkage * scatter.cell * scatter.cell + own) / (kShrinkage + within_freedom));
   double between = 0;
   for (std::size_t m = 0; m < models; ++m) {
-    // A mean over few cells carries their own scatter: what is left is the model's.
-    between += std::max(
-        0.0, (mean[m] / count[m]).squaredNorm() / axis_count - scatter.cell * scatter.cell / count[m]);
+    between += (mean[m] / count[m]).squaredNorm() / axis_count;
   }
-  scatter.model = std::sqrt((kShrinkageCells * scatter.model * scatter.model + between) /
-                            (kShrinkageCells + static_cast<double>(models)));
+  const double between_freedom = std::max(0.0, static_cast<double>(models) - 2);
+  scatter.model =
+      std::sqrt((kShrinkage * scatter.model * scatter.model + between) / (kShrinkage + between_freedom));
   return scatter;
 }
 

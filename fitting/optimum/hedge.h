@@ -10,7 +10,7 @@ namespace sextant::fitting::optimum {
 
 /// Scatter of cells about log-linear laws, as standard deviations in ln rate or ln batch.
 struct Scatter {
-  double cell = 0.08;        ///< between cells of one N
+  double cell = 0.06;        ///< between cells of one N
   double model = 0.08;       ///< shared by all cells of one N: its shape and initialisation
   double correlation = 0.7;  ///< between the rate's and the batch's deviations: along the bowl's valley
 

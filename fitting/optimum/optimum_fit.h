@@ -49,7 +49,8 @@ struct EdgeCounts {
   int batch_highest = 0;
 };
 
-/// An estimator's share in an averaged fit, and the held-out excess loss (percent) that earned it.
+/// A candidate of "auto": its weight (1 for the one chosen) and its held-out excess loss in percent, NaN
+/// where the study is too small to tell.
 struct EstimatorWeight {
   std::string estimator;
   double weight = 0;
@@ -61,7 +62,7 @@ struct EstimatorWeight {
 struct OptimumFit {
   OptimumTarget target = OptimumTarget::kLearningRate;
   LawVariables variables = LawVariables::kParamsTokens;
-  std::string estimator;  ///< the estimator used; "auto" fits say "auto" and list `members`
+  std::string estimator;  ///< the estimator used: never "auto", but the one that auto chose
 
   /// The law's own parameters come first (`law_parameters` of them), then those of the loss surface, if the
   /// estimator has one, named `surface.*`, then `offset`: the log deviation of one cell's optimum from the
@@ -94,7 +95,7 @@ struct OptimumFit {
   FittedRange learning_rate;
   FittedRange batch_size_tokens;
 
-  std::vector<EstimatorWeight> members;  ///< of an averaged fit; empty otherwise
+  std::vector<EstimatorWeight> members;  ///< what "auto" chose from; empty for a named estimator
   std::vector<std::string> warnings;
 
   std::size_t parameter_count() const { return parameter_names.size(); }
