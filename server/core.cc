@@ -52,6 +52,8 @@ absl::Status Core::LoadFromStore() {
 }
 
 void Core::Stop() {
+  if (stopped_) return;
+  stopped_ = true;
   jobs.Stop();
   executor.Stop();
   writer.Stop();

@@ -19,6 +19,7 @@ namespace sextant::server {
 struct Core {
   Core(std::shared_ptr<storage::Store> the_store, std::unique_ptr<LawTable> the_laws, TokenCheck the_tokens,
        int threads);
+  ~Core() { Stop(); }
 
   const std::shared_ptr<storage::Store> store;
   const TokenCheck tokens;
@@ -34,7 +35,11 @@ struct Core {
   /// Loads user laws, studies and fits; fits that a dead process left running are marked failed.
   absl::Status LoadFromStore();
   /// Ends fits, then everything that waits, then commits what is queued. After the gRPC server has stopped.
+  /// Idempotent.
   void Stop();
+
+ private:
+  bool stopped_ = false;
 };
 
 }  // namespace sextant::server

@@ -177,7 +177,7 @@ INSTANTIATE_TEST_SUITE_P(
                  }
                },
                "curve.tokens: value 2"}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& bad) { return bad.param.name; });
 
 TEST(Run, ReportsEveryProblemAtOnce) {
   v1::Run run;
