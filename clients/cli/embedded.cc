@@ -23,15 +23,16 @@ absl::StatusOr<std::unique_ptr<EmbeddedServer>> EmbeddedServer::Open(const std::
   if (database.empty()) {
     return absl::FailedPreconditionError("neither XDG_DATA_HOME nor HOME says where the database is to be");
   }
-  const std::filesystem::path folder = std::filesystem::path(database).parent_path();
+  // Absolute, so that messages and `doctor` name a file that can be found.
   std::error_code error;
-  if (!folder.empty()) std::filesystem::create_directories(folder, error);
+  const std::filesystem::path file = std::filesystem::absolute(database, error);
+  if (!error) std::filesystem::create_directories(file.parent_path(), error);
   if (error) {
     return absl::PermissionDeniedError(
-        absl::StrCat("cannot make the folder ", folder.string(), ": ", error.message()));
+        absl::StrCat("cannot make the folder of ", database, ": ", error.message()));
   }
   server::ServerOptions options;
-  options.database = database;
+  options.database = file.string();
   options.reflection = false;
   auto server = server::Server::Create(options);
   if (!server.ok()) return server.status();

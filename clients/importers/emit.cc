@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "clients/importers/fields.h"
 #include "clients/importers/validate.h"
 
 namespace sextant::importers {
@@ -9,6 +10,10 @@ namespace sextant::importers {
 Emitter::Emitter(const ImportOptions& options, std::string source, RunSink& sink)
     : options_(options), sink_(sink) {
   report_.source = std::move(source);
+  for (const FieldMapping& entry : options.set) {
+    const std::string reason = SetField(entry.field, entry.column, &prototype_);
+    if (prototype_error_.empty()) prototype_error_ = reason;
+  }
 }
 
 absl::Status Emitter::Emit(ImportedRun run, std::int64_t line, const std::string& wrong) {

@@ -13,6 +13,11 @@ class Emitter {
  public:
   Emitter(const ImportOptions& options, std::string source, RunSink& sink);
 
+  /// A run with the values that the user gave for all runs; what the source says goes on top.
+  const ImportedRun& Prototype() const { return prototype_; }
+  /// What is wrong with those values, or empty.
+  const std::string& prototype_error() const { return prototype_error_; }
+
   /// Finishes `run` and gives it to the sink, or rejects it. `wrong` is what the reader already found wrong.
   absl::Status Emit(ImportedRun run, std::int64_t line, const std::string& wrong);
   void Reject(std::int64_t line, const std::string& reason);
@@ -26,6 +31,8 @@ class Emitter {
   const ImportOptions& options_;
   RunSink& sink_;
   FileReport report_;
+  ImportedRun prototype_;
+  std::string prototype_error_;
 };
 
 }  // namespace sextant::importers

@@ -93,10 +93,10 @@ const NumberField* FindNumberField(std::string_view name) {
 }
 
 const std::vector<TextField>& TextFields() {
-  static const auto* fields = new std::vector<TextField>{{"run_id", {"run", "run_name", "id"}},
+  static const auto* fields = new std::vector<TextField>{{"run_id", {"run", "run_name", "id", "ID", "Name"}},
                                                          {"schedule", {"lr_schedule"}},
                                                          {"optimizer", {}},
-                                                         {"state", {"status"}},
+                                                         {"state", {"status", "State"}},
                                                          {"seed", {"random_seed"}},
                                                          {"labels", {}}};
   return *fields;

@@ -3,8 +3,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "clients/importers/csv.h"
+#include "clients/importers/detect.h"
 #include "clients/importers/emit.h"
+#include "clients/importers/log/readers.h"
 #include "clients/importers/run_csv.h"
 #include "clients/importers/run_jsonl.h"
 #include "clients/importers/text.h"
@@ -18,25 +19,20 @@ struct Format {
 };
 
 const std::vector<Format>& Formats() {
-  static const auto* formats = new std::vector<Format>{{"csv", &ReadRunCsv}, {"jsonl", &ReadRunJsonl}};
+  static const auto* formats = new std::vector<Format>{{"csv", &ReadRunCsv},
+                                                       {"jsonl", &ReadRunJsonl},
+                                                       {"steplaw", &ReadStepLawCsv},
+                                                       {"llmc-log", &ReadLlmcLog},
+                                                       {"llmc-output", &ReadLlmcOutput},
+                                                       {"nanogpt", &ReadNanoGpt},
+                                                       {"megatron", &ReadMegatron},
+                                                       {"trainer-state", &ReadTrainerState},
+                                                       {"history-jsonl", &ReadHistoryJsonl},
+                                                       {"step-csv", &ReadStepCsv},
+                                                       {"wandb-chart", &ReadChartCsv},
+                                                       {"wandb", &ReadWandbLog},
+                                                       {"tensorboard", &ReadTensorBoard}};
   return *formats;
-}
-
-struct Detection {
-  std::string format;  // empty: unknown
-  std::string why;
-};
-
-Detection Detect(std::string_view head) {
-  head = WithoutByteOrderMark(head);
-  if (head.find('\0') != std::string_view::npos) return {"", "it holds binary data"};
-  const std::string_view text = Trim(head);
-  if (text.empty()) return {"", "it is empty"};
-  if (text.front() == '{') return {"jsonl", "its first line opens a JSON object"};
-  const std::string_view first = text.substr(0, text.find('\n'));
-  if (first.find_first_of(",;\t") != std::string_view::npos)
-    return {"csv", "its first line is a header with columns"};
-  return {"", "its first line is neither a CSV header nor a JSON object"};
 }
 
 }  // namespace
@@ -52,12 +48,14 @@ absl::StatusOr<FileReport> ImportFile(const std::string& path, const ImportOptio
   if (!source.ok()) return source.status();
   (*source)->CountInto(options.bytes_read);
   Emitter emitter(options, (*source)->name(), sink);
+  if (!emitter.prototype_error().empty())
+    return absl::InvalidArgumentError("--set: " + emitter.prototype_error());
   emitter.report().format = options.format;
   emitter.report().why = "as asked";
   if (options.format == "auto") {
     const auto head = (*source)->Head();
     if (!head.ok()) return head.status();
-    Detection detected = Detect(*head);
+    Detection detected = DetectFormat(*head, !options.map.empty());
     if (detected.format.empty()) {
       return absl::InvalidArgumentError(
           absl::StrCat("cannot tell the format of ", emitter.source(), ": ", detected.why));

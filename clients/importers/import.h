@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "clients/importers/byte_source.h"
 #include "clients/importers/curve_file.h"
+#include "clients/importers/log/metric_table.h"
 #include "clients/importers/mapping.h"
 #include "clients/importers/run_record.h"
 
@@ -16,6 +17,10 @@ namespace sextant::importers {
 struct ImportOptions {
   std::string format = "auto";         ///< or a name of FormatNames()
   std::vector<FieldMapping> map;       ///< overrides detection of columns and keys
+  std::vector<MetricRule> metrics;     ///< which logged names are which quantity, before the built-in table
+  std::vector<FieldMapping> set;       ///< field=value for every run whose source does not say
+  std::int64_t step_offset = 0;        ///< added to the steps of logs
+  bool bits_per_byte = false;          ///< the study counts losses in bits per byte
   std::string required_params;         ///< the parameter count the study's laws use, or empty
   CurveFile* curves = nullptr;         ///< curves to attach by run id, or null
   std::int64_t* bytes_read = nullptr;  ///< grows as files are read, for progress; or null

@@ -7,11 +7,14 @@
 namespace sextant::importers {
 
 inline constexpr std::size_t kMaxCsvLineBytes = 1u << 20;
-inline constexpr std::size_t kMaxJsonLineBytes = 16u << 20;  ///< a JSONL run carries its curve
-inline constexpr std::size_t kMaxColumns = 20'000;           ///< W&B exports are wide
+inline constexpr std::size_t kMaxJsonLineBytes = 16u << 20;      ///< a JSONL run carries its curve
+inline constexpr std::size_t kMaxColumns = 20'000;               ///< W&B exports are wide
+inline constexpr std::size_t kMaxJsonDocumentBytes = 64u << 20;  ///< trainer_state.json and the like
 inline constexpr std::size_t kMaxJsonDepth = 64;
 inline constexpr std::size_t kMaxCurvePoints = 2'000'000;    ///< of one run
 inline constexpr std::size_t kMaxCurveSegments = 4'000'000;  ///< stretches of one run in a curves file
+inline constexpr std::size_t kMaxRunsPerLog = 10'000;        ///< of one log that holds many
+inline constexpr std::size_t kMaxRecordBytes = 64u << 20;    ///< of binary logs
 inline constexpr std::size_t kMaxTags = 256;                 ///< of one run
 inline constexpr std::size_t kMaxTextBytes = 4096;           ///< of one tag, schedule, label or name
 inline constexpr std::size_t kMaxRunIdBytes = 200;

@@ -70,11 +70,12 @@ absl::StatusOr<BoundMapping> BindExplicit(const std::vector<FieldMapping>& map,
 
 }  // namespace
 
-absl::StatusOr<FieldMapping> ParseFieldMapping(const std::string& text) {
+absl::StatusOr<FieldMapping> ParseFieldMapping(const std::string& text, const std::string& flag) {
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--map ", Quoted(text), " is not FIELD=COLUMN, as in --map learning_rate=lr"));
+        absl::StrCat(flag, " ", Quoted(text),
+                     " is not FIELD=", flag == "--map" ? "COLUMN, as in --map learning_rate=lr" : "VALUE"));
   }
   FieldMapping mapping{text.substr(0, equals), text.substr(equals + 1)};
   if (!IsFieldName(mapping.field)) {
@@ -82,14 +83,15 @@ absl::StatusOr<FieldMapping> ParseFieldMapping(const std::string& text) {
     std::string known;
     for (const std::string& name : FieldNames()) absl::StrAppend(&known, known.empty() ? "" : ", ", name);
     return absl::InvalidArgumentError(absl::StrCat(
-        "--map: there is no field ", Quoted(mapping.field),
+        flag, ": there is no field ", Quoted(mapping.field),
         nearest.empty() ? "" : absl::StrCat("; did you mean ", nearest, "?"), " Fields: ", known));
   }
   return mapping;
 }
 
 absl::StatusOr<BoundMapping> BindMapping(const std::vector<FieldMapping>& map,
-                                         const std::vector<std::string>& header, const std::string& source) {
+                                         const std::vector<std::string>& header, const ImportedRun& given,
+                                         const std::string& source) {
   BoundMapping mapping;
   if (!map.empty()) {
     auto bound = BindExplicit(map, header, source);
@@ -104,8 +106,11 @@ absl::StatusOr<BoundMapping> BindMapping(const std::vector<FieldMapping>& map,
     }
   }
   std::string missing;
-  if (!HasField(mapping, "params_")) missing = "--map params_non_embedding=COLUMN (or params_total=COLUMN)";
-  if (!HasField(mapping, "tokens")) {
+  const bool params_given = given.params_non_embedding || given.params_total || given.params_active ||
+                            given.params_non_input_embedding;
+  if (!params_given && !HasField(mapping, "params_"))
+    missing = "--map params_non_embedding=COLUMN (or params_total=COLUMN)";
+  if (!given.tokens && !HasField(mapping, "tokens")) {
     absl::StrAppend(&missing, missing.empty() ? "" : " and ", "--map tokens=COLUMN");
   }
   if (!missing.empty()) {

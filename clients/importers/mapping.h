@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "clients/importers/run_record.h"
 
 namespace sextant::importers {
 
@@ -14,8 +15,9 @@ struct FieldMapping {
   std::string column;
 };
 
-/// Reads "field=column". INVALID_ARGUMENT for another shape or an unknown field, with the nearest known one.
-absl::StatusOr<FieldMapping> ParseFieldMapping(const std::string& text);
+/// Reads "field=column"; `flag` is what messages call the place it stands. INVALID_ARGUMENT for another shape
+/// or an unknown field, with the nearest known one.
+absl::StatusOr<FieldMapping> ParseFieldMapping(const std::string& text, const std::string& flag = "--map");
 
 /// A field and the index of its column.
 struct BoundColumn {
@@ -35,6 +37,7 @@ struct BoundMapping {
 /// aliases of fields. INVALID_ARGUMENT if a mapped column is not there, if two mappings set one field, or if
 /// no column supplies the parameters or the tokens; the message names the columns that there are.
 absl::StatusOr<BoundMapping> BindMapping(const std::vector<FieldMapping>& map,
-                                         const std::vector<std::string>& header, const std::string& source);
+                                         const std::vector<std::string>& header, const ImportedRun& given,
+                                         const std::string& source);
 
 }  // namespace sextant::importers

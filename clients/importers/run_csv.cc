@@ -42,7 +42,8 @@ absl::Status ReadRunCsv(ByteSource* source, Emitter& emitter) {
   if (!header.error.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(emitter.source(), ":", header.line, ": ", header.error));
   }
-  const auto mapping = BindMapping(emitter.options().map, header.fields, emitter.source());
+  const auto mapping =
+      BindMapping(emitter.options().map, header.fields, emitter.Prototype(), emitter.source());
   if (!mapping.ok()) return mapping.status();
   for (const std::string& renamed : mapping->renamed) emitter.Note(absl::StrCat("taking column ", renamed));
   CsvRow row;
@@ -50,7 +51,7 @@ absl::Status ReadRunCsv(ByteSource* source, Emitter& emitter) {
     const auto read = csv.Next(&row);
     if (!read.ok()) return read.status();
     if (!*read) return absl::OkStatus();
-    ImportedRun run;
+    ImportedRun run = emitter.Prototype();
     const std::string wrong = ReadRow(row, *mapping, header.fields.size(), &run);
     if (absl::Status emitted = emitter.Emit(std::move(run), row.line, wrong); !emitted.ok()) return emitted;
   }

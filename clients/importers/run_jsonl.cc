@@ -182,7 +182,7 @@ absl::Status ReadRunJsonl(ByteSource* source, Emitter& emitter) {
     rapidjson::Document document;
     std::string wrong = ParseJson(line, &document);
     if (wrong.empty() && !document.IsObject()) wrong = "the line is not a JSON object";
-    ImportedRun run;
+    ImportedRun run = emitter.Prototype();
     if (wrong.empty()) {
       const std::vector<FieldMapping>& map = emitter.options().map;
       wrong = map.empty() ? ReadByName(document, &run, &unknown) : ReadByMap(document, map, &run);

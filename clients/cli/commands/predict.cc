@@ -1,5 +1,8 @@
+#include <set>
+
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/predict_print.h"
+#include "sextant/v1/law_service.grpc.pb.h"
 #include "sextant/v1/prediction_service.grpc.pb.h"
 
 namespace sextant::cli {
@@ -9,6 +12,18 @@ struct PredictOptions {
   std::optional<double> params, tokens, batch, loss, max_extrapolation, interval, tolerance;
   std::vector<std::string> studies, fits, laws;
 };
+
+// What the laws say about themselves at every target. None if the catalogue cannot be listed: then all is
+// shown.
+std::set<std::string> LawNotes(Session& session) {
+  v1::ListLawsRequest request;
+  v1::ListLawsResponse response;
+  request.set_page_size(1000);
+  std::set<std::string> notes;
+  if (!session.TryCall(&v1::LawService::Stub::ListLaws, request, &response).ok()) return notes;
+  for (const v1::Law& law : response.laws()) notes.insert(law.notes().begin(), law.notes().end());
+  return notes;
+}
 
 int RunPredict(Session& session, const PredictOptions& options) {
   v1::PredictRequest request;
@@ -35,7 +50,11 @@ int RunPredict(Session& session, const PredictOptions& options) {
       code != kExitOk) {
     return code;
   }
-  return PrintPredictions(session, request, response);
+  const OutputFormat format = session.globals().output;
+  const bool text = format == OutputFormat::kTable || format == OutputFormat::kMarkdown;
+  return PrintPredictions(
+      session, request, response,
+      text && session.globals().verbose == 0 ? LawNotes(session) : std::set<std::string>());
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/output/json.h"
@@ -33,20 +34,15 @@ constexpr Column kColumns[] = {
     {"params", "params", true, &Prediction::has_params, &Prediction::params},
     {"tokens", "tokens", true, &Prediction::has_tokens, &Prediction::tokens}};
 
+// A law by its id; fits by study, and by id when the study has but one here.
 std::string SourceName(const Prediction& prediction) {
-  // Fits of one study stand together: "mine: lr-fit + batch-fit".
   std::string text;
-  for (const std::string& fit : prediction.fits()) {
-    if (fit.rfind("studies/published/", 0) == 0) continue;
-    const std::size_t end = fit.find('/', 8);
-    const std::string study =
-        fit.rfind("studies/", 0) == 0 && end != std::string::npos ? fit.substr(8, end - 8) : fit;
-    if (text.empty()) text = study;
-  }
-  for (const std::string& law : prediction.laws()) {
-    text += text.empty() ? law : (text.find(": ") == std::string::npos ? ": " : " + ") + law;
-  }
-  return text;
+  for (const std::string& law : prediction.laws()) text += (text.empty() ? "" : " + ") + law;
+  if (prediction.fits().empty() || prediction.fits(0).rfind("studies/published/", 0) == 0) return text;
+  const std::string& fit = prediction.fits(0);
+  const std::string study = fit.substr(8, fit.find('/', 8) - 8);
+  if (prediction.fits_size() == 1) return study + "/" + IdOf(fit);
+  return study + " (" + std::to_string(prediction.fits_size()) + " fits)";
 }
 
 std::string Cell(const Column& column, const Prediction& prediction) {
@@ -65,10 +61,12 @@ std::string Cell(const Column& column, const Prediction& prediction) {
 }
 
 // Warnings that several sources share are said once.
-std::string WarningLines(const v1::PredictResponse& response, const std::string& bullet) {
+std::string WarningLines(const v1::PredictResponse& response, const std::set<std::string>& notes,
+                         const std::string& bullet) {
   std::vector<std::pair<std::string, std::vector<std::string>>> grouped;
   for (const Prediction& prediction : response.predictions()) {
     for (const std::string& warning : prediction.warnings()) {
+      if (notes.count(warning) > 0) continue;
       auto found =
           std::find_if(grouped.begin(), grouped.end(), [&](const auto& g) { return g.first == warning; });
       if (found == grouped.end()) found = grouped.insert(grouped.end(), {warning, {}});
@@ -152,11 +150,14 @@ std::string Text(const v1::PredictRequest& request, const v1::PredictResponse& r
     titles.push_back({column.title, false});
   }
   TextTable table(std::move(titles));
-  for (const Prediction& prediction : response.predictions()) {
-    std::vector<std::string> row{Safe(SourceName(prediction))};
-    for (const Column* column : shown) row.push_back(Cell(*column, prediction));
-    if (row.size() > 1 &&
-        std::any_of(row.begin() + 1, row.end(), [](const std::string& cell) { return cell != "-"; })) {
+  // Sources that answer the same quantity stand together.
+  for (const Column* leading : shown) {
+    for (const Prediction& prediction : response.predictions()) {
+      const auto first =
+          std::find_if(shown.begin(), shown.end(), [&](const Column* c) { return (prediction.*c->has)(); });
+      if (first == shown.end() || *first != leading) continue;
+      std::vector<std::string> row{Safe(SourceName(prediction))};
+      for (const Column* column : shown) row.push_back(Cell(*column, prediction));
       table.Add(std::move(row));
     }
   }
@@ -166,8 +167,14 @@ std::string Text(const v1::PredictRequest& request, const v1::PredictResponse& r
   const std::string key = IntervalLine(request, response);
   if (!key.empty()) out += "\n" + key;
   out += Section("Also", OtherLines(response, bullet), bold);
-  out += Section("Warnings", WarningLines(response, bullet), bold);
+  out += Section("Warnings", WarningLines(response, notes, bullet), bold);
   out += Section("Not answered", UnansweredLines(response, bullet), bold);
+  if (const int count = CountNotes(response, notes); count > 0) {
+    out += fmt::format(
+        "\n{} notes on these laws are left out: -v prints them, `sextant laws show LAW` has those of one "
+        "law\n",
+        count);
+  }
   return out;
 }
 
@@ -195,7 +202,7 @@ std::string Delimited(const v1::PredictResponse& response, char delimiter) {
 }  // namespace
 
 int PrintPredictions(const Session& session, const v1::PredictRequest& request,
-                     const v1::PredictResponse& response) {
+                     const v1::PredictResponse& response, const std::set<std::string>& notes) {
   const OutputFormat format = session.globals().output;
   std::string out;
   if (format == OutputFormat::kJson) {
@@ -207,7 +214,7 @@ int PrintPredictions(const Session& session, const v1::PredictRequest& request,
   } else if (format == OutputFormat::kCsv || format == OutputFormat::kTsv) {
     out = Delimited(response, format == OutputFormat::kTsv ? '\t' : ',');
   } else {
-    out = Text(request, response, session.color_stdout(), format == OutputFormat::kMarkdown);
+    out = Text(request, response, notes, session.color_stdout(), format == OutputFormat::kMarkdown);
   }
   std::fwrite(out.data(), 1, out.size(), stdout);
   return FlushStdout(session);

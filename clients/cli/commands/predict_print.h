@@ -1,6 +1,7 @@
 // How predictions are shown.
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "clients/cli/session.h"
@@ -11,7 +12,8 @@ namespace sextant::cli {
 /// Proto JSON; or one row a source with the quantities that any source answers, their intervals and
 /// near-optimal bands, the warnings below, then what was not answered and why. CSV has one row a source and
 /// quantity.
+/// Warnings among `notes` (standing remarks of laws) are counted, not printed, in tables.
 int PrintPredictions(const Session& session, const v1::PredictRequest& request,
-                     const v1::PredictResponse& response);
+                     const v1::PredictResponse& response, const std::set<std::string>& notes);
 
 }  // namespace sextant::cli

@@ -7,6 +7,8 @@
 
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/study_words.h"
+#include "clients/cli/numbers.h"
+#include "clients/cli/output/quantity.h"
 #include "clients/cli/output/records.h"
 #include "clients/cli/upload/import_sink.h"
 #include "clients/importers/identity.h"
@@ -18,7 +20,8 @@ namespace sextant::cli {
 namespace {
 
 struct ImportFlags {
-  std::vector<std::string> files, maps;
+  std::vector<std::string> files, maps, sets, metrics;
+  std::optional<std::int64_t> step_offset;
   std::string study, format = "auto", curves;
   bool create_study = false, strict = false;
 };
@@ -100,7 +103,7 @@ int PrintResult(const Session& session, const ImportResult& result) {
 }
 
 // Looks the study up, or makes it, and says which parameter count its laws use.
-int PrepareStudy(Session& session, const ImportFlags& flags, std::string* required_params) {
+int PrepareStudy(Session& session, const ImportFlags& flags, importers::ImportOptions* options) {
   v1::GetStudyRequest request;
   request.set_name(StudyName(flags.study));
   v1::Study study;
@@ -119,7 +122,8 @@ int PrepareStudy(Session& session, const ImportFlags& flags, std::string* requir
     }
     return Interrupted() ? session.FailServer(status) : session.Fail(failure);
   }
-  *required_params = ParamsFieldOf(study.param_count());
+  options->required_params = ParamsFieldOf(study.param_count());
+  options->bits_per_byte = study.loss_unit() == v1::BITS_PER_BYTE;
   return kExitOk;
 }
 
@@ -131,7 +135,11 @@ absl::StatusOr<std::string> UploadIdOf(const ImportFlags& flags, const std::stri
   add(flags.study);
   add(flags.format);
   add(required_params);
-  for (const std::string& map : flags.maps) add(map);
+  add(std::to_string(flags.step_offset.value_or(0)));
+  for (const auto* list : {&flags.maps, &flags.sets, &flags.metrics}) {
+    add(std::to_string(list->size()));
+    for (const std::string& text : *list) add(text);
+  }
   std::vector<std::string> files = flags.files;
   files.push_back(flags.curves);
   for (const std::string& file : files) {
@@ -202,16 +210,39 @@ int Conclude(const Session& session, const ImportFlags& flags, const ImportResul
                            result.rejected > 0 ? "the reasons stand above" : "");
 }
 
+int FillOptions(const Session& session, const ImportFlags& flags, importers::ImportOptions* options) {
+  options->format = flags.format;
+  options->step_offset = flags.step_offset.value_or(0);
+  const std::vector<std::string> formats = importers::FormatNames();
+  if (flags.format != "auto" && std::find(formats.begin(), formats.end(), flags.format) == formats.end()) {
+    const std::string nearest = importers::Nearest(flags.format, formats);
+    return session.FailUsage("there is no format '" + Safe(flags.format) + "'" +
+                             (nearest.empty() ? "" : "; did you mean '" + nearest + "'?"));
+  }
+  for (const auto& [texts, fields] :
+       {std::pair(&flags.maps, &options->map), std::pair(&flags.sets, &options->set)}) {
+    for (const std::string& text : *texts) {
+      auto mapping = importers::ParseFieldMapping(text, fields == &options->map ? "--map" : "--set");
+      if (!mapping.ok()) return session.FailUsage(std::string(mapping.status().message()));
+      if (fields == &options->set) {
+        if (const auto number = ParseNumber(mapping->column)) mapping->column = FormatRoundTrip(*number);
+      }
+      fields->push_back(*std::move(mapping));
+    }
+  }
+  for (const std::string& text : flags.metrics) {
+    auto rule = importers::ParseMetricRule(text);
+    if (!rule.ok()) return session.FailUsage(std::string(rule.status().message()));
+    options->metrics.push_back(*std::move(rule));
+  }
+  return kExitOk;
+}
+
 int RunImport(Session& session, const ImportFlags& flags) {
   importers::ImportOptions options;
-  options.format = flags.format;
-  for (const std::string& text : flags.maps) {
-    auto mapping = importers::ParseFieldMapping(text);
-    if (!mapping.ok()) return session.FailUsage(std::string(mapping.status().message()));
-    options.map.push_back(*std::move(mapping));
-  }
+  if (const int code = FillOptions(session, flags, &options); code != kExitOk) return code;
   if (const int code = session.Connect(); code != kExitOk) return code;
-  if (const int code = PrepareStudy(session, flags, &options.required_params); code != kExitOk) return code;
+  if (const int code = PrepareStudy(session, flags, &options); code != kExitOk) return code;
   const std::string parent = StudyName(flags.study);
   auto upload_id = UploadIdOf(flags, options.required_params);
   if (!upload_id.ok()) return session.Fail(FromLocal(upload_id.status()));
@@ -260,8 +291,12 @@ void AddRunImport(CommandTree& tree, CLI::App* noun) {
                        "tokens=D --map learning_rate=lr "
                        "--map loss_nats=final_loss",
                        "sextant runs import runs.csv --curves curves.csv --study mine --create-study",
+                       "sextant runs import main.log --study mine --set params_non_embedding=124M --set "
+                       "batch_size_tokens=524288",
                        "cat runs.jsonl | sextant runs import - --study mine --format jsonl -o json"});
-  command->add_option("FILE", flags->files, "CSV, TSV or JSON lines of runs; - for standard input")
+  command
+      ->add_option("FILE", flags->files,
+                   "tables or JSON lines of runs, or training logs; - for standard input")
       ->required();
   command->add_option("--study", flags->study, "the study the runs belong to")->type_name("ID")->required();
   command->add_flag("--create-study", flags->create_study, "create the study if it is not there");

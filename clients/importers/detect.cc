@@ -1,0 +1,102 @@
+#include "clients/importers/detect.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "clients/importers/csv.h"
+#include "clients/importers/json.h"
+#include "clients/importers/log/record_stream.h"
+#include "clients/importers/log/wire.h"
+#include "clients/importers/text.h"
+
+namespace sextant::importers {
+namespace {
+
+constexpr std::string_view kWandbMagic("\x3A\x57\x26\x42\xE1\xBE\x00", 7);
+constexpr std::string_view kSqliteMagic("SQLite format 3\0", 16);
+
+bool Has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+bool IsTfRecord(std::string_view head) {
+  return head.size() >= 12 &&
+         MaskedCrc32c(head.substr(0, 8)) == WireReader::Load<std::uint32_t>(head.substr(8));
+}
+
+Detection DetectJson(std::string_view text) {
+  if (Has(text, "\"log_history\"")) return {"trainer-state", "a JSON object with log_history"};
+  const std::string_view line = Trim(text.substr(0, text.find('\n')));
+  // Keys of a line too long for the head are looked for as text.
+  const auto has_key = [&](const char* key) { return Has(line, "\"" + std::string(key) + "\""); };
+  bool step = false;
+  for (const char* key : {"_step", "step", "global_step", "training_iteration", "iteration", "iter"})
+    step |= has_key(key);
+  const bool run = Has(line, "\"params_") || Has(line, "\"params") || has_key("curve");
+  if (step && !run) return {"history-jsonl", "JSON lines with a step"};
+  return {"jsonl", "JSON lines of runs"};
+}
+
+// What a line of a text log looks like, or null.
+const char* LogFormat(std::string_view line) {
+  if (line.substr(0, 2) == "s:" && (Has(line, " tel:") || Has(line, " trl:") || Has(line, " eval:")))
+    return "llmc-log";
+  if (line.substr(0, 5) == "step " && Has(line, "/") && Has(line, "| loss ")) return "llmc-output";
+  if (Has(line, "| sequence length T ")) return "llmc-output";
+  if (Has(line, "tokens per iteration will be:")) return "nanogpt";
+  if (line.substr(0, 5) == "iter " && Has(line, ": loss ") && Has(line, ", time ")) return "nanogpt";
+  if (line.substr(0, 5) == "step " && Has(line, ": train loss ") && Has(line, ", val loss "))
+    return "nanogpt";
+  if (Has(line, "iter") && Has(line, " | ") && (Has(line, "lm loss") || Has(line, "consumed samples")))
+    return "megatron";
+  return nullptr;
+}
+
+Detection DetectTable(std::string_view header_line, bool mapped) {
+  const char delimiter = DetectDelimiter(header_line);
+  std::vector<std::string> header;
+  while (true) {
+    const std::size_t end = std::min(header_line.find(delimiter), header_line.size());
+    std::string_view cell = Trim(header_line.substr(0, end));
+    if (cell.size() >= 2 && cell.front() == '"' && cell.back() == '"') cell = cell.substr(1, cell.size() - 2);
+    header.emplace_back(cell);
+    if (end == header_line.size()) break;
+    header_line.remove_prefix(end + 1);
+  }
+  const auto has = [&](const char* name) {
+    return std::find(header.begin(), header.end(), name) != header.end();
+  };
+  if (mapped) return {"csv", "a table with mapped columns"};
+  const bool params = std::any_of(header.begin(), header.end(),
+                                  [](const std::string& name) { return name.rfind("params_", 0) == 0; });
+  if (!params && has("lr") && has("bs") && has("ti") && has("N"))
+    return {"steplaw", "a header with lr, bs, ti and N"};
+  const bool chart = std::any_of(header.begin(), header.end(), [](const std::string& name) {
+    return name.size() > 5 && name.compare(name.size() - 5, 5, "__MIN") == 0;
+  });
+  if (chart) return {"wandb-chart", "a header with __MIN and __MAX columns"};
+  if (!params && (has("step") || has("_step") || has("global_step")))
+    return {"step-csv", "a header with a step column"};
+  return {"csv", "a header with columns"};
+}
+
+}  // namespace
+
+Detection DetectFormat(std::string_view head, bool mapped) {
+  if (head.substr(0, kWandbMagic.size()) == kWandbMagic) return {"wandb", "begins as a W&B transaction log"};
+  if (head.substr(0, kSqliteMagic.size()) == kSqliteMagic) return {"", "it is a database of no known kind"};
+  if (IsTfRecord(head)) return {"tensorboard", "its first record has the checksum of an event file"};
+  const std::string_view text = Trim(WithoutByteOrderMark(head));
+  if (text.empty()) return {"", "it is empty"};
+  if (Has(text, std::string_view("\0", 1))) return {"", "it holds binary data"};
+  if (text.front() == '{') return DetectJson(text);
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    if (const char* format = LogFormat(Trim(rest.substr(0, end))))
+      return {format, "its lines are those of such a log"};
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  const std::string_view first = text.substr(0, text.find('\n'));
+  if (first.find_first_of(",;\t") != std::string_view::npos) return DetectTable(first, mapped);
+  return {"", "its first line is neither a table's header nor a JSON object nor a line of a known log"};
+}
+
+}  // namespace sextant::importers

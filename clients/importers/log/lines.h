@@ -1,0 +1,39 @@
+// Helpers of the text log readers.
+#pragma once
+
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "clients/importers/emit.h"
+#include "clients/importers/identity.h"
+#include "clients/importers/limits.h"
+#include "clients/importers/line_reader.h"
+#include "clients/importers/text.h"
+
+namespace sextant::importers {
+
+/// Calls `each(line, number)` for every line; lines beyond the limit are rejected and skipped.
+template <class Each>
+absl::Status ForEachLine(ByteSource* source, std::size_t max_bytes, Emitter& emitter, Each each) {
+  LineReader lines(source, max_bytes);
+  while (true) {
+    std::string_view line;
+    const auto read = lines.Next(&line);
+    if (!read.ok()) return read.status();
+    if (*read == LineReader::Result::kEnd) return absl::OkStatus();
+    if (*read == LineReader::Result::kTooLong) {
+      emitter.Reject(lines.line_number(), absl::StrCat("the line is longer than ", max_bytes, " bytes"));
+      continue;
+    }
+    each(line, lines.line_number());
+  }
+}
+
+/// The number right behind `key` in `line` ("loss " in "| loss 4.59 |"), without thousands separators; absent
+/// if the key or the number is not there.
+std::optional<double> NumberAfter(std::string_view line, std::string_view key);
+
+/// Names the run of a file that names none by the file's path, unless the user gave an id.
+void NameByPath(const Emitter& emitter, ImportedRun* run);
+
+}  // namespace sextant::importers

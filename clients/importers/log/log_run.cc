@@ -1,0 +1,231 @@
+#include "clients/importers/log/log_run.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "clients/importers/fields.h"
+#include "clients/importers/limits.h"
+#include "clients/importers/text.h"
+
+namespace sextant::importers {
+namespace {
+
+constexpr std::size_t kMaxNames = 20'000;
+constexpr std::size_t kMaxSettings = 10'000;
+
+}  // namespace
+
+LogRun::LogRun(const Emitter& emitter)
+    : rules_(emitter.options().metrics),
+      step_offset_(emitter.options().step_offset),
+      run_(emitter.Prototype()) {}
+
+void LogRun::DropFrom(Series* series, std::int64_t step) {
+  const auto keep = static_cast<std::size_t>(
+      std::lower_bound(series->step.begin(), series->step.end(), step) - series->step.begin());
+  superseded_ += static_cast<std::int64_t>(series->step.size() - keep);
+  series->step.resize(keep);
+  series->value.resize(keep);
+}
+
+void LogRun::AddPoint(std::string_view name, std::int64_t step, double value) {
+  auto found = names_.find(std::string(name));
+  if (found == names_.end()) {
+    if (names_.size() >= kMaxNames) return;
+    found = names_.emplace(std::string(name), FindMetric(rules_, name)).first;
+  }
+  if (found->second == Metric::kIgnored || step < 0 || step > (std::int64_t{1} << 53)) return;
+  step += step_offset_;
+  Series& into = series(found->second);
+  if (!into.step.empty() && step <= into.step.back()) {
+    // The same step again is a rewrite of one value, not a restart.
+    if (step == into.step.back()) {
+      into.value.back() = value;
+      return;
+    }
+    DropFrom(&into, step);
+  }
+  if (into.step.size() >= kMaxCurvePoints) {
+    ++dropped_;
+    return;
+  }
+  into.step.push_back(step);
+  into.value.push_back(value);
+  last_step_ = std::max(last_step_, step);
+}
+
+void LogRun::SetConfig(const std::string& key, const std::string& value) {
+  if (config_.size() < kMaxSettings && key.size() <= kMaxTextBytes && value.size() <= kMaxTextBytes)
+    config_[key] = value;
+}
+
+void LogRun::RestartAt(std::int64_t step) {
+  for (Series& each : series_) DropFrom(&each, step);
+}
+
+bool LogRun::has_points() const {
+  return std::any_of(std::begin(series_), std::end(series_), [](const Series& s) { return !s.step.empty(); });
+}
+
+std::string LogRun::ApplyConfig(const Emitter& emitter) {
+  std::string wrong;
+  const std::vector<FieldMapping>& map = emitter.options().map;
+  for (const FieldMapping& entry : map) {
+    const auto found = config_.find(entry.column);
+    const std::string reason =
+        found == config_.end()
+            ? absl::StrCat(entry.field, " is missing: there is no setting ", Quoted(entry.column))
+            : SetField(entry.field, found->second, &run_);
+    if (!reason.empty()) absl::StrAppend(&wrong, wrong.empty() ? "" : "; ", reason);
+  }
+  if (!map.empty()) return wrong;
+  // Without a mapping, settings under a field's own name or alias. One that does not fit is left alone: logs
+  // hold "learning_rate: auto" and the like.
+  for (const NumberField& field : NumberFields()) {
+    if (field.rule == NumberRule::kLoss || run_.*(field.member)) continue;
+    std::vector<std::string> keys{field.name};
+    keys.insert(keys.end(), field.aliases.begin(), field.aliases.end());
+    for (const std::string& key : keys) {
+      const auto found = config_.find(key);
+      const auto value = found == config_.end() ? std::nullopt : ParseDouble(found->second);
+      if (!value || !CheckNumber(field, *value).empty()) continue;
+      run_.*(field.member) = *value;
+      break;
+    }
+  }
+  if (!run_.seed && config_.count("seed") > 0) run_.seed = ParseInt64(config_["seed"]);
+  return {};
+}
+
+void LogRun::ChooseUnits(Emitter& emitter) {
+  const auto choose = [&](Metric loss, Metric bits, Metric perplexity, const char* split) {
+    if (emitter.options().bits_per_byte) {
+      // The study counts bits per byte: its own series is taken, nats are not.
+      if (!series(loss).step.empty())
+        emitter.Note(
+            absl::StrCat("the ", split, " loss in nats is left out: the study counts bits per byte"));
+      series(loss) = std::move(series(bits));
+      return;
+    }
+    if (!series(bits).step.empty()) {
+      emitter.Note(
+          absl::StrCat("the ", split, " loss in bits per byte is left out: nothing is converted silently"));
+    }
+    if (series(loss).step.empty() && !series(perplexity).step.empty()) {
+      for (double& value : series(perplexity).value) value = std::log(value);
+      series(loss) = std::move(series(perplexity));
+      labels_.insert("loss-from-perplexity");
+      emitter.Note(absl::StrCat("the ", split, " loss is ln(perplexity)"));
+    }
+  };
+  choose(Metric::kTrainLoss, Metric::kTrainBits, Metric::kTrainPerplexity, "training");
+  choose(Metric::kValidationLoss, Metric::kValidationBits, Metric::kValidationPerplexity, "validation");
+}
+
+ImportedCurve LogRun::BuildCurve() {
+  const double batch = run_.batch_size_tokens.value_or(std::nan(""));
+  const double sequence = run_.sequence_length.value_or(std::nan(""));
+  const Metric shown[] = {Metric::kTrainLoss, Metric::kValidationLoss, Metric::kLearningRate,
+                          Metric::kGradientNoiseScale};
+  const Metric axes[] = {Metric::kTokens, Metric::kSamples};
+  std::vector<std::int64_t> steps;
+  for (const Metric metric : shown)
+    steps.insert(steps.end(), series(metric).step.begin(), series(metric).step.end());
+  std::sort(steps.begin(), steps.end());
+  steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
+  if (steps.size() > kMaxCurvePoints) steps.resize(kMaxCurvePoints);
+  const std::size_t n = steps.size();
+  const auto fill = [&](Metric metric) {
+    std::vector<double> column(n, std::nan(""));
+    const Series& from = series(metric);
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < from.step.size(); ++i) {
+      while (at < n && steps[at] < from.step[i]) ++at;
+      if (at < n && steps[at] == from.step[i]) column[at] = from.value[i];
+    }
+    return column;
+  };
+  const auto floats = [&](Metric metric) {
+    if (series(metric).step.empty()) return std::vector<float>();
+    const std::vector<double> column = fill(metric);
+    std::vector<float> out(n);
+    std::transform(column.begin(), column.end(), out.begin(), [](double value) {
+      const float narrow = static_cast<float>(value);
+      return std::isfinite(narrow) ? narrow : std::nanf("");
+    });
+    return out;
+  };
+  ImportedCurve curve;
+  const std::vector<double> counted = fill(axes[0]), samples = fill(axes[1]);
+  curve.tokens.resize(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    // A logged counter, else consumed samples, else completed steps.
+    curve.tokens[i] = std::isfinite(counted[i])              ? counted[i]
+                      : std::isfinite(samples[i] * sequence) ? samples[i] * sequence
+                                                             : static_cast<double>(steps[i]) * batch;
+  }
+  if (std::none_of(curve.tokens.begin(), curve.tokens.end(), [](double t) { return std::isfinite(t); })) {
+    curve.tokens.clear();
+  }
+  curve.train_loss = floats(Metric::kTrainLoss);
+  curve.validation_loss = floats(Metric::kValidationLoss);
+  curve.learning_rate = floats(Metric::kLearningRate);
+  curve.gradient_noise_scale = floats(Metric::kGradientNoiseScale);
+  curve.step = std::move(steps);
+  return curve;
+}
+
+void LogRun::Summarize(Emitter& emitter) {
+  const Series& rate = series(Metric::kLearningRate);
+  if (!run_.learning_rate) {
+    double peak = 0;
+    for (const double value : rate.value) {
+      if (std::isfinite(value)) peak = std::max(peak, value);
+    }
+    if (peak > 0) {
+      run_.learning_rate = peak;
+      labels_.insert("peak-rate-derived");
+    }
+  }
+  if (!run_.steps && last_step_ > 0) run_.steps = static_cast<double>(last_step_);
+  if (!run_.tokens) {
+    const Series& counted = series(Metric::kTokens);
+    const Series& samples = series(Metric::kSamples);
+    if (!counted.value.empty() && counted.value.back() > 0) {
+      run_.tokens = counted.value.back();
+    } else if (!samples.value.empty() && samples.value.back() > 0 && run_.sequence_length) {
+      run_.tokens = samples.value.back() * *run_.sequence_length;
+    } else if (run_.batch_size_tokens && run_.steps) {
+      run_.tokens = *run_.steps * *run_.batch_size_tokens;
+    }
+  }
+  if (!run_.loss_nats) {
+    const bool validated = !series(Metric::kValidationLoss).value.empty();
+    const Series& loss = series(validated ? Metric::kValidationLoss : Metric::kTrainLoss);
+    if (!loss.value.empty()) {
+      run_.loss_nats = loss.value.back();
+      run_.tags["final_loss_from"] = validated ? "validation" : "train";
+    }
+  }
+  if (superseded_ > 0) {
+    labels_.insert("restarted");
+    emitter.Note(absl::StrCat("steps go back; ", superseded_, " points were replaced by later ones"));
+  }
+  if (dropped_ > 0)
+    emitter.Note(
+        absl::StrCat("a curve holds at most ", kMaxCurvePoints, " points; ", dropped_, " were dropped"));
+}
+
+absl::Status LogRun::Emit(Emitter& emitter, std::int64_t line) {
+  const std::string wrong = ApplyConfig(emitter);
+  ChooseUnits(emitter);
+  Summarize(emitter);
+  ImportedCurve curve = BuildCurve();
+  if (curve.size() > 0) run_.curve = std::move(curve);
+  run_.labels.insert(run_.labels.end(), labels_.begin(), labels_.end());
+  return emitter.Emit(std::move(run_), line, wrong);
+}
+
+}  // namespace sextant::importers

@@ -1,0 +1,69 @@
+// A run as a training log tells it: settings, and one series a quantity.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "clients/importers/emit.h"
+#include "clients/importers/log/metric_table.h"
+#include "clients/importers/run_record.h"
+
+namespace sextant::importers {
+
+/// Collects what a reader finds of one run, then makes the run of it. Series follow the restart rule: a step
+/// that goes back drops the points of that series at and after it. Not thread-safe.
+class LogRun {
+ public:
+  explicit LogRun(const Emitter& emitter);
+
+  /// A value of the series `name`, measured when `step` updates were completed.
+  void AddPoint(std::string_view name, std::int64_t step, double value);
+  /// A setting, by its key in the log ("optimizer.lr"). Later values win.
+  void SetConfig(const std::string& key, const std::string& value);
+  /// Drops the points at and after `step` of every series, as a restart does.
+  void RestartAt(std::int64_t step);
+  /// "interval-mean-loss", "lossy-export", …: said with the run.
+  void AddLabel(const std::string& label) { labels_.insert(label); }
+  bool has_points() const;
+  std::int64_t last_step() const { return last_step_; }
+
+  /// Fields that the log states outright, in their own units.
+  ImportedRun& run() { return run_; }
+
+  /// Makes the run and emits it: fields from --map keys or known setting names, the curve on the token axis,
+  /// the final loss (validation before training), the peak learning rate (the largest seen if no setting
+  /// tells). `line` is where the run stands in its source.
+  absl::Status Emit(Emitter& emitter, std::int64_t line);
+
+ private:
+  struct Series {
+    std::vector<std::int64_t> step;
+    std::vector<double> value;
+  };
+  static constexpr int kMetrics = static_cast<int>(Metric::kValidationPerplexity) + 1;
+
+  Series& series(Metric metric) { return series_[static_cast<int>(metric)]; }
+  void DropFrom(Series* series, std::int64_t step);
+  std::string ApplyConfig(const Emitter& emitter);
+  void ChooseUnits(Emitter& emitter);
+  void Summarize(Emitter& emitter);
+  ImportedCurve BuildCurve();
+
+  const std::vector<MetricRule>& rules_;
+  std::int64_t step_offset_;
+  ImportedRun run_;
+  std::unordered_map<std::string, Metric> names_;
+  Series series_[kMetrics];
+  std::map<std::string, std::string> config_;
+  std::set<std::string> labels_;
+  std::int64_t superseded_ = 0, dropped_ = 0, last_step_ = 0;
+};
+
+}  // namespace sextant::importers

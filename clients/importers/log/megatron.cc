@@ -1,0 +1,119 @@
+#include <cmath>
+
+#include "clients/importers/log/lines.h"
+#include "clients/importers/log/log_run.h"
+#include "clients/importers/log/readers.h"
+
+namespace sextant::importers {
+namespace {
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// Where "iteration  1200/   20000 |" (or "iter …") stands in the line, and its step.
+struct Iteration {
+  std::size_t fields_at;  // behind the first bar
+  std::int64_t step;
+};
+std::optional<Iteration> FindIteration(std::string_view line) {
+  for (const std::string_view word : {"iteration", "iter"}) {
+    for (std::size_t at = line.find(word); at != std::string_view::npos; at = line.find(word, at + 1)) {
+      std::size_t i = at + word.size();
+      const auto skip_spaces = [&] {
+        while (i < line.size() && line[i] == ' ') ++i;
+      };
+      const auto digits = [&] {
+        const std::size_t start = i;
+        while (i < line.size() && IsDigit(line[i])) ++i;
+        return line.substr(start, i - start);
+      };
+      skip_spaces();
+      const auto step = ParseInt64(digits());
+      if (!step || i >= line.size() || line[i] != '/') continue;
+      ++i;
+      skip_spaces();
+      if (digits().empty()) continue;
+      skip_spaces();
+      if (i < line.size() && line[i] == '|') return Iteration{i + 1, *step};
+    }
+  }
+  return std::nullopt;
+}
+
+// Calls each(name, text) for the " name: value " fields between bars.
+template <class Each>
+void ForEachField(std::string_view line, Each each) {
+  while (!line.empty()) {
+    const std::size_t bar = std::min(line.find('|'), line.size());
+    const std::string_view field = line.substr(0, bar);
+    line.remove_prefix(std::min(bar + 1, line.size()));
+    const std::size_t colon = field.rfind(':');
+    if (colon != std::string_view::npos) each(Trim(field.substr(0, colon)), Trim(field.substr(colon + 1)));
+  }
+}
+
+// A line of the arguments dump: "  seq_length ................. 2048", with whatever a launcher puts before
+// it.
+void SetFromArgument(std::string_view line, LogRun* log) {
+  const std::size_t dots = line.find(" ...");
+  if (dots == std::string_view::npos || dots == 0) return;
+  const std::size_t value_at = line.find(". ", dots);
+  if (value_at == std::string_view::npos) return;
+  std::string_view key = Trim(line.substr(0, dots));
+  key = key.substr(key.find_last_of(" :]") + 1);
+  const std::string_view value = Trim(line.substr(value_at + 2));
+  if (!key.empty() && !value.empty()) log->SetConfig(std::string(key), std::string(value));
+}
+
+void AddValidation(std::string_view line, LogRun* log) {
+  constexpr std::string_view kMark = "validation loss at iteration ";
+  const std::size_t at = line.find(kMark);
+  const auto step = NumberAfter(line, kMark);
+  if (at == std::string_view::npos || !step || *step < 0 || *step > 9e15) return;
+  if (line.find("on test set") != std::string_view::npos) return;
+  ForEachField(line.substr(line.find('|', at) + 1), [&](std::string_view name, std::string_view text) {
+    const auto value = ParseDouble(text);
+    if (value && name == "lm loss value")
+      log->AddPoint("lm loss validation", static_cast<std::int64_t>(*step), *value);
+  });
+}
+
+}  // namespace
+
+absl::Status ReadMegatron(ByteSource* source, Emitter& emitter) {
+  LogRun log(emitter);
+  double batch_sequences = 0;
+  std::optional<double> sequence_length;
+  const absl::Status read =
+      ForEachLine(source, kMaxCsvLineBytes, emitter, [&](std::string_view line, std::int64_t) {
+        if (line.find("validation loss at iteration") != std::string_view::npos)
+          return AddValidation(line, &log);
+        const auto iteration = FindIteration(line);
+        if (!iteration) {
+          SetFromArgument(line, &log);
+          if (line.find("seq_length ...") != std::string_view::npos) {
+            sequence_length = ParseDouble(line.substr(line.rfind(' ') + 1));
+          }
+          return;
+        }
+        ForEachField(line.substr(iteration->fields_at), [&](std::string_view name, std::string_view text) {
+          const auto value = ParseDouble(text);
+          if (!value) return;
+          if (name == "global batch size") batch_sequences = *value;
+          if (name == "number of nan iterations" && *value > 0) log.AddLabel("nan-iterations");
+          // Step-Law's fork calls it so.
+          log.AddPoint(name == "lm loss only" ? std::string_view("lm loss") : name, iteration->step, *value);
+        });
+      });
+  if (!read.ok()) return read;
+  log.AddLabel("interval-mean-loss");
+  if (!sequence_length) sequence_length = emitter.Prototype().sequence_length;
+  if (sequence_length && *sequence_length > 0 && batch_sequences > 0) {
+    log.SetConfig("batch_size_tokens", FormatRoundTrip(batch_sequences * *sequence_length));
+  } else if (!emitter.Prototype().batch_size_tokens) {
+    emitter.Note("the log has no seq_length: give --set sequence_length=TOKENS for its token axis");
+  }
+  NameByPath(emitter, &log.run());
+  return log.Emit(emitter, 1);
+}
+
+}  // namespace sextant::importers

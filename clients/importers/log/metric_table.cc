@@ -1,0 +1,123 @@
+#include "clients/importers/log/metric_table.h"
+
+#include "absl/strings/str_cat.h"
+#include "clients/importers/text.h"
+
+namespace sextant::importers {
+namespace {
+
+struct Quantity {
+  const char* word;
+  Metric metric;
+};
+constexpr Quantity kQuantities[] = {{"train_loss", Metric::kTrainLoss},
+                                    {"validation_loss", Metric::kValidationLoss},
+                                    {"learning_rate", Metric::kLearningRate},
+                                    {"gradient_noise_scale", Metric::kGradientNoiseScale},
+                                    {"tokens", Metric::kTokens},
+                                    {"samples", Metric::kSamples},
+                                    {"ignore", Metric::kIgnored}};
+
+struct Entry {
+  const char* glob;
+  Metric metric;
+};
+// First match wins, so that units come before splits.
+constexpr Entry kTable[] = {{"*val*bpb*", Metric::kValidationBits},
+                            {"*eval*bpb*", Metric::kValidationBits},
+                            {"*bpb*", Metric::kTrainBits},
+                            {"*val*ppl*", Metric::kValidationPerplexity},
+                            {"*validation*PPL*", Metric::kValidationPerplexity},
+                            {"*val*erplexity*", Metric::kValidationPerplexity},
+                            {"*ppl*", Metric::kTrainPerplexity},
+                            {"*erplexity*", Metric::kTrainPerplexity},
+                            {"*vs samples", Metric::kIgnored},
+                            {"train/loss", Metric::kTrainLoss},
+                            {"loss", Metric::kTrainLoss},
+                            {"train_loss", Metric::kTrainLoss},
+                            {"train_loss_nats", Metric::kTrainLoss},
+                            {"training_loss", Metric::kTrainLoss},
+                            {"lm loss", Metric::kTrainLoss},
+                            {"lm-loss-training/lm loss", Metric::kTrainLoss},
+                            {"trl", Metric::kTrainLoss},
+                            {"train/CrossEntropyLoss", Metric::kTrainLoss},
+                            {"eval/loss", Metric::kValidationLoss},
+                            {"eval_loss", Metric::kValidationLoss},
+                            {"val/loss", Metric::kValidationLoss},
+                            {"val_loss", Metric::kValidationLoss},
+                            {"val_loss_nats", Metric::kValidationLoss},
+                            {"validation/loss", Metric::kValidationLoss},
+                            {"validation_loss", Metric::kValidationLoss},
+                            {"tel", Metric::kValidationLoss},
+                            {"lm loss validation", Metric::kValidationLoss},
+                            {"lm loss value", Metric::kValidationLoss},
+                            {"learning_rate", Metric::kLearningRate},
+                            {"learning-rate", Metric::kLearningRate},
+                            {"learning rate", Metric::kLearningRate},
+                            {"lr", Metric::kLearningRate},
+                            {"lr-*", Metric::kLearningRate},
+                            {"train/lr", Metric::kLearningRate},
+                            {"train/learning_rate", Metric::kLearningRate},
+                            {"optim/learning_rate_group0", Metric::kLearningRate},
+                            {"gradient_noise_scale", Metric::kGradientNoiseScale},
+                            {"*/gradient_noise_scale", Metric::kGradientNoiseScale},
+                            {"throughput/total_tokens", Metric::kTokens},
+                            {"num_input_tokens_seen", Metric::kTokens},
+                            {"train/num_input_tokens_seen", Metric::kTokens},
+                            {"consumed_tokens", Metric::kTokens},
+                            {"tokens", Metric::kTokens},
+                            {"train/tokens", Metric::kTokens},
+                            {"consumed samples", Metric::kSamples},
+                            {"consumed-samples", Metric::kSamples},
+                            {"consumed_samples", Metric::kSamples}};
+
+}  // namespace
+
+absl::StatusOr<MetricRule> ParseMetricRule(const std::string& text) {
+  // Names may hold '='; quantities do not.
+  const std::size_t equals = text.rfind('=');
+  if (equals != std::string::npos && equals > 0) {
+    const std::string word = text.substr(equals + 1);
+    for (const Quantity& quantity : kQuantities) {
+      if (word == quantity.word) return MetricRule{text.substr(0, equals), quantity.metric};
+    }
+  }
+  std::string words;
+  for (const Quantity& quantity : kQuantities)
+    absl::StrAppend(&words, words.empty() ? "" : ", ", quantity.word);
+  return absl::InvalidArgumentError(
+      absl::StrCat("--metric ", Quoted(text), " is not NAME=QUANTITY; quantities: ", words));
+}
+
+bool GlobMatches(std::string_view glob, std::string_view text) {
+  std::size_t g = 0, t = 0, star = std::string_view::npos, resume = 0;
+  while (t < text.size()) {
+    if (g < glob.size() && glob[g] == '*') {
+      star = g++;
+      resume = t;
+    } else if (g < glob.size() && (glob[g] == '?' || glob[g] == text[t])) {
+      ++g;
+      ++t;
+    } else if (star != std::string_view::npos) {
+      g = star + 1;
+      t = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (g < glob.size() && glob[g] == '*') ++g;
+  return g == glob.size();
+}
+
+Metric FindMetric(const std::vector<MetricRule>& overrides, std::string_view name) {
+  if (name.size() > 512) return Metric::kIgnored;
+  for (const MetricRule& rule : overrides) {
+    if (GlobMatches(rule.glob, name)) return rule.metric;
+  }
+  for (const Entry& entry : kTable) {
+    if (GlobMatches(entry.glob, name)) return entry.metric;
+  }
+  return Metric::kIgnored;
+}
+
+}  // namespace sextant::importers

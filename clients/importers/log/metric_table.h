@@ -1,0 +1,42 @@
+// Which logged name is which quantity. The table is data; users put entries before it.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace sextant::importers {
+
+/// What a logged series measures.
+enum class Metric {
+  kIgnored,
+  kTrainLoss,
+  kValidationLoss,
+  kLearningRate,
+  kGradientNoiseScale,
+  kTokens,     ///< tokens processed
+  kSamples,    ///< sequences consumed
+  kTrainBits,  ///< bits per byte: never taken for nats
+  kValidationBits,
+  kTrainPerplexity,  ///< exp(nats)
+  kValidationPerplexity,
+};
+
+/// One `--metric NAME=QUANTITY`; `glob` takes * and ?.
+struct MetricRule {
+  std::string glob;
+  Metric metric = Metric::kIgnored;
+};
+
+/// Reads "NAME=QUANTITY". INVALID_ARGUMENT with the quantities that there are.
+absl::StatusOr<MetricRule> ParseMetricRule(const std::string& text);
+
+/// Whether `text` matches `glob`, '*' for any run of characters and '?' for one..
+bool GlobMatches(std::string_view glob, std::string_view text);
+
+/// The first matching rule of `overrides`, then of the built-in table; kIgnored without one.
+Metric FindMetric(const std::vector<MetricRule>& overrides, std::string_view name);
+
+}  // namespace sextant::importers

@@ -1,0 +1,52 @@
+#include "clients/importers/log/lines.h"
+#include "clients/importers/log/log_run.h"
+#include "clients/importers/log/readers.h"
+
+namespace sextant::importers {
+namespace {
+
+// nanoGPT's names for what runs call otherwise; its batch is stated in tokens on a line of its own.
+void SetFromOverride(std::string_view line, LogRun* log) {
+  constexpr std::string_view kPrefix = "Overriding: ";
+  if (line.substr(0, kPrefix.size()) != kPrefix) return;
+  line.remove_prefix(kPrefix.size());
+  const std::size_t equals = line.find('=');
+  if (equals == std::string_view::npos) return;
+  std::string key(Trim(line.substr(0, equals)));
+  if (key == "block_size") key = "sequence_length";
+  if (key == "warmup_iters") key = "warmup_steps";
+  log->SetConfig(key, std::string(Trim(line.substr(equals + 1))));
+}
+
+// "iter 2000:" or "step 2000:", else absent.
+std::optional<std::int64_t> StepOf(std::string_view line, std::string_view word) {
+  if (line.substr(0, word.size()) != word) return std::nullopt;
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  return ParseInt64(line.substr(word.size(), colon - word.size()));
+}
+
+}  // namespace
+
+absl::Status ReadNanoGpt(ByteSource* source, Emitter& emitter) {
+  LogRun log(emitter);
+  const absl::Status read =
+      ForEachLine(source, kMaxCsvLineBytes, emitter, [&](std::string_view line, std::int64_t) {
+        line = Trim(line);
+        SetFromOverride(line, &log);
+        if (const auto tokens = NumberAfter(line, "tokens per iteration will be:")) {
+          log.SetConfig("batch_size_tokens", FormatRoundTrip(*tokens));
+        } else if (const auto step = StepOf(line, "step ")) {
+          // Measured before update `step`; the training loss beside it is an evaluation too, and not the
+          // run's own.
+          if (const auto loss = NumberAfter(line, "val loss ")) log.AddPoint("val_loss", *step, *loss);
+        } else if (const auto update = StepOf(line, "iter ")) {
+          if (const auto loss = NumberAfter(line, ": loss ")) log.AddPoint("train_loss", *update + 1, *loss);
+        }
+      });
+  if (!read.ok()) return read;
+  NameByPath(emitter, &log.run());
+  return log.Emit(emitter, 1);
+}
+
+}  // namespace sextant::importers

@@ -1,0 +1,72 @@
+// The record framings of TensorBoard and W&B files, over a byte source.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "clients/importers/byte_source.h"
+
+namespace sextant::importers {
+
+/// CRC-32C as TFRecord masks it: rotate right by 15, add 0xA282EAD8.
+std::uint32_t MaskedCrc32c(std::string_view bytes);
+
+/// Reads exactly what is asked for, and knows where it is. Not thread-safe.
+class ExactReader {
+ public:
+  explicit ExactReader(ByteSource* source) : source_(source) {}
+  /// Fills `out` with `bytes`; false when the source ends before (what there is was read).
+  absl::StatusOr<bool> Read(std::size_t bytes, std::string* out);
+  /// Reads past `bytes` without keeping them.
+  absl::StatusOr<bool> Skip(std::uint64_t bytes);
+  std::int64_t offset() const { return offset_; }
+
+ private:
+  ByteSource* source_;
+  std::int64_t offset_ = 0;
+};
+
+enum class RecordResult {
+  kRecord,
+  kBad,     ///< this record cannot be used; reading can go on
+  kBroken,  ///< nothing behind this point can be read
+  kEnd,
+};
+
+/// TFRecord framing: length, its checksum, payload, its checksum. Not thread-safe.
+class TfRecordReader {
+ public:
+  explicit TfRecordReader(ByteSource* source) : reader_(source) {}
+  /// The next payload, valid until the next call. A last record that is cut short is the end, as while a run
+  /// is alive. Payloads beyond kMaxRecordBytes are skipped as kBad.
+  absl::StatusOr<RecordResult> Next(std::string_view* payload);
+  /// Where the record last returned starts.
+  std::int64_t offset() const { return record_offset_; }
+
+ private:
+  ExactReader reader_;
+  std::string header_, payload_, checksum_;
+  std::int64_t record_offset_ = 0;
+};
+
+/// W&B's transaction log: LevelDB-like blocks of 32 KiB counted from the start of the file, IEEE CRC-32 over
+/// type and data, a seven-byte header. Not thread-safe.
+class WandbRecordReader {
+ public:
+  explicit WandbRecordReader(ByteSource* source) : reader_(source) {}
+  /// The next joined record, valid until the next call. After a bad chunk (kBad) reading resumes at the next
+  /// block.
+  absl::StatusOr<RecordResult> Next(std::string_view* record);
+  std::int64_t offset() const { return reader_.offset(); }
+
+ private:
+  absl::StatusOr<RecordResult> NextChunk(int* type, std::string* data);
+
+  ExactReader reader_;
+  std::string record_;
+  bool header_read_ = false;
+};
+
+}  // namespace sextant::importers

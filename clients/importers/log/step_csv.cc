@@ -1,0 +1,57 @@
+#include "clients/importers/csv.h"
+#include "clients/importers/log/lines.h"
+#include "clients/importers/log/log_run.h"
+#include "clients/importers/log/readers.h"
+
+namespace sextant::importers {
+namespace {
+
+std::optional<std::size_t> ColumnOf(const std::vector<std::string>& header,
+                                    std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    for (std::size_t i = 0; i < header.size(); ++i) {
+      if (header[i] == name) return i;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+absl::Status ReadStepCsv(ByteSource* source, Emitter& emitter) {
+  const auto head = source->Head();
+  if (!head.ok()) return head.status();
+  LineReader lines(source, kMaxCsvLineBytes);
+  CsvReader csv(&lines, DetectDelimiter(head->substr(0, head->find('\n'))));
+  CsvRow header;
+  const auto first = csv.Next(&header);
+  if (!first.ok()) return first.status();
+  const auto step_column =
+      *first ? ColumnOf(header.fields, {"_step", "step", "Step", "global_step", "iteration"}) : std::nullopt;
+  if (!step_column) return absl::InvalidArgumentError(emitter.source() + " has no step column");
+  LogRun log(emitter);
+  CsvRow row;
+  while (true) {
+    const auto read = csv.Next(&row);
+    if (!read.ok()) return read.status();
+    if (!*read) break;
+    const auto step = row.error.empty() && *step_column < row.fields.size()
+                          ? ParseDouble(row.fields[*step_column])
+                          : std::nullopt;
+    if (!step || !(*step >= 0 && *step <= 9e15)) {
+      emitter.Reject(row.line, row.error.empty() ? "step is not a number from 0" : row.error);
+      continue;
+    }
+    for (std::size_t i = 0; i < row.fields.size() && i < header.fields.size(); ++i) {
+      const auto value = i == *step_column ? std::nullopt : ParseDouble(row.fields[i]);
+      if (!value) continue;
+      log.AddPoint(header.fields[i], static_cast<std::int64_t>(*step), *value);
+      // Constant columns of an export are settings: the last value stands.
+      log.SetConfig(header.fields[i], row.fields[i]);
+    }
+  }
+  NameByPath(emitter, &log.run());
+  return log.Emit(emitter, 1);
+}
+
+}  // namespace sextant::importers

@@ -1,0 +1,91 @@
+// Step Law's tables (Li et al. 2025, 2503.04715): `bs` counts sequences, `D` is nominal.
+#include <utility>
+
+#include "clients/importers/csv.h"
+#include "clients/importers/fields.h"
+#include "clients/importers/log/lines.h"
+#include "clients/importers/log/readers.h"
+
+namespace sextant::importers {
+namespace {
+
+constexpr double kSequenceLength = 2048;  // of the dense table, which has no seq_len column
+
+struct Columns {
+  std::size_t rate, batch, steps, loss, params, nominal_tokens, sequence, active, name;
+};
+constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+
+std::size_t Find(const std::vector<std::string>& header, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    for (std::size_t i = 0; i < header.size(); ++i) {
+      if (header[i] == name) return i;
+    }
+  }
+  return kNone;
+}
+
+// What is wrong with the row, or empty.
+std::string ReadRow(const CsvRow& row, const Columns& columns, ImportedRun* run) {
+  if (!row.error.empty()) return row.error;
+  std::string wrong;
+  const auto cell = [&](std::size_t column) {
+    return column < row.fields.size() ? row.fields[column] : std::string();
+  };
+  const auto set = [&](const char* field, const std::string& text) {
+    const std::string reason = SetField(field, text, run);
+    if (!reason.empty()) absl::StrAppend(&wrong, wrong.empty() ? "" : "; ", reason);
+  };
+  set("learning_rate", cell(columns.rate));
+  set("steps", cell(columns.steps));
+  set("loss_nats", cell(columns.loss));
+  set("params_non_embedding", cell(columns.params));
+  if (columns.active != kNone) set("params_active", cell(columns.active));
+  run->sequence_length =
+      columns.sequence == kNone ? kSequenceLength : ParseDouble(cell(columns.sequence)).value_or(0);
+  const auto sequences = ParseDouble(cell(columns.batch));
+  if (!sequences) {
+    absl::StrAppend(&wrong, wrong.empty() ? "" : "; ", "bs is not a number");
+  } else {
+    run->batch_size_tokens = *sequences * *run->sequence_length;
+    if (run->steps) run->tokens = *run->batch_size_tokens * *run->steps;
+  }
+  if (columns.nominal_tokens != kNone)
+    run->tags["nominal_tokens"] = Printable(cell(columns.nominal_tokens)).substr(0, 64);
+  if (columns.name != kNone && !cell(columns.name).empty()) set("tags.exp_name", cell(columns.name));
+  return wrong;
+}
+
+}  // namespace
+
+absl::Status ReadStepLawCsv(ByteSource* source, Emitter& emitter) {
+  LineReader lines(source, kMaxCsvLineBytes);
+  CsvReader csv(&lines, ',');
+  CsvRow row;
+  const auto first = csv.Next(&row);
+  if (!first.ok()) return first.status();
+  const std::vector<std::string> header = *first ? row.fields : std::vector<std::string>();
+  const Columns columns{Find(header, {"lr"}),      Find(header, {"bs"}),
+                        Find(header, {"ti"}),      Find(header, {"smooth loss", "smooth_loss"}),
+                        Find(header, {"N"}),       Find(header, {"D"}),
+                        Find(header, {"seq_len"}), Find(header, {"Na"}),
+                        Find(header, {"exp_name"})};
+  for (const std::size_t needed :
+       {columns.rate, columns.batch, columns.steps, columns.loss, columns.params}) {
+    if (needed == kNone) {
+      return absl::InvalidArgumentError(emitter.source() +
+                                        " lacks one of the columns lr, bs, ti, smooth loss, N");
+    }
+  }
+  emitter.Note("tokens are bs x ti x sequence length; the nominal D is kept as the tag nominal_tokens");
+  while (true) {
+    const auto read = csv.Next(&row);
+    if (!read.ok()) return read.status();
+    if (!*read) return absl::OkStatus();
+    ImportedRun run = emitter.Prototype();
+    const std::string wrong = ReadRow(row, columns, &run);
+    if (absl::Status emitted = emitter.Emit(std::move(run), row.line, wrong); !emitted.ok()) return emitted;
+  }
+}
+
+}  // namespace sextant::importers

@@ -1,0 +1,133 @@
+#include <optional>
+
+#include "clients/importers/json.h"
+#include "clients/importers/log/lines.h"
+#include "clients/importers/log/log_run.h"
+#include "clients/importers/log/readers.h"
+#include "clients/importers/log/record_stream.h"
+#include "clients/importers/log/wire.h"
+
+namespace sextant::importers {
+namespace {
+
+struct Item {
+  std::string key;
+  std::string_view json;
+};
+
+// {1 key, 2 nested_key repeated, 16 value_json}: nested parts joined by dots.
+Item ReadItem(std::string_view message) {
+  Item item;
+  for (WireReader reader(message); reader.Next();) {
+    if (reader.Is(1, WireReader::kBytes)) item.key = std::string(reader.bytes());
+    if (reader.Is(2, WireReader::kBytes))
+      item.key += (item.key.empty() ? "" : ".") + std::string(reader.bytes());
+    if (reader.Is(16, WireReader::kBytes)) item.json = reader.bytes();
+  }
+  return item;
+}
+
+std::optional<double> NumberOf(std::string_view json) {
+  rapidjson::Document value;
+  if (json.size() > 64 || !ParseJson(json, &value).empty()) return std::nullopt;
+  return JsonNumber(value);
+}
+
+void AddHistory(std::string_view message, LogRun* log) {
+  std::optional<std::int64_t> step;
+  std::vector<std::pair<std::string, double>> values;
+  for (WireReader reader(message); reader.Next();) {
+    if (reader.Is(1, WireReader::kBytes)) {
+      const Item item = ReadItem(reader.bytes());
+      const auto number = NumberOf(item.json);
+      if (!number) continue;
+      if (item.key == "_step") {
+        if (*number >= 0 && *number <= 9e15) step = static_cast<std::int64_t>(*number);
+      } else if (item.key.empty() || item.key[0] != '_') {
+        values.emplace_back(item.key, *number);
+      }
+    } else if (reader.Is(2, WireReader::kBytes) && !step) {
+      for (WireReader inner(reader.bytes()); inner.Next();) {
+        if (inner.Is(1, WireReader::kVarint)) step = inner.varint();
+      }
+    }
+  }
+  if (!step) return;
+  for (const auto& [key, value] : values) log->AddPoint(key, *step, value);
+}
+
+void SetFromJson(const std::string& key, const rapidjson::Value& value, int depth, LogRun* log) {
+  if (value.IsObject() && depth < 8) {
+    for (const auto& member : value.GetObject()) {
+      SetFromJson(key + "." + std::string(JsonText(member.name)), member.value, depth + 1, log);
+    }
+  } else if (value.IsString()) {
+    log->SetConfig(key, std::string(JsonText(value)));
+  } else if (const auto number = JsonNumber(value)) {
+    log->SetConfig(key, FormatRoundTrip(*number));
+  }
+}
+
+void AddConfig(std::string_view message, LogRun* log) {
+  for (WireReader reader(message); reader.Next();) {
+    if (!reader.Is(1, WireReader::kBytes)) continue;
+    const Item item = ReadItem(reader.bytes());
+    rapidjson::Document value;
+    if (item.key.rfind("_wandb", 0) == 0 || item.json.size() > kMaxTextBytes ||
+        !ParseJson(item.json, &value).empty())
+      continue;
+    SetFromJson(item.key, value, 0, log);
+  }
+}
+
+void AddRun(std::string_view message, LogRun* log) {
+  std::string id, display_name;
+  for (WireReader reader(message); reader.Next();) {
+    if (reader.Is(1, WireReader::kBytes)) id = std::string(reader.bytes());
+    if (reader.Is(4, WireReader::kBytes)) AddConfig(reader.bytes(), log);
+    if (reader.Is(8, WireReader::kBytes)) display_name = std::string(reader.bytes());
+  }
+  if (log->run().run_id.empty() && !id.empty() && IsValidUtf8(id)) SetRunId(id, &log->run());
+  if (!display_name.empty() && IsValidUtf8(display_name) && display_name.size() <= kMaxTextBytes) {
+    log->run().tags["run_name"] = display_name;
+  }
+}
+
+void AddExit(std::string_view message, LogRun* log) {
+  std::int64_t code = 0;
+  for (WireReader reader(message); reader.Next();) {
+    if (reader.Is(1, WireReader::kVarint)) code = reader.varint();
+  }
+  log->run().state = code == 0 ? ImportedState::kFinished : ImportedState::kCrashed;
+}
+
+}  // namespace
+
+absl::Status ReadWandbLog(ByteSource* source, Emitter& emitter) {
+  LogRun log(emitter);
+  WandbRecordReader records(source);
+  std::string_view record;
+  while (true) {
+    const auto read = records.Next(&record);
+    if (!read.ok()) return read.status();
+    if (*read == RecordResult::kEnd) break;
+    if (*read == RecordResult::kBroken) {
+      return absl::InvalidArgumentError(emitter.source() + " does not begin as a W&B log does");
+    }
+    if (*read == RecordResult::kBad) {
+      emitter.Reject(0, absl::StrCat("before byte ", records.offset(),
+                                     ": a chunk cannot be read; reading went on behind it"));
+      continue;
+    }
+    for (WireReader reader(record); reader.Next();) {
+      if (reader.Is(2, WireReader::kBytes)) AddHistory(reader.bytes(), &log);
+      if (reader.Is(5, WireReader::kBytes)) AddConfig(reader.bytes(), &log);
+      if (reader.Is(17, WireReader::kBytes)) AddRun(reader.bytes(), &log);
+      if (reader.Is(18, WireReader::kBytes)) AddExit(reader.bytes(), &log);
+    }
+  }
+  NameByPath(emitter, &log.run());
+  return log.Emit(emitter, 0);
+}
+
+}  // namespace sextant::importers
