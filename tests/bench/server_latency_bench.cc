@@ -64,6 +64,9 @@ bool Prepare(const std::shared_ptr<grpc::Channel>& channel) {
   stream->Write(header);
   stream->Write(chunk);
   stream->WritesDone();
+  v1::UploadRunsResponse answer;
+  while (stream->Read(&answer)) {
+  }
   return stream->Finish().ok();
 }
 

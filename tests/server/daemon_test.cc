@@ -91,6 +91,9 @@ TEST_F(DaemonTest, StopsWhileAFitRuns) {
     stream->Write(Header(""));
     stream->Write(chunk);
     stream->WritesDone();
+    v1::UploadRunsResponse answer;
+    while (stream->Read(&answer)) {
+    }
     ASSERT_TRUE(stream->Finish().ok());
     v1::CreateFitRequest request;
     v1::Fit fit;

@@ -20,7 +20,8 @@ google::rpc::Status DetailsOf(const grpc::Status& status) {
 
 template <typename Detail>
 bool Find(const grpc::Status& status, Detail& found) {
-  for (const auto& any : DetailsOf(status).details()) {
+  const google::rpc::Status details = DetailsOf(status);
+  for (const auto& any : details.details()) {
     if (any.UnpackTo(&found)) return true;
   }
   return false;
