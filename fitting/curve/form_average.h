@@ -42,13 +42,13 @@ struct GridElement {
 // Chosen on the synthetic development set of tests/bench/curve_dev_set.h (training half), rounded, and left
 // where a wide range did equally well.
 struct FormAverageTuning {
-  double recency = 0.4;     // weight of a point falls by e^-recency for every unit of u before the last
-  double fit_power = 1.2;   // evidence a point carries in the fit
-  double tail_power = 0.5;  // evidence a point carries in the held-out tails
-  double family_m3 = 0.2, family_m4 = 1, family_break = 0.3;  // prior weights
-  double slope_mean = 0.4, slope_sd = 0.3;                    // prior of the exponent
-  double change_sd = 0.25;                                    // prior of the exponent's change at a break
-  double floor_slope = 0.8;  // preference for low floors (per unit of floor / last value)
+  double recency = 0.3;      // weight of a point falls by e^-recency for every unit of u before the last
+  double fit_power = 1.2;    // evidence a point carries in the fit
+  double tail_power = 0.45;  // evidence a point carries in the held-out tails
+  double family_m3 = 0.1, family_m4 = 1, family_break = 0.15;  // prior weights
+  double slope_mean = 0.35, slope_sd = 0.35;                   // prior of the exponent
+  double change_sd = 0.2;                                      // prior of the exponent's change at a break
+  double floor_slope = 1.0;  // preference for low floors (per unit of floor / last value)
   double anchor = 0.5;       // share of the last points' mean residual that is carried on
   double misfit = 0.001;     // model misfit added to the noise, sd of v
 };

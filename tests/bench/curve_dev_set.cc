@@ -140,7 +140,9 @@ std::vector<DevCurve> SyntheticCurves(int count, uint64_t seed) {
                                   : pick < 77 ? "translation"
                                   : pick < 82 ? "language"
                                               : "tasks");
-    if (curve.x.size() >= 4 && curve.tail_x.size() >= 2) curves.push_back(std::move(curve));
+    // Test sets of some thousand images do not resolve errors below a few per cent.
+    if (curve.x.size() >= 4 && curve.tail_x.size() >= 2 && curve.tail_y.back() > .04)
+      curves.push_back(std::move(curve));
   }
   return curves;
 }
