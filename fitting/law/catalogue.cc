@@ -31,6 +31,35 @@ absl::Status Prefixed(const std::string& path, const absl::Status& status) {
   return absl::Status(status.code(), path + ": " + std::string(status.message()));
 }
 
+// Variables that other laws supply: those laws exist, and following them ends.
+absl::Status CheckReferences(const std::map<std::string, std::shared_ptr<const Law>>& laws) {
+  std::set<std::string> settled;
+  for (const auto& [start, unused] : laws) {
+    // Depth first without recursion: `path` is the chain of laws being followed, each with its next variable.
+    std::vector<std::pair<std::string, std::size_t>> path = {{start, 0}};
+    while (!path.empty()) {
+      auto& [id, next] = path.back();
+      const std::vector<VariableSpec>& variables = laws.at(id)->spec().variables;
+      if (settled.contains(id) || next == variables.size()) {
+        settled.insert(id);
+        path.pop_back();
+        continue;
+      }
+      const VariableSpec& variable = variables[next++];
+      if (variable.from_law.empty()) continue;
+      const std::string where =
+          "law '" + id + "': variable '" + variable.name + "' comes from law '" + variable.from_law;
+      if (!laws.contains(variable.from_law))
+        return absl::InvalidArgumentError(where + "', which does not exist");
+      for (const auto& step : path) {
+        if (step.first == variable.from_law) return absl::InvalidArgumentError(where + "', in a circle");
+      }
+      path.emplace_back(variable.from_law, 0);
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Catalogue>> Catalogue::Load(const std::string& folder) {
@@ -68,6 +97,7 @@ absl::StatusOr<std::shared_ptr<const Catalogue>> Catalogue::FromTexts(
     if (!law.ok()) return Prefixed(name, law.status());
     catalogue->laws_.emplace(id, *std::move(law));
   }
+  if (absl::Status status = CheckReferences(catalogue->laws_); !status.ok()) return status;
   return std::shared_ptr<const Catalogue>(std::move(catalogue));
 }
 

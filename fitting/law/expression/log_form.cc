@@ -5,6 +5,8 @@
 namespace sextant::fitting::expression {
 namespace {
 
+constexpr double kLargestExponent = 709;  // exp of it is finite
+
 // A term as coefficient * exp(exponent): the coefficient may be exactly 0, so its logarithm must not enter
 // derivatives.
 struct Term {
@@ -56,7 +58,9 @@ NodeId LogForm(Graph& graph, NodeId value) {
   for (std::size_t i = 1; i < terms.size(); ++i) shift = graph.Shift(shift, size(terms[i]));
   NodeId sum = graph.Constant(0);
   for (const Term& term : terms) {
-    sum = graph.Add(sum, graph.Multiply(term.coefficient, graph.Exp(graph.Subtract(term.exponent, shift))));
+    // Above the largest exponent only where the coefficient is 0, whose product must be 0 and not NaN.
+    const NodeId exponent = graph.Min(graph.Subtract(term.exponent, shift), graph.Constant(kLargestExponent));
+    sum = graph.Add(sum, graph.Multiply(term.coefficient, graph.Exp(exponent)));
   }
   return graph.Add(shift, graph.Log(sum));
 }
