@@ -195,8 +195,25 @@ absl::StatusOr<std::unique_ptr<Session>> OpenWriter(const std::string& path, con
   return std::make_unique<Session>(*std::move(connection), clock);
 }
 
-absl::StatusOr<std::unique_ptr<Session>> OpenReader(const std::string& path, const Session::Clock& clock) {
+// A file in WAL mode without a log, in a folder where no sidecar can be made, is read as it stands.
+absl::StatusOr<std::unique_ptr<Connection>> OpenForReading(const std::string& path) {
   auto connection = Connection::Open(path, OpenMode::kReadOnly);
+  if (!connection.ok()) return connection.status();
+  absl::Status status = (*connection)->Execute("SELECT count(*) FROM sqlite_schema");
+  std::error_code error;
+  const bool has_log = std::filesystem::exists(path + "-wal", error);
+  const bool cannot_open =
+      absl::IsNotFound(status) || absl::IsPermissionDenied(status) || absl::IsFailedPrecondition(status);
+  if (cannot_open && !has_log) {
+    auto immutable = Connection::Open(path, OpenMode::kImmutable);
+    if (immutable.ok() && (*immutable)->Execute("SELECT count(*) FROM sqlite_schema").ok()) return immutable;
+  }
+  if (!status.ok()) return status;
+  return connection;
+}
+
+absl::StatusOr<std::unique_ptr<Session>> OpenReader(const std::string& path, const Session::Clock& clock) {
+  auto connection = OpenForReading(path);
   if (!connection.ok()) return connection.status();
   absl::Status status =
       (*connection)
@@ -206,7 +223,7 @@ absl::StatusOr<std::unique_ptr<Session>> OpenReader(const std::string& path, con
 }
 
 absl::Status CheckReadable(const std::string& path) {
-  auto connection = Connection::Open(path, OpenMode::kReadOnly);
+  auto connection = OpenForReading(path);
   if (!connection.ok()) return connection.status();
   auto version = sqlite::ReadSchemaVersion(**connection);
   if (!version.ok()) return version.status();

@@ -116,7 +116,7 @@ class Store {
   /// Runs `work` in one transaction: all of it or nothing.
   virtual absl::Status Batch(const std::function<absl::Status(Store&)>& work) = 0;
 
-  // Reads.
+  // Reads. A page has 1 to 100 000 items (InvalidArgument).
   virtual absl::StatusOr<Study> GetStudy(const std::string& id) = 0;
   virtual absl::StatusOr<Page<Study>> ListStudies(std::int64_t limit, const std::string& after) = 0;
   virtual absl::StatusOr<Run> GetRun(const std::string& study_id, const std::string& run_id) = 0;

@@ -9,6 +9,21 @@
 #include "storage/sqlite/error.h"
 
 namespace sextant::storage::sqlite {
+namespace {
+
+std::string ImmutableUri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (c == '%' || c == '?' || c == '#') {
+      uri += c == '%' ? "%25" : c == '?' ? "%3f" : "%23";
+    } else {
+      uri += c;
+    }
+  }
+  return uri + "?immutable=1";
+}
+
+}  // namespace
 
 Statement::Statement(Connection* connection, sqlite3_stmt* statement, Cached* cached)
     : connection_(connection), statement_(statement), cached_(cached) {}
@@ -126,6 +141,7 @@ std::span<const std::uint8_t> Statement::Blob(int column) const {
 
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& path, OpenMode mode) {
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  std::string name = path;
   switch (mode) {
     case OpenMode::kCreate:
       flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
@@ -136,9 +152,13 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& 
     case OpenMode::kReadOnly:
       flags |= SQLITE_OPEN_READONLY;
       break;
+    case OpenMode::kImmutable:
+      flags |= SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
+      name = ImmutableUri(path);
+      break;
   }
   sqlite3* db = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &db, flags, nullptr);
+  const int code = sqlite3_open_v2(name.c_str(), &db, flags, nullptr);
   if (code != SQLITE_OK) {
     const int system_errno = db != nullptr ? sqlite3_system_errno(db) : 0;
     const std::string detail = db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code);

@@ -72,7 +72,9 @@ class Statement {
   int bind_error_ = 0;
 };
 
-enum class OpenMode { kCreate, kReadWrite, kReadOnly };
+/// kImmutable reads a file that nobody writes, without the shared-memory sidecar that reading in WAL mode
+/// needs.
+enum class OpenMode { kCreate, kReadWrite, kReadOnly, kImmutable };
 
 /// One SQLite connection. Used by one thread at a time.
 class Connection {

@@ -8,6 +8,7 @@
 
 #include "storage/sqlite/fit_parts.h"
 #include "storage/sqlite/json_text.h"
+#include "storage/sqlite/page_key.h"
 #include "storage/sqlite/study_rows.h"
 
 namespace sextant::storage::sqlite {
@@ -181,6 +182,7 @@ absl::StatusOr<Fit> SelectFit(Connection& connection, const std::string& study_i
 
 absl::StatusOr<Page<Fit>> SelectFits(Connection& connection, const std::string& study_id, std::int64_t limit,
                                      const std::string& after) {
+  if (absl::Status status = CheckPageLimit(limit); !status.ok()) return status;
   auto study = FindStudy(connection, study_id);
   if (!study.ok()) return study.status();
   auto statement = connection.Prepare(

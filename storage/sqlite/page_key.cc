@@ -1,12 +1,17 @@
 #include "storage/sqlite/page_key.h"
 
-#include <absl/status/status.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 
 #include <bit>
 
 namespace sextant::storage::sqlite {
+
+absl::Status CheckPageLimit(std::int64_t limit) {
+  constexpr std::int64_t kMaxPage = 100'000;
+  if (limit >= 1 && limit <= kMaxPage) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("a page has 1 to ", kMaxPage, " items, not ", limit));
+}
 
 // One letter for the type, the value, a colon, the id. Numbers are the hexadecimal bits of the value, so that
 // they come back exactly; a text is its length in bytes, a colon and itself.

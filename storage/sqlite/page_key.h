@@ -1,6 +1,7 @@
-// Where a page of runs ended, as an opaque text.
+// Pages of listings: how many items, and where one of runs ended, as an opaque text.
 #pragma once
 
+#include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
 #include <cstdint>
@@ -8,6 +9,9 @@
 #include <variant>
 
 namespace sextant::storage::sqlite {
+
+/// InvalidArgument unless a page of `limit` items may be asked for: 1 to 100 000.
+absl::Status CheckPageLimit(std::int64_t limit);
 
 /// The last run of a page: its id, and its value of the field that orders the listing (monostate: unknown, or
 /// listed by id).

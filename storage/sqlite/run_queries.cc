@@ -12,8 +12,6 @@
 namespace sextant::storage::sqlite {
 namespace {
 
-constexpr std::int64_t kMaxPage = 100'000;
-
 // Runs with a known value of the ordering field come first, the others after them.
 enum class Part { kById, kKnown, kUnknown };
 
@@ -91,6 +89,16 @@ absl::Status ReadPart(Connection& connection, const StudyKey& study, const RunQu
   }
 }
 
+void Reserve(std::size_t runs, fitting::RunTable& table) {
+  table.id.reserve(runs);
+  table.state.reserve(runs);
+  for (auto* column :
+       {&table.params, &table.tokens, &table.learning_rate, &table.batch_size_tokens, &table.sequence_length,
+        &table.steps, &table.weight_decay, &table.adam_beta2, &table.loss}) {
+    column->reserve(runs);
+  }
+}
+
 // The column of `runs` that holds N as the study counts it.
 const char* ParamsColumn(ParamCount count) {
   switch (count) {
@@ -110,9 +118,7 @@ const char* ParamsColumn(ParamCount count) {
 }  // namespace
 
 absl::StatusOr<Page<Run>> SelectRuns(Connection& connection, const RunQuery& query) {
-  if (query.limit < 1 || query.limit > kMaxPage) {
-    return absl::InvalidArgumentError(absl::StrCat("a page has 1 to ", kMaxPage, " runs"));
-  }
+  if (absl::Status status = CheckPageLimit(query.limit); !status.ok()) return status;
   auto study = FindStudy(connection, query.study_id);
   if (!study.ok()) return study.status();
   std::optional<RunField> order;
@@ -162,6 +168,7 @@ absl::StatusOr<fitting::RunTable> SelectRunTable(Connection& connection, const s
   auto statement = PrepareText(connection, text);
   if (!statement.ok()) return statement.status();
   fitting::RunTable table;
+  if (where.empty()) Reserve(static_cast<std::size_t>(study->run_count), table);
   for (;;) {
     auto row = statement->Step();
     if (!row.ok()) return row.status();

@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "storage/sqlite/json_text.h"
+#include "storage/sqlite/page_key.h"
 
 namespace sextant::storage::sqlite {
 namespace {
@@ -115,6 +116,7 @@ absl::StatusOr<Study> SelectStudy(Connection& connection, const std::string& id)
 
 absl::StatusOr<Page<Study>> SelectStudies(Connection& connection, std::int64_t limit,
                                           const std::string& after) {
+  if (absl::Status status = CheckPageLimit(limit); !status.ok()) return status;
   auto statement =
       connection.Prepare("SELECT " STUDY_COLUMNS " FROM studies WHERE id > ? ORDER BY id LIMIT ?");
   if (!statement.ok()) return statement.status();
@@ -145,12 +147,12 @@ absl::StatusOr<StudySize> SelectStudySize(Connection& connection, const std::str
 }
 
 absl::StatusOr<StudyKey> FindStudy(Connection& connection, const std::string& id) {
-  auto statement = connection.Prepare("SELECT study_key, param_count FROM studies WHERE id = ?");
+  auto statement = connection.Prepare("SELECT study_key, run_count, param_count FROM studies WHERE id = ?");
   if (!statement.ok()) return statement.status();
   auto row = statement->Next(std::string_view(id)).Step();
   if (!row.ok()) return row.status();
   if (!*row) return NoStudy(id);
-  return StudyKey{statement->Int(0), static_cast<ParamCount>(statement->Int(1))};
+  return StudyKey{statement->Int(0), statement->Int(1), static_cast<ParamCount>(statement->Int(2))};
 }
 
 absl::Status AddToTotals(Connection& connection, std::int64_t study_key, const StudyTotals& change) {

@@ -21,9 +21,10 @@ absl::StatusOr<Page<Study>> SelectStudies(Connection& connection, std::int64_t l
                                           const std::string& after);
 absl::StatusOr<StudySize> SelectStudySize(Connection& connection, const std::string& id);
 
-/// The internal key of a study and how it counts parameters. NotFound.
+/// The internal key of a study, how it counts parameters, and how many runs it has. NotFound.
 struct StudyKey {
   std::int64_t key = 0;
+  std::int64_t run_count = 0;
   ParamCount param_count = ParamCount::kUnspecified;
 };
 absl::StatusOr<StudyKey> FindStudy(Connection& connection, const std::string& id);

@@ -32,7 +32,8 @@ bool IsWellFormed(const Run& run) {
 
 // Keyed by id; `after` is the id of the last one.
 template <typename T>
-Page<T> PageOf(const std::vector<T>& all, std::int64_t limit, const std::string& after) {
+absl::StatusOr<Page<T>> PageOf(const std::vector<T>& all, std::int64_t limit, const std::string& after) {
+  if (limit < 1 || limit > 100'000) return InvalidArgumentError("limit");
   Page<T> page;
   for (const T& item : all) {
     if (item.id <= after) continue;

@@ -375,8 +375,13 @@ TEST_P(StoreSuite, RefusesFiltersItCannotMean) {
   query.order_by = "id; --";
   EXPECT_EQ(Code(store_->ListRuns(query).status()), StatusCode::kInvalidArgument);
   query.order_by = "";
-  query.limit = 0;
-  EXPECT_EQ(Code(store_->ListRuns(query).status()), StatusCode::kInvalidArgument);
+  for (const std::int64_t limit :
+       {std::int64_t{0}, std::int64_t{-1}, std::numeric_limits<std::int64_t>::max()}) {
+    query.limit = limit;
+    EXPECT_EQ(Code(store_->ListRuns(query).status()), StatusCode::kInvalidArgument);
+    EXPECT_EQ(Code(store_->ListFits("s", limit, "").status()), StatusCode::kInvalidArgument);
+    EXPECT_EQ(Code(store_->ListStudies(limit, "").status()), StatusCode::kInvalidArgument);
+  }
 }
 
 TEST_P(StoreSuite, PagesThroughRunsInEveryOrder) {
