@@ -112,6 +112,7 @@ absl::StatusOr<CellTable> GroupIntoCells(const RunTable& runs, CellNeeds needs, 
                           (!needs.batch || batch_level[row] >= 0);
     if (!complete) {
       ++table.runs_incomplete;
+      table.rows_incomplete.push_back(row);
       continue;
     }
     Cell& cell = cells[key];
@@ -119,6 +120,8 @@ absl::StatusOr<CellTable> GroupIntoCells(const RunTable& runs, CellNeeds needs, 
     cell.batches.Include(batch_level[row]);
     if (!Usable(loss[row]) || (!runs.state.empty() && !Fitted(runs.state[row]))) {
       ++table.runs_diverged;
+      ++cell.runs_diverged;
+      table.rows_diverged.push_back(row);
       continue;
     }
     ++table.runs_eligible;

@@ -37,7 +37,8 @@ struct Cell {
   std::vector<CellRun> runs;
   LevelSpan rates;
   LevelSpan batches;
-  std::size_t best = 0;  ///< index in `runs` of the lowest loss, first among equals
+  int runs_diverged = 0;  ///< not in `runs`, but their rates and batches count as tried
+  std::size_t best = 0;   ///< index in `runs` of the lowest loss, first among equals
 
   double best_loss() const { return runs[best].loss; }
 };
@@ -55,6 +56,8 @@ struct CellTable {
   int runs_eligible = 0;
   int runs_diverged = 0;
   int runs_incomplete = 0;
+  std::vector<std::size_t> rows_diverged;  ///< which rows of the RunTable those are
+  std::vector<std::size_t> rows_incomplete;
 };
 
 /// Levels of `values` when neighbours within the relative `tolerance` of a level's lowest value are one.

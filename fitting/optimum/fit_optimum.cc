@@ -89,28 +89,41 @@ absl::StatusOr<OptimumFit> FitOptimum(const RunTable& runs, const OptimumOptions
   if (!table.ok()) {
     return table.status();
   }
-  std::string estimator = options.estimator;
-  const optimum::Axes axes = optimum::SweptAxes(table->cells, options.target);
-  optimum::EstimatorChoice choice;
-  if (estimator == "auto") {
-    absl::StatusOr<optimum::EstimatorChoice> chosen =
-        optimum::ChooseEstimator(runs, table->cells, axes, options);
-    if (!chosen.ok()) {
-      return chosen.status();
-    }
-    choice = *std::move(chosen);
-    estimator = choice.estimator;
-  }
-  const bool joint = estimator == "surface" || estimator == "regret";
-  if (joint && axes.rate && axes.batch) {
-    table = optimum::GroupIntoCells(runs, {true, true}, options.grouping_tolerance);
-  }
-  std::vector<std::string> warnings = choice.warnings;
-  const std::vector<Cell> cells = optimum::KeepSweptCells(std::move(table->cells), options.target, warnings);
+  std::vector<std::string> warnings;
+  std::vector<Cell> cells = optimum::KeepSweptCells(std::move(table->cells), options.target, warnings);
   if (absl::Status status =
           optimum::CheckIdentifiable(cells, options.target, options.variables, options.grouping_tolerance);
       !status.ok()) {
     return status;
+  }
+  const optimum::Axes axes = optimum::SweptAxes(cells, options.target);
+  optimum::EstimatorChoice choice{options.estimator, {}, {}};
+  if (options.estimator == "auto") {
+    absl::StatusOr<optimum::EstimatorChoice> chosen = optimum::ChooseEstimator(runs, cells, axes, options);
+    if (!chosen.ok()) {
+      return chosen.status();
+    }
+    choice = *std::move(chosen);
+    warnings.insert(warnings.end(), choice.warnings.begin(), choice.warnings.end());
+  }
+  const std::string& estimator = choice.estimator;
+  if ((estimator == "surface" || estimator == "regret") && axes.rate && axes.batch) {
+    // The joint estimators need both quantities of every run.
+    table = optimum::GroupIntoCells(runs, {true, true}, options.grouping_tolerance);
+    if (!table.ok()) {
+      return table.status();
+    }
+    warnings.clear();
+    cells = optimum::KeepSweptCells(std::move(table->cells), options.target, warnings);
+    if (absl::Status status =
+            optimum::CheckIdentifiable(cells, options.target, options.variables, options.grouping_tolerance);
+        !status.ok()) {
+      return status;
+    }
+  }
+  if ((estimator == "surface" || estimator == "regret") && !(axes.rate && axes.batch)) {
+    warnings.push_back(absl::StrCat(axes.rate ? "batch_size_tokens" : "learning_rate",
+                                    " was not swept: the law holds at the values that the runs used"));
   }
   absl::StatusOr<OptimumFit> fit = FitCells(cells, axes, options, estimator);
   if (!fit.ok()) {

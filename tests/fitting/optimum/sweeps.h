@@ -1,6 +1,7 @@
 // Synthetic sweeps with a known optimum.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -51,6 +52,80 @@ struct BowlSweep {
             AddRun(
                 runs, n, d, lr, bs,
                 floor * std::exp(rate_curvature * u * u + batch_curvature * v * v + noise * random.Normal()));
+          }
+        }
+      }
+    }
+    return runs;
+  }
+};
+
+/// A sweep whose bowl is outside the family that the joint surface fits: a quadratic valley plus a soft wall
+/// towards high rates. Some runs near the wall diverge, some cells are missing, the grid may be coarse.
+struct AsymmetricSweep {
+  std::vector<double> params = {2.5e7, 5e7, 1e8, 2e8};
+  std::vector<double> tokens = {1e9, 4e9, 1.6e10};
+  double noise = 0;
+  double missing = 0;         ///< share of cells left out
+  double diverged_above = 9;  ///< ln rate over its optimum beyond which runs diverge
+  double step = 2;
+  int reach = 4;
+  bool sweep_rate = true;
+  bool sweep_batch = true;
+
+  double Rate(double n, double d) const { return 2e-3 * std::pow(n / 1e8, -0.5) * std::pow(d / 4e9, 0.2); }
+  double Batch(double n, double d) const { return 2e5 * std::pow(n / 1e8, 0.05) * std::pow(d / 4e9, 0.55); }
+
+  static double Raw(double u, double v) {
+    const double along = u - 0.6 * v;
+    const double wall = std::log1p(std::exp(3 * (u - 0.2)));
+    return 0.009 * along * along + 0.005 * v * v + 0.0012 * wall * wall;
+  }
+
+  /// ln loss over its minimum at ln offsets from the optimum.
+  static double Bowl(double u, double v) {
+    static const std::array<double, 3> bottom = [] {
+      std::array<double, 3> best = {0, 0, Raw(0, 0)};
+      for (double width = 1; width > 1e-7; width /= 4) {
+        const std::array<double, 3> middle = best;
+        for (int i = -16; i <= 16; ++i) {
+          for (int j = -16; j <= 16; ++j) {
+            const double a = middle[0] + width * i / 16, b = middle[1] + width * j / 16;
+            if (Raw(a, b) < best[2]) {
+              best = {a, b, Raw(a, b)};
+            }
+          }
+        }
+      }
+      return best;
+    }();
+    return Raw(u + bottom[0], v + bottom[1]) - bottom[2];
+  }
+
+  double ExcessPercent(double n, double d, double rate, double batch) const {
+    return 100 * std::expm1(Bowl(std::log(rate / Rate(n, d)), std::log(batch / Batch(n, d))));
+  }
+
+  RunTable Make(std::uint64_t seed = 1) const {
+    optimum::CounterRandom random(seed, 1);
+    RunTable runs;
+    for (const double n : params) {
+      for (const double d : tokens) {
+        if (random.Uniform() < missing) {
+          continue;
+        }
+        const double floor = 1.7 + 400 / std::pow(n, 0.34) + 400 / std::pow(d, 0.28);
+        const double middle_rate = std::round(std::log(Rate(n, d)) / std::log(step));
+        const double middle_batch = std::round(std::log(Batch(n, d)) / std::log(step));
+        for (int i = sweep_rate ? -reach : 0; i <= (sweep_rate ? reach : 0); ++i) {
+          for (int j = sweep_batch ? -reach : 0; j <= (sweep_batch ? reach : 0); ++j) {
+            const double rate = sweep_rate ? std::pow(step, middle_rate + i) : Rate(n, d);
+            const double batch = sweep_batch ? std::pow(step, middle_batch + j) : Batch(n, d);
+            const double u = std::log(rate / Rate(n, d)), v = std::log(batch / Batch(n, d));
+            const bool diverged = u > diverged_above;
+            AddRun(runs, n, d, rate, batch,
+                   diverged ? NAN : floor * std::exp(Bowl(u, v) + noise * random.Normal()),
+                   diverged ? RunState::kDiverged : RunState::kFinished);
           }
         }
       }

@@ -1,0 +1,1 @@
+sextant_add_bench(optimum_excess_bench optimum_excess_bench.cc LINK sextant_fitting_optimum fmt::fmt)
