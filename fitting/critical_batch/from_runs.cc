@@ -7,6 +7,7 @@
 #include <set>
 
 #include "absl/status/status.h"
+#include "fitting/critical_batch/noise_scale.h"
 #include "fitting/critical_batch/target_steps.h"
 
 namespace sextant::fitting {
@@ -126,11 +127,41 @@ std::vector<double> ChooseTargets(const ByBatch& batches, const FromRunsOptions&
   return targets;
 }
 
-void EstimateAll(std::span<const StepsToTarget> points, const FromRunsOptions& options,
+// The noise scale that the cell's runs measured near the target: the run in the middle, when several did.
+void EstimateNoiseScale(const std::vector<const PreparedRun*>& runs, double target,
+                        const FromRunsOptions& options, CellCriticalBatch& cell) {
+  std::vector<CriticalBatchEstimate> estimates;
+  bool measured = false;
+  for (const PreparedRun* run : runs) {
+    if (run->curve.gradient_noise_scale_tokens.empty()) continue;
+    measured = true;
+    CriticalBatchEstimate e =
+        NoiseScaleAtLoss(run->curve, target, 0.05, options.steps.confidence, options.steps.seed);
+    if (e.answered) estimates.push_back(std::move(e));
+  }
+  if (!measured) return;  // nothing was asked of these runs
+  if (estimates.empty()) {
+    CriticalBatchEstimate none;
+    none.definition = CriticalBatchDefinition::kNoiseScale;
+    none.reason = "no run measured the noise scale near the target loss often enough";
+    cell.estimates.push_back(none);
+    return;
+  }
+  const auto middle = estimates.begin() + static_cast<std::ptrdiff_t>(estimates.size() / 2);
+  std::nth_element(estimates.begin(), middle, estimates.end(),
+                   [](const CriticalBatchEstimate& x, const CriticalBatchEstimate& y) {
+                     return x.batch_size.value < y.batch_size.value;
+                   });
+  cell.estimates.push_back(*middle);
+}
+
+void EstimateAll(const std::vector<const PreparedRun*>& runs, const FromRunsOptions& options,
                  CellCriticalBatch& cell) {
+  const std::span<const StepsToTarget> points = cell.points;
   cell.estimates.push_back(FitHyperbola(points, options.steps));
   cell.estimates.push_back(FitOverhead(points, options.steps).critical);
   cell.estimates.push_back(MinimumComputeBatch(points, options.steps));
+  if (!points.empty()) EstimateNoiseScale(runs, points[0].target_loss, options, cell);
 }
 
 CellCriticalBatch AlongCurve(double params, double tokens, const ByBatch& batches, int group,
@@ -165,7 +196,9 @@ CellCriticalBatch AlongCurve(double params, double tokens, const ByBatch& batche
         "the rates are annealed: a target passed in mid-schedule costs more steps than a run planned to end "
         "there");
   }
-  EstimateAll(cell.points, options, cell);
+  std::vector<const PreparedRun*> all_runs;
+  for (const auto& [batch, runs] : batches) all_runs.insert(all_runs.end(), runs.begin(), runs.end());
+  EstimateAll(all_runs, options, cell);
   cell.warnings.assign(warnings.begin(), warnings.end());
   return cell;
 }
@@ -246,7 +279,13 @@ void AcrossHorizons(double params, const ByBatch& batches, int first_group, cons
       warnings.insert(
           "some batches reach the target only when their losses are prolonged beyond the measured horizons");
     }
-    EstimateAll(cell.points, options, cell);
+    std::vector<const PreparedRun*> horizon_runs;
+    for (const auto& [batch, runs] : batches) {
+      for (const PreparedRun* run : runs) {
+        if (run->tokens == horizon) horizon_runs.push_back(run);
+      }
+    }
+    EstimateAll(horizon_runs, options, cell);
     all_points.insert(all_points.end(), cell.points.begin(), cell.points.end());
     cell.warnings.assign(warnings.begin(), warnings.end());
     cells.push_back(std::move(cell));
@@ -332,6 +371,22 @@ absl::StatusOr<CriticalBatchReport> EstimateCriticalBatch(std::span<const BatchR
     for (const std::string& warning : joint->warnings) report.warnings.push_back(warning);
   } else {
     report.loss_law_reason = std::string(joint.status().message());
+  }
+  std::vector<CleanCurve> measured;
+  for (const PreparedRun& run : prepared) {
+    if (!run.curve.gradient_noise_scale_tokens.empty()) measured.push_back(run.curve);
+  }
+  absl::StatusOr<LossPowerLaw> noise_law =
+      absl::FailedPreconditionError("no run carries gradient noise scales");
+  if (!measured.empty()) {
+    noise_law = FitNoiseScaleLaw(measured, options.steps.confidence, std::min(options.steps.replicates, 400),
+                                 options.steps.seed);
+  }
+  report.has_noise_scale_law = noise_law.ok();
+  if (noise_law.ok()) {
+    report.noise_scale_law = *std::move(noise_law);
+  } else {
+    report.noise_scale_law_reason = std::string(noise_law.status().message());
   }
   return report;
 }

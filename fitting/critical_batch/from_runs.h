@@ -44,10 +44,12 @@ struct FromRunsOptions {
 struct CellCriticalBatch {
   double params = 0, tokens = 0;
   TargetSource source = TargetSource::kAlongCurve;
-  std::vector<StepsToTarget> points;             // at the best rate of each batch
-  std::vector<double> best_learning_rate;        // one a point
-  std::vector<CriticalBatchEstimate> estimates;  // every definition, at the lowest target reached by all
-  std::vector<std::string> warnings;             // such as "best rate at the edge of the grid at batch 4096"
+  std::vector<StepsToTarget> points;       // at the best rate of each batch
+  std::vector<double> best_learning_rate;  // one a point
+  // Every definition that does not need a noise scale, and kNoiseScale where curves carry one; at the loss of
+  // `points`.
+  std::vector<CriticalBatchEstimate> estimates;
+  std::vector<std::string> warnings;  // such as "best rate at the edge of the grid at batch 4096"
 };
 
 struct CriticalBatchReport {
@@ -59,6 +61,9 @@ struct CriticalBatchReport {
   bool has_loss_law = false;
   LossPowerLaw loss_law;  // B_crit(L), kHyperbola, jointly over the targets of all cells
   std::string loss_law_reason;
+  bool has_noise_scale_law = false;
+  LossPowerLaw noise_scale_law;  // B_noise(L), kNoiseScale, when curves carry noise scales
+  std::string noise_scale_law_reason;
 };
 
 // InvalidArgument for a run with a size, batch or rate that is not positive and finite. Everything else that

@@ -110,6 +110,27 @@ TEST(CriticalBatchFromRuns, SaysWhyADesignGivesNoAnswer) {
   EXPECT_EQ(EstimateCriticalBatch(runs).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST(CriticalBatchFromRuns, UsesTheNoiseScaleWhenCurvesCarryIt) {
+  std::vector<BatchRun> runs = Simulate(.002, 6);
+  const auto without = EstimateCriticalBatch(runs);
+  ASSERT_TRUE(without.ok());
+  EXPECT_FALSE(without->has_noise_scale_law);
+  EXPECT_EQ(without->cells[0].estimates.size(), 3u);
+  for (BatchRun& run : runs) {
+    for (double loss : run.curve.train_loss) {
+      run.curve.gradient_noise_scale_tokens.push_back(CriticalBatchAtLoss(loss, 1e8, .25));
+    }
+  }
+  const auto report = EstimateCriticalBatch(runs);
+  ASSERT_TRUE(report.ok());
+  const CriticalBatchEstimate& e = Find(report->cells[0], CriticalBatchDefinition::kNoiseScale);
+  ASSERT_EQ(e.definition, CriticalBatchDefinition::kNoiseScale);
+  ASSERT_TRUE(e.answered) << e.reason;
+  EXPECT_NEAR(e.batch_size.value / CriticalBatchAtLoss(e.target_loss, 1e8, .25), 1, .2);
+  ASSERT_TRUE(report->has_noise_scale_law) << report->noise_scale_law_reason;
+  EXPECT_NEAR(report->noise_scale_law.alpha.value, .25, .02);
+}
+
 TEST(CriticalBatchFromRuns, SurvivesRunsWithoutUsableCurves) {
   std::vector<BatchRun> runs = Simulate(.002, 5);
   runs[0].curve = {};
