@@ -52,7 +52,7 @@ std::unique_ptr<Evaluator> Evaluator::Clone() const {
 
 void Evaluator::Resize(std::size_t points) {
   points_ = points;
-  const auto padded = [points](std::vector<double>& columns, std::size_t count) {
+  const auto padded = [points](AlignedColumn& columns, std::size_t count) {
     columns.resize(count * points + kPadding);
     std::fill(columns.end() - kPadding, columns.end(), 0.0);
   };
@@ -71,8 +71,11 @@ void Evaluator::SetWeights(std::span<const double> weights) {
     total_weight_ += weights_[row];
     if (weights_[row] > 0) selected_.push_back(static_cast<std::uint32_t>(row));
   }
+  drawn_ = selected_.size();
   // A law that already evaluates a subset must be told even when every row is wanted again.
-  const bool wanted = compacted_ || selected_.size() < weights_.size();
+  const bool wanted = drawn_ > 0 && (compacted_ || drawn_ < weights_.size());
+  // Columns whose length is a multiple of a vector stay aligned; the rows that fill them up weigh nothing.
+  while (wanted && selected_.size() % kPadding != 0) selected_.push_back(selected_.front());
   compacted_ = wanted && bound_->SelectPoints(selected_);
   Resize(compacted_ ? selected_.size() : weights_.size());
   Gather(weights_, point_weights_);
@@ -84,13 +87,14 @@ void Evaluator::SetObserved(std::span<const double> observed) {
   Gather(observed_, point_observed_);
 }
 
-// Rows -> points of the bound law, padded with zeros.
-void Evaluator::Gather(const std::vector<double>& rows, std::vector<double>& points) const {
+// Rows -> points of the bound law; zeros from the last row drawn to the end of the padding.
+void Evaluator::Gather(const std::vector<double>& rows, AlignedColumn& points) const {
   points.clear();
+  points.reserve(points_ + kPadding);
   if (compacted_) {
-    for (const std::uint32_t row : selected_) points.push_back(rows[row]);
+    for (std::size_t i = 0; i < drawn_; ++i) points.push_back(rows[selected_[i]]);
   } else {
-    points = rows;
+    points.assign(rows.begin(), rows.end());
   }
   points.resize(points_ + kPadding, 0.0);
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "fitting/law/law.h"
+#include "fitting/solve/aligned.h"
 #include "fitting/solve/kernels.h"
 #include "fitting/solve/law_data.h"
 #include "fitting/solve/objective.h"
@@ -66,7 +67,7 @@ class Evaluator {
 
  private:
   void Resize(std::size_t points);
-  void Gather(const std::vector<double>& rows, std::vector<double>& points) const;
+  void Gather(const std::vector<double>& rows, AlignedColumn& points) const;
   void EvaluateLaw(std::span<const double> natural, bool second);
   void AddDifferencedCurvature(std::span<const double> walked, Derivatives& out);
 
@@ -83,13 +84,13 @@ class Evaluator {
 
   std::vector<double> weights_, observed_;  // all rows
   std::vector<std::uint32_t> selected_;     // rows in the bound law, when compacted
+  std::size_t drawn_ = 0;                   // of `selected_`; the rest only fill up its last vector
   bool compacted_ = false;
   std::size_t points_ = 0;  // that the bound law evaluates
   // As the bound law sees them, each with kPadding doubles more.
-  std::vector<double> point_weights_, point_observed_;
-  std::vector<double> natural_, scale_, model_, jacobian_, second_;
-  std::vector<double> slope_, curvature_, natural_gradient_, natural_hessian_, pair_sums_;
-  std::vector<double> stepped_, base_jacobian_;
+  AlignedColumn point_weights_, point_observed_, model_, jacobian_, second_, slope_, curvature_;
+  std::vector<double> natural_, scale_, natural_gradient_, natural_hessian_, pair_sums_;
+  std::vector<double> stepped_;
 };
 
 }  // namespace sextant::fitting::solve

@@ -10,6 +10,8 @@ namespace {
 constexpr double kSame = 1e-9;  // objectives of one optimum, relative
 constexpr double kNear = 1e-5;  // a full step that gains no more than this goes where its model says
 
+// Near a minimum a few damped steps leave an indefinite region sooner than reweighted ones do; far away not.
+constexpr int kIndefiniteSteps = 4;
 constexpr double kLeaveReweighted = 1e-2;
 constexpr double kLeastLeaveGain = 1e-9;
 constexpr double kFirstReweightedDamping = 1e-3;
@@ -81,6 +83,7 @@ NewtonResult Newton::Minimise(Evaluator& evaluator, std::vector<double> start, c
   std::vector<char> held(k, 0);
   double damping = 0;
   int stalls = 0;
+  int indefinite = 0;
   Curvature curvature = Curvature::kExact;
   double leave_gain = kLeaveReweighted;  // relative gain below which reweighted steps give way to Newton's
   const auto switch_to = [&](Curvature wanted) {
@@ -104,7 +107,8 @@ NewtonResult Newton::Minimise(Evaluator& evaluator, std::vector<double> start, c
     }
     double predicted = 0;
     bool solved = Step(held, damping, predicted);
-    if (!solved && curvature == Curvature::kExact && leave_gain > kLeastLeaveGain) {
+    if (!solved && curvature == Curvature::kExact && ++indefinite > kIndefiniteSteps &&
+        leave_gain > kLeastLeaveGain) {
       switch_to(Curvature::kReweighted);
       continue;
     }
