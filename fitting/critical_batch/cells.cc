@@ -1,0 +1,106 @@
+#include "fitting/critical_batch/cells.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "fitting/critical_batch/noise_scale.h"
+
+namespace sextant::fitting {
+namespace {
+
+constexpr double kLeastFinalError =
+    0.003;  // of a final ln loss: the least run-to-run difference seen in practice
+
+// Representatives of values that agree within kSameWithin.
+class Levels {
+ public:
+  double operator()(double v) {
+    const auto at = std::lower_bound(levels_.begin(), levels_.end(), v / (1 + kSameWithin));
+    if (at != levels_.end() && *at <= v * (1 + kSameWithin)) return *at;
+    levels_.insert(at, v);
+    return v;
+  }
+
+ private:
+  std::vector<double> levels_;
+};
+
+// The noise scale that the cell's runs measured near the target: the run in the middle, when several did.
+void EstimateNoiseScale(const std::vector<const PreparedRun*>& runs, double target,
+                        const FromRunsOptions& options, CellCriticalBatch& cell) {
+  std::vector<CriticalBatchEstimate> estimates;
+  bool measured = false;
+  for (const PreparedRun* run : runs) {
+    if (run->curve.gradient_noise_scale_tokens.empty()) continue;
+    measured = true;
+    CriticalBatchEstimate e =
+        NoiseScaleAtLoss(run->curve, target, 0.05, options.steps.confidence, options.steps.seed);
+    if (e.answered) estimates.push_back(std::move(e));
+  }
+  if (!measured) return;  // nothing was asked of these runs
+  if (estimates.empty()) {
+    CriticalBatchEstimate none;
+    none.definition = CriticalBatchDefinition::kNoiseScale;
+    none.reason = "no run measured the noise scale near the target loss often enough";
+    cell.estimates.push_back(none);
+    return;
+  }
+  const auto middle = estimates.begin() + static_cast<std::ptrdiff_t>(estimates.size() / 2);
+  std::nth_element(estimates.begin(), middle, estimates.end(),
+                   [](const CriticalBatchEstimate& x, const CriticalBatchEstimate& y) {
+                     return x.batch_size.value < y.batch_size.value;
+                   });
+  cell.estimates.push_back(*middle);
+}
+
+}  // namespace
+
+std::vector<PreparedRun> PrepareRuns(std::span<const BatchRun> runs) {
+  Levels params, tokens, batches;
+  std::vector<PreparedRun> prepared;
+  for (const BatchRun& run : runs) {
+    PreparedRun p;
+    p.run = &run;
+    p.params = params(run.params);
+    p.tokens = tokens(run.tokens);
+    p.batch = batches(run.batch_size_tokens);
+    CleanOptions options;
+    options.warmup_steps = run.warmup_steps;
+    p.curve = Clean(run.curve, options);
+    const CurveLabel label = p.curve.quality.label;
+    if (label == CurveLabel::kDiverged) continue;
+    const bool has_curve = label != CurveLabel::kMalformed && label != CurveLabel::kTooShort;
+    p.final_loss = run.final_loss > 0 ? run.final_loss : has_curve ? p.curve.smoothed_loss.back() : 0;
+    p.final_error = std::max(kLeastFinalError, has_curve ? p.curve.quality.noise / 3 : 0);
+    if (!has_curve) p.curve = CleanCurve{};
+    prepared.push_back(std::move(p));
+  }
+  return prepared;
+}
+
+std::string ShortNumber(double v) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", v);
+  return text;
+}
+
+void WarnOfEdge(const BestRate& best, double batch, std::set<std::string>& warnings) {
+  if (best.only_one) {
+    warnings.insert("one learning rate only at batch " + ShortNumber(batch) +
+                    ": its steps may not be the fewest");
+  } else if (best.at_edge) {
+    warnings.insert("best learning rate at the edge of the grid at batch " + ShortNumber(batch));
+  }
+}
+
+void EstimateAll(const std::vector<const PreparedRun*>& runs, const FromRunsOptions& options,
+                 CellCriticalBatch& cell) {
+  const std::span<const StepsToTarget> points = cell.points;
+  cell.estimates.push_back(FitHyperbola(points, options.steps));
+  cell.estimates.push_back(FitOverhead(points, options.steps).critical);
+  cell.estimates.push_back(MinimumComputeBatch(points, options.steps));
+  if (!points.empty()) EstimateNoiseScale(runs, points[0].target_loss, options, cell);
+}
+
+}  // namespace sextant::fitting
