@@ -58,18 +58,26 @@ inline Vec Sqrt(Vec x) {
 #endif
 }
 
+// True when every lane of a comparison is.
+inline bool AllOf(Bits lanes) {
+#if SEXTANT_LANES == 8
+  return _mm512_movepi64_mask(reinterpret_cast<__m512i>(lanes)) == 0xff;
+#elif SEXTANT_LANES == 4
+  return _mm256_movemask_pd(reinterpret_cast<__m256d>(lanes)) == 0xf;
+#else
+  return (lanes[0] & lanes[1]) != 0;
+#endif
+}
+
 // exp(x) = 2^n (1 + r + r^2 Q(r)), |r| <= ln 2 / 2. Q is the Chebyshev fit of degree 9, relative
-// error 1.6e-17. Results below 2^-1021 are 0; NaN stays NaN.
-inline Vec Exp(Vec x) {
-  constexpr double kLargest = 709.782712893384, kSmallest = -707.7032713517042;
+// error 1.6e-17. |x| must be at most 708, for 2^n to be a normal number.
+inline Vec ExpInRange(Vec x) {
   constexpr double kLog2e = 1.4426950408889634;
   constexpr double kLn2High = 0x1.62e42fefa0000p-1, kLn2Low = 0x1.cf79abc9e3b3ap-40;
   constexpr double kRound = 0x1.8p52;  // adding it rounds to an integer, left in the low bits
-  Vec at = x < kSmallest ? Splat(kSmallest) : x;
-  at = at > kLargest ? Splat(kLargest) : at;
-  const Vec shifted = at * kLog2e + kRound;
+  const Vec shifted = x * kLog2e + kRound;
   const Vec n = shifted - kRound;
-  const Vec r = (at - n * kLn2High) - n * kLn2Low;
+  const Vec r = (x - n * kLn2High) - n * kLn2Low;
   const Vec r2 = r * r, r4 = r2 * r2;
   const Vec q01 = 0.16666666666666669 * r + 0.5000000000000001;
   const Vec q23 = 0.00833333333333006 * r + 0.041666666666624094;
@@ -80,28 +88,36 @@ inline Vec Exp(Vec x) {
   const Vec q49 = (q89 * r2 + q67) * r2 + q45;
   const Vec q = q49 * r4 + q03;
   const Vec power = (r2 * q + r) + 1.0;
-  // 2^(n-1), doubled below: n may be 1024, whose power of two is no double.
-  const Vec half =
-      reinterpret_cast<Vec>((reinterpret_cast<Bits>(shifted) << 52) + (std::int64_t{1022} << 52));
-  Vec result = power * half * 2.0;
+  const Bits scale = (reinterpret_cast<Bits>(shifted) << 52) + (std::int64_t{1023} << 52);
+  return power * reinterpret_cast<Vec>(scale);
+}
+
+// exp(x). Results below 2^-1021 are 0; NaN stays NaN.
+inline Vec Exp(Vec x) {
+  constexpr double kLargest = 709.782712893384, kSmallest = -707.7032713517042;
+  if (AllOf((x >= kSmallest) & (x <= -kSmallest))) [[likely]] {
+    return ExpInRange(x);
+  }
+  // exp(x) = exp(x - 2) e^2 reaches the largest results.
+  Vec inside = x < kSmallest ? Splat(kSmallest) : x;
+  inside = inside > kLargest ? Splat(kLargest) : inside;
+  const Bits large = x > 700.0;
+  Vec result = ExpInRange(large ? inside - 2.0 : inside);
+  result = large ? result * 7.38905609893065 : result;
   result = x < kSmallest ? Vec{} : result;
   return x > kLargest ? Splat(__builtin_inf()) : result;
 }
 
 // log(x) = k ln 2 + log(1 + f), 1 + f in [sqrt(1/2), sqrt(2)), by the series in s = f / (2 + f) of FreeBSD's
-// e_log.c.
-inline Vec Log(Vec x) {
+// e_log.c. x must be a positive normal number.
+inline Vec LogInRange(Vec x) {
   constexpr double kLn2High = 6.93147180369123816490e-01, kLn2Low = 1.90821492927058770002e-10;
   constexpr std::int64_t kSqrtHalf = 0x3fe6a09e667f3bcd;
-  constexpr double kSmallestNormal = 0x1p-1022;
-  const Bits small = x < kSmallestNormal;
-  const Vec scaled = small ? x * 0x1p54 : x;  // a subnormal has no implicit bit
-  const Bits bits = reinterpret_cast<Bits>(scaled);
+  const Bits bits = reinterpret_cast<Bits>(x);
   const Bits above = bits - kSqrtHalf;
   // The exponent, as a double without a conversion instruction: put it into the low bits of 2^52.
   const Unsigned biased = reinterpret_cast<Unsigned>(above + (std::int64_t{1023} << 52)) >> 52;
-  Vec k = reinterpret_cast<Vec>(biased | 0x4330000000000000u) - (0x1p52 + 1023.0);
-  k = small ? k - 54.0 : k;
+  const Vec k = reinterpret_cast<Vec>(biased | 0x4330000000000000u) - (0x1p52 + 1023.0);
   const Vec m = reinterpret_cast<Vec>(bits - (above & static_cast<std::int64_t>(0xfff0000000000000u)));
   const Vec f = m - 1.0;
   const Vec s = f / (f + 2.0);
@@ -112,10 +128,19 @@ inline Vec Log(Vec x) {
       z * (w * (w * (w * 1.479819860511658591e-01 + 1.818357216161805012e-01) + 2.857142874366239149e-01) +
            6.666666666666735130e-01);
   const Vec half_square = 0.5 * f * f;
-  Vec result = k * kLn2High - ((half_square - (s * (half_square + (even + odd)) + k * kLn2Low)) - f);
-  const Bits ordinary = (x > 0.0) & (x < __builtin_inf());
+  return k * kLn2High - ((half_square - (s * (half_square + (even + odd)) + k * kLn2Low)) - f);
+}
+
+// log(x). Subnormal x counts as 0, like the results of Exp.
+inline Vec Log(Vec x) {
+  constexpr double kSmallestNormal = 0x1p-1022;
+  const Bits ordinary = (x >= kSmallestNormal) & (x < __builtin_inf());
+  const Vec result = LogInRange(x);
+  if (AllOf(ordinary)) [[likely]] {
+    return result;
+  }
   Vec special = x < 0.0 ? Splat(__builtin_nan("")) : x;  // infinity and NaN stay
-  special = x == 0.0 ? Splat(-__builtin_inf()) : special;
+  special = (x >= 0.0) & (x < kSmallestNormal) ? Splat(-__builtin_inf()) : special;
   return ordinary ? result : special;
 }
 
