@@ -92,6 +92,9 @@ absl::Status CheckInput(std::span<const double> x, std::span<const double> y, st
   return absl::OkStatus();
 }
 
+// e^v inside the range of doubles: asked for at 1e300, a power law still gives a number.
+double Exponential(double v) { return std::exp(std::clamp(v, -690.0, 690.0)); }
+
 CurveFormFit Report(const FormFit& fit, const LogCurve& curve, double weight) {
   return {.law = fit.form.law(),
           .parameters = fit.form.Named(fit.solution.parameters, curve),
@@ -118,13 +121,14 @@ void AddIntervals(const std::vector<std::vector<double>>& draws, const LogCurve&
     const double centre = std::log(points[k].value) - curve.log_y;
     for (size_t d = 0; d < draws.size(); ++d) {
       RandomStream random(options.seed ^ 0x6e6f697365ULL, d * points.size() + k);
-      values.push_back(centre + kWiden * (draws[d][k] - centre) + noise * random.Normal());
+      const double spread = std::clamp(draws[d][k] - centre, -1e3, 1e3);
+      values.push_back(centre + kWiden * spread + noise * random.Normal());
     }
     // The estimate itself always lies inside.
     points[k].low =
-        std::exp(curve.log_y + std::min(centre, Quantile(values, 0.5 * (1 - options.confidence))));
-    points[k].high =
-        std::exp(curve.log_y + std::max(centre, Quantile(std::move(values), 0.5 * (1 + options.confidence))));
+        Exponential(curve.log_y + std::min(centre, Quantile(values, 0.5 * (1 - options.confidence))));
+    points[k].high = Exponential(
+        curve.log_y + std::max(centre, Quantile(std::move(values), 0.5 * (1 + options.confidence))));
   }
 }
 
@@ -158,7 +162,7 @@ absl::StatusOr<CurveExtrapolation> ExtrapolateCurve(std::span<const double> x, s
     result.fits.push_back(Report(fit, curve, 1));
     for (size_t k = 0; k < u.size(); ++k) {
       result.points[k].value =
-          std::exp(curve.log_y + fit.form.Evaluate(fit.solution.parameters.data(), u[k], nullptr));
+          Exponential(curve.log_y + fit.form.Evaluate(fit.solution.parameters.data(), u[k], nullptr));
     }
     AddIntervals(BootstrapForm(fit, curve, u, kReplicates, options.seed), curve, curve.noise, options,
                  result.points);
@@ -180,7 +184,7 @@ absl::StatusOr<CurveExtrapolation> ExtrapolateCurve(std::span<const double> x, s
     result.fits.push_back(Report(fit, curve, covered > 0 ? grid_share[fit.form.law()] / covered : 0));
   }
   for (size_t k = 0; k < u.size(); ++k)
-    result.points[k].value = std::exp(curve.log_y + average.Predict(u[k]));
+    result.points[k].value = Exponential(curve.log_y + average.Predict(u[k]));
   AddIntervals(average.Draw(u, kDraws, options.seed), curve, curve.noise, options, result.points);
   return result;
 }

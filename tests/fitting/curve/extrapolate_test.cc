@@ -152,7 +152,7 @@ TEST(Extrapolate, NinetyPercentIntervalsHoldAboutNineTailsInTen) {
 
 TEST(Extrapolate, AnswersEveryXAsAskedInTheOrderAsked) {
   const Data data = Make([](double x) { return CurveM1(x, 2, -.3); }, 20, .01);
-  const std::vector<double> at = {1e9, 3.5, 64000, 123456.789};
+  const std::vector<double> at = {1e9, 3.5, 64000, 123456.789, 1e300, 1e-300};
   const auto result = ExtrapolateCurve(data.x, data.y, at);
   ASSERT_TRUE(result.ok());
   ASSERT_EQ(result->points.size(), at.size());
