@@ -36,6 +36,8 @@ void AddTrainingOptions(CLI::App* command, SweepOptions* options) {
   command->add_flag("--cpu", options->cpu, "train on the fp32 CPU reference, which is slow");
   command->add_option("--max-fused-tokens", options->max_fused_tokens, "tokens a step of runs trained together");
   command->add_option("--max-fused-runs", options->max_fused_runs)->check(CLI::Range(1, 1024));
+  command->add_option("--concurrent-packs", options->concurrent_packs, "trained at a time on each GPU")
+      ->check(CLI::Range(1, 16));
 }
 
 absl::Status ParseShard(const std::string& text, SweepOptions* options) {

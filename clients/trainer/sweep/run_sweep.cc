@@ -15,17 +15,19 @@
 namespace sextant::trainer {
 namespace {
 
-absl::StatusOr<std::vector<std::unique_ptr<Backend>>> OpenBackends(bool cpu, const TokenSet& tokens) {
+absl::StatusOr<std::vector<std::unique_ptr<Backend>>> OpenBackends(const SweepOptions& options, const TokenSet& tokens) {
   std::vector<std::unique_ptr<Backend>> backends;
-  if (cpu) {
+  if (options.cpu) {
     backends.push_back(OpenCpuBackend(tokens));
     return backends;
   }
   absl::StatusOr<int> gpus = CountGpus();
   for (int i = 0; gpus.ok() && i < *gpus; ++i) {
-    absl::StatusOr<std::unique_ptr<Backend>> backend = OpenGpuBackend(i, tokens);
-    if (!backend.ok()) return backend.status();
-    backends.push_back(*std::move(backend));
+    for (int pack = 0; pack < options.concurrent_packs; ++pack) {
+      absl::StatusOr<std::unique_ptr<Backend>> backend = OpenGpuBackend(i, tokens);
+      if (!backend.ok()) return backend.status();
+      backends.push_back(*std::move(backend));
+    }
   }
   return backends;
 }
@@ -105,12 +107,14 @@ absl::Status RunSweep(Sweep sweep, const SweepOptions& options, const std::atomi
   if (absl::Status status = BindVocabulary(*tokens, &sweep); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<RecordFile>> out = RecordFile::Open(options.out);
   if (!out.ok()) return out.status();
-  absl::StatusOr<std::vector<std::unique_ptr<Backend>>> backends = OpenBackends(options.cpu, *tokens);
+  absl::StatusOr<std::vector<std::unique_ptr<Backend>>> backends = OpenBackends(options, *tokens);
   if (!backends.ok()) return backends.status();
 
   size_t room = SIZE_MAX;
   for (const auto& backend : *backends) {
-    if (!options.cpu) room = std::min(room, static_cast<size_t>(kUsableMemory * backend->FreeBytes()));
+    if (options.cpu) break;
+    const double share = kUsableMemory * static_cast<double>(backend->FreeBytes()) / options.concurrent_packs;
+    room = std::min(room, static_cast<size_t>(share));
   }
   const Backend& first = *backends->front();
   // Packs are made of the whole sweep, finished runs included, so that a resumed or sharded sweep packs alike.
@@ -133,7 +137,8 @@ absl::Status RunSweep(Sweep sweep, const SweepOptions& options, const std::atomi
   }
   size_t runs = 0;
   for (const Pack& pack : own) runs += pack.runs.size();
-  std::fprintf(stderr, "%zu runs in %zu packs on %zu x %s%s\n", runs, own.size(), backends->size(),
+  std::fprintf(stderr, "%zu runs in %zu packs on %zu x %s%s\n", runs, own.size(),
+               backends->size() / static_cast<size_t>(options.cpu ? 1 : options.concurrent_packs),
                first.name().c_str(),
                skipped > 0 ? absl::StrCat(", ", skipped, " already done").c_str() : "");
   Pool pool(sweep, std::move(own), tokens->bytes_per_token, out->get(), stop);

@@ -18,6 +18,7 @@ struct SweepOptions {
   bool cpu = false;                 // the reference instead of GPUs
   int64_t max_fused_tokens = 1 << 18;
   int max_fused_runs = 64;
+  int concurrent_packs = 2;         // trained at a time on each GPU: one's small kernels fill the other's gaps
   int shard = 0;                    // this process trains packs shard, shard + shards, ... of the plan
   int shards = 1;
 };
