@@ -164,10 +164,12 @@ class OptimumPredictor : public LawPredictor {
       : LawPredictor(std::move(name), law, nullptr),
         result_(std::move(result)),
         fit_(std::move(fit)),
+        central_(fit_),
         draws_(fit_) {
-    // The draws answer for the interval; without its replicates the fit itself costs nothing to evaluate.
-    fit_.replicates.clear();
-    fit_.replicate_count = 0;
+    // The draws answer for the joint optimum's interval; without its replicates the fit itself costs nothing
+    // to evaluate.
+    central_.replicates.clear();
+    central_.replicate_count = 0;
   }
 
   const FitResult* fit() const override { return &result_; }
@@ -175,38 +177,86 @@ class OptimumPredictor : public LawPredictor {
   void Predict(const PredictionTarget& target, Prediction& into) const override {
     ResolvedVariables resolved;
     if (!Prepare(target, result_.fitted_range, into, resolved)) return;
-    const OptimumPrediction answer = PredictOptimum(fit_, target.params, target.tokens, target.interval);
+    const bool rate = this->target() == Target::kLearningRate;
+    OptimumPrediction answer = PredictOptimum(central_, target.params, target.tokens, target.interval);
+    std::string kind = "joint";
+    if (rate && target.batch_size_tokens) {
+      absl::StatusOr<OptimumPrediction> fixed = PredictAtFixedPartner(
+          fit_, target.params, target.tokens, *target.batch_size_tokens, target.interval);
+      if (fixed.ok()) {
+        answer = *fixed;
+        kind = "fixed-batch";
+      } else {
+        into.warnings.push_back(
+            absl::StrCat("the learning rate is the joint optimum, not the best at the given batch: ",
+                         std::string(fixed.status().message())));
+      }
+    }
     Quantity quantity;
     quantity.value = answer.value;
     if (!std::isfinite(quantity.value) || quantity.value <= 0) {
       Withhold(absl::StrFormat("the fitted law gives %g here", quantity.value), into);
       return;
     }
-    if (const auto interval = draws_.Interval(target.params, target.tokens, target.interval)) {
+    if (kind == "fixed-batch") {
+      if (std::isfinite(answer.low) && std::isfinite(answer.high)) {
+        quantity.low = answer.low;
+        quantity.high = answer.high;
+      }
+    } else if (const auto interval = draws_.Interval(target.params, target.tokens, target.interval)) {
       quantity.low = interval->first;
       quantity.high = interval->second;
     }
-    if (std::isfinite(answer.near_optimal_low) && std::isfinite(answer.near_optimal_high)) {
-      quantity.near_optimal_low = answer.near_optimal_low;
-      quantity.near_optimal_high = answer.near_optimal_high;
+    NearOptimalBand band{answer.near_optimal_low, answer.near_optimal_high};
+    if (target.tolerance != fit_.near_optimal_tolerance && kind == "joint") {
+      if (auto at_tolerance =
+              PredictNearOptimalBand(central_, target.params, target.tokens, target.tolerance);
+          at_tolerance.ok()) {
+        band = *at_tolerance;
+      } else {
+        into.warnings.push_back(
+            absl::StrFormat("the near-optimal region is that of %.3g %%, which the fit selected by",
+                            100 * fit_.near_optimal_tolerance));
+      }
+    }
+    if (std::isfinite(band.low) && std::isfinite(band.high)) {
+      quantity.near_optimal_low = band.low;
+      quantity.near_optimal_high = band.high;
     }
     Record(quantity, resolved, into);
     into.extrapolation_params = std::max(into.extrapolation_params, answer.params_extrapolation);
     into.extrapolation_tokens = std::max(into.extrapolation_tokens, answer.tokens_extrapolation);
     into.fits.push_back(source_);
     Append(into.warnings, result_.warnings);
-    if (this->target() == Target::kLearningRate) {
-      into.rate_kind = "joint";
-      if (target.batch_size_tokens) {
-        into.warnings.push_back(
-            "the learning rate is the joint optimum (batch free); this estimator has none for a fixed batch");
+    if (rate) into.rate_kind = kind;
+  }
+
+  absl::StatusOr<std::vector<PenaltyPoint>> Penalties(
+      const PredictionTarget& target, const std::vector<double>& learning_rates,
+      const std::vector<double>& batch_sizes_tokens) const override {
+    absl::StatusOr<std::vector<Penalty>> grid = PredictPenaltyGrid(
+        fit_, target.params, target.tokens, learning_rates, batch_sizes_tokens, target.interval);
+    if (!grid.ok()) return grid.status();
+    std::vector<PenaltyPoint> points;
+    for (std::size_t i = 0; i < grid->size(); ++i) {
+      const Penalty& penalty = (*grid)[i];
+      PenaltyPoint point;
+      point.learning_rate = learning_rates[i / batch_sizes_tokens.size()];
+      point.batch_size_tokens = batch_sizes_tokens[i % batch_sizes_tokens.size()];
+      point.expected = penalty.expected;
+      if (std::isfinite(penalty.low) && std::isfinite(penalty.high)) {
+        point.low = penalty.low;
+        point.high = penalty.high;
       }
+      points.push_back(point);
     }
+    return points;
   }
 
  private:
   FitResult result_;
-  OptimumFit fit_;
+  OptimumFit fit_;      ///< whole
+  OptimumFit central_;  ///< without replicates
   OptimumDraws draws_;
 };
 
@@ -217,6 +267,14 @@ void CheckCount(const char* field, double value, std::vector<std::string>& probl
 }
 
 }  // namespace
+
+absl::StatusOr<std::vector<PenaltyPoint>> Predictor::Penalties(const PredictionTarget&,
+                                                               const std::vector<double>&,
+                                                               const std::vector<double>&) const {
+  return absl::FailedPreconditionError(
+      "no price of being wrong: it needs a fit of a learning-rate or batch law by an estimator with a loss "
+      "surface");
+}
 
 std::vector<std::string> ValidateTarget(const PredictionTarget& target) {
   std::vector<std::string> problems;

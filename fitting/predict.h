@@ -34,6 +34,14 @@ struct Quantity {
   std::optional<double> near_optimal_low, near_optimal_high;
 };
 
+/// The price of training at a learning rate and batch: relative excess loss over the unknown optimum (0.01 is
+/// 1 %).
+struct PenaltyPoint {
+  double learning_rate = 0, batch_size_tokens = 0;
+  double expected = 0;              ///< mean over the replicates
+  std::optional<double> low, high;  ///< bootstrap percentiles
+};
+
 struct Withheld {
   std::string source;    ///< fit name or law id
   std::string quantity;  ///< target name
@@ -69,6 +77,11 @@ class Predictor {
   virtual const FitResult* fit() const = 0;  ///< null for published laws
   /// Adds this fit's answer (or the reason for none, in `withheld`) to `into`.
   virtual void Predict(const PredictionTarget& target, Prediction& into) const = 0;
+  /// Penalties over the grid, learning rates outside, batches inside. FailedPrecondition unless the fit's
+  /// estimator has a loss surface.
+  virtual absl::StatusOr<std::vector<PenaltyPoint>> Penalties(
+      const PredictionTarget& target, const std::vector<double>& learning_rates,
+      const std::vector<double>& batch_sizes_tokens) const;
 };
 
 /// What a law predicts, as the API spells it: "learning_rate", …; a law's own name for other quantities.

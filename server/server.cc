@@ -16,6 +16,8 @@
 #include "server/embedded_laws.h"
 #include "server/limits.h"
 #include "server/request_log.h"
+#include "server/service/critical_batch_service.h"
+#include "server/service/curve_service.h"
 #include "server/service/fit_service.h"
 #include "server/service/law_service.h"
 #include "server/service/prediction_service.h"
@@ -62,6 +64,8 @@ struct Server::Impl {
   LawService laws{core};
   FitService fits{core};
   PredictionService predictions{core};
+  CurveService curves{core};
+  CriticalBatchService critical_batches{core};
   SystemService system{core};
   std::vector<std::unique_ptr<ReflectionService>> reflection;  // none or one: it wants all names first
   std::vector<std::string> addresses;
@@ -69,7 +73,9 @@ struct Server::Impl {
   bool stopped = false;
   std::unique_ptr<grpc::Server> grpc;
 
-  std::vector<grpc::Service*> Services() { return {&studies, &runs, &laws, &fits, &predictions, &system}; }
+  std::vector<grpc::Service*> Services() {
+    return {&studies, &runs, &laws, &fits, &predictions, &curves, &critical_batches, &system};
+  }
   absl::Status Start(const ServerOptions& options);
 };
 
@@ -80,8 +86,8 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
       grpc::health::v1::HealthCheckRequest::descriptor()->file()->service(0)->full_name(),
       "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"};
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
-  for (const char* name :
-       {"StudyService", "RunService", "LawService", "FitService", "PredictionService", "SystemService"}) {
+  for (const char* name : {"StudyService", "RunService", "LawService", "FitService", "PredictionService",
+                           "CurveService", "CriticalBatchService", "SystemService"}) {
     names.push_back(pool->FindServiceByName(absl::StrCat("sextant.v1.", name))->full_name());
   }
   const bool reflect = options.reflection && !options.listen.empty();

@@ -15,6 +15,8 @@ int main(int argc, char** argv) {
   AddFits(tree);
   AddPredict(tree);
   AddLaws(tree);
+  AddCurves(tree);
+  AddCriticalBatch(tree);
   AddDoctor(tree);
   AddCompletion(tree);
   AddVersion(tree);

@@ -14,6 +14,7 @@
 #include "server/names.h"
 #include "server/page_token.h"
 #include "server/published.h"
+#include "server/service/compare_fits.h"
 #include "server/service/read_fit.h"
 #include "server/service/watch_fit.h"
 
@@ -193,6 +194,13 @@ ServerUnaryReactor* FitService::DeleteFit(CallbackServerContext* context, const 
         });
     return absl::OkStatus();
   });
+}
+
+ServerUnaryReactor* FitService::CompareFits(CallbackServerContext* context,
+                                            const v1::CompareFitsRequest* request,
+                                            v1::CompareFitsResponse* response) {
+  return core_.calls.Offload(
+      context, [this, request, response] { return server::CompareFits(core_, *request, *response); });
 }
 
 }  // namespace sextant::server

@@ -24,6 +24,9 @@ class FitService final : public v1::FitService::CallbackService {
   grpc::ServerUnaryReactor* DeleteFit(grpc::CallbackServerContext* context,
                                       const v1::DeleteFitRequest* request,
                                       google::protobuf::Empty* response) override;
+  grpc::ServerUnaryReactor* CompareFits(grpc::CallbackServerContext* context,
+                                        const v1::CompareFitsRequest* request,
+                                        v1::CompareFitsResponse* response) override;
 
  private:
   absl::Status ListPublished(const v1::ListFitsRequest& request, int size, v1::ListFitsResponse& response);

@@ -143,4 +143,94 @@ grpc::ServerUnaryReactor* PredictionService::Predict(grpc::CallbackServerContext
   });
 }
 
+namespace {
+
+constexpr int kMaxPenaltyAxis = 100;
+
+/// The fit whose loss surface answers: the one named, or the study's current fit of the rate, else of the
+/// batch.
+absl::StatusOr<std::shared_ptr<const fitting::Predictor>> PenaltySource(const Core& core,
+                                                                        const std::string& parent) {
+  std::vector<Group> groups;
+  const auto fits = core.fits.Load();
+  const auto laws = core.laws->Load();
+  absl::Status status =
+      ParseFitName(parent) ? AddFit(*fits, *laws, parent, groups) : AddStudy(*fits, *laws, parent, groups);
+  if (!status.ok()) return status;
+  for (const fitting::Target wanted : {fitting::Target::kLearningRate, fitting::Target::kBatchSizeTokens}) {
+    for (const auto& predictor : groups.front()) {
+      if (predictor->fit() != nullptr && predictor->target() == wanted) return predictor;
+    }
+  }
+  return UnmetPrecondition("NO_SURFACE", parent,
+                           absl::StrCat(parent, " has no fit of a learning rate or batch size"));
+}
+
+/// The values asked for, checked; else factors of 2 around the optimum, if there is one.
+absl::StatusOr<std::vector<double>> Axis(const google::protobuf::RepeatedField<double>& given,
+                                         const char* field, const fitting::Prediction& prediction,
+                                         fitting::Target target) {
+  if (given.size() > kMaxPenaltyAxis)
+    return InvalidField(field, absl::StrCat("at most ", kMaxPenaltyAxis, " values"));
+  for (const double value : given) {
+    if (!(value > 0 && value < 1e30)) return InvalidField(field, "must be positive and finite");
+  }
+  if (!given.empty()) return std::vector<double>(given.begin(), given.end());
+  const auto optimum = prediction.quantities.find(target);
+  if (optimum == prediction.quantities.end()) {
+    return InvalidField(field, "missing: no fit of the study predicts a value to centre the grid on");
+  }
+  std::vector<double> axis;
+  for (const double factor : {0.25, 0.5, 1.0, 2.0, 4.0}) axis.push_back(factor * optimum->second.value);
+  return axis;
+}
+
+absl::Status Penalties(const Core& core, const v1::PredictPenaltyRequest& request,
+                       v1::PredictPenaltyResponse& response) {
+  v1::PredictRequest at;
+  at.set_params(request.params());
+  at.set_tokens(request.tokens());
+  if (request.has_interval()) at.set_interval(request.interval());
+  const auto target = TargetFromProto(at);
+  if (!target.ok()) return target.status();
+  const auto source = PenaltySource(core, request.parent());
+  if (!source.ok()) return source.status();
+  // Centres come from every current fit of the study, since one law predicts one of the two.
+  std::vector<Group> groups;
+  fitting::Prediction prediction;
+  if (AddStudy(*core.fits.Load(), *core.laws->Load(), StudyName((*source)->fit()->study_id), groups).ok()) {
+    prediction = Answer(groups.front(), *target);
+  }
+  (*source)->Predict(*target, prediction);
+  const auto rates =
+      Axis(request.learning_rates(), "learning_rates", prediction, fitting::Target::kLearningRate);
+  if (!rates.ok()) return rates.status();
+  const auto batches =
+      Axis(request.batch_sizes_tokens(), "batch_sizes_tokens", prediction, fitting::Target::kBatchSizeTokens);
+  if (!batches.ok()) return batches.status();
+  const auto points = (*source)->Penalties(*target, *rates, *batches);
+  if (!points.ok())
+    return UnmetPrecondition("NO_SURFACE", request.parent(), std::string(points.status().message()));
+  for (const fitting::PenaltyPoint& point : *points) {
+    v1::PenaltyPoint& out = *response.add_points();
+    out.set_learning_rate(point.learning_rate);
+    out.set_batch_size_tokens(point.batch_size_tokens);
+    out.set_expected(point.expected);
+    if (point.low) out.set_low(*point.low);
+    if (point.high) out.set_high(*point.high);
+  }
+  if (!prediction.fits.empty()) response.set_fit(prediction.fits.back());
+  for (const std::string& warning : prediction.warnings) response.add_warnings(warning);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* PredictionService::PredictPenalty(grpc::CallbackServerContext* context,
+                                                            const v1::PredictPenaltyRequest* request,
+                                                            v1::PredictPenaltyResponse* response) {
+  return core_.calls.Offload(context,
+                             [this, request, response] { return Penalties(core_, *request, *response); });
+}
+
 }  // namespace sextant::server

@@ -6,13 +6,17 @@
 
 namespace sextant::server {
 
-/// Answers from the fit and law tables alone, on the calling thread: no SQLite, no queue.
+/// Answers from the fit and law tables alone: Predict on the calling thread, without SQLite or a queue;
+/// penalty grids, which cost more, on a thread that may block.
 class PredictionService final : public v1::PredictionService::CallbackService {
  public:
   explicit PredictionService(Core& core) : core_(core) {}
 
   grpc::ServerUnaryReactor* Predict(grpc::CallbackServerContext* context, const v1::PredictRequest* request,
                                     v1::PredictResponse* response) override;
+  grpc::ServerUnaryReactor* PredictPenalty(grpc::CallbackServerContext* context,
+                                           const v1::PredictPenaltyRequest* request,
+                                           v1::PredictPenaltyResponse* response) override;
 
  private:
   Core& core_;

@@ -183,6 +183,7 @@ void AddFits(CommandTree& tree) {
     command->add_option("--study", *study, "the study")->type_name("ID")->required();
     tree.SetRun(command, [study](Session& session) { return RunList(session, *study); });
   }
+  AddFitsCompare(tree, noun);
   const auto add_single = [&](const char* verb, const char* summary, const char* example,
                               int (*run)(Session&, const std::string&, const std::string&)) {
     auto study = std::make_shared<std::string>();

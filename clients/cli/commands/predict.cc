@@ -2,6 +2,8 @@
 
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/predict_print.h"
+#include "clients/cli/numbers.h"
+#include "sextant/v1/curve_service.grpc.pb.h"
 #include "sextant/v1/law_service.grpc.pb.h"
 #include "sextant/v1/prediction_service.grpc.pb.h"
 
@@ -10,7 +12,10 @@ namespace {
 
 struct PredictOptions {
   std::optional<double> params, tokens, batch, loss, max_extrapolation, interval, tolerance;
-  std::vector<std::string> studies, fits, laws;
+  std::vector<std::string> studies, fits, laws, rates, batches;
+  std::optional<double> share;
+  std::string run;
+  bool penalty_grid = false;
 };
 
 // What the laws say about themselves at every target. None if the catalogue cannot be listed: then all is
@@ -25,7 +30,54 @@ std::set<std::string> LawNotes(Session& session) {
   return notes;
 }
 
+// The end of a run in flight, from its curve so far.
+int RunForecast(Session& session, const PredictOptions& options) {
+  v1::ForecastRunRequest request;
+  request.set_name(ChildName("runs", options.studies.size() == 1 ? options.studies[0] : "", options.run));
+  if (request.name().empty()) {
+    return session.FailUsage("which study is run '" + Safe(options.run) + "' in?",
+                             "give --study ID, or the run as STUDY/RUN or studies/STUDY/runs/RUN");
+  }
+  if (options.interval) request.set_interval(*options.interval);
+  if (options.share) request.set_use_share(*options.share);
+  if (const int code = session.Connect(); code != kExitOk) return code;
+  v1::ForecastRunResponse response;
+  const int code = session.Call(&v1::CurveService::Stub::ForecastRun, request, &response);
+  return code != kExitOk ? code : PrintForecast(session, response);
+}
+
+// The price of being wrong around the optimum.
+int RunPenalties(Session& session, const PredictOptions& options) {
+  if (options.studies.size() + options.fits.size() != 1) {
+    return session.FailUsage("--penalty-grid needs one --study or one --fit");
+  }
+  v1::PredictPenaltyRequest request;
+  request.set_parent(options.fits.empty() ? StudyName(options.studies[0])
+                                          : ChildName("fits", "", options.fits[0]));
+  request.set_params(*options.params);
+  request.set_tokens(*options.tokens);
+  if (options.interval) request.set_interval(*options.interval);
+  for (const auto& [texts, axis] : {std::pair{&options.rates, request.mutable_learning_rates()},
+                                    std::pair{&options.batches, request.mutable_batch_sizes_tokens()}}) {
+    for (const std::string& text : *texts) {
+      const auto value = ParseNumber(text);
+      if (!value) return session.FailUsage("'" + Safe(text) + "' is no number of the penalty grid");
+      axis->Add(*value);
+    }
+  }
+  if (const int code = session.Connect(); code != kExitOk) return code;
+  v1::PredictPenaltyResponse response;
+  const int code = session.Call(&v1::PredictionService::Stub::PredictPenalty, request, &response);
+  return code != kExitOk ? code : PrintPenalties(session, response);
+}
+
 int RunPredict(Session& session, const PredictOptions& options) {
+  if (!options.run.empty()) return RunForecast(session, options);
+  if (!options.params || !options.tokens) {
+    return session.FailUsage("--params and --tokens are required",
+                             "for example: sextant predict --params 7B --tokens 1.4T");
+  }
+  if (options.penalty_grid) return RunPenalties(session, options);
   v1::PredictRequest request;
   request.set_params(options.params.value_or(0));
   request.set_tokens(options.tokens.value_or(0));
@@ -66,9 +118,11 @@ void AddPredict(CommandTree& tree) {
                       {"sextant predict --params 7B --tokens 1.4T",
                        "sextant predict --study mine --params 7B --tokens 1.4T -o json",
                        "sextant predict --law step-law-lr --law step-law-batch --params 1e9 --tokens 1e11",
-                       "sextant predict --study mine --params 7B --tokens 1.4T --batch-size-tokens 4M"});
-  AddNumber(command, "--params", &options->params, "N of the run, counted as each law counts it")->required();
-  AddNumber(command, "--tokens", &options->tokens, "D of the run")->required();
+                       "sextant predict --study mine --params 7B --tokens 1.4T --batch-size-tokens 4M",
+                       "sextant predict --study mine --params 7B --tokens 1.4T --penalty-grid",
+                       "sextant predict --study mine --run in-flight"});
+  AddNumber(command, "--params", &options->params, "N of the run, counted as each law counts it");
+  AddNumber(command, "--tokens", &options->tokens, "D of the run");
   const auto add_list = [&](const char* flag, std::vector<std::string>* list, const char* type,
                             const char* help) {
     command->add_option(flag, *list, help)->type_name(type)->allow_extra_args(false);
@@ -84,6 +138,14 @@ void AddPredict(CommandTree& tree) {
   AddNumber(command, "--interval", &options->interval, "coverage of the intervals [0.9]");
   AddNumber(command, "--tolerance", &options->tolerance,
             "relative excess loss of the near-optimal band [0.0025]");
+  command->add_flag("--penalty-grid", options->penalty_grid,
+                    "the price of being wrong: expected excess loss around the optimum");
+  add_list("--grid-rate", &options->rates, "RATE", "a learning rate of the penalty grid; may be given again");
+  add_list("--grid-batch", &options->batches, "TOKENS", "a batch of the penalty grid; may be given again");
+  command->add_option("--run", options->run, "forecast the end loss of this run from its curve so far")
+      ->type_name("NAME");
+  AddNumber(command, "--use-share", &options->share,
+            "with --run: use only this share of the run, to check the method on a finished one");
   tree.SetRun(command, [options](Session& session) { return RunPredict(session, *options); });
 }
 

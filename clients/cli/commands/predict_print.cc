@@ -82,6 +82,17 @@ std::string WarningLines(const v1::PredictResponse& response, const std::set<std
   return out;
 }
 
+// Standing remarks of laws that WarningLines leaves out.
+int CountNotes(const v1::PredictResponse& response, const std::set<std::string>& notes) {
+  std::set<std::string> found;
+  for (const Prediction& prediction : response.predictions()) {
+    for (const std::string& warning : prediction.warnings()) {
+      if (notes.count(warning) > 0) found.insert(warning);
+    }
+  }
+  return static_cast<int>(found.size());
+}
+
 std::string OtherLines(const v1::PredictResponse& response, const std::string& bullet) {
   std::string out;
   for (const Prediction& prediction : response.predictions()) {
@@ -138,8 +149,8 @@ std::string IntervalLine(const v1::PredictRequest& request, const v1::PredictRes
   return line.empty() ? line : line + "\n";
 }
 
-std::string Text(const v1::PredictRequest& request, const v1::PredictResponse& response, bool bold,
-                 bool markdown) {
+std::string Text(const v1::PredictRequest& request, const v1::PredictResponse& response,
+                 const std::set<std::string>& notes, bool bold, bool markdown) {
   std::vector<const Column*> shown;
   std::vector<TextColumn> titles{{"source", false}};
   for (const Column& column : kColumns) {

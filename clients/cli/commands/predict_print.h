@@ -5,6 +5,7 @@
 #include <string>
 
 #include "clients/cli/session.h"
+#include "sextant/v1/curve_service.pb.h"
 #include "sextant/v1/prediction_service.pb.h"
 
 namespace sextant::cli {
@@ -15,5 +16,11 @@ namespace sextant::cli {
 /// Warnings among `notes` (standing remarks of laws) are counted, not printed, in tables.
 int PrintPredictions(const Session& session, const v1::PredictRequest& request,
                      const v1::PredictResponse& response, const std::set<std::string>& notes);
+
+/// Expected excess loss over a grid: rates down, batches across; JSON and CSV give one point a row.
+int PrintPenalties(const Session& session, const v1::PredictPenaltyResponse& response);
+
+/// The forecast of a run in flight.
+int PrintForecast(const Session& session, const v1::ForecastRunResponse& response);
 
 }  // namespace sextant::cli

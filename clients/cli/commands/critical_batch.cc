@@ -1,0 +1,173 @@
+#include "clients/cli/commands/command_tree.h"
+#include "clients/cli/numbers.h"
+#include "clients/cli/output/json.h"
+#include "clients/cli/output/quantity.h"
+#include "clients/cli/output/records.h"
+#include "clients/cli/output/text_table.h"
+#include "sextant/v1/critical_batch_service.grpc.pb.h"
+
+namespace sextant::cli {
+namespace {
+
+struct EstimateOptions {
+  std::string study, where;
+  std::vector<std::string> targets, batches;
+  std::optional<double> per_device, overhead;
+  std::optional<std::int64_t> seed;
+};
+
+std::string WithInterval(const v1::BatchInterval& interval) {
+  return FormatCount(interval.value()) + " " + FormatInterval(interval.low(), interval.high(), true);
+}
+
+void PrintCells(const Session& session, const v1::EstimateCriticalBatchResponse& response) {
+  TextTable table({{"N", true}, {"D", true}, {"DEFINITION"}, {"LOSS", true}, {"CRITICAL BATCH (TOKENS)"}});
+  for (const v1::CriticalBatchCell& cell : response.cells()) {
+    for (const v1::CriticalBatchEstimate& estimate : cell.estimates()) {
+      table.Add({FormatCount(cell.params()), cell.tokens() > 0 ? FormatCount(cell.tokens()) : "all",
+                 Safe(estimate.definition()),
+                 estimate.has_target_loss() ? FormatNumber(estimate.target_loss()) : "",
+                 estimate.has_batch_size_tokens() ? WithInterval(estimate.batch_size_tokens())
+                                                  : "none: " + Safe(estimate.reason())});
+    }
+  }
+  std::fputs((session.globals().output == OutputFormat::kMarkdown ? table.RenderMarkdown()
+                                                                  : table.Render(session.color_stdout()))
+                 .c_str(),
+             stdout);
+}
+
+void PrintTradeoff(const Session& session, const v1::EstimateCriticalBatchResponse& response) {
+  TextTable table({{"N", true},
+                   {"D", true},
+                   {"BATCH", true},
+                   {"DEVICES", true},
+                   {"STEPS", true},
+                   {"EXTRA STEPS", true},
+                   {"EXTRA COMPUTE", true}});
+  for (const v1::CriticalBatchCell& cell : response.cells()) {
+    for (const v1::TradeoffRow& row : cell.tradeoff()) {
+      table.Add({FormatCount(cell.params()), cell.tokens() > 0 ? FormatCount(cell.tokens()) : "all",
+                 FormatCount(row.batch_size_tokens()), row.has_devices() ? FormatNumber(row.devices()) : "",
+                 FormatCount(row.steps().value()),
+                 FormatNumber(100 * row.extra_steps_share().value(), 3) + " %",
+                 FormatNumber(100 * row.extra_compute_share().value(), 3) + " %"});
+    }
+  }
+  if (table.empty()) return;
+  std::fputs("\nThe trade at the target loss (hyperbola), over the fewest steps and the fewest tokens\n\n",
+             stdout);
+  std::fputs((session.globals().output == OutputFormat::kMarkdown ? table.RenderMarkdown()
+                                                                  : table.Render(session.color_stdout()))
+                 .c_str(),
+             stdout);
+}
+
+void PrintLaws(const v1::EstimateCriticalBatchResponse& response) {
+  std::fputs("\nAcross sizes and horizons\n", stdout);
+  for (const v1::CriticalBatchScaling& law : response.scaling()) {
+    if (law.evidence().empty()) continue;
+    std::fputs(("  " + Safe(law.definition()) + ": " + (law.law().empty() ? "" : Safe(law.law()) + ". ") +
+                Safe(law.evidence()) + "\n")
+                   .c_str(),
+               stdout);
+  }
+  if (response.has_loss_law()) {
+    std::fputs(
+        ("  against the loss (hyperbola): B_star / L^(1/alpha) with B_star = " +
+         WithInterval(response.loss_law().b_star()) +
+         ", alpha = " + FormatNumber(response.loss_law().alpha().value()) + " " +
+         FormatInterval(response.loss_law().alpha().low(), response.loss_law().alpha().high(), false) + "\n")
+            .c_str(),
+        stdout);
+  } else if (!response.loss_law_reason().empty()) {
+    std::fputs(("  against the loss: " + Safe(response.loss_law_reason()) + "\n").c_str(), stdout);
+  }
+}
+
+template <class Add>
+int AddNumbers(const Session& session, const std::vector<std::string>& texts, const char* flag, Add add) {
+  for (const std::string& text : texts) {
+    const auto value = ParseNumber(text);
+    if (!value) return session.FailUsage(std::string(flag) + " takes a number, not '" + Safe(text) + "'");
+    add(*value);
+  }
+  return kExitOk;
+}
+
+int RunEstimate(Session& session, const EstimateOptions& options) {
+  const OutputFormat format = session.globals().output;
+  if (format == OutputFormat::kCsv || format == OutputFormat::kTsv) {
+    return session.FailUsage("the answer is no single table: use -o table, markdown, json or jsonl");
+  }
+  v1::EstimateCriticalBatchRequest request;
+  request.set_parent(StudyName(options.study));
+  request.set_filter(options.where);
+  if (const int code = AddNumbers(session, options.targets, "--target-loss",
+                                  [&](double value) { request.add_target_losses(value); });
+      code != kExitOk) {
+    return code;
+  }
+  if (const int code = AddNumbers(session, options.batches, "--batch-size-tokens",
+                                  [&](double value) { request.add_batch_sizes_tokens(value); });
+      code != kExitOk) {
+    return code;
+  }
+  if (options.per_device) request.set_batch_per_device_tokens(*options.per_device);
+  if (options.overhead) request.set_overhead(*options.overhead);
+  if (options.seed) request.set_seed(*options.seed);
+  if (const int code = session.Connect(); code != kExitOk) return code;
+  v1::EstimateCriticalBatchResponse response;
+  if (const int code =
+          session.Call(&v1::CriticalBatchService::Stub::EstimateCriticalBatch, request, &response);
+      code != kExitOk) {
+    return code;
+  }
+  if (format == OutputFormat::kJson || format == OutputFormat::kJsonl) {
+    std::fputs((ToJson(response, format == OutputFormat::kJson, session.globals().fields) + "\n").c_str(),
+               stdout);
+    return FlushStdout(session);
+  }
+  PrintCells(session, response);
+  PrintTradeoff(session, response);
+  PrintLaws(response);
+  for (const v1::CriticalBatchCell& cell : response.cells()) {
+    for (const std::string& warning : cell.warnings()) {
+      session.Note("N " + FormatCount(cell.params()) + ": " + Safe(warning));
+    }
+  }
+  for (const std::string& warning : response.warnings()) session.Note(Safe(warning));
+  return FlushStdout(session);
+}
+
+}  // namespace
+
+void AddCriticalBatch(CommandTree& tree) {
+  CLI::App* noun =
+      tree.AddNoun("critical-batch", "the batch beyond which more data parallelism stops paying");
+  auto options = std::make_shared<EstimateOptions>();
+  CLI::App* command =
+      tree.AddCommand(noun, "estimate", "measure it from a study's runs, by every definition the runs allow",
+                      {"sextant critical-batch estimate --study mine",
+                       "sextant critical-batch estimate --study mine --target-loss 3.0 --batch-size-tokens "
+                       "1M --batch-size-tokens 4M",
+                       "sextant critical-batch estimate --study mine --batch-per-device-tokens 16K -o json"});
+  command->add_option("--study", options->study, "the study")->type_name("ID")->required();
+  command->add_option("--where", options->where, "which runs enter; all finished ones if not given")
+      ->type_name("FILTER");
+  command->add_option("--target-loss", options->targets, "a loss that batches race to; may be given again")
+      ->type_name("LOSS")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--batch-size-tokens", options->batches,
+                   "a batch of the trade-off table; those tried if not given")
+      ->type_name("TOKENS")
+      ->allow_extra_args(false);
+  AddNumber(command, "--batch-per-device-tokens", &options->per_device,
+            "tokens per device and step: adds the number of devices");
+  AddNumber(command, "--overhead", &options->overhead, "excess of steps of the overhead definition [0.2]");
+  AddWholeNumber(command, "--seed", &options->seed, 0, INT64_MAX, "of the intervals [1]");
+  tree.SetRun(command, [options](Session& session) { return RunEstimate(session, *options); });
+}
+
+}  // namespace sextant::cli

@@ -1,0 +1,89 @@
+#include "server/run_curves.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <utility>
+
+#include "server/error.h"
+#include "server/names.h"
+
+namespace sextant::server {
+namespace {
+
+constexpr int kPage = 1000;
+
+double ParamsOf(const storage::Run& run, storage::ParamCount count) {
+  switch (count) {
+    case storage::ParamCount::kTotal:
+      return run.params_total;
+    case storage::ParamCount::kActive:
+      return run.params_active;
+    case storage::ParamCount::kNonInputEmbedding:
+      return run.params_non_input_embedding;
+    case storage::ParamCount::kUnspecified:
+    case storage::ParamCount::kNonEmbedding:
+      break;
+  }
+  return run.params_non_embedding;
+}
+
+std::vector<double> ToDoubles(const std::vector<float>& column) {
+  return std::vector<double>(column.begin(), column.end());
+}
+
+absl::StatusOr<RunCurve> WithCurve(storage::Store& store, storage::Run run, storage::ParamCount count) {
+  RunCurve loaded;
+  loaded.params = ParamsOf(run, count);
+  if (run.curve_points > 0) {
+    auto curve = store.GetCurve(run.study_id, run.id);
+    if (!curve.ok()) return curve.status();
+    loaded.curve.step.assign(curve->step.begin(), curve->step.end());
+    loaded.curve.tokens = std::move(curve->tokens);
+    loaded.curve.train_loss = ToDoubles(curve->train_loss);
+    loaded.curve.validation_loss = ToDoubles(curve->validation_loss);
+    loaded.curve.learning_rate = ToDoubles(curve->learning_rate);
+    loaded.curve.gradient_noise_scale_tokens = ToDoubles(curve->gradient_noise_scale);
+  }
+  loaded.run = std::move(run);
+  return loaded;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<RunCurve>> LoadRunCurves(storage::Store& store, const std::string& study,
+                                                    const std::vector<storage::Condition>& where,
+                                                    std::size_t limit) {
+  auto found = store.GetStudy(study);
+  if (!found.ok()) return Annotate(found.status(), "study", StudyName(study));
+  std::vector<RunCurve> loaded;
+  storage::RunQuery query;
+  query.study_id = study;
+  query.where = where;
+  query.limit = kPage;
+  do {
+    auto page = store.ListRuns(query);
+    if (!page.ok()) return Annotate(page.status(), "study", StudyName(study));
+    if (loaded.size() + page->items.size() > limit) {
+      return QuotaExceeded("TOO_MANY_RUNS", StudyName(study),
+                           absl::StrCat("more than ", limit, " runs match; narrow the filter"), 0);
+    }
+    for (storage::Run& run : page->items) {
+      auto with_curve = WithCurve(store, std::move(run), found->param_count);
+      if (!with_curve.ok()) return with_curve.status();
+      loaded.push_back(*std::move(with_curve));
+    }
+    query.after = page->next_key;
+  } while (!query.after.empty());
+  return loaded;
+}
+
+absl::StatusOr<RunCurve> LoadRunCurve(storage::Store& store, const std::string& study,
+                                      const std::string& run) {
+  auto found = store.GetStudy(study);
+  if (!found.ok()) return Annotate(found.status(), "study", StudyName(study));
+  auto record = store.GetRun(study, run);
+  if (!record.ok()) return Annotate(record.status(), "run", RunName(study, run));
+  return WithCurve(store, *std::move(record), found->param_count);
+}
+
+}  // namespace sextant::server

@@ -1,0 +1,214 @@
+#include "server/service/critical_batch_service.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fitting/critical_batch/from_runs.h"
+#include "fitting/critical_batch/tradeoff.h"
+#include "server/error.h"
+#include "server/filter.h"
+#include "server/names.h"
+#include "server/run_curves.h"
+
+namespace sextant::server {
+namespace {
+
+constexpr std::size_t kMaxRuns = 20'000;
+constexpr int kMaxTargets = 100, kMaxBatches = 1000;
+
+void IntervalToProto(const fitting::BatchInterval& interval, v1::BatchInterval& message) {
+  message.set_value(interval.value);
+  message.set_low(interval.low);
+  message.set_high(interval.high);
+}
+
+void EstimateToProto(const fitting::CriticalBatchEstimate& estimate, v1::CriticalBatchEstimate& message) {
+  message.set_definition(fitting::CriticalBatchDefinitionName(estimate.definition));
+  for (const std::string& warning : estimate.warnings) message.add_warnings(warning);
+  if (estimate.target_loss > 0) message.set_target_loss(estimate.target_loss);
+  if (!estimate.answered) {
+    message.set_reason(estimate.reason);
+    return;
+  }
+  IntervalToProto(estimate.batch_size, *message.mutable_batch_size_tokens());
+  if (estimate.definition == fitting::CriticalBatchDefinition::kHyperbola) {
+    IntervalToProto(estimate.min_steps, *message.mutable_min_steps());
+    IntervalToProto(estimate.min_tokens, *message.mutable_min_tokens());
+  }
+}
+
+/// The batches asked for, else those that were tried.
+std::vector<double> TableBatches(const v1::EstimateCriticalBatchRequest& request,
+                                 const fitting::CellCriticalBatch& cell) {
+  if (request.batch_sizes_tokens_size() > 0) {
+    return {request.batch_sizes_tokens().begin(), request.batch_sizes_tokens().end()};
+  }
+  std::vector<double> batches;
+  for (const fitting::StepsToTarget& point : cell.points) batches.push_back(point.batch_size);
+  return batches;
+}
+
+absl::Status AddTradeoff(const v1::EstimateCriticalBatchRequest& request,
+                         const fitting::CellCriticalBatch& cell, v1::CriticalBatchCell& message) {
+  for (const fitting::CriticalBatchEstimate& estimate : cell.estimates) {
+    if (!estimate.answered || estimate.definition != fitting::CriticalBatchDefinition::kHyperbola) continue;
+    fitting::TradeoffOptions options;
+    options.params = cell.params;
+    options.batch_per_device = request.batch_per_device_tokens();
+    auto rows = fitting::TradeoffTable(estimate, TableBatches(request, cell), options);
+    if (!rows.ok()) return Annotate(rows.status(), "study", request.parent());
+    for (const fitting::TradeoffRow& row : *rows) {
+      v1::TradeoffRow& out = *message.add_tradeoff();
+      out.set_batch_size_tokens(row.batch_size);
+      if (request.has_batch_per_device_tokens()) out.set_devices(row.devices);
+      IntervalToProto(row.steps, *out.mutable_steps());
+      IntervalToProto(row.tokens, *out.mutable_tokens());
+      IntervalToProto(row.extra_steps_share, *out.mutable_extra_steps_share());
+      IntervalToProto(row.extra_compute_share, *out.mutable_extra_compute_share());
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CellToProto(const v1::EstimateCriticalBatchRequest& request,
+                         const fitting::CellCriticalBatch& cell, v1::CriticalBatchCell& message) {
+  message.set_params(cell.params);
+  message.set_tokens(cell.tokens);
+  message.set_source(cell.source == fitting::TargetSource::kAlongCurve ? "along-curve" : "across-horizons");
+  for (std::size_t i = 0; i < cell.points.size(); ++i) {
+    v1::StepsAtBatch& out = *message.add_points();
+    out.set_batch_size_tokens(cell.points[i].batch_size);
+    if (i < cell.best_learning_rate.size()) out.set_learning_rate(cell.best_learning_rate[i]);
+    out.set_steps(cell.points[i].steps);
+    out.set_tokens(cell.points[i].steps * cell.points[i].batch_size);
+  }
+  for (const auto& estimate : cell.estimates) EstimateToProto(estimate, *message.add_estimates());
+  for (const std::string& warning : cell.warnings) message.add_warnings(warning);
+  return AddTradeoff(request, cell, message);
+}
+
+void ScalingToProto(const char* definition, const fitting::ScaleLaws& laws, const std::string& reason,
+                    v1::EstimateCriticalBatchResponse& response) {
+  if (laws.forms.empty()) {
+    v1::CriticalBatchScaling& out = *response.add_scaling();
+    out.set_definition(definition);
+    out.set_evidence(reason);
+    return;
+  }
+  for (std::size_t i = 0; i < laws.forms.size(); ++i) {
+    const fitting::ScaleLaw& law = laws.forms[i];
+    v1::CriticalBatchScaling& out = *response.add_scaling();
+    out.set_definition(definition);
+    out.set_law(law.law);
+    out.set_coefficient(law.coefficient);
+    IntervalToProto(law.n_interval, *out.mutable_n_exponent());
+    IntervalToProto(law.d_interval, *out.mutable_d_exponent());
+    out.set_akaike_weight(law.akaike_weight);
+    out.set_leave_one_out_error(law.leave_one_out_error);
+    if (static_cast<int>(i) == laws.best) out.set_evidence(laws.evidence);
+  }
+  for (const std::string& warning : laws.warnings) response.add_warnings(warning);
+}
+
+absl::StatusOr<fitting::FromRunsOptions> OptionsFromProto(const v1::EstimateCriticalBatchRequest& request) {
+  std::vector<FieldViolation> violations;
+  fitting::FromRunsOptions options;
+  if (request.target_losses_size() > kMaxTargets) {
+    violations.push_back({"target_losses", absl::StrCat("at most ", kMaxTargets)});
+  }
+  for (const double loss : request.target_losses()) {
+    if (!(loss > 0) || !std::isfinite(loss)) {
+      violations.push_back({"target_losses", "must be positive and finite"});
+      break;
+    }
+    options.target_losses.push_back(loss);
+  }
+  if (request.batch_sizes_tokens_size() > kMaxBatches) {
+    violations.push_back({"batch_sizes_tokens", absl::StrCat("at most ", kMaxBatches)});
+  }
+  for (const double batch : request.batch_sizes_tokens()) {
+    if (!(batch > 0) || !std::isfinite(batch)) {
+      violations.push_back({"batch_sizes_tokens", "must be positive and finite"});
+      break;
+    }
+  }
+  if (request.has_batch_per_device_tokens() && !(request.batch_per_device_tokens() > 0)) {
+    violations.push_back({"batch_per_device_tokens", "must be positive"});
+  }
+  if (request.has_overhead()) {
+    options.steps.overhead = request.overhead();
+    if (!(request.overhead() > 0 && request.overhead() <= 10)) {
+      violations.push_back({"overhead", "must be a share in (0, 10], such as 0.2"});
+    }
+  }
+  if (request.has_seed()) options.steps.seed = static_cast<std::uint64_t>(request.seed());
+  if (!violations.empty()) return InvalidFields(violations);
+  return options;
+}
+
+absl::Status Estimate(Core& core, const v1::EstimateCriticalBatchRequest& request,
+                      v1::EstimateCriticalBatchResponse& response) {
+  const auto study = ParseStudyName(request.parent());
+  if (!study) return InvalidField("parent", "not of the form studies/STUDY");
+  auto options = OptionsFromProto(request);
+  if (!options.ok()) return options.status();
+  auto where = ParseRunFilter(request.filter());
+  if (!where.ok()) return where.status();
+  auto loaded = LoadRunCurves(*core.store, *study, *where, kMaxRuns);
+  if (!loaded.ok()) return loaded.status();
+  std::vector<fitting::BatchRun> runs;
+  for (RunCurve& each : *loaded) {
+    const storage::Run& run = each.run;
+    const bool usable = run.state == fitting::RunState::kFinished && each.params > 0 && run.tokens > 0 &&
+                        run.batch_size_tokens > 0 && run.learning_rate > 0;
+    if (!usable) continue;
+    fitting::BatchRun batch_run;
+    batch_run.run_id = run.id;
+    batch_run.params = each.params;
+    batch_run.tokens = run.tokens;
+    batch_run.batch_size_tokens = run.batch_size_tokens;
+    batch_run.learning_rate = run.learning_rate;
+    if (std::isfinite(run.warmup_steps)) batch_run.warmup_steps = run.warmup_steps;
+    batch_run.rate_is_constant = run.schedule == "constant";
+    if (std::isfinite(run.loss)) batch_run.final_loss = run.loss;
+    batch_run.curve = std::move(each.curve);
+    runs.push_back(std::move(batch_run));
+  }
+  if (runs.empty()) {
+    return UnmetPrecondition("DESIGN_NOT_IDENTIFIABLE", request.parent(),
+                             absl::StrCat("not identifiable: no finished run of ", request.parent(),
+                                          " records N, D, learning rate and batch size"));
+  }
+  auto report = fitting::EstimateCriticalBatch(runs, *options);
+  if (!report.ok()) return Annotate(report.status(), "study", request.parent());
+  for (const fitting::CellCriticalBatch& cell : report->cells) {
+    if (absl::Status status = CellToProto(request, cell, *response.add_cells()); !status.ok()) return status;
+  }
+  ScalingToProto("hyperbola", report->hyperbola_scaling, report->hyperbola_scaling_reason, response);
+  ScalingToProto("overhead", report->overhead_scaling, report->overhead_scaling_reason, response);
+  if (report->has_loss_law) {
+    v1::CriticalBatchLossLaw& law = *response.mutable_loss_law();
+    IntervalToProto(report->loss_law.b_star, *law.mutable_b_star());
+    IntervalToProto(report->loss_law.alpha, *law.mutable_alpha());
+    law.set_lowest_loss(report->loss_law.lowest_loss);
+    law.set_highest_loss(report->loss_law.highest_loss);
+  }
+  response.set_loss_law_reason(report->loss_law_reason);
+  for (const std::string& warning : report->warnings) response.add_warnings(warning);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* CriticalBatchService::EstimateCriticalBatch(
+    grpc::CallbackServerContext* context, const v1::EstimateCriticalBatchRequest* request,
+    v1::EstimateCriticalBatchResponse* response) {
+  return core_.calls.Offload(context,
+                             [this, request, response] { return Estimate(core_, *request, *response); });
+}
+
+}  // namespace sextant::server

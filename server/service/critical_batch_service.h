@@ -1,0 +1,22 @@
+// sextant.v1.CriticalBatchService.
+#pragma once
+
+#include "server/core.h"
+#include "sextant/v1/critical_batch_service.grpc.pb.h"
+
+namespace sextant::server {
+
+/// Stateless; works on threads that may block.
+class CriticalBatchService final : public v1::CriticalBatchService::CallbackService {
+ public:
+  explicit CriticalBatchService(Core& core) : core_(core) {}
+
+  grpc::ServerUnaryReactor* EstimateCriticalBatch(grpc::CallbackServerContext* context,
+                                                  const v1::EstimateCriticalBatchRequest* request,
+                                                  v1::EstimateCriticalBatchResponse* response) override;
+
+ private:
+  Core& core_;
+};
+
+}  // namespace sextant::server
