@@ -47,13 +47,12 @@ absl::Status CheckInterval(bool given, double interval) {
   return absl::OkStatus();
 }
 
-/// The schedule as the run recorded it; what is missing is assumed and said.
-absl::StatusOr<fitting::ScheduleSpec> ScheduleOf(const storage::Run& run, double total_steps,
-                                                 std::vector<std::string>* warnings) {
+constexpr char kAssumedSchedule[] = "the run records no schedule: cosine to zero is assumed";
+
+/// The schedule as the run recorded it; cosine to zero where it did not.
+absl::StatusOr<fitting::ScheduleSpec> ScheduleOf(const storage::Run& run, double total_steps) {
   fitting::ScheduleSpec schedule;
-  if (run.schedule.empty()) {
-    if (warnings != nullptr) warnings->push_back(absl::StrCat("the run records no schedule: cosine to zero is assumed"));
-  } else {
+  if (!run.schedule.empty()) {
     auto shape = fitting::ParseDecayShape(run.schedule);
     if (!shape.ok()) return shape.status();
     schedule.shape = *shape;
@@ -95,7 +94,7 @@ absl::StatusOr<std::vector<fitting::FinishedRun>> LoadPeers(storage::Store& stor
     if (peer.run.id == except || peer.curve.size() == 0) continue;
     const double steps = TotalSteps(peer.run);
     if (!(steps >= 1) || !(peer.run.learning_rate > 0) || !(peer.run.batch_size_tokens > 0)) continue;
-    auto schedule = ScheduleOf(peer.run, steps, nullptr);
+    auto schedule = ScheduleOf(peer.run, steps);
     if (!schedule.ok()) continue;
     peers.push_back({std::move(peer.curve), *schedule, peer.params, peer.run.batch_size_tokens});
   }
@@ -125,8 +124,7 @@ absl::Status Forecast(Core& core, const v1::ForecastRunRequest& request, v1::For
     return UnmetPrecondition("CURVE_UNUSABLE", request.name(),
                              "a forecast needs the run's peak learning rate and batch size");
   }
-  std::vector<std::string> warnings;
-  auto schedule = ScheduleOf(loaded->run, total_steps, &warnings);
+  auto schedule = ScheduleOf(loaded->run, total_steps);
   if (!schedule.ok()) return schedule.status();
   if (request.has_use_share()) KeepShare(loaded->curve, request.use_share() * total_steps);
   auto peers = LoadPeers(*core.store, name->study, name->id);
@@ -147,9 +145,8 @@ absl::Status Forecast(Core& core, const v1::ForecastRunRequest& request, v1::For
   response.set_peers_used(static_cast<int>(forecast->peers_used));
   response.add_labels(fitting::CurveLabelName(forecast->quality.label));
   if (!forecast->reason.empty()) response.add_warnings(forecast->reason);
-  for (const auto* lines : {&warnings, &forecast->warnings}) {
-    for (const std::string& line : *lines) response.add_warnings(line);
-  }
+  if (loaded->run.schedule.empty()) response.add_warnings(kAssumedSchedule);
+  for (const std::string& warning : forecast->warnings) response.add_warnings(warning);
   response.mutable_step()->Assign(forecast->step.begin(), forecast->step.end());
   response.mutable_expected_loss()->Assign(forecast->expected_loss.begin(), forecast->expected_loss.end());
   return absl::OkStatus();
