@@ -59,11 +59,12 @@ absl::Status Bench(const BenchOptions& options) {
   const double tokens_a_step =
       static_cast<double>(options.fused_runs) * job.batch_sequences * job.shape.sequence_length;
   std::printf(
-      "{\"d_model\":%d,\"layers\":%d,\"sequence_length\":%d,\"vocab\":%d,\"batch_size_tokens\":%d,\"fused_runs\":%d,"
+      "{\"d_model\":%d,\"layers\":%d,\"sequence_length\":%d,\"vocab\":%d,\"batch_size_tokens\":%d,\"fused_"
+      "runs\":%d,"
       "\"tokens_per_second\":%.0f,\"step_ms\":%.4f,\"tflops_per_second\":%.1f,\"first_step_seconds\":%.2f,"
       "\"last_loss\":%.4f}\n",
-      job.shape.d_model, job.shape.layers, job.shape.sequence_length, job.shape.vocab, options.batch_size_tokens,
-      options.fused_runs, tokens_a_step / step_seconds, step_seconds * 1e3,
+      job.shape.d_model, job.shape.layers, job.shape.sequence_length, job.shape.vocab,
+      options.batch_size_tokens, options.fused_runs, tokens_a_step / step_seconds, step_seconds * 1e3,
       CountFlopsPerToken(job.shape).exact() * tokens_a_step / step_seconds / 1e12, first_step_seconds,
       (*log)[0].train_loss.back());
   std::fflush(stdout);
@@ -71,7 +72,8 @@ absl::Status Bench(const BenchOptions& options) {
   engine->reset();
   auto times = (*backend)->Profile(job);
   if (!times.ok()) return times.status();
-  for (const auto& [name, milliseconds] : *times) std::fprintf(stderr, "  %-26s %8.4f ms\n", name.c_str(), milliseconds);
+  for (const auto& [name, milliseconds] : *times)
+    std::fprintf(stderr, "  %-26s %8.4f ms\n", name.c_str(), milliseconds);
   return absl::OkStatus();
 }
 

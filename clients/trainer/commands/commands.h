@@ -1,4 +1,5 @@
-// The verbs of sextant-train. Each adds its subcommand to `app`; the chosen one leaves its exit code in *exit_code.
+// The verbs of sextant-train. Each adds its subcommand to `app`; the chosen one leaves its exit code in
+// *exit_code.
 #pragma once
 
 #include <absl/status/status.h>

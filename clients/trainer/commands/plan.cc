@@ -25,20 +25,21 @@ absl::Status Plan(const PlanOptions& options) {
   if (absl::Status status = BindVocabulary(*tokens, &*sweep); !status.ok()) return status;
   const std::vector<Pack> packs = MakePacks(*sweep, options.max_fused_tokens, options.max_fused_runs,
                                             [](const FusedJob&) { return true; });
-  std::printf("%-12s %12s %12s %14s %10s %8s %5s %10s %10s %10s\n", "size", "non_embed", "total", "tokens", "batch",
-              "steps", "runs", "flops", "6ND", "epochs");
+  std::printf("%-12s %12s %12s %14s %10s %8s %5s %10s %10s %10s\n", "size", "non_embed", "total", "tokens",
+              "batch", "steps", "runs", "flops", "6ND", "epochs");
   double flops = 0;
   for (const Pack& pack : packs) {
     const RunSpec& run = pack.runs.front();
     const ParameterCounts counts = CountParameters(run.shape);
     const auto horizon = static_cast<double>(run.tokens());
     flops += pack.flops();
-    std::printf("d%-4d L%-5d %12lld %12lld %14lld %10lld %8lld %5zu %10.3g %10.3g %10.2f\n", run.shape.d_model,
-                run.shape.layers, static_cast<long long>(counts.non_embedding), static_cast<long long>(counts.total),
-                static_cast<long long>(run.tokens()), static_cast<long long>(run.batch_size_tokens()),
-                static_cast<long long>(run.schedule.steps), pack.runs.size(), pack.flops(),
-                CountFlopsPerToken(run.shape).six_n_non_embedding * horizon * static_cast<double>(pack.runs.size()),
-                horizon / static_cast<double>(tokens->train_tokens()));
+    std::printf(
+        "d%-4d L%-5d %12lld %12lld %14lld %10lld %8lld %5zu %10.3g %10.3g %10.2f\n", run.shape.d_model,
+        run.shape.layers, static_cast<long long>(counts.non_embedding), static_cast<long long>(counts.total),
+        static_cast<long long>(run.tokens()), static_cast<long long>(run.batch_size_tokens()),
+        static_cast<long long>(run.schedule.steps), pack.runs.size(), pack.flops(),
+        CountFlopsPerToken(run.shape).six_n_non_embedding * horizon * static_cast<double>(pack.runs.size()),
+        horizon / static_cast<double>(tokens->train_tokens()));
   }
   std::printf("%zu runs in %zu packs, %.4g FLOPs", sweep->runs.size(), packs.size(), flops);
   if (options.tflops > 0) {
@@ -57,7 +58,8 @@ void AddPlan(CLI::App* app, int* exit_code) {
   plan->add_option("file", options->file, "sweep file (TOML)")->required();
   plan->add_option("--max-fused-tokens", options->max_fused_tokens);
   plan->add_option("--max-fused-runs", options->max_fused_runs)->check(CLI::Range(1, 1024));
-  plan->add_option("--tflops", options->tflops, "rate of one GPU as `bench` measures it, for a time estimate");
+  plan->add_option("--tflops", options->tflops,
+                   "rate of one GPU as `bench` measures it, for a time estimate");
   plan->add_option("--gpus", options->gpus)->check(CLI::Range(1, 100000));
   plan->callback([options, exit_code] { *exit_code = Report(Plan(*options)); });
 }

@@ -32,9 +32,11 @@ int Train(const Sweep& sweep, const SweepOptions& options) {
 }
 
 void AddTrainingOptions(CLI::App* command, SweepOptions* options) {
-  command->add_option("-o,--out", options->out, "JSONL to append to, skipping the runs it holds; - for stdout");
+  command->add_option("-o,--out", options->out,
+                      "JSONL to append to, skipping the runs it holds; - for stdout");
   command->add_flag("--cpu", options->cpu, "train on the fp32 CPU reference, which is slow");
-  command->add_option("--max-fused-tokens", options->max_fused_tokens, "tokens a step of runs trained together");
+  command->add_option("--max-fused-tokens", options->max_fused_tokens,
+                      "tokens a step of runs trained together");
   command->add_option("--max-fused-runs", options->max_fused_runs)->check(CLI::Range(1, 1024));
   command->add_option("--concurrent-packs", options->concurrent_packs, "trained at a time on each GPU")
       ->check(CLI::Range(1, 16));
@@ -42,8 +44,8 @@ void AddTrainingOptions(CLI::App* command, SweepOptions* options) {
 
 absl::Status ParseShard(const std::string& text, SweepOptions* options) {
   char rest = 0;
-  if (std::sscanf(text.c_str(), "%d/%d%c", &options->shard, &options->shards, &rest) != 2 || options->shards < 1 ||
-      options->shard < 0 || options->shard >= options->shards) {
+  if (std::sscanf(text.c_str(), "%d/%d%c", &options->shard, &options->shards, &rest) != 2 ||
+      options->shards < 1 || options->shard < 0 || options->shard >= options->shards) {
     return absl::InvalidArgumentError("--shard " + text + ": must be I/N with 0 <= I < N");
   }
   return absl::OkStatus();
@@ -87,13 +89,15 @@ std::string ToSweepFile(const RunOptions& o) {
   if (!o.tokens.empty()) text += "tokens = " + TomlText(o.tokens) + "\n";
   if (!o.bytes.empty()) text += "bytes = " + TomlText(o.bytes) + "\n";
   if (o.limit_bytes > 0) text += "limit_bytes = " + List({o.limit_bytes}) + "\n";
-  text += "validation_tokens = " + List({o.validation_tokens}) + "\nvalidation_windows = " +
-          std::to_string(o.validation_windows) + "\n[model]\nsequence_length = " + std::to_string(o.sequence_length) +
+  text += "validation_tokens = " + List({o.validation_tokens}) +
+          "\nvalidation_windows = " + std::to_string(o.validation_windows) +
+          "\n[model]\nsequence_length = " + std::to_string(o.sequence_length) +
           "\n[schedule]\nkind = " + TomlText(o.schedule) + "\nwarmup_fraction = " + List({o.warmup}) +
-          "\n[curve]\nnoise_points = " + std::to_string(o.noise_points) + "\n[[grid]]\nsizes = [{d_model = " +
-          std::to_string(o.d_model) + ", layers = " + std::to_string(o.layers) + "}]\ntokens = " + List({o.horizon}) +
-          "\nbatch_size_tokens = " + List({o.batch}) + "\nweight_decays = " + List({o.decay}) + "\nlearning_rates = [" +
-          List(o.rates) + "]\nseeds = [" + List(o.seeds) + "]\n";
+          "\n[curve]\nnoise_points = " + std::to_string(o.noise_points) +
+          "\n[[grid]]\nsizes = [{d_model = " + std::to_string(o.d_model) +
+          ", layers = " + std::to_string(o.layers) + "}]\ntokens = " + List({o.horizon}) +
+          "\nbatch_size_tokens = " + List({o.batch}) + "\nweight_decays = " + List({o.decay}) +
+          "\nlearning_rates = [" + List(o.rates) + "]\nseeds = [" + List(o.seeds) + "]\n";
   return text;
 }
 
@@ -110,7 +114,8 @@ void AddSweep(CLI::App* app, int* exit_code) {
   sweep->add_option("file", options->file, "sweep file (TOML)")->required();
   AddTrainingOptions(sweep, &options->training);
   sweep->add_option("--shard", options->shard, "I/N: only every N-th pack, from the I-th");
-  sweep->add_option("--emit", options->emit, "print a job script instead of training")->check(CLI::IsMember({"slurm"}));
+  sweep->add_option("--emit", options->emit, "print a job script instead of training")
+      ->check(CLI::IsMember({"slurm"}));
   sweep->add_option("--jobs", options->jobs, "tasks of the job script")->check(CLI::Range(1, 10000));
   sweep->callback([options, exit_code] {
     absl::StatusOr<Sweep> read = ReadSweepFile(options->file);
@@ -144,7 +149,8 @@ void AddRun(CLI::App* app, int* exit_code) {
   run->add_option("--weight-decay", options->decay);
   run->add_option("--schedule", options->schedule, "cosine, linear or wsd");
   run->add_option("--warmup-fraction", options->warmup);
-  run->add_option("--noise-points", options->noise_points, "measure the gradient noise scale at so many points");
+  run->add_option("--noise-points", options->noise_points,
+                  "measure the gradient noise scale at so many points");
   AddTrainingOptions(run, &options->training);
   run->callback([options, exit_code] {
     absl::StatusOr<Sweep> sweep = ParseSweep(ToSweepFile(*options), "run");

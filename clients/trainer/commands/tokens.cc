@@ -45,7 +45,8 @@ absl::Status EncodeFile(const std::string& path, double limit_bytes, const std::
     if (!read.ok()) return read.status();
     bpe = *std::move(read);
   }
-  const std::vector<uint16_t> tokens = Encode(bpe, *text, static_cast<int>(std::thread::hardware_concurrency()));
+  const std::vector<uint16_t> tokens =
+      Encode(bpe, *text, static_cast<int>(std::thread::hardware_concurrency()));
   std::fprintf(stderr, "%zu bytes, %zu tokens, %.4f bytes a token\n", text->size(), tokens.size(),
                static_cast<double>(text->size()) / static_cast<double>(tokens.size()));
   return WriteTokenFile(out, bpe.vocab(), text->size(), tokens);
@@ -75,7 +76,8 @@ void AddTokens(CLI::App* app, int* exit_code) {
   train->add_option("--vocab", options->vocab)->required();
   train->add_option("--limit-bytes", options->limit_bytes, "learn from the first bytes only");
   train->add_option("-o,--out", options->out)->required();
-  train->callback([=] { *exit_code = Report(Train(options->file, options->limit_bytes, options->vocab, options->out)); });
+  train->callback(
+      [=] { *exit_code = Report(Train(options->file, options->limit_bytes, options->vocab, options->out)); });
   CLI::App* encode = tokens->add_subcommand("encode", "Write text as a token file");
   encode->add_option("file", options->file)->required();
   encode->add_option("--tokenizer", options->tokenizer, "a file of train-bpe, or bytes");

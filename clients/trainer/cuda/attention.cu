@@ -1,6 +1,7 @@
-// Causal attention in bf16 on tensor cores, tile by tile with the softmax kept running (Dao 2023), head dimension
-// 64. The backward pass recomputes the scores twice, once by query tile and once by key tile, so that every sum has
-// one owner and one order: no atomics, the same bits every time.
+// Causal attention in bf16 on tensor cores, tile by tile with the softmax kept running (Dao 2023), head
+// dimension
+// 64. The backward pass recomputes the scores twice, once by query tile and once by key tile, so that every
+// sum has one owner and one order: no atomics, the same bits every time.
 #include <cmath>
 
 #include "clients/trainer/cuda/attention_tiles.cuh"
@@ -10,7 +11,7 @@
 namespace sextant::trainer::cuda {
 namespace {
 
-constexpr float kScale = 0.125F;                         // 1 / sqrt(64)
+constexpr float kScale = 0.125F;                          // 1 / sqrt(64)
 constexpr float kScaleLog2 = kScale * 1.44269504088896F;  // scores go through exp2
 
 // Registers are capped so that 16 warps share a multiprocessor.
@@ -227,7 +228,8 @@ __global__ void __launch_bounds__(Warps * 32, 16 / Warps)
             length - first_row);
 }
 
-// Key and value gradients of a tile of 64 keys. Scores are taken transposed: keys are the rows of the products.
+// Key and value gradients of a tile of 64 keys. Scores are taken transposed: keys are the rows of the
+// products.
 __global__ void __launch_bounds__(128, 3)
     AttentionKeyGradientKernel(const bf16* dout, const bf16* qkv, const float* log_sum, const float* delta,
                                const float2* table, int heads, int length, bf16* dqkv) {
@@ -248,7 +250,8 @@ __global__ void __launch_bounds__(128, 3)
   const uint32_t tiles_at = SharedAddress(shared);
   const int first_tile = first_key / kTile;
   const int tiles = (length + kTile - 1) / kTile;
-  const uint32_t spare = tiles_at + (first_tile + 1) % 2 * 2 * kTileBytes;  // the stage the first tile leaves free
+  const uint32_t spare =
+      tiles_at + (first_tile + 1) % 2 * 2 * kTileBytes;  // the stage the first tile leaves free
   LoadTile<kTile, 128>(spare, base + d, stride, first_key, length);
   LoadTile<kTile, 128>(spare + kTileBytes, base + 2 * d, stride, first_key, length);
   auto load = [&](int tile) {
@@ -325,7 +328,9 @@ __global__ void __launch_bounds__(128, 3)
 }
 
 // Tiles of 128 rows read keys half as often; tiles of 64 fill the chip when there are few.
-bool UseWideTiles(unsigned windows, int length) { return length >= 128 && windows * ((length + 127) / 128) >= 264; }
+bool UseWideTiles(unsigned windows, int length) {
+  return length >= 128 && windows * ((length + 127) / 128) >= 264;
+}
 
 unsigned Windows(const Stack& stack, int length, int heads) {
   return static_cast<unsigned>(static_cast<size_t>(stack.runs) * stack.rows_per_run / length * heads);
@@ -339,15 +344,18 @@ void Attention(const bf16* qkv, const Stack& stack, int d, int length, bf16* out
   const int heads = d / 64;
   const unsigned windows = Windows(stack, length, heads);
   if (UseWideTiles(windows, length)) {
-    AttentionKernel<8><<<dim3(windows, (length + 127) / 128), 256, 0, stream>>>(qkv, heads, length, out, log_sum);
+    AttentionKernel<8>
+        <<<dim3(windows, (length + 127) / 128), 256, 0, stream>>>(qkv, heads, length, out, log_sum);
   } else {
-    AttentionKernel<4><<<dim3(windows, (length + 63) / 64), 128, 0, stream>>>(qkv, heads, length, out, log_sum);
+    AttentionKernel<4>
+        <<<dim3(windows, (length + 63) / 64), 128, 0, stream>>>(qkv, heads, length, out, log_sum);
   }
 }
 
 template <>
-void AttentionBackward(const bf16* dout, const bf16* out, const bf16* qkv, const float* log_sum, const float2* table,
-                       const Stack& stack, int d, int length, float* delta, bf16* dqkv, cudaStream_t stream) {
+void AttentionBackward(const bf16* dout, const bf16* out, const bf16* qkv, const float* log_sum,
+                       const float2* table, const Stack& stack, int d, int length, float* delta, bf16* dqkv,
+                       cudaStream_t stream) {
   const int heads = d / 64;
   const unsigned windows = Windows(stack, length, heads);
   const dim3 grid(windows, (length + kTile - 1) / kTile);

@@ -18,7 +18,9 @@ __device__ float Dot64(const float* a, const float* b) {
 // A block is a warp; blockIdx.x = window x heads + head, blockIdx.y = row.
 struct Place {
   __device__ Place(int heads, int length)
-      : d(heads * 64), stride(3 * static_cast<size_t>(heads) * 64), head(blockIdx.x % heads * 64),
+      : d(heads * 64),
+        stride(3 * static_cast<size_t>(heads) * 64),
+        head(blockIdx.x % heads * 64),
         first(blockIdx.x / heads * static_cast<size_t>(length)) {}
   int d;
   size_t stride;
@@ -36,7 +38,8 @@ __global__ void ForwardKernel(const float* qkv, int heads, int length, float* ou
     p[j] = Dot64(q, qkv + (at.first + j) * at.stride + at.d + at.head) * kScaleLog2;
     largest = fmaxf(largest, p[j]);
   }
-  for (int offset = 16; offset > 0; offset /= 2) largest = fmaxf(largest, __shfl_xor_sync(~0U, largest, offset));
+  for (int offset = 16; offset > 0; offset /= 2)
+    largest = fmaxf(largest, __shfl_xor_sync(~0U, largest, offset));
   float sum = 0;
   for (int j = threadIdx.x; j <= row; j += 32) sum += p[j] = exp2f(p[j] - largest);
   sum = GroupSum<32>(sum);
@@ -49,8 +52,8 @@ __global__ void ForwardKernel(const float* qkv, int heads, int length, float* ou
   if (threadIdx.x == 0) log_sum[static_cast<size_t>(blockIdx.x) * length + row] = largest + log2f(sum);
 }
 
-__global__ void QueryGradientKernel(const float* dout, const float* out, const float* qkv, const float* log_sum,
-                                    int heads, int length, float* delta, float* dqkv) {
+__global__ void QueryGradientKernel(const float* dout, const float* out, const float* qkv,
+                                    const float* log_sum, int heads, int length, float* delta, float* dqkv) {
   extern __shared__ float ds[];
   const Place at(heads, length);
   const int row = blockIdx.y;
@@ -71,8 +74,8 @@ __global__ void QueryGradientKernel(const float* dout, const float* out, const f
   if (threadIdx.x == 0) delta[static_cast<size_t>(blockIdx.x) * length + row] = own;
 }
 
-__global__ void KeyGradientKernel(const float* dout, const float* qkv, const float* log_sum, const float* delta,
-                                  int heads, int length, float* dqkv) {
+__global__ void KeyGradientKernel(const float* dout, const float* qkv, const float* log_sum,
+                                  const float* delta, int heads, int length, float* dqkv) {
   extern __shared__ float scratch[];
   float* p = scratch;
   float* ds = scratch + length;
@@ -117,10 +120,10 @@ void AttentionBackward(const float* dout, const float* out, const float* qkv, co
                        const float2* table, const Stack& stack, int d, int length, float* delta, float* dqkv,
                        cudaStream_t stream) {
   const dim3 grid = Grid(stack, d / 64, length);
-  QueryGradientKernel<<<grid, 32, length * sizeof(float), stream>>>(dout, out, qkv, log_sum, d / 64, length, delta,
-                                                                    dqkv);
-  KeyGradientKernel<<<grid, 32, 2 * length * sizeof(float), stream>>>(dout, qkv, log_sum, delta, d / 64, length,
-                                                                      dqkv);
+  QueryGradientKernel<<<grid, 32, length * sizeof(float), stream>>>(dout, out, qkv, log_sum, d / 64, length,
+                                                                    delta, dqkv);
+  KeyGradientKernel<<<grid, 32, 2 * length * sizeof(float), stream>>>(dout, qkv, log_sum, delta, d / 64,
+                                                                      length, dqkv);
   Rotate(table, stack, d, length, true, dqkv, stream);
 }
 

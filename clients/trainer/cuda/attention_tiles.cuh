@@ -1,4 +1,5 @@
-// Tile moves and products shared by the attention kernels. A tile is rows of 64 bf16 in swizzled shared memory.
+// Tile moves and products shared by the attention kernels. A tile is rows of 64 bf16 in swizzled shared
+// memory.
 #pragma once
 
 #include "clients/trainer/cuda/device_util.cuh"
@@ -8,15 +9,16 @@ namespace sextant::trainer::cuda {
 inline constexpr int kTile = 64;
 inline constexpr uint32_t kTileBytes = kTile * 128;
 
-// Queues the copy of rows first_row .. first_row + Rows - 1 (zeros past `limit`) of a matrix with `stride` elements
-// a row.
+// Queues the copy of rows first_row .. first_row + Rows - 1 (zeros past `limit`) of a matrix with `stride`
+// elements a row.
 template <int Rows, int Threads>
 __device__ inline void LoadTile(uint32_t tile, const bf16* matrix, size_t stride, int first_row, int limit) {
 #pragma unroll
   for (int i = threadIdx.x; i < Rows * 8; i += Threads) {
     const int r = i / 8;
     const bool valid = first_row + r < limit;
-    CopyAsync16(tile + TileOffset(r, i % 8), matrix + (valid ? first_row + r : 0) * stride + i % 8 * 8, valid);
+    CopyAsync16(tile + TileOffset(r, i % 8), matrix + (valid ? first_row + r : 0) * stride + i % 8 * 8,
+                valid);
   }
 }
 
@@ -44,8 +46,8 @@ __device__ inline void MultiplyByRows(float (&c)[N][4], const uint32_t (&a)[4][4
 
 // c[16, 64] += p[16, 16 K] (rows first .. first + 16 K - 1 of the tile), p rounded to bf16.
 template <int K>
-__device__ inline void MultiplyByColumns(float (&c)[8][4], const float (&p)[2 * K][4], uint32_t tile, int first,
-                                         int lane) {
+__device__ inline void MultiplyByColumns(float (&c)[8][4], const float (&p)[2 * K][4], uint32_t tile,
+                                         int first, int lane) {
 #pragma unroll
   for (int k = 0; k < K; ++k) {
     const uint32_t a[4] = {Pack(p[2 * k][0], p[2 * k][1]), Pack(p[2 * k][2], p[2 * k][3]),
@@ -80,8 +82,8 @@ __device__ inline void RotateBack(float (&c)[8][4], float scale, const float2* t
   }
 }
 
-// Writes the warp's c[16, 64] to rows `first` .. of `to` (stride elements a row, rows past `limit` left out), through
-// the warp's own rows of the tile at `shared`, so that whole rows leave together.
+// Writes the warp's c[16, 64] to rows `first` .. of `to` (stride elements a row, rows past `limit` left out),
+// through the warp's own rows of the tile at `shared`, so that whole rows leave together.
 __device__ inline void StoreRows(const float (&c)[8][4], unsigned char* shared, int first, int lane, bf16* to,
                                  size_t stride, int limit) {
 #pragma unroll

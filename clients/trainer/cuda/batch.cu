@@ -41,8 +41,8 @@ __global__ void EmbedKernel(const T* embedding, const uint16_t* inputs, Stack st
 
 constexpr int kTokensATile = 32;
 
-// One block adds the rows of its split for 64 vocabulary entries and 64 columns. The one-hot operand is made in
-// registers from the token ids.
+// One block adds the rows of its split for 64 vocabulary entries and 64 columns. The one-hot operand is made
+// in registers from the token ids.
 template <typename T>
 __global__ void EmbedBackwardKernel(const T* dx, const uint16_t* inputs, Stack stack, int vocab, int d,
                                     float* partial) {
@@ -103,8 +103,8 @@ __global__ void EmbedBackwardKernel(const T* dx, const uint16_t* inputs, Stack s
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       if (entry + 8 * half < vocab) {
-        *reinterpret_cast<float2*>(out + static_cast<size_t>(entry + 8 * half) * d + column + 8 * n + lane % 4 * 2) =
-            make_float2(sums[n][2 * half], sums[n][2 * half + 1]);
+        *reinterpret_cast<float2*>(out + static_cast<size_t>(entry + 8 * half) * d + column + 8 * n +
+                                   lane % 4 * 2) = make_float2(sums[n][2 * half], sums[n][2 * half + 1]);
       }
     }
   }
@@ -112,8 +112,8 @@ __global__ void EmbedBackwardKernel(const T* dx, const uint16_t* inputs, Stack s
 
 // fp32 verification path: a thread an entry and column, rows in order.
 template <>
-__global__ void EmbedBackwardKernel<float>(const float* dx, const uint16_t* inputs, Stack stack, int vocab, int d,
-                                           float* partial) {
+__global__ void EmbedBackwardKernel<float>(const float* dx, const uint16_t* inputs, Stack stack, int vocab,
+                                           int d, float* partial) {
   const int columns = d / 64;
   const int column = static_cast<int>(blockIdx.x % columns) * 64 + threadIdx.x % 64;
   const int splits = gridDim.y;
@@ -154,7 +154,8 @@ void LoadBatch(const BatchSource& source, bool validation, const Stack& stack, c
 template <typename T>
 void Embed(const T* embedding, const uint16_t* inputs, const Stack& stack, int d, T* x, cudaStream_t stream) {
   const size_t total = static_cast<size_t>(stack.runs) * stack.rows_per_run * (d / 8);
-  EmbedKernel<T><<<static_cast<unsigned>((total + 255) / 256), 256, 0, stream>>>(embedding, inputs, stack, d, x);
+  EmbedKernel<T>
+      <<<static_cast<unsigned>((total + 255) / 256), 256, 0, stream>>>(embedding, inputs, stack, d, x);
 }
 
 template <typename T>
@@ -169,7 +170,9 @@ void EmbedBackward(const T* dx, const uint16_t* inputs, const Stack& stack, int 
 
 template void Embed(const float*, const uint16_t*, const Stack&, int, float*, cudaStream_t);
 template void Embed(const bf16*, const uint16_t*, const Stack&, int, bf16*, cudaStream_t);
-template void EmbedBackward(const float*, const uint16_t*, const Stack&, int, int, int, float*, float*, cudaStream_t);
-template void EmbedBackward(const bf16*, const uint16_t*, const Stack&, int, int, int, float*, float*, cudaStream_t);
+template void EmbedBackward(const float*, const uint16_t*, const Stack&, int, int, int, float*, float*,
+                            cudaStream_t);
+template void EmbedBackward(const bf16*, const uint16_t*, const Stack&, int, int, int, float*, float*,
+                            cudaStream_t);
 
 }  // namespace sextant::trainer::cuda

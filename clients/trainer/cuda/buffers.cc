@@ -13,7 +13,8 @@ Stack StackOf(const FusedJob& job) {
 
 // Enough parts to fill the chip about four times over, none shorter than 256 rows.
 int EmbedSplits(const FusedJob& job) {
-  const int tiles = (job.shape.vocab + 63) / 64 * (job.shape.d_model / 64) * static_cast<int>(job.runs.size());
+  const int tiles =
+      (job.shape.vocab + 63) / 64 * (job.shape.d_model / 64) * static_cast<int>(job.runs.size());
   const int rows = job.batch_sequences * job.shape.sequence_length;
   return std::clamp(528 / tiles, 1, std::max(1, rows / 256));
 }

@@ -46,18 +46,18 @@ struct Buffers {
   T *output, *normed, *logits;  // [M, d], [M, d], [M, vocab]
   float *inverse, *loss;        // [M]
   // Gradients. Weight products on the side stream may lag two layers behind, hence the copies.
-  T* dx[6];                             // [M, d]
-  T *dgate_up[2], *dqkv[2];             // [M, 2 f], [M, 3 d]
-  T *dproduct, *dnormed, *dattended;    // [M, f], [M, d], [M, d]
-  float *delta, *dgain, *dembedding;    // [M, heads], [2 layers + 1, runs, parts, d], [runs, splits, vocab, d]
-  float2* rotary;                       // [sequence_length, 32]
-  void* workspace[2];                   // kGemmWorkspaceBytes each, main and side stream
-  RunConstants* constants;              // [runs]
-  RunState* state;                      // [runs]
-  double2* partial;                     // [runs, kReduceBlocks]
-  unsigned* arrivals;                   // [runs]
-  double* squared_norm;                 // [runs]
-  float *train_loss, *gradient_norm;    // [runs, steps]
+  T* dx[6];                           // [M, d]
+  T *dgate_up[2], *dqkv[2];           // [M, 2 f], [M, 3 d]
+  T *dproduct, *dnormed, *dattended;  // [M, f], [M, d], [M, d]
+  float *delta, *dgain, *dembedding;  // [M, heads], [2 layers + 1, runs, parts, d], [runs, splits, vocab, d]
+  float2* rotary;                     // [sequence_length, 32]
+  void* workspace[2];                 // kGemmWorkspaceBytes each, main and side stream
+  RunConstants* constants;            // [runs]
+  RunState* state;                    // [runs]
+  double2* partial;                   // [runs, kReduceBlocks]
+  unsigned* arrivals;                 // [runs]
+  double* squared_norm;               // [runs]
+  float *train_loss, *gradient_norm;  // [runs, steps]
 };
 
 Stack StackOf(const FusedJob& job);

@@ -11,8 +11,8 @@ constexpr int kWarps = 8;
 
 template <typename T>
 __global__ void __launch_bounds__(kWarps * 32)
-    CrossEntropyKernel(const uint16_t* targets, Stack stack, int vocab, bool gradient, int first_row, int last_row,
-                       T* logits, float* loss) {
+    CrossEntropyKernel(const uint16_t* targets, Stack stack, int vocab, bool gradient, int first_row,
+                       int last_row, T* logits, float* loss) {
   const int lane = threadIdx.x % 32;
   const size_t row = blockIdx.x * static_cast<size_t>(kWarps) + threadIdx.x / 32;
   if (row >= static_cast<size_t>(stack.runs) * stack.rows_per_run) return;
@@ -32,7 +32,8 @@ __global__ void __launch_bounds__(kWarps * 32)
   }
   float overall = largest;
 #pragma unroll
-  for (int offset = 16; offset > 0; offset /= 2) overall = fmaxf(overall, __shfl_xor_sync(~0U, overall, offset));
+  for (int offset = 16; offset > 0; offset /= 2)
+    overall = fmaxf(overall, __shfl_xor_sync(~0U, overall, offset));
   sum = GroupSum<32>(sum * __expf(largest - overall));
   const float log_sum = overall + logf(sum);
   const int target = targets[row];
@@ -40,7 +41,8 @@ __global__ void __launch_bounds__(kWarps * 32)
   if (!gradient) return;
   __syncwarp();  // lane 0 has read the target's logit before its owner overwrites it
   const int in_run = static_cast<int>(row % stack.rows_per_run);
-  const float weight = in_run >= first_row && in_run < last_row ? 1.0F / static_cast<float>(last_row - first_row) : 0;
+  const float weight =
+      in_run >= first_row && in_run < last_row ? 1.0F / static_cast<float>(last_row - first_row) : 0;
   for (int c = lane * 8; c < vocab; c += 256) {
     Vec8 v = Load8(from + c);
 #pragma unroll
@@ -54,7 +56,8 @@ __global__ void __launch_bounds__(kWarps * 32)
 __global__ void AddValidationLossKernel(BatchSource source, Stack stack, const float* loss, RunState* state) {
   RunState& run = state[blockIdx.x];
   const int64_t left = source.validation_windows - run.validation_batch * source.batch_sequences;
-  const int64_t rows = (left < source.batch_sequences ? left : source.batch_sequences) * source.sequence_length;
+  const int64_t rows =
+      (left < source.batch_sequences ? left : source.batch_sequences) * source.sequence_length;
   double sum = 0;
   for (int64_t i = threadIdx.x; i < rows; i += blockDim.x) {
     sum += loss[static_cast<size_t>(blockIdx.x) * stack.rows_per_run + i];
@@ -74,8 +77,8 @@ __global__ void AddValidationLossKernel(BatchSource source, Stack stack, const f
 }  // namespace
 
 template <typename T>
-void CrossEntropy(const uint16_t* targets, const Stack& stack, int vocab, bool gradient, int first_row, int last_row,
-                  T* logits, float* loss, cudaStream_t stream) {
+void CrossEntropy(const uint16_t* targets, const Stack& stack, int vocab, bool gradient, int first_row,
+                  int last_row, T* logits, float* loss, cudaStream_t stream) {
   const size_t rows = static_cast<size_t>(stack.runs) * stack.rows_per_run;
   CrossEntropyKernel<T><<<static_cast<unsigned>((rows + kWarps - 1) / kWarps), kWarps * 32, 0, stream>>>(
       targets, stack, vocab, gradient, first_row, last_row, logits, loss);

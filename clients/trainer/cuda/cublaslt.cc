@@ -26,8 +26,9 @@ absl::StatusOr<CublasLt> Load() {
     absl::StrAppend(&tried, tried.empty() ? "" : ", ", place);
   }
   if (library == nullptr) {
-    return absl::NotFoundError(absl::StrCat("cuBLASLt is missing (looked for ", tried,
-                                            "); install the CUDA toolkit's libcublas or set SEXTANT_CUBLASLT"));
+    return absl::NotFoundError(
+        absl::StrCat("cuBLASLt is missing (looked for ", tried,
+                     "); install the CUDA toolkit's libcublas or set SEXTANT_CUBLASLT"));
   }
   CublasLt api;
   bool complete = true;

@@ -24,8 +24,8 @@ struct CublasLt {
   decltype(&cublasLtMatmul) matmul = nullptr;
 };
 
-// Loads the library once a process: SEXTANT_CUBLASLT when set, the loader's path, then the toolkit's usual folders.
-// NotFound says where it was looked for. Thread-safe.
+// Loads the library once a process: SEXTANT_CUBLASLT when set, the loader's path, then the toolkit's usual
+// folders. NotFound says where it was looked for. Thread-safe.
 absl::StatusOr<const CublasLt*> LoadCublasLt();
 
 }  // namespace sextant::trainer::cuda

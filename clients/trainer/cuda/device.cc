@@ -15,8 +15,8 @@ struct Device::Impl {
 absl::StatusOr<int> CountDevices() {
   int count = 0;
   if (const cudaError_t error = cudaGetDeviceCount(&count); error != cudaSuccess || count == 0) {
-    return absl::NotFoundError(absl::StrCat("no CUDA GPU (",
-                                            error == cudaSuccess ? "none visible" : cudaGetErrorString(error), ")"));
+    return absl::NotFoundError(absl::StrCat(
+        "no CUDA GPU (", error == cudaSuccess ? "none visible" : cudaGetErrorString(error), ")"));
   }
   for (int i = 0; i < count; ++i) {
     int major = 0;
@@ -50,7 +50,8 @@ absl::StatusOr<std::unique_ptr<Device>> Device::Open(int index, const TokenSet& 
   absl::Status status = FromCuda(cudaSetDevice(index), "opening the GPU");
   if (status.ok()) status = FromCuda(cudaGetDeviceProperties(&properties, index), "asking the GPU");
   const size_t bytes = tokens.tokens.size() * sizeof(uint16_t);
-  if (status.ok()) status = FromCuda(cudaMalloc(reinterpret_cast<void**>(&impl.tokens), bytes), "allocating the tokens");
+  if (status.ok())
+    status = FromCuda(cudaMalloc(reinterpret_cast<void**>(&impl.tokens), bytes), "allocating the tokens");
   if (status.ok()) {
     status = FromCuda(cudaMemcpy(impl.tokens, tokens.tokens.data(), bytes, cudaMemcpyHostToDevice), "tokens");
   }
@@ -82,9 +83,10 @@ absl::StatusOr<std::unique_ptr<Engine>> Device::NewEngine(const FusedJob& job, P
   const size_t need = DeviceBytes(job, precision);
   const size_t have = FreeBytes();
   if (need > have) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        job.runs.size(), " fused runs of ", job.batch_sequences, " windows need ", need >> 20, " MiB, GPU ",
-        impl_->index, " has ", have >> 20, " MiB free; use a smaller batch, fewer fused runs or a smaller model"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat(job.runs.size(), " fused runs of ", job.batch_sequences, " windows need ", need >> 20,
+                     " MiB, GPU ", impl_->index, " has ", have >> 20,
+                     " MiB free; use a smaller batch, fewer fused runs or a smaller model"));
   }
   if (precision == Precision::kFp32) return GpuEngine<float>::Create(job, impl_->loan);
   return GpuEngine<__nv_bfloat16>::Create(job, impl_->loan);

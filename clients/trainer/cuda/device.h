@@ -14,8 +14,8 @@
 
 namespace sextant::trainer::cuda {
 
-// Number of visible GPUs of compute capability 9.0 (the kernels are built for Hopper). NotFound says in one line why
-// there is none.
+// Number of visible GPUs of compute capability 9.0 (the kernels are built for Hopper). NotFound says in one
+// line why there is none.
 absl::StatusOr<int> CountDevices();
 
 enum class Precision { kBf16, kFp32 };  // fp32 is for verification: slow kernels, no tensor cores

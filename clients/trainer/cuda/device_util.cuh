@@ -44,8 +44,8 @@ __device__ inline void Store8(float* p, const Vec8& v) {
 }
 
 __device__ inline void Store8(bf16* p, const Vec8& v) {
-  *reinterpret_cast<uint4*>(p) =
-      make_uint4(Pack(v.at[0], v.at[1]), Pack(v.at[2], v.at[3]), Pack(v.at[4], v.at[5]), Pack(v.at[6], v.at[7]));
+  *reinterpret_cast<uint4*>(p) = make_uint4(Pack(v.at[0], v.at[1]), Pack(v.at[2], v.at[3]),
+                                            Pack(v.at[4], v.at[5]), Pack(v.at[6], v.at[7]));
 }
 
 // Sum over the aligned group of `Lanes` lanes; every lane gets it.
@@ -62,11 +62,14 @@ __device__ inline double WarpSum(double v) {
   return v;
 }
 
-__device__ inline uint32_t SharedAddress(const void* p) { return static_cast<uint32_t>(__cvta_generic_to_shared(p)); }
+__device__ inline uint32_t SharedAddress(const void* p) {
+  return static_cast<uint32_t>(__cvta_generic_to_shared(p));
+}
 
 // 16 bytes from global to shared memory, zeros when !valid.
 __device__ inline void CopyAsync16(uint32_t shared, const void* global, bool valid) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared), "l"(global), "r"(valid ? 16 : 0));
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared), "l"(global),
+               "r"(valid ? 16 : 0));
 }
 __device__ inline void CommitCopies() { asm volatile("cp.async.commit_group;\n" ::); }
 template <int Pending>
@@ -100,8 +103,8 @@ __device__ inline float Exp2(float x) {
   return y;
 }
 
-// Byte offset of 16-byte chunk `chunk` of row `row` in a shared tile of 64 bf16 a row; the exclusive or spreads the
-// rows of a column over all banks.
+// Byte offset of 16-byte chunk `chunk` of row `row` in a shared tile of 64 bf16 a row; the exclusive or
+// spreads the rows of a column over all banks.
 __device__ inline uint32_t TileOffset(int row, int chunk) {
   return static_cast<uint32_t>(row * 128 + ((chunk ^ (row & 7)) << 4));
 }

@@ -16,8 +16,8 @@ absl::Status FromCuda(cudaError_t error, const char* doing) {
   return absl::InternalError(message);
 }
 
-#define SEXTANT_RETURN_IF_ERROR(expression)                        \
-  do {                                                             \
+#define SEXTANT_RETURN_IF_ERROR(expression)                                 \
+  do {                                                                      \
     if (absl::Status status_ = (expression); !status_.ok()) return status_; \
   } while (false)
 
@@ -35,7 +35,8 @@ GpuEngine<T>::GpuEngine(const FusedJob& job, const DeviceLoan& loan)
 }
 
 template <typename T>
-absl::StatusOr<std::unique_ptr<GpuEngine<T>>> GpuEngine<T>::Create(const FusedJob& job, const DeviceLoan& loan) {
+absl::StatusOr<std::unique_ptr<GpuEngine<T>>> GpuEngine<T>::Create(const FusedJob& job,
+                                                                   const DeviceLoan& loan) {
   SEXTANT_RETURN_IF_ERROR(Validate(job, *loan.token_set));
   std::unique_ptr<GpuEngine> engine(new GpuEngine(job, loan));
   SEXTANT_RETURN_IF_ERROR(engine->Start());
@@ -101,12 +102,14 @@ absl::Status GpuEngine<T>::UploadConstants() {
   std::vector<uint8_t> decays(stack_.parameter_stride / 8);
   std::vector<size_t> gains;
   for (const Tensor& tensor : layout_.tensors) {
-    std::fill_n(decays.begin() + static_cast<int64_t>(tensor.offset / 8), tensor.size() / 8, tensor.decays() ? 1 : 0);
+    std::fill_n(decays.begin() + static_cast<int64_t>(tensor.offset / 8), tensor.size() / 8,
+                tensor.decays() ? 1 : 0);
     if (tensor.kind == TensorKind::kGain) gains.push_back(tensor.offset);
   }
   auto upload = [this](void* to, const auto& from) {
-    return FromCuda(cudaMemcpyAsync(to, from.data(), from.size() * sizeof(from[0]), cudaMemcpyHostToDevice, main_),
-                    "uploading constants");
+    return FromCuda(
+        cudaMemcpyAsync(to, from.data(), from.size() * sizeof(from[0]), cudaMemcpyHostToDevice, main_),
+        "uploading constants");
   };
   SEXTANT_RETURN_IF_ERROR(upload(at_->constants, constants));
   SEXTANT_RETURN_IF_ERROR(upload(at_->rotary, rotary));
@@ -120,15 +123,17 @@ absl::Status GpuEngine<T>::UploadConstants() {
   cudaMemsetAsync(at_->arrivals, 0, sizeof(unsigned) * stack_.runs, main_);
   for (const Tensor& tensor : layout_.tensors) {
     Initialize<T>(at_->constants, stack_, tensor.offset, tensor.size(),
-                  static_cast<float>(InitialStdDev(tensor.kind, job_.shape.layers)), at_->weights, at_->low, main_);
+                  static_cast<float>(InitialStdDev(tensor.kind, job_.shape.layers)), at_->weights, at_->low,
+                  main_);
   }
   return Finish("initializing weights");
 }
 
 template <typename T>
 absl::Status GpuEngine<T>::MakeLinear(int out, int in, Linear* linear) const {
-  GemmShape shape{GemmKind::kForward, stack_.runs, stack_.rows_per_run, out, in, stack_.parameter_stride,
-                  !std::is_same_v<T, float>};
+  GemmShape shape{
+      GemmKind::kForward,       stack_.runs, stack_.rows_per_run, out, in, stack_.parameter_stride,
+      !std::is_same_v<T, float>};
   for (auto [kind, to] : {std::pair{GemmKind::kForward, &linear->forward},
                           std::pair{GemmKind::kBackwardInput, &linear->backward_input},
                           std::pair{GemmKind::kBackwardWeight, &linear->backward_weight}}) {
@@ -168,8 +173,8 @@ void GpuEngine<T>::DoAside(const char* name, const std::function<void(cudaStream
 }
 
 template <typename T>
-void GpuEngine<T>::Multiply(const Gemm& gemm, const void* left, const void* right, const void* add, void* output,
-                            cudaStream_t stream) {
+void GpuEngine<T>::Multiply(const Gemm& gemm, const void* left, const void* right, const void* add,
+                            void* output, cudaStream_t stream) {
   const cublasStatus_t status =
       gemm.Run(left, right, add, output, at_->workspace[stream == side_ ? 1 : 0], stream);
   if (status != CUBLAS_STATUS_SUCCESS) cublas_status_ = status;
@@ -193,9 +198,12 @@ void GpuEngine<T>::QueueForward(bool validation, bool gradient, int first_row, i
     Do("norm", [=, this, &b](cudaStream_t s) {
       RmsNorm<T>(x.input, b.low + w.attention_norm, stack_, d, x.normed1, x.inverse1, s);
     });
-    Do("qkv", [=, this, &b](cudaStream_t s) { Multiply(*qkv_.forward, x.normed1, b.low + w.qkv, nullptr, x.qkv, s); });
+    Do("qkv", [=, this, &b](cudaStream_t s) {
+      Multiply(*qkv_.forward, x.normed1, b.low + w.qkv, nullptr, x.qkv, s);
+    });
     Do("rotate", [=, this, &b](cudaStream_t s) { Rotate<T>(b.rotary, stack_, d, t, false, x.qkv, s); });
-    Do("attention", [=, this](cudaStream_t s) { Attention<T>(x.qkv, stack_, d, t, x.attended, x.log_sum, s); });
+    Do("attention",
+       [=, this](cudaStream_t s) { Attention<T>(x.qkv, stack_, d, t, x.attended, x.log_sum, s); });
     Do("attention_output", [=, this, &b](cudaStream_t s) {
       Multiply(*attention_output_.forward, x.attended, b.low + w.attention_output, x.input, x.middle, s);
     });
@@ -205,7 +213,8 @@ void GpuEngine<T>::QueueForward(bool validation, bool gradient, int first_row, i
     Do("gate_up", [=, this, &b](cudaStream_t s) {
       Multiply(*gate_up_.forward, x.normed2, b.low + w.gate_up, nullptr, x.gate_up, s);
     });
-    Do("swiglu", [=, this](cudaStream_t s) { SwiGlu<T>(x.gate_up, stack_, job_.shape.ffn_hidden, x.product, s); });
+    Do("swiglu",
+       [=, this](cudaStream_t s) { SwiGlu<T>(x.gate_up, stack_, job_.shape.ffn_hidden, x.product, s); });
     Do("down", [=, this, &b](cudaStream_t s) {
       Multiply(*down_.forward, x.product, b.low + w.down, x.middle, next, s);
     });
@@ -258,7 +267,8 @@ void GpuEngine<T>::QueueBlockBackward(int layer, int turn) {
                        b.dgain + (2 * layer + 1) * norm_part, s);
   });
   DoAside("attention_output_w", [=, this, &b](cudaStream_t s) {
-    Multiply(*attention_output_.backward_weight, dmiddle, x.attended, nullptr, b.gradient + w.attention_output, s);
+    Multiply(*attention_output_.backward_weight, dmiddle, x.attended, nullptr,
+             b.gradient + w.attention_output, s);
   });
   Do("attention_output_x", [=, this, &b](cudaStream_t s) {
     Multiply(*attention_output_.backward_input, dmiddle, b.low + w.attention_output, nullptr, b.dattended, s);
@@ -270,8 +280,9 @@ void GpuEngine<T>::QueueBlockBackward(int layer, int turn) {
     Multiply(*qkv_.backward_weight, dqkv, x.normed1, nullptr, b.gradient + w.qkv, s);
   });
   cudaEventRecord(layer_done_[turn], side_);
-  Do("qkv_x",
-     [=, this, &b](cudaStream_t s) { Multiply(*qkv_.backward_input, dqkv, b.low + w.qkv, nullptr, b.dnormed, s); });
+  Do("qkv_x", [=, this, &b](cudaStream_t s) {
+    Multiply(*qkv_.backward_input, dqkv, b.low + w.qkv, nullptr, b.dnormed, s);
+  });
   Do("norm_back", [=, this, &b](cudaStream_t s) {
     RmsNormBackward<T>(b.dnormed, x.input, b.low + w.attention_norm, x.inverse1, dmiddle, stack_, d, dinput,
                        b.dgain + 2 * layer * norm_part, s);
@@ -292,13 +303,13 @@ void GpuEngine<T>::QueueBackward() {
     Multiply(*head_.backward_input, b.logits, b.low + layout_.head, nullptr, b.dnormed, s);
   });
   Do("norm_back", [=, this, &b](cudaStream_t s) {
-    RmsNormBackward<T>(b.dnormed, b.output, b.low + layout_.final_norm, b.inverse, nullptr, stack_, d, b.dx[0],
-                       b.dgain + static_cast<size_t>(2 * layers) * stack_.runs * parts * d, s);
+    RmsNormBackward<T>(b.dnormed, b.output, b.low + layout_.final_norm, b.inverse, nullptr, stack_, d,
+                       b.dx[0], b.dgain + static_cast<size_t>(2 * layers) * stack_.runs * parts * d, s);
   });
   for (int turn = 0; turn < layers; ++turn) QueueBlockBackward(layers - 1 - turn, turn);
   Do("embed_back", [=, this, &b](cudaStream_t s) {
-    EmbedBackward<T>(b.dx[2 * layers % 6], b.inputs, stack_, job_.shape.vocab, d, EmbedSplits(job_), b.dembedding,
-                     b.gradient + layout_.embedding, s);
+    EmbedBackward<T>(b.dx[2 * layers % 6], b.inputs, stack_, job_.shape.vocab, d, EmbedSplits(job_),
+                     b.dembedding, b.gradient + layout_.embedding, s);
   });
   Do("gains", [=, this, &b](cudaStream_t s) {
     ReduceGains(b.dgain, b.gain_offsets, 2 * layers + 1, parts, stack_, d, b.gradient, s);
@@ -313,8 +324,8 @@ void GpuEngine<T>::QueueStep() {
   QueueForward(false, true, 0, stack_.rows_per_run);
   QueueBackward();
   Do("finish", [=, this, &b](cudaStream_t s) {
-    FinishGradient(optimizer_, b.constants, stack_, b.gradient, b.loss, b.partial, b.arrivals, b.state, b.train_loss,
-                   b.gradient_norm, nullptr, s);
+    FinishGradient(optimizer_, b.constants, stack_, b.gradient, b.loss, b.partial, b.arrivals, b.state,
+                   b.train_loss, b.gradient_norm, nullptr, s);
   });
   Do("adamw", [=, this, &b](cudaStream_t s) {
     AdamW<T>(optimizer_, b.constants, b.state, stack_, b.decays, b.gradient, b.weights, b.first_moment,
@@ -332,14 +343,16 @@ template <typename T>
 absl::StatusOr<cudaGraphExec_t> GpuEngine<T>::Capture(const std::function<void()>& queue) {
   cudaGraph_t graph = nullptr;
   cudaGraphExec_t executable = nullptr;
-  SEXTANT_RETURN_IF_ERROR(FromCuda(cudaStreamBeginCapture(main_, cudaStreamCaptureModeThreadLocal), "capture"));
+  SEXTANT_RETURN_IF_ERROR(
+      FromCuda(cudaStreamBeginCapture(main_, cudaStreamCaptureModeThreadLocal), "capture"));
   queue();
   SEXTANT_RETURN_IF_ERROR(FromCuda(cudaStreamEndCapture(main_, &graph), "capturing the step"));
   const cudaError_t error = cudaGraphInstantiate(&executable, graph, 0);
   cudaGraphDestroy(graph);
   SEXTANT_RETURN_IF_ERROR(FromCuda(error, "instantiating the step"));
   if (cublas_status_ != CUBLAS_STATUS_SUCCESS) {
-    return absl::InternalError(absl::StrCat("cuBLASLt failed with status ", static_cast<int>(cublas_status_)));
+    return absl::InternalError(
+        absl::StrCat("cuBLASLt failed with status ", static_cast<int>(cublas_status_)));
   }
   return executable;
 }
@@ -349,7 +362,8 @@ absl::Status GpuEngine<T>::Finish(const char* doing) {
   SEXTANT_RETURN_IF_ERROR(FromCuda(cudaStreamSynchronize(main_), doing));
   SEXTANT_RETURN_IF_ERROR(FromCuda(cudaGetLastError(), doing));
   if (cublas_status_ != CUBLAS_STATUS_SUCCESS) {
-    return absl::InternalError(absl::StrCat("cuBLASLt failed with status ", static_cast<int>(cublas_status_)));
+    return absl::InternalError(
+        absl::StrCat("cuBLASLt failed with status ", static_cast<int>(cublas_status_)));
   }
   return absl::OkStatus();
 }
@@ -390,10 +404,11 @@ absl::Status GpuEngine<T>::QueueNorm(int first_row, int last_row, std::vector<do
   Buffers<T>& b = *at_;
   QueueForward(false, true, first_row, last_row);
   QueueBackward();
-  FinishGradient(optimizer_, b.constants, stack_, b.gradient, b.loss, b.partial, b.arrivals, b.state, b.train_loss,
-                 b.gradient_norm, b.squared_norm, main_);
+  FinishGradient(optimizer_, b.constants, stack_, b.gradient, b.loss, b.partial, b.arrivals, b.state,
+                 b.train_loss, b.gradient_norm, b.squared_norm, main_);
   squared->resize(stack_.runs);
-  cudaMemcpyAsync(squared->data(), b.squared_norm, sizeof(double) * squared->size(), cudaMemcpyDeviceToHost, main_);
+  cudaMemcpyAsync(squared->data(), b.squared_norm, sizeof(double) * squared->size(), cudaMemcpyDeviceToHost,
+                  main_);
   return Finish("measuring gradient norms");
 }
 
@@ -416,7 +431,8 @@ absl::StatusOr<std::vector<StepLog>> GpuEngine<T>::ReadLog() {
   std::vector<float> loss(static_cast<size_t>(capacity) * stack_.runs);
   std::vector<float> norm(loss.size());
   cudaMemcpyAsync(loss.data(), at_->train_loss, loss.size() * sizeof(float), cudaMemcpyDeviceToHost, main_);
-  cudaMemcpyAsync(norm.data(), at_->gradient_norm, norm.size() * sizeof(float), cudaMemcpyDeviceToHost, main_);
+  cudaMemcpyAsync(norm.data(), at_->gradient_norm, norm.size() * sizeof(float), cudaMemcpyDeviceToHost,
+                  main_);
   SEXTANT_RETURN_IF_ERROR(Finish("training"));
   std::vector<StepLog> logs(stack_.runs);
   const int64_t done = std::min(queued_steps_, capacity);
@@ -438,9 +454,11 @@ absl::StatusOr<std::vector<float>> GpuEngine<T>::ReadParameters(int run) {
 
 template <typename T>
 absl::Status GpuEngine<T>::WriteParameters(int run, const std::vector<float>& values) {
-  if (values.size() != stack_.parameter_stride) return absl::InvalidArgumentError("wrong number of parameters");
+  if (values.size() != stack_.parameter_stride)
+    return absl::InvalidArgumentError("wrong number of parameters");
   const size_t at = run * stack_.parameter_stride;
-  cudaMemcpyAsync(at_->weights + at, values.data(), values.size() * sizeof(float), cudaMemcpyHostToDevice, main_);
+  cudaMemcpyAsync(at_->weights + at, values.data(), values.size() * sizeof(float), cudaMemcpyHostToDevice,
+                  main_);
   Round<T>(at_->weights + at, values.size(), at_->low + at, main_);
   return Finish("writing weights");
 }

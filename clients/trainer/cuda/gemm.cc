@@ -61,13 +61,15 @@ absl::StatusOr<std::unique_ptr<Gemm>> Gemm::Create(cublasLtHandle_t handle, cons
   int count = 0;
   if (lt.preference_create(&preference) == CUBLAS_STATUS_SUCCESS) {
     lt.preference_set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof(workspace));
-    lt.preference_set(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reductions, sizeof(reductions));
+    lt.preference_set(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reductions,
+                      sizeof(reductions));
     lt.heuristic(handle, gemm->desc_, gemm->a_, gemm->b_, gemm->d_, gemm->d_, preference, 1, &found, &count);
     lt.preference_destroy(preference);
   }
   if (count < 1) {
-    return absl::UnimplementedError(absl::StrCat("cuBLASLt has no algorithm for ", shape.runs, " products of ",
-                                                 shape.rows, " x ", shape.out, " x ", shape.in));
+    return absl::UnimplementedError(absl::StrCat("cuBLASLt has no algorithm for ", shape.runs,
+                                                 " products of ", shape.rows, " x ", shape.out, " x ",
+                                                 shape.in));
   }
   gemm->algorithm_ = found.algo;
   return gemm;
@@ -86,8 +88,8 @@ cublasStatus_t Gemm::Run(const void* left, const void* right, const void* add, v
   const float beta = add != nullptr ? 1 : 0;
   const void* a = right;  // the weight, or x of a weight gradient
   const void* b = left;
-  return api_->matmul(handle_, desc_, &one, a, a_, b, b_, &beta, add != nullptr ? add : output, d_, output, d_,
-                      &algorithm_, workspace, kGemmWorkspaceBytes, stream);
+  return api_->matmul(handle_, desc_, &one, a, a_, b, b_, &beta, add != nullptr ? add : output, d_, output,
+                      d_, &algorithm_, workspace, kGemmWorkspaceBytes, stream);
 }
 
 }  // namespace sextant::trainer::cuda

@@ -14,8 +14,8 @@ namespace sextant::trainer::cuda {
 
 enum class GemmKind { kForward, kBackwardInput, kBackwardWeight };
 
-// A layer y[rows, out] = x[rows, in] w[out, in]^T, row-major, for each of `runs` runs. x and y of successive runs lie
-// rows x width apart, weights and weight gradients parameter_stride apart.
+// A layer y[rows, out] = x[rows, in] w[out, in]^T, row-major, for each of `runs` runs. x and y of successive
+// runs lie rows x width apart, weights and weight gradients parameter_stride apart.
 struct GemmShape {
   GemmKind kind = GemmKind::kForward;
   int runs = 1;
@@ -28,8 +28,9 @@ struct GemmShape {
 
 inline constexpr size_t kGemmWorkspaceBytes = size_t{32} << 20;
 
-// A product whose algorithm has been chosen. The choice is cuBLASLt's first proposal among the algorithms that add in
-// a fixed order, so that the same job gives the same bits. Immutable; Run may be called on any stream.
+// A product whose algorithm has been chosen. The choice is cuBLASLt's first proposal among the algorithms
+// that add in a fixed order, so that the same job gives the same bits. Immutable; Run may be called on any
+// stream.
 class Gemm {
  public:
   // NotFound or Unimplemented when cuBLASLt has no algorithm for the shape.
@@ -39,8 +40,8 @@ class Gemm {
   Gemm& operator=(const Gemm&) = delete;
 
   // kForward: output = left(x) w^T, plus `add` when given. kBackwardInput: output(dx) = left(dy) w.
-  // kBackwardWeight: output(dw, fp32) = left(dy)^T right(x). workspace holds kGemmWorkspaceBytes and is not shared
-  // with work that may overlap. Returns cuBLAS's status.
+  // kBackwardWeight: output(dw, fp32) = left(dy)^T right(x). workspace holds kGemmWorkspaceBytes and is not
+  // shared with work that may overlap. Returns cuBLAS's status.
   cublasStatus_t Run(const void* left, const void* right, const void* add, void* output, void* workspace,
                      cudaStream_t stream) const;
 

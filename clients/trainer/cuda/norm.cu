@@ -126,38 +126,63 @@ void ForWidth(int d, const Body& body) {
   const int chunks = d / 8;
   if (chunks % 32 == 0) {
     switch (chunks / 32) {
-      case 1: return body.template operator()<32, 1>();
-      case 2: return body.template operator()<32, 2>();
-      case 3: return body.template operator()<32, 3>();
-      case 4: return body.template operator()<32, 4>();
-      case 5: return body.template operator()<32, 5>();
-      case 6: return body.template operator()<32, 6>();
-      case 7: return body.template operator()<32, 7>();
-      default: return body.template operator()<32, 8>();
+      case 1:
+        return body.template operator()<32, 1>();
+      case 2:
+        return body.template operator()<32, 2>();
+      case 3:
+        return body.template operator()<32, 3>();
+      case 4:
+        return body.template operator()<32, 4>();
+      case 5:
+        return body.template operator()<32, 5>();
+      case 6:
+        return body.template operator()<32, 6>();
+      case 7:
+        return body.template operator()<32, 7>();
+      default:
+        return body.template operator()<32, 8>();
     }
   }
   if (chunks % 16 == 0) {
     switch (chunks / 16) {
-      case 1: return body.template operator()<16, 1>();
-      case 3: return body.template operator()<16, 3>();
-      case 5: return body.template operator()<16, 5>();
-      case 7: return body.template operator()<16, 7>();
-      case 9: return body.template operator()<16, 9>();
-      case 11: return body.template operator()<16, 11>();
-      case 13: return body.template operator()<16, 13>();
-      default: return body.template operator()<16, 15>();
+      case 1:
+        return body.template operator()<16, 1>();
+      case 3:
+        return body.template operator()<16, 3>();
+      case 5:
+        return body.template operator()<16, 5>();
+      case 7:
+        return body.template operator()<16, 7>();
+      case 9:
+        return body.template operator()<16, 9>();
+      case 11:
+        return body.template operator()<16, 11>();
+      case 13:
+        return body.template operator()<16, 13>();
+      default:
+        return body.template operator()<16, 15>();
     }
   }
   switch (chunks / 8) {
-    case 1: return body.template operator()<8, 1>();
-    case 3: return body.template operator()<8, 3>();
-    case 5: return body.template operator()<8, 5>();
-    case 7: return body.template operator()<8, 7>();
-    case 9: return body.template operator()<8, 9>();
-    case 11: return body.template operator()<8, 11>();
-    case 13: return body.template operator()<8, 13>();
-    case 15: return body.template operator()<8, 15>();
-    default: return;
+    case 1:
+      return body.template operator()<8, 1>();
+    case 3:
+      return body.template operator()<8, 3>();
+    case 5:
+      return body.template operator()<8, 5>();
+    case 7:
+      return body.template operator()<8, 7>();
+    case 9:
+      return body.template operator()<8, 9>();
+    case 11:
+      return body.template operator()<8, 11>();
+    case 13:
+      return body.template operator()<8, 13>();
+    case 15:
+      return body.template operator()<8, 15>();
+    default:
+      return;
   }
 }
 
@@ -173,7 +198,8 @@ int NormPartials(const Stack& stack, int d) {
 }
 
 template <typename T>
-void RmsNorm(const T* x, const T* gain, const Stack& stack, int d, T* y, float* inverse_rms, cudaStream_t stream) {
+void RmsNorm(const T* x, const T* gain, const Stack& stack, int d, T* y, float* inverse_rms,
+             cudaStream_t stream) {
   const int rows_a_block = kThreads / LanesFor(d);
   const dim3 grid((stack.rows_per_run + rows_a_block - 1) / rows_a_block, stack.runs);
   ForWidth(d, [&]<int Lanes, int Turns>() {
@@ -193,15 +219,15 @@ void RmsNormBackward(const T* dy, const T* x, const T* gain, const float* invers
 
 void ReduceGains(const float* partial, const size_t* offsets, int count, int parts, const Stack& stack, int d,
                  float* gradient, cudaStream_t stream) {
-  ReduceGainsKernel<<<dim3(count, stack.runs, d / 32), dim3(32, 8), 0, stream>>>(partial, offsets, parts, stack, d,
-                                                                                 gradient);
+  ReduceGainsKernel<<<dim3(count, stack.runs, d / 32), dim3(32, 8), 0, stream>>>(partial, offsets, parts,
+                                                                                 stack, d, gradient);
 }
 
 template void RmsNorm(const float*, const float*, const Stack&, int, float*, float*, cudaStream_t);
 template void RmsNorm(const bf16*, const bf16*, const Stack&, int, bf16*, float*, cudaStream_t);
-template void RmsNormBackward(const float*, const float*, const float*, const float*, const float*, const Stack&, int,
-                              float*, float*, cudaStream_t);
-template void RmsNormBackward(const bf16*, const bf16*, const bf16*, const float*, const bf16*, const Stack&, int,
-                              bf16*, float*, cudaStream_t);
+template void RmsNormBackward(const float*, const float*, const float*, const float*, const float*,
+                              const Stack&, int, float*, float*, cudaStream_t);
+template void RmsNormBackward(const bf16*, const bf16*, const bf16*, const float*, const bf16*, const Stack&,
+                              int, bf16*, float*, cudaStream_t);
 
 }  // namespace sextant::trainer::cuda

@@ -24,8 +24,9 @@ __device__ double2 BlockSum(double2 v) {
 }
 
 // One thread turns a run's squared norm and loss into the next update's numbers and the log's entries.
-__device__ void FinishRun(const OptimizerConstants& constants, const RunConstants& run, int index, double squared,
-                          double loss, RunState* state, float* train_loss, float* gradient_norm) {
+__device__ void FinishRun(const OptimizerConstants& constants, const RunConstants& run, int index,
+                          double squared, double loss, RunState* state, float* train_loss,
+                          float* gradient_norm) {
   const double norm = sqrt(squared);
   const int64_t step = state->step;
   const int diverged = state->diverged != 0 || !isfinite(norm) || !isfinite(loss);
@@ -43,9 +44,9 @@ __device__ void FinishRun(const OptimizerConstants& constants, const RunConstant
 }
 
 __global__ void __launch_bounds__(kThreads)
-    FinishGradientKernel(OptimizerConstants constants, const RunConstants* runs, Stack stack, const float* gradient,
-                         const float* loss, double2* partial, unsigned* arrivals, RunState* state, float* train_loss,
-                         float* gradient_norm, double* squared_norm) {
+    FinishGradientKernel(OptimizerConstants constants, const RunConstants* runs, Stack stack,
+                         const float* gradient, const float* loss, double2* partial, unsigned* arrivals,
+                         RunState* state, float* train_loss, float* gradient_norm, double* squared_norm) {
   const int run = blockIdx.y;
   const size_t first = blockIdx.x * static_cast<size_t>(kThreads) + threadIdx.x;
   constexpr size_t kStep = static_cast<size_t>(kReduceBlocks) * kThreads;
@@ -80,7 +81,8 @@ __global__ void __launch_bounds__(kThreads)
   if (squared_norm != nullptr) {
     squared_norm[run] = sum.x;
   } else {
-    FinishRun(constants, runs[run], run, sum.x, sum.y / stack.rows_per_run, &state[run], train_loss, gradient_norm);
+    FinishRun(constants, runs[run], run, sum.x, sum.y / stack.rows_per_run, &state[run], train_loss,
+              gradient_norm);
   }
 }
 
@@ -103,7 +105,8 @@ __global__ void __launch_bounds__(kThreads)
     const float clipped = g.at[i] * run.clip;
     m.at[i] = constants.beta1 * m.at[i] + (1 - constants.beta1) * clipped;
     v.at[i] = constants.beta2 * v.at[i] + (1 - constants.beta2) * clipped * clipped;
-    w.at[i] = w.at[i] * shrink - run.rate * (m.at[i] * run.bias1) / (sqrtf(v.at[i] * run.bias2) + constants.epsilon);
+    w.at[i] = w.at[i] * shrink -
+              run.rate * (m.at[i] * run.bias1) / (sqrtf(v.at[i] * run.bias2) + constants.epsilon);
   }
   Store8(first_moment + at, m);
   Store8(second_moment + at, v);
@@ -112,8 +115,8 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <typename T>
-__global__ void InitializeKernel(const RunConstants* runs, Stack stack, size_t offset, size_t count, float spread,
-                                 float* weights, T* low) {
+__global__ void InitializeKernel(const RunConstants* runs, Stack stack, size_t offset, size_t count,
+                                 float spread, float* weights, T* low) {
   const size_t i = blockIdx.x * static_cast<size_t>(blockDim.x) + threadIdx.x;
   if (i >= count) return;
   const size_t at = blockIdx.y * stack.parameter_stride + offset + i;
@@ -133,16 +136,18 @@ unsigned Blocks(size_t count) { return static_cast<unsigned>((count + kThreads -
 }  // namespace
 
 void FinishGradient(const OptimizerConstants& constants, const RunConstants* runs, const Stack& stack,
-                    const float* gradient, const float* loss, double2* partial, unsigned* arrivals, RunState* state,
-                    float* train_loss, float* gradient_norm, double* squared_norm, cudaStream_t stream) {
+                    const float* gradient, const float* loss, double2* partial, unsigned* arrivals,
+                    RunState* state, float* train_loss, float* gradient_norm, double* squared_norm,
+                    cudaStream_t stream) {
   FinishGradientKernel<<<dim3(kReduceBlocks, stack.runs), kThreads, 0, stream>>>(
-      constants, runs, stack, gradient, loss, partial, arrivals, state, train_loss, gradient_norm, squared_norm);
+      constants, runs, stack, gradient, loss, partial, arrivals, state, train_loss, gradient_norm,
+      squared_norm);
 }
 
 template <typename T>
-void AdamW(const OptimizerConstants& constants, const RunConstants* runs, const RunState* state, const Stack& stack,
-           const uint8_t* decays, const float* gradient, float* weights, float* first_moment, float* second_moment,
-           T* low, cudaStream_t stream) {
+void AdamW(const OptimizerConstants& constants, const RunConstants* runs, const RunState* state,
+           const Stack& stack, const uint8_t* decays, const float* gradient, float* weights,
+           float* first_moment, float* second_moment, T* low, cudaStream_t stream) {
   AdamWKernel<T><<<dim3(Blocks(stack.parameter_stride / 8), stack.runs), kThreads, 0, stream>>>(
       constants, runs, state, stack, decays, gradient, weights, first_moment, second_moment, low);
 }
@@ -150,8 +155,8 @@ void AdamW(const OptimizerConstants& constants, const RunConstants* runs, const 
 template <typename T>
 void Initialize(const RunConstants* runs, const Stack& stack, size_t offset, size_t count, float spread,
                 float* weights, T* low, cudaStream_t stream) {
-  InitializeKernel<T>
-      <<<dim3(Blocks(count), stack.runs), kThreads, 0, stream>>>(runs, stack, offset, count, spread, weights, low);
+  InitializeKernel<T><<<dim3(Blocks(count), stack.runs), kThreads, 0, stream>>>(runs, stack, offset, count,
+                                                                                spread, weights, low);
 }
 
 template <typename T>
@@ -159,12 +164,14 @@ void Round(const float* weights, size_t count, T* low, cudaStream_t stream) {
   RoundKernel<T><<<Blocks(count), kThreads, 0, stream>>>(weights, count, low);
 }
 
-template void AdamW(const OptimizerConstants&, const RunConstants*, const RunState*, const Stack&, const uint8_t*,
-                    const float*, float*, float*, float*, float*, cudaStream_t);
-template void AdamW(const OptimizerConstants&, const RunConstants*, const RunState*, const Stack&, const uint8_t*,
-                    const float*, float*, float*, float*, bf16*, cudaStream_t);
-template void Initialize(const RunConstants*, const Stack&, size_t, size_t, float, float*, float*, cudaStream_t);
-template void Initialize(const RunConstants*, const Stack&, size_t, size_t, float, float*, bf16*, cudaStream_t);
+template void AdamW(const OptimizerConstants&, const RunConstants*, const RunState*, const Stack&,
+                    const uint8_t*, const float*, float*, float*, float*, float*, cudaStream_t);
+template void AdamW(const OptimizerConstants&, const RunConstants*, const RunState*, const Stack&,
+                    const uint8_t*, const float*, float*, float*, float*, bf16*, cudaStream_t);
+template void Initialize(const RunConstants*, const Stack&, size_t, size_t, float, float*, float*,
+                         cudaStream_t);
+template void Initialize(const RunConstants*, const Stack&, size_t, size_t, float, float*, bf16*,
+                         cudaStream_t);
 template void Round(const float*, size_t, float*, cudaStream_t);
 template void Round(const float*, size_t, bf16*, cudaStream_t);
 

@@ -7,7 +7,8 @@ namespace {
 
 // A thread rotates eight pairs: columns c .. c+7 of a head's lower half against c+32 .. c+39.
 template <typename T>
-__global__ void RotateKernel(const float2* table, size_t total, int d, int sequence_length, float sign, T* qkv) {
+__global__ void RotateKernel(const float2* table, size_t total, int d, int sequence_length, float sign,
+                             T* qkv) {
   const size_t i = blockIdx.x * static_cast<size_t>(blockDim.x) + threadIdx.x;
   if (i >= total) return;
   const int a_row = d / 8;  // 2 d columns of queries and keys, 16 a thread
@@ -36,8 +37,8 @@ template <typename T>
 void Rotate(const float2* table, const Stack& stack, int d, int sequence_length, bool inverse, T* qkv,
             cudaStream_t stream) {
   const size_t total = static_cast<size_t>(stack.runs) * stack.rows_per_run * (d / 8);
-  RotateKernel<T><<<static_cast<unsigned>((total + 255) / 256), 256, 0, stream>>>(table, total, d, sequence_length,
-                                                                                  inverse ? -1.0F : 1.0F, qkv);
+  RotateKernel<T><<<static_cast<unsigned>((total + 255) / 256), 256, 0, stream>>>(
+      table, total, d, sequence_length, inverse ? -1.0F : 1.0F, qkv);
 }
 
 template void Rotate(const float2*, const Stack&, int, int, bool, float*, cudaStream_t);

@@ -22,6 +22,8 @@ class CpuBackend final : public Backend {
 
 }  // namespace
 
-std::unique_ptr<Backend> OpenCpuBackend(const TokenSet& tokens) { return std::make_unique<CpuBackend>(tokens); }
+std::unique_ptr<Backend> OpenCpuBackend(const TokenSet& tokens) {
+  return std::make_unique<CpuBackend>(tokens);
+}
 
 }  // namespace sextant::trainer

@@ -10,7 +10,9 @@ class GpuBackend final : public Backend {
   absl::StatusOr<std::unique_ptr<Engine>> NewEngine(const FusedJob& job) override {
     return device_->NewEngine(job, cuda::Precision::kBf16);
   }
-  size_t JobBytes(const FusedJob& job) const override { return cuda::DeviceBytes(job, cuda::Precision::kBf16); }
+  size_t JobBytes(const FusedJob& job) const override {
+    return cuda::DeviceBytes(job, cuda::Precision::kBf16);
+  }
   size_t FreeBytes() const override { return device_->FreeBytes(); }
   std::string name() const override { return device_->name(); }
   absl::StatusOr<std::vector<std::pair<std::string, double>>> Profile(const FusedJob& job) override {

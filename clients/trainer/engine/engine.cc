@@ -30,13 +30,14 @@ absl::Status Validate(const FusedJob& job, const TokenSet& tokens) {
     }
   }
   if (tokens.vocab > job.shape.vocab) {
-    return absl::InvalidArgumentError(absl::StrCat("the tokens need a vocabulary of ", tokens.vocab,
-                                                   ", the model has ", job.shape.vocab));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the tokens need a vocabulary of ", tokens.vocab, ", the model has ", job.shape.vocab));
   }
   if (tokens.TrainWindows(job.shape.sequence_length) < 1) {
     return absl::InvalidArgumentError("the training part is shorter than one window");
   }
-  if (tokens.ValidationWindows(job.shape.sequence_length) < job.validation_windows || job.validation_windows < 1) {
+  if (tokens.ValidationWindows(job.shape.sequence_length) < job.validation_windows ||
+      job.validation_windows < 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("validation_windows = ", job.validation_windows, ": the validation part holds ",
                      tokens.ValidationWindows(job.shape.sequence_length), " and at least one is needed"));

@@ -38,8 +38,8 @@ struct FusedJob {
 
 // A run's log, one entry a step done. Losses are means over the step's batch, before its update.
 struct StepLog {
-  std::vector<float> train_loss;      // nats a token; NaN from the step that diverged on
-  std::vector<float> gradient_norm;   // before clipping
+  std::vector<float> train_loss;     // nats a token; NaN from the step that diverged on
+  std::vector<float> gradient_norm;  // before clipping
 };
 
 // Squared gradient norms of one batch and the mean over its halves, the ingredients of the noise scale.
@@ -48,12 +48,12 @@ struct GradientNorms {
   double half_squared = 0;
 };
 
-// The simple noise scale B_simple in tokens from norms at batches B and B/2 (McCandlish et al. 2018, appendix A.1).
-// Averages of the norms over nearby steps go in; NaN when the signal is lost in noise.
+// The simple noise scale B_simple in tokens from norms at batches B and B/2 (McCandlish et al. 2018, appendix
+// A.1). Averages of the norms over nearby steps go in; NaN when the signal is lost in noise.
 double NoiseScaleTokens(const GradientNorms& mean, double batch_size_tokens);
 
-// K runs in training. Not thread-safe. A run whose loss or gradient stops being finite stays as it was before that
-// step and logs NaN; the others are not touched by it.
+// K runs in training. Not thread-safe. A run whose loss or gradient stops being finite stays as it was before
+// that step and logs NaN; the others are not touched by it.
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -73,7 +73,8 @@ class Engine {
   virtual absl::StatusOr<std::vector<float>> ComputeGradient(int run) = 0;
 };
 
-// Checks a job against its tokens: shape, batch, schedule, rates, vocabulary, windows. InvalidArgument says which.
+// Checks a job against its tokens: shape, batch, schedule, rates, vocabulary, windows. InvalidArgument says
+// which.
 absl::Status Validate(const FusedJob& job, const TokenSet& tokens);
 
 // fp32, plain C++, runs one after another. `tokens` must outlive the engine.

@@ -1,4 +1,5 @@
-// Marks small pure functions that the CPU reference and the CUDA kernels share, so that both compute the same.
+// Marks small pure functions that the CPU reference and the CUDA kernels share, so that both compute the
+// same.
 #pragma once
 
 #ifdef __CUDACC__

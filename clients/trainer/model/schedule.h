@@ -22,13 +22,15 @@ struct Schedule {
 
 // The multiple of the peak rate used by optimizer step `step` (from 0).
 SEXTANT_HOST_DEVICE inline double ScheduleFactor(const Schedule& schedule, int64_t step) {
-  if (step < schedule.warmup_steps) return static_cast<double>(step + 1) / static_cast<double>(schedule.warmup_steps);
+  if (step < schedule.warmup_steps)
+    return static_cast<double>(step + 1) / static_cast<double>(schedule.warmup_steps);
   const int64_t start =
       schedule.kind == ScheduleKind::kWsd ? schedule.steps - schedule.decay_steps : schedule.warmup_steps;
   if (step < start || schedule.steps <= start) return 1;
   const double progress = static_cast<double>(step - start) / static_cast<double>(schedule.steps - start);
-  const double falling =
-      schedule.kind == ScheduleKind::kCosine ? 0.5 * (1 + cos(3.14159265358979323846 * progress)) : 1 - progress;
+  const double falling = schedule.kind == ScheduleKind::kCosine
+                             ? 0.5 * (1 + cos(3.14159265358979323846 * progress))
+                             : 1 - progress;
   return schedule.final_fraction + (1 - schedule.final_fraction) * falling;
 }
 

@@ -56,8 +56,8 @@ struct LayerOffsets {
   size_t down = 0;              // [d, f]
 };
 
-// The flat vector: embedding, blocks, final gain, head. Every offset is a multiple of 8 elements, so that each
-// tensor is 16-byte aligned in bf16.
+// The flat vector: embedding, blocks, final gain, head. Every offset is a multiple of 8 elements, so that
+// each tensor is 16-byte aligned in bf16.
 struct ParameterLayout {
   explicit ParameterLayout(const ModelShape& shape);
 

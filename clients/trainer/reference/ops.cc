@@ -33,7 +33,8 @@ void MultiplyByTranspose(const float* x, const float* w, int m, int n, int k, bo
   for (int i = 0; i < m; ++i) {
     for (int j = 0; j < n; ++j) {
       float* at = y + static_cast<size_t>(i) * n + j;
-      *at = Dot(x + static_cast<size_t>(i) * k, w + static_cast<size_t>(j) * k, k) + (accumulate ? *at : 0.0F);
+      *at =
+          Dot(x + static_cast<size_t>(i) * k, w + static_cast<size_t>(j) * k, k) + (accumulate ? *at : 0.0F);
     }
   }
 }
@@ -65,8 +66,8 @@ void RmsNorm(const float* x, const float* gain, int m, int d, float* y, float* i
   }
 }
 
-void RmsNormBackward(const float* dy, const float* x, const float* gain, const float* inverse_rms, int m, int d,
-                     float* dx, float* dgain) {
+void RmsNormBackward(const float* dy, const float* x, const float* gain, const float* inverse_rms, int m,
+                     int d, float* dx, float* dgain) {
   for (int i = 0; i < m; ++i, dy += d, x += d, dx += d) {
     const float inverse = inverse_rms[i];
     float projection = 0;
@@ -118,7 +119,8 @@ void Attention(const float* qkv, int m, int d, int sequence_length, float* out, 
       for (int j = first; j <= i; ++j) {
         p[j - first] /= sum;
         const float* v = qkv + static_cast<size_t>(j) * 3 * d + 2 * d + static_cast<size_t>(h) * kHeadDim;
-        AddScaled(v, p[j - first], kHeadDim, out + static_cast<size_t>(i) * d + static_cast<size_t>(h) * kHeadDim);
+        AddScaled(v, p[j - first], kHeadDim,
+                  out + static_cast<size_t>(i) * d + static_cast<size_t>(h) * kHeadDim);
       }
     }
   }
@@ -171,7 +173,8 @@ void SwiGluBackward(const float* dy, const float* gate_up, int m, int f, float* 
   }
 }
 
-void CrossEntropy(const uint16_t* targets, const float* weight, int m, int vocab, float* logits, float* loss) {
+void CrossEntropy(const uint16_t* targets, const float* weight, int m, int vocab, float* logits,
+                  float* loss) {
   for (int i = 0; i < m; ++i, logits += vocab) {
     const float largest = *std::max_element(logits, logits + vocab);
     double sum = 0;

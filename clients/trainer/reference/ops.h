@@ -16,11 +16,11 @@ void MultiplyBackwardWeight(const float* dy, const float* x, int m, int n, int k
 // y = x * gain / rms(x), rows of d; inverse_rms[m] is kept for the backward pass (Zhang and Sennrich 2019).
 void RmsNorm(const float* x, const float* gain, int m, int d, float* y, float* inverse_rms);
 // dx += , dgain +=
-void RmsNormBackward(const float* dy, const float* x, const float* gain, const float* inverse_rms, int m, int d,
-                     float* dx, float* dgain);
+void RmsNormBackward(const float* dy, const float* x, const float* gain, const float* inverse_rms, int m,
+                     int d, float* dx, float* dgain);
 
-// Rotates the query and key parts of qkv[m, 3 d] by their positions (Su et al. 2021), element i of a head's lower
-// half against element i of its upper half. `inverse` rotates back, which is also the gradient.
+// Rotates the query and key parts of qkv[m, 3 d] by their positions (Su et al. 2021), element i of a head's
+// lower half against element i of its upper half. `inverse` rotates back, which is also the gradient.
 void Rotate(float* qkv, int m, int d, int sequence_length, bool inverse);
 
 // Causal softmax attention over windows of qkv[m, 3 d] with scale 1/8; out[m, d]. probabilities, [m, heads,

@@ -25,7 +25,11 @@ double SquaredNorm(const std::vector<float>& values) {
 class ReferenceEngine final : public Engine {
  public:
   ReferenceEngine(const FusedJob& job, const TokenSet& tokens)
-      : job_(job), tokens_(tokens), layout_(job.shape), model_(job.shape, job.batch_sequences), log_(job.runs.size()) {
+      : job_(job),
+        tokens_(tokens),
+        layout_(job.shape),
+        model_(job.shape, job.batch_sequences),
+        log_(job.runs.size()) {
     for (const RunSettings& run : job.runs) {
       RunState state;
       state.weights.resize(layout_.size);
@@ -55,7 +59,8 @@ class ReferenceEngine final : public Engine {
       for (int64_t first = 0; first < job_.validation_windows; first += job_.batch_sequences) {
         const int64_t count = std::min<int64_t>(job_.batch_sequences, job_.validation_windows - first);
         for (int i = 0; i < job_.batch_sequences; ++i) {
-          Load(tokens_.train_tokens() + std::min(first + i, job_.validation_windows - 1) * job_.shape.sequence_length,
+          Load(tokens_.train_tokens() +
+                   std::min(first + i, job_.validation_windows - 1) * job_.shape.sequence_length,
                i);
         }
         model_.Forward(state.weights, inputs_, targets_, weight_, &loss_);

@@ -38,7 +38,8 @@ void Transformer::Forward(const std::vector<float>& parameters, const std::vecto
   inputs_ = inputs;
   std::vector<float> x(static_cast<size_t>(rows_) * d);
   for (int i = 0; i < rows_; ++i) {
-    std::copy_n(w + layout_.embedding + static_cast<size_t>(inputs[i]) * d, d, x.data() + static_cast<size_t>(i) * d);
+    std::copy_n(w + layout_.embedding + static_cast<size_t>(inputs[i]) * d, d,
+                x.data() + static_cast<size_t>(i) * d);
   }
   for (int l = 0; l < shape_.layers; ++l) {
     Block& block = blocks_[l];
@@ -87,16 +88,16 @@ void Transformer::Backward(const std::vector<float>& parameters, std::vector<flo
     SwiGluBackward(product.data(), block.gate_up.data(), m, f, wide.data());
     MultiplyBackwardWeight(wide.data(), block.normed2.data(), m, 2 * f, d, g + at.gate_up);
     MultiplyBackwardInput(wide.data(), w + at.gate_up, m, 2 * f, d, narrow.data());
-    RmsNormBackward(narrow.data(), block.middle.data(), w + at.mlp_norm, block.inverse2.data(), m, d, dx.data(),
-                    g + at.mlp_norm);
+    RmsNormBackward(narrow.data(), block.middle.data(), w + at.mlp_norm, block.inverse2.data(), m, d,
+                    dx.data(), g + at.mlp_norm);
     MultiplyBackwardWeight(dx.data(), block.attended.data(), m, d, d, g + at.attention_output);
     MultiplyBackwardInput(dx.data(), w + at.attention_output, m, d, d, narrow.data());
     AttentionBackward(narrow.data(), block.qkv.data(), block.probabilities.data(), m, d, t, wide.data());
     Rotate(wide.data(), m, d, t, true);
     MultiplyBackwardWeight(wide.data(), block.normed1.data(), m, 3 * d, d, g + at.qkv);
     MultiplyBackwardInput(wide.data(), w + at.qkv, m, 3 * d, d, narrow.data());
-    RmsNormBackward(narrow.data(), block.input.data(), w + at.attention_norm, block.inverse1.data(), m, d, dx.data(),
-                    g + at.attention_norm);
+    RmsNormBackward(narrow.data(), block.input.data(), w + at.attention_norm, block.inverse1.data(), m, d,
+                    dx.data(), g + at.attention_norm);
   }
   for (int i = 0; i < m; ++i) {
     for (int c = 0; c < d; ++c) {

@@ -13,10 +13,11 @@ class Transformer {
  public:
   Transformer(const ModelShape& shape, int sequences);
 
-  // inputs, targets and loss are [sequences, sequence_length]; weight scales each position's loss in the gradient
-  // that Backward uses. loss is in nats.
+  // inputs, targets and loss are [sequences, sequence_length]; weight scales each position's loss in the
+  // gradient that Backward uses. loss is in nats.
   void Forward(const std::vector<float>& parameters, const std::vector<uint16_t>& inputs,
-               const std::vector<uint16_t>& targets, const std::vector<float>& weight, std::vector<float>* loss);
+               const std::vector<uint16_t>& targets, const std::vector<float>& weight,
+               std::vector<float>* loss);
   // Gradient of sum(weight * loss) of the last Forward; overwrites `gradient` (ParameterLayout order).
   void Backward(const std::vector<float>& parameters, std::vector<float>* gradient);
 

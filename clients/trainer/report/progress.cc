@@ -21,7 +21,8 @@ void Progress::Update(size_t pack, double share) {
   shares_[pack] = share;
   const auto now = std::chrono::steady_clock::now();
   // A log file gets a line every ten seconds, a terminal one that is redrawn.
-  if (now - printed_ < (terminal_ ? std::chrono::milliseconds(200) : std::chrono::milliseconds(10000))) return;
+  if (now - printed_ < (terminal_ ? std::chrono::milliseconds(200) : std::chrono::milliseconds(10000)))
+    return;
   printed_ = now;
   Print(!terminal_);
 }

@@ -21,8 +21,8 @@ absl::Status Scan(const std::string& path, std::set<std::string>* ids, uint64_t*
   for (int number = 1; std::getline(in, line); ++number) {
     if (in.eof()) break;  // no line break: a kill came in between
     if (line.compare(0, sizeof(kStart) - 1, kStart) != 0) {
-      return absl::InvalidArgumentError(absl::StrCat(path, ": line ", number,
-                                                     " is not a run that sextant-train wrote; name another file"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": line ", number, " is not a run that sextant-train wrote; name another file"));
     }
     const size_t end = line.find('"', sizeof(kStart) - 1);
     ids->insert(line.substr(sizeof(kStart) - 1, end - (sizeof(kStart) - 1)));

@@ -17,8 +17,8 @@ namespace sextant::trainer {
 // Not thread-safe.
 class RecordFile {
  public:
-  // "-" writes to stdout. Otherwise appends to `path`, first cutting off a line that a kill left unfinished. A file
-  // whose lines are not run records is refused, so that nothing else is overwritten or appended to.
+  // "-" writes to stdout. Otherwise appends to `path`, first cutting off a line that a kill left unfinished.
+  // A file whose lines are not run records is refused, so that nothing else is overwritten or appended to.
   static absl::StatusOr<std::unique_ptr<RecordFile>> Open(const std::string& path);
   ~RecordFile();
 

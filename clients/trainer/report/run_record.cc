@@ -35,7 +35,8 @@ std::string Number(double value, int digits) {
 std::string Column(const char* name, const std::vector<double>& values, int digits) {
   if (values.empty()) return "";
   std::string out = absl::StrCat(",\"", name, "\":[");
-  for (size_t i = 0; i < values.size(); ++i) absl::StrAppend(&out, i == 0 ? "" : ",", Number(values[i], digits));
+  for (size_t i = 0; i < values.size(); ++i)
+    absl::StrAppend(&out, i == 0 ? "" : ",", Number(values[i], digits));
   return out + "]";
 }
 
@@ -68,16 +69,16 @@ std::string ToJson(const RunRecord& record) {
   const FlopsPerToken flops = CountFlopsPerToken(run.shape);
   const auto tokens = static_cast<double>(run.tokens());
   std::string out = absl::StrCat("{\"run_id\":", Quote(run.run_id));
-  absl::StrAppend(&out, ",\"params_non_embedding\":", counts.non_embedding, ",\"params_total\":", counts.total,
-                  ",\"tokens\":", run.tokens());
+  absl::StrAppend(&out, ",\"params_non_embedding\":", counts.non_embedding,
+                  ",\"params_total\":", counts.total, ",\"tokens\":", run.tokens());
   absl::StrAppend(&out, ",\"learning_rate\":", Number(run.settings.learning_rate, 12),
                   ",\"batch_size_tokens\":", run.batch_size_tokens(),
                   ",\"sequence_length\":", run.shape.sequence_length);
   absl::StrAppend(&out, ",\"steps\":", run.schedule.steps, ",\"warmup_steps\":", run.schedule.warmup_steps,
                   ",\"loss_nats\":", Number(record.loss_nats, 8), ",\"state\":", Quote(record.state));
   absl::StrAppend(&out, ",\"schedule\":", Quote(Name(run.schedule.kind)),
-                  ",\"weight_decay\":", Number(run.settings.weight_decay, 12), ",\"seed\":", run.settings.seed,
-                  ",\"flops\":", Number(flops.exact() * tokens, 12));
+                  ",\"weight_decay\":", Number(run.settings.weight_decay, 12),
+                  ",\"seed\":", run.settings.seed, ",\"flops\":", Number(flops.exact() * tokens, 12));
   absl::StrAppend(&out, ",\"tags\":{\"d_model\":\"", run.shape.d_model, "\",\"layers\":\"", run.shape.layers,
                   "\",\"heads\":\"", run.shape.heads(), "\",\"ffn_hidden\":\"", run.shape.ffn_hidden,
                   "\",\"vocab\":\"", run.shape.vocab, "\"");

@@ -19,17 +19,18 @@ struct Curve {
 
 struct RunRecord {
   RunSpec run;
-  std::string state;       // FINISHED or DIVERGED
-  double loss_nats = 0;    // held-out, a token; NaN when diverged
+  std::string state;     // FINISHED or DIVERGED
+  double loss_nats = 0;  // held-out, a token; NaN when diverged
   double bytes_per_token = 1;
-  double seconds = 0;      // of the pack that the run was part of
+  double seconds = 0;  // of the pack that the run was part of
   int fused_runs = 1;
   std::string device;
   std::string sweep;
   Curve curve;
 };
 
-// One line without the line break. Fields carry their proto names; non-finite numbers become "NaN" or "Infinity".
+// One line without the line break. Fields carry their proto names; non-finite numbers become "NaN" or
+// "Infinity".
 std::string ToJson(const RunRecord& record);
 
 }  // namespace sextant::trainer

@@ -10,7 +10,8 @@ namespace sextant::trainer {
 
 double Pack::flops() const {
   double sum = 0;
-  for (const RunSpec& run : runs) sum += CountFlopsPerToken(run.shape).exact() * static_cast<double>(run.tokens());
+  for (const RunSpec& run : runs)
+    sum += CountFlopsPerToken(run.shape).exact() * static_cast<double>(run.tokens());
   return sum;
 }
 
@@ -32,8 +33,8 @@ std::vector<Pack> MakePacks(const Sweep& sweep, int64_t max_fused_tokens, int ma
                             const std::function<bool(const FusedJob&)>& fits) {
   std::map<std::tuple<int, int, int, int, int64_t, int64_t>, std::vector<RunSpec>> groups;
   for (const RunSpec& run : sweep.runs) {
-    groups[{run.shape.d_model, run.shape.layers, run.shape.ffn_hidden, run.batch_sequences, run.schedule.steps,
-            run.schedule.warmup_steps}]
+    groups[{run.shape.d_model, run.shape.layers, run.shape.ffn_hidden, run.batch_sequences,
+            run.schedule.steps, run.schedule.warmup_steps}]
         .push_back(run);
   }
   std::vector<Pack> packs;
@@ -41,7 +42,8 @@ std::vector<Pack> MakePacks(const Sweep& sweep, int64_t max_fused_tokens, int ma
     const int64_t by_tokens = std::max<int64_t>(1, max_fused_tokens / runs.front().batch_size_tokens());
     auto size = static_cast<size_t>(std::min<int64_t>(by_tokens, max_fused_runs));
     size = std::min(size, runs.size());
-    while (size > 1 && !fits(MakeJob(sweep, Pack{{runs.begin(), runs.begin() + static_cast<int64_t>(size)}}))) --size;
+    while (size > 1 && !fits(MakeJob(sweep, Pack{{runs.begin(), runs.begin() + static_cast<int64_t>(size)}})))
+      --size;
     // Equal packs rather than full ones and a small rest.
     const size_t count = (runs.size() + size - 1) / size;
     for (size_t i = 0; i < count; ++i) {
@@ -49,7 +51,8 @@ std::vector<Pack> MakePacks(const Sweep& sweep, int64_t max_fused_tokens, int ma
                         runs.begin() + static_cast<int64_t>((i + 1) * runs.size() / count)}});
     }
   }
-  std::stable_sort(packs.begin(), packs.end(), [](const Pack& a, const Pack& b) { return a.flops() > b.flops(); });
+  std::stable_sort(packs.begin(), packs.end(),
+                   [](const Pack& a, const Pack& b) { return a.flops() > b.flops(); });
   return packs;
 }
 

@@ -15,7 +15,8 @@
 namespace sextant::trainer {
 namespace {
 
-absl::StatusOr<std::vector<std::unique_ptr<Backend>>> OpenBackends(const SweepOptions& options, const TokenSet& tokens) {
+absl::StatusOr<std::vector<std::unique_ptr<Backend>>> OpenBackends(const SweepOptions& options,
+                                                                   const TokenSet& tokens) {
   std::vector<std::unique_ptr<Backend>> backends;
   if (options.cpu) {
     backends.push_back(OpenCpuBackend(tokens));
@@ -39,7 +40,11 @@ class Pool {
  public:
   Pool(const Sweep& sweep, std::vector<Pack> packs, double bytes_per_token, RecordFile* out,
        const std::atomic<bool>& stop)
-      : sweep_(sweep), packs_(std::move(packs)), bytes_per_token_(bytes_per_token), out_(out), stop_(stop),
+      : sweep_(sweep),
+        packs_(std::move(packs)),
+        bytes_per_token_(bytes_per_token),
+        out_(out),
+        stop_(stop),
         progress_(Weights(), Runs()) {}
 
   absl::Status Train(const std::vector<std::unique_ptr<Backend>>& backends) {
@@ -117,7 +122,8 @@ absl::Status RunSweep(Sweep sweep, const SweepOptions& options, const std::atomi
     room = std::min(room, static_cast<size_t>(share));
   }
   const Backend& first = *backends->front();
-  // Packs are made of the whole sweep, finished runs included, so that a resumed or sharded sweep packs alike.
+  // Packs are made of the whole sweep, finished runs included, so that a resumed or sharded sweep packs
+  // alike.
   std::vector<Pack> packs = MakePacks(sweep, options.max_fused_tokens, options.max_fused_runs,
                                       [&](const FusedJob& job) { return first.JobBytes(job) <= room; });
   std::vector<Pack> own;
@@ -125,8 +131,8 @@ absl::Status RunSweep(Sweep sweep, const SweepOptions& options, const std::atomi
   for (size_t i = 0; i < packs.size(); ++i) {
     const size_t need = first.JobBytes(MakeJob(sweep, packs[i]));
     if (need > room) {
-      return absl::ResourceExhaustedError(absl::StrCat("run ", packs[i].runs.front().run_id, " needs ", need >> 20,
-                                                       " MiB of GPU memory and ", room >> 20,
+      return absl::ResourceExhaustedError(absl::StrCat("run ", packs[i].runs.front().run_id, " needs ",
+                                                       need >> 20, " MiB of GPU memory and ", room >> 20,
                                                        " MiB are free; use a smaller batch or model"));
     }
     if (static_cast<int>(i % static_cast<size_t>(options.shards)) != options.shard) continue;
@@ -139,8 +145,7 @@ absl::Status RunSweep(Sweep sweep, const SweepOptions& options, const std::atomi
   for (const Pack& pack : own) runs += pack.runs.size();
   std::fprintf(stderr, "%zu runs in %zu packs on %zu x %s%s\n", runs, own.size(),
                backends->size() / static_cast<size_t>(options.cpu ? 1 : options.concurrent_packs),
-               first.name().c_str(),
-               skipped > 0 ? absl::StrCat(", ", skipped, " already done").c_str() : "");
+               first.name().c_str(), skipped > 0 ? absl::StrCat(", ", skipped, " already done").c_str() : "");
   Pool pool(sweep, std::move(own), tokens->bytes_per_token, out->get(), stop);
   return pool.Train(*backends);
 }

@@ -22,8 +22,8 @@ std::string ShellQuote(const std::string& text) {
 std::string Plain(const std::string& text) {
   std::string out;
   for (const char c : text) {
-    const bool safe = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                      c == '_' || c == '.';
+    const bool safe = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '-' || c == '_' || c == '.';
     out += safe ? c : '_';
   }
   return out;
@@ -32,12 +32,13 @@ std::string Plain(const std::string& text) {
 }  // namespace
 
 std::string SlurmScript(const std::string& sweep_path, const std::string& name, int jobs) {
-  return absl::StrCat("#!/bin/bash\n#SBATCH --job-name=", Plain(name), "\n#SBATCH --array=0-", jobs - 1,
-                      "\n#SBATCH --nodes=1\n#SBATCH --ntasks=1\n#SBATCH --gpus-per-task=1\n",
-                      "#SBATCH --output=", Plain(name), ".%a.log\n",
-                      "# Each task trains its share of the packs and skips the runs its file already holds.\n",
-                      "exec sextant-train sweep ", ShellQuote(sweep_path), " --shard \"$SLURM_ARRAY_TASK_ID/", jobs,
-                      "\" --out ", ShellQuote(Plain(name)), ".\"$SLURM_ARRAY_TASK_ID\".jsonl\n");
+  return absl::StrCat(
+      "#!/bin/bash\n#SBATCH --job-name=", Plain(name), "\n#SBATCH --array=0-", jobs - 1,
+      "\n#SBATCH --nodes=1\n#SBATCH --ntasks=1\n#SBATCH --gpus-per-task=1\n",
+      "#SBATCH --output=", Plain(name), ".%a.log\n",
+      "# Each task trains its share of the packs and skips the runs its file already holds.\n",
+      "exec sextant-train sweep ", ShellQuote(sweep_path), " --shard \"$SLURM_ARRAY_TASK_ID/", jobs,
+      "\" --out ", ShellQuote(Plain(name)), ".\"$SLURM_ARRAY_TASK_ID\".jsonl\n");
 }
 
 }  // namespace sextant::trainer

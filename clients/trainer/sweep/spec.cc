@@ -23,7 +23,8 @@ absl::Status BindVocabulary(const TokenSet& tokens, Sweep* sweep) {
     job.validation_windows = sweep->data.validation_windows;
     job.runs = {run.settings};
     if (absl::Status status = Validate(job, tokens); !status.ok()) {
-      return absl::Status(status.code(), absl::StrCat("run ", run.run_id, ": ", std::string(status.message())));
+      return absl::Status(status.code(),
+                          absl::StrCat("run ", run.run_id, ": ", std::string(status.message())));
     }
   }
   return absl::OkStatus();
@@ -32,8 +33,10 @@ absl::Status BindVocabulary(const TokenSet& tokens, Sweep* sweep) {
 std::string MakeRunId(const RunSpec& run) {
   std::string id = absl::StrFormat("d%d-L%d-B%d-D%d-lr%g", run.shape.d_model, run.shape.layers,
                                    run.batch_size_tokens(), run.tokens(), run.settings.learning_rate);
-  if (run.shape.ffn_hidden != DefaultFfnHidden(run.shape.d_model)) absl::StrAppend(&id, "-f", run.shape.ffn_hidden);
-  if (run.settings.weight_decay != 0.1) absl::StrAppend(&id, absl::StrFormat("-wd%g", run.settings.weight_decay));
+  if (run.shape.ffn_hidden != DefaultFfnHidden(run.shape.d_model))
+    absl::StrAppend(&id, "-f", run.shape.ffn_hidden);
+  if (run.settings.weight_decay != 0.1)
+    absl::StrAppend(&id, absl::StrFormat("-wd%g", run.settings.weight_decay));
   if (run.settings.seed != 1) absl::StrAppend(&id, "-s", run.settings.seed);
   if (run.settings.data_seed != 1) absl::StrAppend(&id, "-ds", run.settings.data_seed);
   return id;

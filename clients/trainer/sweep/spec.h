@@ -15,7 +15,8 @@ namespace sextant::trainer {
 
 inline constexpr int kMaxRuns = 100000;
 
-// Where tokens come from: exactly one of tokens_path (a token file) and bytes_path (any file, a token a byte).
+// Where tokens come from: exactly one of tokens_path (a token file) and bytes_path (any file, a token a
+// byte).
 struct DataSpec {
   std::string tokens_path;
   std::string bytes_path;
@@ -26,9 +27,9 @@ struct DataSpec {
 
 // What is written of a run's curve.
 struct CurveSpec {
-  int points = 100;            // train loss
-  int validation_points = 8;   // evenly spaced, the end included
-  int noise_points = 0;        // gradient noise scale, averaged over noise_batches batches each
+  int points = 100;           // train loss
+  int validation_points = 8;  // evenly spaced, the end included
+  int noise_points = 0;       // gradient noise scale, averaged over noise_batches batches each
   int noise_batches = 4;
 };
 
@@ -55,12 +56,14 @@ struct Sweep {
   std::vector<RunSpec> runs;  // without duplicates
 };
 
-// Reads a sweep file (docs/trainer.md has the format). The vocabulary of the runs is left 0 for BindVocabulary, since
-// the token file decides it. InvalidArgument names file, key and rule; unknown keys are refused.
+// Reads a sweep file (docs/trainer.md has the format). The vocabulary of the runs is left 0 for
+// BindVocabulary, since the token file decides it. InvalidArgument names file, key and rule; unknown keys are
+// refused.
 absl::StatusOr<Sweep> ReadSweepFile(const std::string& path);
 absl::StatusOr<Sweep> ParseSweep(const std::string& toml, const std::string& source);
 
-// Gives every run the vocabulary of the tokens, rounded up to a multiple of 8, and checks every run against them.
+// Gives every run the vocabulary of the tokens, rounded up to a multiple of 8, and checks every run against
+// them.
 absl::Status BindVocabulary(const TokenSet& tokens, Sweep* sweep);
 
 // Loads and splits the sweep's tokens.

@@ -1,12 +1,12 @@
 // The sweep file: TOML tables data, model, optimizer, schedule, curve and one or more [[grid]].
 #include <absl/strings/str_cat.h>
+#include <toml++/toml.h>
 
 #include <cmath>
 #include <fstream>
 #include <initializer_list>
 #include <set>
 #include <sstream>
-#include <toml++/toml.h>
 
 #include "clients/trainer/sweep/spec.h"
 
@@ -61,7 +61,8 @@ class Table {
   std::string Error() {
     if (!error_.empty() || table_ == nullptr) return error_;
     for (const auto& [key, node] : *table_) {
-      if (!known_.contains(std::string(key.str()))) Fail(std::string(key.str()), "is not a key of this table");
+      if (!known_.contains(std::string(key.str())))
+        Fail(std::string(key.str()), "is not a key of this table");
     }
     return error_;
   }
@@ -137,8 +138,9 @@ Schedule MakeSchedule(const Defaults& defaults, int64_t steps) {
   schedule.warmup_steps =
       std::max<int64_t>(1, static_cast<int64_t>(defaults.warmup_fraction * static_cast<double>(steps)));
   if (defaults.kind == ScheduleKind::kWsd) {
-    schedule.decay_steps = std::min(steps - schedule.warmup_steps,
-                                    static_cast<int64_t>(defaults.decay_fraction * static_cast<double>(steps)));
+    schedule.decay_steps =
+        std::min(steps - schedule.warmup_steps,
+                 static_cast<int64_t>(defaults.decay_fraction * static_cast<double>(steps)));
   }
   schedule.final_fraction = defaults.final_fraction;
   return schedule;
@@ -194,7 +196,9 @@ std::string ReadGrid(Table grid, const Defaults& defaults, std::set<std::string>
 }  // namespace
 
 absl::StatusOr<Sweep> ParseSweep(const std::string& text, const std::string& source) {
-  auto refuse = [&](const std::string& what) { return absl::InvalidArgumentError(absl::StrCat(source, ": ", what)); };
+  auto refuse = [&](const std::string& what) {
+    return absl::InvalidArgumentError(absl::StrCat(source, ": ", what));
+  };
   toml::table root;
   try {
     root = toml::parse(text);

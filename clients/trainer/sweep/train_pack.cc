@@ -47,8 +47,8 @@ Curve MakeCurve(const Sweep& sweep, const StepLog& log, size_t run, const Measur
 }
 
 // The noise scale of each run from norms averaged over the batches that come next, training on them.
-absl::StatusOr<std::vector<double>> MeasureNoise(const CurveSpec& curve, int64_t batch_size_tokens, int64_t limit,
-                                                 Engine* engine, int64_t* step) {
+absl::StatusOr<std::vector<double>> MeasureNoise(const CurveSpec& curve, int64_t batch_size_tokens,
+                                                 int64_t limit, Engine* engine, int64_t* step) {
   std::vector<GradientNorms> sums;
   for (int i = 0; i < curve.noise_batches && (i == 0 || *step < limit); ++i) {
     absl::StatusOr<std::vector<GradientNorms>> norms = engine->MeasureGradientNorms();
@@ -63,7 +63,8 @@ absl::StatusOr<std::vector<double>> MeasureNoise(const CurveSpec& curve, int64_t
     ++*step;
   }
   std::vector<double> scales;
-  for (const GradientNorms& sum : sums) scales.push_back(NoiseScaleTokens(sum, static_cast<double>(batch_size_tokens)));
+  for (const GradientNorms& sum : sums)
+    scales.push_back(NoiseScaleTokens(sum, static_cast<double>(batch_size_tokens)));
   return scales;
 }
 
@@ -72,7 +73,8 @@ absl::StatusOr<std::vector<double>> MeasureNoise(const CurveSpec& curve, int64_t
 std::vector<int64_t> CurveSteps(int64_t steps, int points) {
   std::set<int64_t> at = EvenSteps(steps, std::max(1, points / 2));
   for (int i = 0; i < points / 2; ++i) {
-    at.insert(std::llround(std::pow(static_cast<double>(steps), static_cast<double>(i) / std::max(1, points / 2))));
+    at.insert(
+        std::llround(std::pow(static_cast<double>(steps), static_cast<double>(i) / std::max(1, points / 2))));
   }
   return {at.begin(), at.end()};
 }
@@ -125,7 +127,8 @@ absl::StatusOr<std::vector<RunRecord>> TrainPack(const Sweep& sweep, const Pack&
   for (size_t run = 0; run < pack.runs.size(); ++run) {
     RunRecord record;
     record.run = pack.runs[run];
-    const bool diverged = !std::isfinite((*logs)[run].train_loss.back()) || !std::isfinite(validation[steps][run]);
+    const bool diverged =
+        !std::isfinite((*logs)[run].train_loss.back()) || !std::isfinite(validation[steps][run]);
     record.state = diverged ? "DIVERGED" : "FINISHED";
     record.loss_nats = diverged ? std::numeric_limits<double>::quiet_NaN() : validation[steps][run];
     record.bytes_per_token = bytes_per_token;

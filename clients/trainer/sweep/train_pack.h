@@ -18,8 +18,8 @@ absl::StatusOr<std::vector<RunRecord>> TrainPack(const Sweep& sweep, const Pack&
                                                  double bytes_per_token, const std::atomic<bool>& stop,
                                                  const std::function<void(double)>& progress);
 
-// Steps at which a curve of about `points` points is written: half of them spread evenly, half by powers, so that
-// both the fast start and the end are seen. Ascending, ending in `steps`.
+// Steps at which a curve of about `points` points is written: half of them spread evenly, half by powers, so
+// that both the fast start and the end are seen. Ascending, ending in `steps`.
 std::vector<int64_t> CurveSteps(int64_t steps, int points);
 
 }  // namespace sextant::trainer

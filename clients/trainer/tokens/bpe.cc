@@ -17,8 +17,8 @@ ByteClass ClassOf(char c) {
   const auto byte = static_cast<unsigned char>(c);
   if (byte == 0) return ByteClass::kEnd;
   if (byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r') return ByteClass::kSpace;
-  const bool word = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
-                    byte == '_' || byte >= 0x80;
+  const bool word = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
+                    (byte >= 'a' && byte <= 'z') || byte == '_' || byte >= 0x80;
   return word ? ByteClass::kWord : ByteClass::kOther;
 }
 
@@ -62,7 +62,8 @@ struct CountedWord {
 class Encoder {
  public:
   explicit Encoder(const Bpe& bpe) {
-    for (size_t i = 0; i < bpe.merges.size(); ++i) ranks_.emplace(Key(bpe.merges[i]), static_cast<uint16_t>(256 + i));
+    for (size_t i = 0; i < bpe.merges.size(); ++i)
+      ranks_.emplace(Key(bpe.merges[i]), static_cast<uint16_t>(256 + i));
   }
   void Encode(std::string_view text, std::vector<uint16_t>* out) {
     for (size_t at = 0; at < text.size();) {
@@ -78,7 +79,8 @@ class Encoder {
  private:
   std::vector<uint16_t> Merge(std::string_view word) const {
     std::vector<uint16_t> tokens(word.size());
-    std::transform(word.begin(), word.end(), tokens.begin(), [](char c) { return static_cast<unsigned char>(c); });
+    std::transform(word.begin(), word.end(), tokens.begin(),
+                   [](char c) { return static_cast<unsigned char>(c); });
     for (;;) {
       uint32_t best = UINT32_MAX;
       Pair pair;
@@ -117,7 +119,8 @@ absl::StatusOr<Bpe> TrainBpe(const std::string& text, int vocab) {
     words.push_back(std::move(entry));
   }
   std::unordered_map<uint32_t, int64_t> pair_counts;
-  std::unordered_map<uint32_t, std::vector<uint32_t>> holders;  // words that held the pair when it was counted
+  std::unordered_map<uint32_t, std::vector<uint32_t>>
+      holders;  // words that held the pair when it was counted
   // A word is noted as a holder of the pairs that are new in it: those with a token from `newest` on.
   auto count_pairs = [&](uint32_t index, int64_t sign, uint16_t newest) {
     const std::vector<uint16_t>& tokens = words[index].tokens;

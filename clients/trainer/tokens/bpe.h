@@ -11,9 +11,9 @@
 
 namespace sextant::trainer {
 
-// Tokens 0 to 255 are bytes; token 256 + i is the pair merges[i]. Merges never cross words: runs of letters, digits
-// and underscores with at most one space before them, runs of white space, runs of other characters, and NUL alone;
-// no word is longer than kMaxWordBytes.
+// Tokens 0 to 255 are bytes; token 256 + i is the pair merges[i]. Merges never cross words: runs of letters,
+// digits and underscores with at most one space before them, runs of white space, runs of other characters,
+// and NUL alone; no word is longer than kMaxWordBytes.
 struct Bpe {
   std::vector<std::pair<uint16_t, uint16_t>> merges;
   int vocab() const { return 256 + static_cast<int>(merges.size()); }
@@ -21,8 +21,9 @@ struct Bpe {
 
 inline constexpr size_t kMaxWordBytes = 64;
 
-// Learns vocab - 256 merges, the most frequent pair first, ties to the pair of lower tokens: the same text gives the
-// same merges. InvalidArgument for a vocabulary outside 256 .. 65536 or a text too small to fill it.
+// Learns vocab - 256 merges, the most frequent pair first, ties to the pair of lower tokens: the same text
+// gives the same merges. InvalidArgument for a vocabulary outside 256 .. 65536 or a text too small to fill
+// it.
 absl::StatusOr<Bpe> TrainBpe(const std::string& text, int vocab);
 
 // Tokens of the text; the same whatever the number of threads.

@@ -19,7 +19,8 @@ absl::StatusOr<Bpe> ReadBpe(const std::string& path) {
   if (!in) return absl::NotFoundError(absl::StrCat(path, ": cannot be opened"));
   std::string line;
   if (!std::getline(in, line) || line != "sextant-bpe 1") {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": not a tokenizer of `sextant-train tokens train-bpe`"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": not a tokenizer of `sextant-train tokens train-bpe`"));
   }
   Bpe bpe;
   int64_t left = 0;
@@ -27,12 +28,14 @@ absl::StatusOr<Bpe> ReadBpe(const std::string& path) {
   while (in >> left >> right) {
     // A merge may only name tokens that come before it.
     if (left < 0 || right < 0 || left >= bpe.vocab() || right >= bpe.vocab() || bpe.vocab() >= 65536) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path, ": merge ", bpe.merges.size() + 1, " (", left, " ", right, ") names unknown tokens"));
+      return absl::InvalidArgumentError(absl::StrCat(path, ": merge ", bpe.merges.size() + 1, " (", left, " ",
+                                                     right, ") names unknown tokens"));
     }
     bpe.merges.emplace_back(static_cast<uint16_t>(left), static_cast<uint16_t>(right));
   }
-  if (!in.eof()) return absl::InvalidArgumentError(absl::StrCat(path, ": merge ", bpe.merges.size() + 1, " is no pair of numbers"));
+  if (!in.eof())
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": merge ", bpe.merges.size() + 1, " is no pair of numbers"));
   return bpe;
 }
 

@@ -8,10 +8,10 @@
 
 namespace sextant::trainer {
 
-// The window seen at `position` (from 0) of the stream of `seed`. Every epoch of `windows` positions is another
-// permutation of 0 .. windows-1: a four-round Feistel network over the next even number of bits, walked until it
-// lands inside (Black and Rogaway 2002). It does not depend on batch size or model: runs that share a seed see
-// the same tokens in the same order.
+// The window seen at `position` (from 0) of the stream of `seed`. Every epoch of `windows` positions is
+// another permutation of 0 .. windows-1: a four-round Feistel network over the next even number of bits,
+// walked until it lands inside (Black and Rogaway 2002). It does not depend on batch size or model: runs that
+// share a seed see the same tokens in the same order.
 SEXTANT_HOST_DEVICE inline int64_t WindowAt(uint64_t seed, int64_t windows, int64_t position) {
   const uint64_t key = Mix64(seed ^ Mix64(static_cast<uint64_t>(position / windows)));
   int half_bits = 1;

@@ -1,4 +1,5 @@
-// Token files: a checked header and 16-bit tokens, so that a wrong or damaged file is refused before training.
+// Token files: a checked header and 16-bit tokens, so that a wrong or damaged file is refused before
+// training.
 #pragma once
 
 #include <absl/status/status.h>
@@ -10,8 +11,8 @@
 
 namespace sextant::trainer {
 
-// Tokens in memory: the last `validation_tokens` are held out, the rest is trained on. Windows do not overlap; the
-// target of a window's last position is the first token of the next window.
+// Tokens in memory: the last `validation_tokens` are held out, the rest is trained on. Windows do not
+// overlap; the target of a window's last position is the first token of the next window.
 struct TokenSet {
   int vocab = 0;
   std::vector<uint16_t> tokens;
@@ -27,13 +28,13 @@ struct TokenSet {
   }
 };
 
-// The file: 8 bytes "SXTOKEN1", then little-endian u32 vocab, u32 zero, u64 token count, u64 bytes of source text,
-// u64 FNV-1a over the tokens, then the tokens as u16.
+// The file: 8 bytes "SXTOKEN1", then little-endian u32 vocab, u32 zero, u64 token count, u64 bytes of source
+// text, u64 FNV-1a over the tokens, then the tokens as u16.
 absl::Status WriteTokenFile(const std::string& path, int vocab, uint64_t source_bytes,
                             const std::vector<uint16_t>& tokens);
 
-// NotFound when there is no such file; InvalidArgument when it is no token file, is cut short, is damaged or holds a
-// token outside its vocabulary. `validation_tokens` is left 0.
+// NotFound when there is no such file; InvalidArgument when it is no token file, is cut short, is damaged or
+// holds a token outside its vocabulary. `validation_tokens` is left 0.
 absl::StatusOr<TokenSet> ReadTokenFile(const std::string& path);
 
 // Any file as bytes, a token a byte, vocabulary 256, at most `limit_bytes` when that is positive.

@@ -26,7 +26,8 @@ FusedJob MakeJob(const Size& size) {
   job.schedule = {ScheduleKind::kCosine, 20, 2, 0, 0};
   job.validation_windows = size.batch_sequences + 1;
   for (int run = 0; run < size.runs; ++run) {
-    job.runs.push_back({1e-3 * (run + 1), 0.1, static_cast<uint64_t>(run + 1), static_cast<uint64_t>(run % 2 + 1)});
+    job.runs.push_back(
+        {1e-3 * (run + 1), 0.1, static_cast<uint64_t>(run + 1), static_cast<uint64_t>(run % 2 + 1)});
   }
   return job;
 }
@@ -66,7 +67,8 @@ class ParityTest : public testing::TestWithParam<Size> {
     for (size_t run = 0; run < job_.runs.size(); ++run) {
       std::vector<float> weights(layout.size);
       for (const Tensor& tensor : layout.tensors) {
-        const float spread = tensor.kind == TensorKind::kEmbedding ? 1.0F : 1.5F / std::sqrt(tensor.cols * 1.0F);
+        const float spread =
+            tensor.kind == TensorKind::kEmbedding ? 1.0F : 1.5F / std::sqrt(tensor.cols * 1.0F);
         for (size_t i = tensor.offset; i < tensor.offset + tensor.size(); ++i) {
           const float normal = NormalAt(99 + run, i);
           weights[i] = tensor.kind == TensorKind::kGain ? 1 + 0.2F * normal : spread * normal;
@@ -118,7 +120,8 @@ class ParityTest : public testing::TestWithParam<Size> {
     for (size_t run = 0; run < job_.runs.size(); ++run) {
       ASSERT_EQ(log[run].train_loss.size(), static_cast<size_t>(kSteps));
       for (int step = 0; step < kSteps; ++step) {
-        EXPECT_NEAR(log[run].train_loss[step] / wanted_log[run].train_loss[step], 1, limit) << "step " << step;
+        EXPECT_NEAR(log[run].train_loss[step] / wanted_log[run].train_loss[step], 1, limit)
+            << "step " << step;
       }
       const auto got = engine->ReadParameters(static_cast<int>(run)).value();
       const auto wanted = reference_->ReadParameters(static_cast<int>(run)).value();
@@ -136,7 +139,9 @@ class ParityTest : public testing::TestWithParam<Size> {
 };
 
 TEST_P(ParityTest, GradientsMatchTheReferenceInFp32) { CompareGradients(Precision::kFp32, true, 1e-5, 1e-5); }
-TEST_P(ParityTest, GradientsMatchTheReferenceInBf16) { CompareGradients(Precision::kBf16, false, 1e-2, 2e-2); }
+TEST_P(ParityTest, GradientsMatchTheReferenceInBf16) {
+  CompareGradients(Precision::kBf16, false, 1e-2, 2e-2);
+}
 // Saturated gates and sharp attention magnify the rounding of bf16 weights (2^-9) through every layer.
 TEST_P(ParityTest, GradientsOfWideWeightsStayNearTheReferenceInBf16) {
   CompareGradients(Precision::kBf16, true, 4e-2, 6e-2);
@@ -157,7 +162,8 @@ TEST_P(ParityTest, SameSeedGivesTheSameCurveToTheBit) {
   }
 }
 
-// Odd lengths, widths that split rows in every way, tiles cut short, more tiles than one, both attention tile sizes.
+// Odd lengths, widths that split rows in every way, tiles cut short, more tiles than one, both attention tile
+// sizes.
 INSTANTIATE_TEST_SUITE_P(OddSizes, ParityTest,
                          testing::Values(Size{64, 1, 64, 40, 24, 3, 1}, Size{128, 2, 320, 256, 37, 5, 2},
                                          Size{192, 2, 128, 72, 101, 3, 3}, Size{256, 1, 640, 1024, 128, 4, 2},

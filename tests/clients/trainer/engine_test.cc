@@ -1,8 +1,9 @@
+#include "clients/trainer/engine/engine.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "clients/trainer/engine/engine.h"
 #include "tests/clients/trainer/test_tokens.h"
 
 namespace sextant::trainer {

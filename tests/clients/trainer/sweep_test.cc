@@ -52,7 +52,8 @@ std::string Refusal(const std::string& from, const std::string& to) {
 }
 
 TEST(SweepFileTest, ExpandsGridsWithoutDuplicates) {
-  const std::string twice = std::string(kSweep) + std::string(kSweep).substr(std::string(kSweep).find("[[grid]]"));
+  const std::string twice =
+      std::string(kSweep) + std::string(kSweep).substr(std::string(kSweep).find("[[grid]]"));
   const Sweep sweep = ParseSweep(twice, "s.toml").value();
   EXPECT_EQ(sweep.runs.size(), 12U);
   EXPECT_EQ(sweep.runs[0].run_id, "d64-L1-B32-D256-lr0.001");
