@@ -107,7 +107,7 @@ class PredictTest(CliTest):
         self.assertLess(rate["low"], rate["high"])
         self.assertGreater(prediction["extrapolation"]["params"], 1)
         out, _ = self.run_cli("predict", "--study", "s", "--params", "256M", "--tokens", "6.4B")
-        row = next(line for line in out.splitlines() if line.startswith("s: "))
+        row = next(line for line in out.splitlines() if line.startswith("s (2 fits)"))
         self.assertIn("[", row)
         self.assertIn("LEARNING RATE", out)
         csv, _ = self.run_cli("predict", "--study", "s", "--params", "256M", "--tokens", "6.4B", "-o", "csv")

@@ -24,7 +24,7 @@ class LogTest : public ImportTest {
   ImportedRun Only(const std::string& name, const std::string& content, const std::string& format) {
     const auto report = Import(Write(name, content));
     EXPECT_TRUE(report.ok()) << report.status();
-    if (report.ok()) EXPECT_EQ(report->format, format);
+    EXPECT_EQ(report.ok() ? report->format : "", format);
     EXPECT_EQ(sink_.runs.size(), 1u) << (sink_.rejects.empty() ? "" : sink_.rejects[0].reason);
     return sink_.runs.empty() ? ImportedRun() : sink_.runs[0];
   }
