@@ -10,8 +10,6 @@ namespace {
 constexpr double kSame = 1e-9;  // objectives of one optimum, relative
 constexpr double kNear = 1e-5;  // a full step that gains no more than this goes where its model says
 
-// Near a minimum a few damped steps leave an indefinite region sooner than reweighted ones do; far away not.
-constexpr int kIndefiniteSteps = 4;
 constexpr double kLeaveReweighted = 1e-2;
 constexpr double kLeastLeaveGain = 1e-9;
 constexpr double kFirstReweightedDamping = 1e-3;
@@ -107,7 +105,7 @@ NewtonResult Newton::Minimise(Evaluator& evaluator, std::vector<double> start, c
     }
     double predicted = 0;
     bool solved = Step(held, damping, predicted);
-    if (!solved && curvature == Curvature::kExact && ++indefinite > kIndefiniteSteps &&
+    if (!solved && curvature == Curvature::kExact && ++indefinite > options.indefinite_steps &&
         leave_gain > kLeastLeaveGain) {
       switch_to(Curvature::kReweighted);
       continue;

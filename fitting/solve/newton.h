@@ -13,6 +13,9 @@ struct NewtonOptions {
   int max_evaluations = 400;
   /// Stops when an undamped step would gain less than this share of the objective.
   double tolerance = 1e-14;
+  /// Indefinite Hessians met with damping before reweighted least squares takes over. Near a minimum a few
+  /// damped steps leave such a region sooner; far away, or under a loss that is nearly |r|, they do not.
+  int indefinite_steps = 4;
   /// An optimum that is known already: once a full step promises to end at this objective (within 1e-9
   /// relative), the descent is taken to have joined it and stops there. NaN: none.
   double known = std::numeric_limits<double>::quiet_NaN();

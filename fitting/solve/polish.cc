@@ -101,7 +101,9 @@ Polished Polisher::PolishSharp(const std::vector<double>& start) {
   const bool likelihood = objective_.loss == LossKind::kHuberLikelihood;
   NewtonOptions coarse;
   coarse.tolerance = kCoarseTolerance;
+  coarse.indefinite_steps = 0;
   NewtonOptions exact;
+  exact.indefinite_steps = 0;
   exact.tolerance = final_.tolerance;
   evaluator_.SetDelta(delta);
   NewtonResult result = newton_.Minimise(evaluator_, start, coarse);
