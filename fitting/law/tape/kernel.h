@@ -8,7 +8,7 @@
 namespace sextant::fitting::tape {
 
 /// Points are worked on in blocks of this many, so that a block's columns stay in the first-level cache.
-inline constexpr std::size_t kBlockPoints = 128;
+inline constexpr std::size_t kBlockPoints = 256;
 /// Work and data columns are padded to a multiple of the widest lane count: kernels read and write whole
 /// vectors there.
 inline constexpr std::size_t kLanePadding = 8;
