@@ -117,7 +117,7 @@ void AddPredict(CommandTree& tree) {
       tree.AddCommand(nullptr, "predict", "hyperparameters for a run, from fits and published laws",
                       {"sextant predict --params 7B --tokens 1.4T",
                        "sextant predict --study mine --params 7B --tokens 1.4T -o json",
-                       "sextant predict --law step-law-lr --law step-law-batch --params 1e9 --tokens 1e11",
+                       "sextant predict --law step-law-lr --law step-law-bs --params 1e9 --tokens 1e11",
                        "sextant predict --study mine --params 7B --tokens 1.4T --batch-size-tokens 4M",
                        "sextant predict --study mine --params 7B --tokens 1.4T --penalty-grid",
                        "sextant predict --study mine --run in-flight"});

@@ -1,5 +1,6 @@
 """Wrong words and flags are explained, exit code 2; help, version and completion."""
 import json
+import shlex
 import subprocess
 
 import cli_support
@@ -68,8 +69,6 @@ class UsageTest(CliTest):
 
     def test_every_example_in_help_parses(self):
         """An example that names a flag or verb that is not there would be a usage error."""
-        import re
-        import shlex
         commands = [[], ["studies", "create"], ["studies", "list"], ["studies", "show"], ["runs", "import"], ["runs", "list"],
                     ["runs", "show"], ["runs", "curve"], ["fits", "create"], ["fits", "list"], ["fits", "show"],
                     ["fits", "watch"], ["predict"], ["laws", "list"], ["laws", "show"], ["laws", "create"], ["version"]]
@@ -78,11 +77,11 @@ class UsageTest(CliTest):
             examples = out.split("\n\n")[0].splitlines()[1:]
             self.assertTrue(examples, command)
             for example in examples:
-                line = re.split(r"[|>]", example[example.index("sextant "):])[0]
-                if command == [] or "|" in example:
-                    line = example[example.index("sextant "):].split(" | ")[0].split(" > ")[0]
+                words = shlex.split(example[example.index("sextant "):].rstrip(")"))
+                end = min([words.index(word) for word in ("|", ">") if word in words] + [len(words)])
+                line = " ".join(words[:end])
                 with self.subTest(example=line):
-                    args = shlex.split(line)[1:]
+                    args = words[1:end]
                     done = subprocess.run([str(cli_support.BIN / "sextant"), *self.where, *args], capture_output=True,
                                           text=True, env=self.env, cwd=self.folder, timeout=60, stdin=subprocess.DEVNULL)
                     self.assertNotEqual(done.returncode, 2, done.stderr)
