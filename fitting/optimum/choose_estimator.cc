@@ -1,5 +1,6 @@
 #include "fitting/optimum/choose_estimator.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "absl/status/status.h"
@@ -13,8 +14,10 @@ namespace {
 
 constexpr double kNoiseFloorPct = 0.015;
 constexpr int kLeastCells = 5;
-/// Leave-one-cell-out on more cells than this costs more than it tells.
-constexpr std::size_t kMostFolds = 60;
+/// With fewer N held-out cells only test interpolation, which says nothing of a far larger run; more folds
+/// than the upper limit cost more than they tell.
+constexpr int kLeastModels = 3;
+constexpr int kMostModels = 60;
 
 int CountModels(const std::vector<Cell>& cells, double tolerance) {
   int models = 0;
@@ -34,12 +37,14 @@ bool ClearlyBetter(const SplitScore& challenger, const SplitScore& incumbent) {
   double squares = 0;
   int count = 0;
   for (std::size_t i = 0; i < challenger.excess_pct.size() && i < incumbent.excess_pct.size(); ++i) {
-    const double gain = incumbent.excess_pct[i] - challenger.excess_pct[i];
-    if (std::isfinite(gain)) {
-      sum += gain;
-      squares += gain * gain;
-      ++count;
+    // Below zero the scoring surface was extrapolated past its runs: no better than its minimum.
+    const double gain = std::max(0.0, incumbent.excess_pct[i]) - std::max(0.0, challenger.excess_pct[i]);
+    if (!std::isfinite(incumbent.excess_pct[i]) || !std::isfinite(challenger.excess_pct[i])) {
+      continue;
     }
+    sum += gain;
+    squares += gain * gain;
+    ++count;
   }
   if (count < kLeastCells) {
     return false;
@@ -61,13 +66,13 @@ absl::StatusOr<EstimatorChoice> ChooseEstimator(const RunTable& runs, const std:
   }
   choice.estimator = "regret";
   const int models = CountModels(cells, options.grouping_tolerance);
-  if (cells.size() < static_cast<std::size_t>(kLeastCells) || (models < 3 && cells.size() > kMostFolds)) {
+  if (models < kLeastModels || models > kMostModels || cells.size() < static_cast<std::size_t>(kLeastCells)) {
     choice.candidates.push_back({"regret", 1, std::nan("")});
     return choice;
   }
   CompareOptions compare;
   compare.estimators = {"regret", "surface", "band"};
-  compare.splits = {models >= 3 ? HoldoutSplit::kLeaveOneModelOut : HoldoutSplit::kLeaveOneCellOut};
+  compare.splits = {HoldoutSplit::kLeaveOneModelOut};
   compare.band = options.band;
   compare.grouping_tolerance = options.grouping_tolerance;
   compare.cancelled = options.cancelled;

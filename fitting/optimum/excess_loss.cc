@@ -13,6 +13,8 @@ namespace {
 
 constexpr double kWindow = 1.06;
 constexpr int kGrid = 161;
+/// The spline costs the cube of this; sweeps hold about a hundred runs a cell.
+constexpr std::size_t kMostPoints = 600;
 
 }  // namespace
 
@@ -37,6 +39,11 @@ std::optional<CellScorer> CellScorer::Make(const Cell& cell) {
   }
   if (near.size() < 6) {
     return std::nullopt;
+  }
+  if (near.size() > kMostPoints) {
+    std::stable_sort(near.begin(), near.end(),
+                     [](const auto& a, const auto& b) { return a.second < b.second; });
+    near.resize(kMostPoints);
   }
   const auto count = static_cast<Eigen::Index>(near.size());
   Eigen::Matrix2Xd points(2, count);

@@ -9,7 +9,7 @@
 namespace sextant::fitting::optimum {
 namespace {
 
-constexpr double kReferenceScale = 3.0;
+constexpr double kReferenceLogDistance = 1.0;
 constexpr double kParamsExponentDeviation = 0.3;
 constexpr double kTokensExponentDeviation = 0.2;
 constexpr double kShrinkage = 2.0;
@@ -108,8 +108,8 @@ Eigen::Matrix2d ReferenceSpread(const std::vector<CellProcess>& cells, const Sca
   Eigen::Matrix3d precision = design.transpose() * covariance.llt().solve(design);
   precision(1, 1) += 1 / (kParamsExponentDeviation * kParamsExponentDeviation);
   precision(2, 2) += 1 / (kTokensExponentDeviation * kTokensExponentDeviation);
-  const Eigen::Vector3d reference(1, n_high + std::log(kReferenceScale) - n_mean,
-                                  d_high + std::log(kReferenceScale) - d_mean);
+  const Eigen::Vector3d reference(1, n_high + kReferenceLogDistance - n_mean,
+                                  d_high + kReferenceLogDistance - d_mean);
   const double variance = reference.dot(precision.llt().solve(reference)) + scatter.cell * scatter.cell +
                           scatter.model * scatter.model;
   return scatter.Covariance(std::sqrt(variance), axes);

@@ -229,6 +229,15 @@ SurfacePoint PointOf(const CellRun& run, Axes axes, double lowest, double count)
   return {{axes.rate ? run.log_rate : 0, axes.batch ? run.log_batch : 0}, log_loss, log_loss - lowest, count};
 }
 
+/// Keeps the runs closest to the cell's best when a cell holds more than a dense covariance can take.
+void LimitPoints(SurfaceCell& cell) {
+  if (cell.points.size() > kMostSurfacePoints) {
+    std::stable_sort(cell.points.begin(), cell.points.end(),
+                     [](const SurfacePoint& a, const SurfacePoint& b) { return a.excess < b.excess; });
+    cell.points.resize(kMostSurfacePoints);
+  }
+}
+
 }  // namespace
 
 std::vector<SurfaceCell> SurfaceCells(const std::vector<Cell>& cells, Axes axes, double window) {
@@ -240,6 +249,7 @@ std::vector<SurfaceCell> SurfaceCells(const std::vector<Cell>& cells, Axes axes,
         out.points.push_back(PointOf(run, axes, std::log(cell.best_loss()), 1));
       }
     }
+    LimitPoints(out);
     result.push_back(std::move(out));
   }
   return result;
@@ -262,6 +272,7 @@ std::vector<SurfaceCell> SurfaceCells(const std::vector<DrawnCell>& drawn, Axes 
         out.points.push_back(PointOf(runs[i], axes, std::log(best), counts[i]));
       }
     }
+    LimitPoints(out);
     result.push_back(std::move(out));
   }
   return result;

@@ -33,7 +33,10 @@ struct SurfaceCell {
   std::vector<SurfacePoint> points;  ///< runs within the window of the cell's best
 };
 
-/// Runs within the relative `window` of each cell's best loss.
+/// Most runs of one cell that enter a surface: later steps cost the cube of it.
+inline constexpr std::size_t kMostSurfacePoints = 300;
+
+/// Runs within the relative `window` of each cell's best loss; of more than kMostSurfacePoints, the best.
 std::vector<SurfaceCell> SurfaceCells(const std::vector<Cell>& cells, Axes axes, double window);
 std::vector<SurfaceCell> SurfaceCells(const std::vector<DrawnCell>& drawn, Axes axes, double window);
 
