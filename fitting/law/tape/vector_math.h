@@ -140,7 +140,7 @@ inline Vec Log(Vec x) {
     return result;
   }
   Vec special = x < 0.0 ? Splat(__builtin_nan("")) : x;  // infinity and NaN stay
-  special = (x >= 0.0) & (x < kSmallestNormal) ? Splat(-__builtin_inf()) : special;
+  special = ((x >= 0.0) & (x < kSmallestNormal)) ? Splat(-__builtin_inf()) : special;
   return ordinary ? result : special;
 }
 
