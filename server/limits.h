@@ -38,7 +38,8 @@ inline constexpr int kMaxCurvePage = 100000;
 // Uploads.
 inline constexpr int kMaxOpenUploads = 128;  ///< each holds at most one chunk
 inline constexpr int kMaxRunsPerChunk = 10000;
-inline constexpr int kMaxRejectsPerAnswer = 100;
+inline constexpr int kMaxRejectsPerChunk = 100;
+inline constexpr int kMaxRejectsHeld = 1000;  ///< of chunks whose answer the client has not read yet
 
 // Fits.
 inline constexpr int kMaxQueuedFits = 64;  ///< waiting or running

@@ -31,19 +31,33 @@ UploadStream* UploadStream::Begin(Core& core, const grpc::CallbackServerContext&
 
 void UploadStream::OnReadDone(bool ok) {
   // The client has closed its side, or is gone: what was answered is durable, the rest can be resumed.
-  if (!ok) return Finish(grpc::Status::OK);
+  if (!ok) return End(grpc::Status::OK);
   const absl::Status submitted = core_.executor.Submit([this] {
     const absl::Status status = StopExceptions([this] { return Handle(); });
-    if (!status.ok()) Finish(ToGrpc(status));
+    if (!status.ok()) End(ToGrpc(status));
   });
-  if (!submitted.ok()) Finish(ToGrpc(submitted));
+  if (!submitted.ok()) End(ToGrpc(submitted));
 }
 
 void UploadStream::OnWriteDone(bool ok) {
-  if (!ok) return Finish(grpc::Status::CANCELLED);
-  if (ending_) return Finish(grpc::Status::OK);
-  response_.Clear();
-  StartRead(&request_);
+  bool more = false;
+  {
+    const std::lock_guard lock(mutex_);
+    more = ok && is_waiting_;
+    is_sending_ = more;
+    if (more) {
+      is_waiting_ = false;
+      sending_.Swap(&waiting_);
+      waiting_.Clear();
+    } else if (!is_ended_) {
+      return;
+    }
+  }
+  if (more) {
+    StartWrite(&sending_);
+  } else {
+    Finish(end_status_);
+  }
 }
 
 void UploadStream::OnDone() {
@@ -57,8 +71,9 @@ absl::Status UploadStream::Handle() {
       if (has_header_) return InvalidField("header", "came a second time: it is the first message only");
       return TakeHeader(request_.header());
     case v1::UploadRunsRequest::kChunk:
-      if (!has_header_)
+      if (!has_header_) {
         return InvalidField("header", "missing: the first message of an upload is its header");
+      }
       return TakeChunk(request_.chunk());
     case v1::UploadRunsRequest::MESSAGE_NOT_SET:
       break;
@@ -124,19 +139,48 @@ absl::Status UploadStream::TakeChunk(const v1::UploadChunk& chunk) {
 
 void UploadStream::Committed(const absl::Status& status, PreparedChunk& chunk,
                              const storage::Upload& upload) {
-  if (!status.ok()) return Finish(ToGrpc(status));
+  if (!status.ok()) return End(ToGrpc(status));
   upload_ = upload;
   ending_ = upload_.complete;
-  for (v1::Reject& reject : chunk.rejects) *response_.add_rejects() = std::move(reject);
-  Answer();
+  Answer(std::move(chunk.rejects));
 }
 
-void UploadStream::Answer() {
-  response_.set_next_chunk(upload_.next_chunk);
-  response_.set_accepted(static_cast<int>(upload_.accepted));
-  response_.set_duplicate(static_cast<int>(upload_.duplicate));
-  response_.set_rejected(static_cast<int>(upload_.rejected));
-  StartWrite(&response_);
+void UploadStream::Answer(std::vector<v1::Reject> rejects) {
+  bool start = false;
+  {
+    const std::lock_guard lock(mutex_);
+    start = !is_sending_;
+    v1::UploadRunsResponse& answer = start ? sending_ : waiting_;
+    if (start) answer.Clear();
+    answer.set_next_chunk(upload_.next_chunk);
+    answer.set_accepted(static_cast<int>(upload_.accepted));
+    answer.set_duplicate(static_cast<int>(upload_.duplicate));
+    answer.set_rejected(static_cast<int>(upload_.rejected));
+    for (v1::Reject& reject : rejects) {
+      if (answer.rejects_size() < kMaxRejectsHeld) *answer.add_rejects() = std::move(reject);
+    }
+    is_sending_ = true;
+    is_waiting_ = !start;
+  }
+  const bool ending = ending_;
+  if (start) StartWrite(&sending_);
+  if (ending) {
+    End(grpc::Status::OK);
+  } else {
+    StartRead(&request_);
+  }
+}
+
+void UploadStream::End(const grpc::Status& status) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (is_sending_) {
+      is_ended_ = true;
+      end_status_ = status;
+      return;
+    }
+  }
+  Finish(status);
 }
 
 }  // namespace sextant::server

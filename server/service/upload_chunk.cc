@@ -18,7 +18,7 @@ constexpr char kConflict[] = "a run with this id and other content is in the stu
 void AddReject(PreparedChunk& chunk, const std::string& source, const std::string& fallback,
                const std::string& reason) {
   ++chunk.rejected;
-  if (static_cast<int>(chunk.rejects.size()) >= kMaxRejectsPerAnswer) return;
+  if (static_cast<int>(chunk.rejects.size()) >= kMaxRejectsPerChunk) return;
   const SourceLine where = SplitSource(source);
   v1::Reject reject;
   reject.set_source(where.source.empty() ? fallback : where.source);

@@ -26,7 +26,7 @@ struct PreparedChunk {
   bool last = false;
   std::vector<storage::RunWithCurve> runs;  ///< those that passed the checks
   std::int64_t rejected = 0;
-  std::vector<v1::Reject> rejects;  ///< at most kMaxRejectsPerAnswer
+  std::vector<v1::Reject> rejects;  ///< at most kMaxRejectsPerChunk
 };
 
 /// Checks a chunk and its runs. A run that is wrong is a reject, the others go on. INVALID_ARGUMENT for a
