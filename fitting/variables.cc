@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
+#include <string_view>
 
 namespace sextant::fitting {
 namespace {
@@ -60,6 +62,14 @@ std::optional<double> Resolve(const VariableSpec& variable, const PredictionTarg
 }
 
 }  // namespace
+
+bool TargetsSupply(const LawSpec& law) {
+  static constexpr std::string_view kSupplied[] = {"N", "D", "C", "B", "S", "L"};
+  return std::all_of(law.variables.begin(), law.variables.end(), [](const VariableSpec& variable) {
+    return !variable.from_law.empty() ||
+           std::find(std::begin(kSupplied), std::end(kSupplied), variable.name) != std::end(kSupplied);
+  });
+}
 
 double BeyondRange(const Range& range, double value) {
   double ratio = 1;

@@ -126,6 +126,7 @@ class Store {
   virtual absl::StatusOr<fitting::RunTable> LoadRunTable(const std::string& study_id,
                                                          const std::vector<Condition>& where) = 0;
   virtual absl::StatusOr<Fit> GetFit(const std::string& study_id, const std::string& fit_id) = 0;
+  /// Newest first; fits of one instant by id.
   virtual absl::StatusOr<Page<Fit>> ListFits(const std::string& study_id, std::int64_t limit,
                                              const std::string& after) = 0;
   virtual absl::StatusOr<std::vector<Fit>> LoadAllFits() = 0;  ///< at start-up, for the snapshots

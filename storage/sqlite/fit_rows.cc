@@ -185,17 +185,34 @@ absl::StatusOr<Page<Fit>> SelectFits(Connection& connection, const std::string& 
   if (absl::Status status = CheckPageLimit(limit); !status.ok()) return status;
   auto study = FindStudy(connection, study_id);
   if (!study.ok()) return study.status();
+  // Newest first; fits of one instant by id.
+  std::int64_t before_time = std::numeric_limits<std::int64_t>::max();
+  std::string after_id;
+  if (!after.empty()) {
+    auto key = DecodePageKey(after);
+    if (!key.ok()) return key.status();
+    const auto* time = std::get_if<std::int64_t>(&key->value);
+    if (time == nullptr) return absl::InvalidArgumentError("the page key is not one of a listing of fits");
+    before_time = *time;
+    after_id = key->id;
+  }
   auto statement = connection.Prepare(
-      "SELECT " FIT_COLUMNS " FROM fits f WHERE f.study_key = ? AND f.id > ? ORDER BY f.id LIMIT ?");
+      "SELECT " FIT_COLUMNS
+      " FROM fits f WHERE f.study_key = ? AND (f.create_time < ? OR (f.create_time = ? AND f.id > ?)) "
+      "ORDER BY f.create_time DESC, f.id LIMIT ?");
   if (!statement.ok()) return statement.status();
-  statement->Next(study->key).Next(std::string_view(after)).Next(limit + 1);
+  statement->Next(study->key)
+      .Next(before_time)
+      .Next(before_time)
+      .Next(std::string_view(after_id))
+      .Next(limit + 1);
   Page<Fit> page;
   for (;;) {
     auto row = statement->Step();
     if (!row.ok()) return row.status();
     if (!*row) return page;
     if (static_cast<std::int64_t>(page.items.size()) == limit) {
-      page.next_key = page.items.back().id;
+      page.next_key = EncodePageKey({page.items.back().create_time, page.items.back().id});
       return page;
     }
     auto fit = ReadFit(connection, *statement, study_id);

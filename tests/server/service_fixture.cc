@@ -1,6 +1,8 @@
 #include "tests/server/service_fixture.h"
 
 #include <absl/strings/str_cat.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
 
 #include <chrono>
 #include <cmath>
@@ -19,6 +21,9 @@ ServiceTest::ServiceTest() {
   options.database = folder + "/test.db";
   options.full_fsync = false;  // tests kill processes, not machines
   options.threads = 2;
+  // A socket, and not the in-process transport: that one buffers nothing, so that a client which writes
+  // before it reads would wait for ever.
+  options.listen = {"unix:" + folder + "/socket"};
 }
 
 ServiceTest::~ServiceTest() {
@@ -31,7 +36,7 @@ void ServiceTest::Start() {
   auto made = Server::Create(options);
   ASSERT_TRUE(made.ok()) << made.status();
   server = *std::move(made);
-  const auto channel = server->InProcessChannel();
+  const auto channel = grpc::CreateChannel(server->addresses()[0], grpc::InsecureChannelCredentials());
   studies = v1::StudyService::NewStub(channel);
   runs = v1::RunService::NewStub(channel);
   laws = v1::LawService::NewStub(channel);

@@ -184,7 +184,7 @@ TEST_F(WireTest, AnswersTheSameInProcessAndOverTheWire) {
   request.set_tokens(1e11);
   v1::PredictResponse near, far;
   Context one, two;
-  ASSERT_TRUE(predictions->Predict(&one, request, &near).ok());
+  ASSERT_TRUE(v1::PredictionService::NewStub(server->InProcessChannel())->Predict(&one, request, &near).ok());
   ASSERT_TRUE(
       v1::PredictionService::NewStub(Connect(server->addresses()[0]))->Predict(&two, request, &far).ok());
   EXPECT_EQ(near.DebugString(), far.DebugString());

@@ -293,7 +293,24 @@ absl::StatusOr<Page<Fit>> ReferenceStore::ListFits(const std::string& study_id, 
   if (!entry.ok()) return entry.status();
   std::vector<Fit> all;
   for (const auto& [id, fit] : (*entry)->fits) all.push_back(fit);
-  return PageOf(all, limit, after);
+  if (limit < 1 || limit > 100'000) return InvalidArgumentError("limit");
+  // Newest first; fits of one instant stay in order of id.
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Fit& a, const Fit& b) { return a.create_time > b.create_time; });
+  auto begin = all.begin();
+  if (!after.empty()) {
+    begin = std::find_if(all.begin(), all.end(), [&](const Fit& fit) { return fit.id == after; });
+    if (begin != all.end()) ++begin;
+  }
+  Page<Fit> page;
+  for (; begin != all.end(); ++begin) {
+    if (static_cast<std::int64_t>(page.items.size()) == limit) {
+      page.next_key = page.items.back().id;
+      break;
+    }
+    page.items.push_back(*begin);
+  }
+  return page;
 }
 
 absl::StatusOr<std::vector<Fit>> ReferenceStore::LoadAllFits() {

@@ -521,6 +521,25 @@ TEST_P(StoreSuite, ListsFits) {
   EXPECT_EQ(Code(store_->ListFits("none", 2, "").status()), StatusCode::kNotFound);
 }
 
+TEST_P(StoreSuite, ListsTheNewestFitFirst) {
+  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  Micros time = 1'000;
+  for (const char* id : {"b", "a", "c"}) {
+    Fit fit = SampleFit("s", id);
+    fit.create_time = ++time;
+    ASSERT_TRUE(store_->PutFit(fit).ok());
+  }
+  std::string order, key;
+  do {
+    const auto page = store_->ListFits("s", 1, key);
+    ASSERT_TRUE(page.ok()) << page.status();
+    ASSERT_EQ(page->items.size(), 1U);
+    order += page->items[0].id;
+    key = page->next_key;
+  } while (!key.empty());
+  EXPECT_EQ(order, "cab");
+}
+
 TEST_P(StoreSuite, KeepsUserLaws) {
   ASSERT_TRUE(store_->PutLaw({"mine", "id = \"mine\"", 5}).ok());
   EXPECT_EQ(Code(store_->PutLaw({"mine", "other", 6})), StatusCode::kAlreadyExists);
