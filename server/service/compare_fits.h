@@ -9,6 +9,7 @@
 namespace sextant::server {
 
 /// Blocks for as long as the fits take.
-absl::Status CompareFits(Core& core, const v1::CompareFitsRequest& request, v1::CompareFitsResponse& response);
+absl::Status CompareFits(Core& core, const v1::CompareFitsRequest& request,
+                         v1::CompareFitsResponse& response);
 
 }  // namespace sextant::server

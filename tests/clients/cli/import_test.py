@@ -103,6 +103,23 @@ class ImportTest(CliTest):
         curve = self.run_json("runs", "curve", "s/a")
         self.assertEqual(curve["train_loss"], [5.5, 5.25])
 
+    def test_a_training_log_takes_what_it_lacks_from_flags(self):
+        log = self.write("main.log", "s:0 tel:11.0\ns:0 trl:11.0 lr:0.000300 norm:1.0\ns:1 tel:9.5\n")
+        given = ["--set", "params_non_embedding=124M", "--set", "batch_size_tokens=2^19"]
+        self.assertEqual(self.import_json(log, *given)["accepted"], 1)
+        run = self.run_json("runs", "list", "--study", "s")[0]
+        self.assertEqual(run["params_non_embedding"], 124e6)
+        self.assertEqual(run["tokens"], 2**19)
+        self.assertEqual(run["loss_nats"], 9.5)
+        self.assertEqual(self.run_cli("runs", "curve", run["name"], "-o", "csv")[0],
+                         "step,tokens,train_loss,validation_loss,learning_rate\n0,0,,11,\n1,524288,11,9.5,0.0003\n")
+        self.assertEqual(self.import_json(log, *given)["duplicate"], 1)
+        moved = self.import_json(log, *given, "--metric", "trl=ignore", "--step-offset", 5, "--set", "run_id=moved")
+        self.assertEqual(moved["accepted"], 1)
+        self.assertEqual(self.run_json("runs", "curve", "s/moved")["step"], ["5", "6"])
+        for wrong in (["--set", "nope=1"], ["--metric", "x=nope"], ["--step-offset", "x"], ["--format", "nope"]):
+            self.run_cli("runs", "import", log, "--study", "s", *wrong, code=2)
+
     def test_a_listing_can_be_imported_elsewhere(self):
         path = self.write("r.csv", HEADER + "a,1e6,2e7,0.001,3.5\nb,1e6,4e7,0.002,inf\n")
         self.import_json(path)
