@@ -20,14 +20,22 @@ struct PredictOptions {
 
 // What the laws say about themselves at every target. None if the catalogue cannot be listed: then all is
 // shown.
-std::set<std::string> LawNotes(Session& session) {
+QuietLaws LawNotes(Session& session) {
   v1::ListLawsRequest request;
   v1::ListLawsResponse response;
   request.set_page_size(1000);
-  std::set<std::string> notes;
-  if (!session.TryCall(&v1::LawService::Stub::ListLaws, request, &response).ok()) return notes;
-  for (const v1::Law& law : response.laws()) notes.insert(law.notes().begin(), law.notes().end());
-  return notes;
+  // What a target gives: N, D, C = 6ND, the batch, steps = D / batch, and the loss.
+  static const std::set<std::string> supplied = {"N", "D", "C", "B", "S", "L"};
+  QuietLaws quiet;
+  if (!session.TryCall(&v1::LawService::Stub::ListLaws, request, &response).ok()) return quiet;
+  for (const v1::Law& law : response.laws()) {
+    quiet.notes.insert(law.notes().begin(), law.notes().end());
+    for (const v1::LawVariable& variable : law.variables()) {
+      if (variable.from_law().empty() && !supplied.contains(variable.name()))
+        quiet.inapplicable.insert(IdOf(law.name()));
+    }
+  }
+  return quiet;
 }
 
 // The end of a run in flight, from its curve so far.
@@ -104,9 +112,8 @@ int RunPredict(Session& session, const PredictOptions& options) {
   }
   const OutputFormat format = session.globals().output;
   const bool text = format == OutputFormat::kTable || format == OutputFormat::kMarkdown;
-  return PrintPredictions(
-      session, request, response,
-      text && session.globals().verbose == 0 ? LawNotes(session) : std::set<std::string>());
+  return PrintPredictions(session, request, response,
+                          text && session.globals().verbose == 0 ? LawNotes(session) : QuietLaws());
 }
 
 }  // namespace

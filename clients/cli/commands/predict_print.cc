@@ -105,11 +105,22 @@ std::string OtherLines(const v1::PredictResponse& response, const std::string& b
   return out;
 }
 
-std::string UnansweredLines(const v1::PredictResponse& response, const std::string& bullet) {
+std::string UnansweredLines(const v1::PredictResponse& response, const std::set<std::string>& inapplicable,
+                            const std::string& bullet) {
   std::string out;
+  int left_out = 0;
   for (const v1::Unanswered& item : response.unanswered()) {
+    if (inapplicable.contains(item.source())) {
+      ++left_out;
+      continue;
+    }
     const std::string quantity = item.quantity().empty() ? "" : " (" + item.quantity() + ")";
     out += bullet + Safe(item.source() + quantity) + ": " + Safe(item.reason()) + "\n";
+  }
+  if (left_out > 0) {
+    out += bullet +
+           fmt::format("{} conversion rules, growth factors and curve laws, which need other inputs (-v)\n",
+                       left_out);
   }
   return out;
 }
@@ -150,7 +161,7 @@ std::string IntervalLine(const v1::PredictRequest& request, const v1::PredictRes
 }
 
 std::string Text(const v1::PredictRequest& request, const v1::PredictResponse& response,
-                 const std::set<std::string>& notes, bool bold, bool markdown) {
+                 const QuietLaws& quiet, bool bold, bool markdown) {
   std::vector<const Column*> shown;
   std::vector<TextColumn> titles{{"source", false}};
   for (const Column& column : kColumns) {
@@ -178,9 +189,9 @@ std::string Text(const v1::PredictRequest& request, const v1::PredictResponse& r
   const std::string key = IntervalLine(request, response);
   if (!key.empty()) out += "\n" + key;
   out += Section("Also", OtherLines(response, bullet), bold);
-  out += Section("Warnings", WarningLines(response, notes, bullet), bold);
-  out += Section("Not answered", UnansweredLines(response, bullet), bold);
-  if (const int count = CountNotes(response, notes); count > 0) {
+  out += Section("Warnings", WarningLines(response, quiet.notes, bullet), bold);
+  out += Section("Not answered", UnansweredLines(response, quiet.inapplicable, bullet), bold);
+  if (const int count = CountNotes(response, quiet.notes); count > 0) {
     out += fmt::format(
         "\n{} notes on these laws are left out: -v prints them, `sextant laws show LAW` has those of one "
         "law\n",
@@ -213,7 +224,7 @@ std::string Delimited(const v1::PredictResponse& response, char delimiter) {
 }  // namespace
 
 int PrintPredictions(const Session& session, const v1::PredictRequest& request,
-                     const v1::PredictResponse& response, const std::set<std::string>& notes) {
+                     const v1::PredictResponse& response, const QuietLaws& quiet) {
   const OutputFormat format = session.globals().output;
   std::string out;
   if (format == OutputFormat::kJson) {
@@ -225,7 +236,7 @@ int PrintPredictions(const Session& session, const v1::PredictRequest& request,
   } else if (format == OutputFormat::kCsv || format == OutputFormat::kTsv) {
     out = Delimited(response, format == OutputFormat::kTsv ? '\t' : ',');
   } else {
-    out = Text(request, response, notes, session.color_stdout(), format == OutputFormat::kMarkdown);
+    out = Text(request, response, quiet, session.color_stdout(), format == OutputFormat::kMarkdown);
   }
   std::fwrite(out.data(), 1, out.size(), stdout);
   return FlushStdout(session);

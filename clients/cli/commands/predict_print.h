@@ -13,9 +13,13 @@ namespace sextant::cli {
 /// Proto JSON; or one row a source with the quantities that any source answers, their intervals and
 /// near-optimal bands, the warnings below, then what was not answered and why. CSV has one row a source and
 /// quantity.
-/// Warnings among `notes` (standing remarks of laws) are counted, not printed, in tables.
+/// In tables, what `quiet` holds is counted and not printed.
+struct QuietLaws {
+  std::set<std::string> notes;         ///< standing remarks of laws, as they come among the warnings
+  std::set<std::string> inapplicable;  ///< ids of laws whose variables no prediction target supplies
+};
 int PrintPredictions(const Session& session, const v1::PredictRequest& request,
-                     const v1::PredictResponse& response, const std::set<std::string>& notes);
+                     const v1::PredictResponse& response, const QuietLaws& quiet);
 
 /// Expected excess loss over a grid: rates down, batches across; JSON and CSV give one point a row.
 int PrintPenalties(const Session& session, const v1::PredictPenaltyResponse& response);

@@ -311,6 +311,20 @@ void AddRunImport(CommandTree& tree, CLI::App* noun) {
       ->type_name("FIELD=COLUMN")
       ->allow_extra_args(false);
   command
+      ->add_option("--set", flags->sets,
+                   "a value for every run whose source does not say: --set params_total=124M")
+      ->type_name("FIELD=VALUE")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--metric", flags->metrics,
+                   "take the logged NAME (with * and ?) as train_loss, validation_loss, learning_rate, "
+                   "tokens, samples, "
+                   "gradient_noise_scale or ignore")
+      ->type_name("NAME=QUANTITY")
+      ->allow_extra_args(false);
+  AddWholeNumber(command, "--step-offset", &flags->step_offset, -1'000'000'000, 1'000'000'000,
+                 "added to a log's steps: 1 where they count from 0");
+  command
       ->add_option("--curves", flags->curves,
                    "CSV of curves: run_id, step, tokens, train_loss, validation_loss, …")
       ->type_name("FILE");
