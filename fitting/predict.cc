@@ -37,7 +37,6 @@ class LawPredictor : public Predictor {
         quantity_(QuantityName(law_->spec())) {}
 
   Target target() const override { return law_->spec().target; }
-  bool AnswersTargets() const override { return TargetsSupply(law_->spec()); }
 
  protected:
   /// The variables, or nothing when the answer is withheld (then `into` says why).

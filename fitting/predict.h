@@ -75,9 +75,6 @@ class Predictor {
   virtual ~Predictor() = default;
   virtual Target target() const = 0;
   virtual const FitResult* fit() const = 0;  ///< null for published laws
-  /// True if a prediction target can supply every variable (given a batch and a loss). False for conversion
-  /// rules, learning curves and the like, which answer only by other means.
-  virtual bool AnswersTargets() const = 0;
   /// Adds this fit's answer (or the reason for none, in `withheld`) to `into`.
   virtual void Predict(const PredictionTarget& target, Prediction& into) const = 0;
   /// Penalties over the grid, learning rates outside, batches inside. FailedPrecondition unless the fit's

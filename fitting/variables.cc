@@ -5,9 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <optional>
-#include <string_view>
 
 namespace sextant::fitting {
 namespace {
@@ -41,7 +39,7 @@ std::optional<double> Resolve(const VariableSpec& variable, const PredictionTarg
     const std::shared_ptr<const Law> source =
         catalogue == nullptr ? nullptr : catalogue->Find(variable.from_law);
     if (source != nullptr && source->spec().published()) {
-      const ResolvedVariables inner = ResolveVariables(*source, target, {}, nullptr);
+      const ResolvedVariables inner = ResolveVariables(*source, target, {}, catalogue);
       if (inner.refusal.empty()) {
         const double value = source->Evaluate(inner.values, source->PublishedParameters());
         resolved.warnings.push_back(absl::StrCat(name, " = ", Number(value), " is predicted by ",
@@ -62,14 +60,6 @@ std::optional<double> Resolve(const VariableSpec& variable, const PredictionTarg
 }
 
 }  // namespace
-
-bool TargetsSupply(const LawSpec& law) {
-  static constexpr std::string_view kSupplied[] = {"N", "D", "C", "B", "S", "L"};
-  return std::all_of(law.variables.begin(), law.variables.end(), [](const VariableSpec& variable) {
-    return !variable.from_law.empty() ||
-           std::find(std::begin(kSupplied), std::end(kSupplied), variable.name) != std::end(kSupplied);
-  });
-}
 
 double BeyondRange(const Range& range, double value) {
   double ratio = 1;

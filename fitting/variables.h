@@ -26,9 +26,6 @@ struct ResolvedVariables {
 ResolvedVariables ResolveVariables(const Law& law, const PredictionTarget& target,
                                    const std::map<std::string, Range>& ranges, const Catalogue* catalogue);
 
-/// True if every variable of the law is one that a target has, or that another law stands in for.
-bool TargetsSupply(const LawSpec& law);
-
 /// How far `value` lies beyond `range`, as a ratio of at least 1.
 double BeyondRange(const Range& range, double value);
 

@@ -33,8 +33,7 @@ absl::Status AddStudy(const FitTable::Snapshot& fits, const LawTable::Snapshot& 
   if (!id) return InvalidField("studies", absl::StrCat("'", name, "' is not of the form studies/STUDY"));
   if (*id == kPublishedStudy) {
     for (const auto& [law_id, law] : laws) {
-      // Conversion rules and learning curves answer no target; they are left out unless asked for by id.
-      if (law.predictor && law.predictor->AnswersTargets()) groups.push_back({law.predictor});
+      if (law.predictor) groups.push_back({law.predictor});
     }
     return absl::OkStatus();
   }

@@ -113,16 +113,6 @@ TEST(PublishedLaw, FormsWithoutValuesAreNotPredictors) {
             absl::StatusCode::kFailedPrecondition);
 }
 
-TEST(PublishedLaw, KnowsWhetherATargetSuppliesItsVariables) {
-  for (const auto& [law, answers] : {std::pair{"step-law-lr", true}, std::pair{"power-scheduler", true},
-                                     std::pair{"kaplan-bcrit", true}, std::pair{"malladi-sqrt-lr", false}}) {
-    absl::StatusOr<std::shared_ptr<const Predictor>> predictor =
-        Predictor::FromLaw(ShippedLaw(law), ShippedCatalogue());
-    ASSERT_TRUE(predictor.ok()) << predictor.status();
-    EXPECT_EQ((*predictor)->AnswersTargets(), answers) << law;
-  }
-}
-
 TEST(ValidateTarget, NamesEveryWrongField) {
   PredictionTarget target;
   target.params = -1;
