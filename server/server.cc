@@ -1,7 +1,6 @@
 #include "server/server.h"
 
 #include <absl/strings/str_cat.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -67,7 +66,8 @@ struct Server::Impl {
   CurveService curves{core};
   CriticalBatchService critical_batches{core};
   SystemService system{core};
-  std::vector<std::unique_ptr<ReflectionService>> reflection;  // none or one: it wants all names first
+  std::vector<std::unique_ptr<grpc::Service>>
+      reflection;  // none, or both versions: they want all names first
   std::vector<std::string> addresses;
   int port = 0;
   bool stopped = false;
@@ -91,7 +91,6 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
     names.push_back(pool->FindServiceByName(absl::StrCat("sextant.v1.", name))->full_name());
   }
   const bool reflect = options.reflection && !options.listen.empty();
-  if (reflect) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
@@ -108,7 +107,8 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
   for (grpc::Service* service : Services()) builder.RegisterService(service);
   if (reflect) {
     reflection.push_back(std::make_unique<ReflectionService>(names));
-    builder.RegisterService(reflection.back().get());
+    reflection.push_back(std::make_unique<ReflectionAlphaService>(names));
+    for (const auto& service : reflection) builder.RegisterService(service.get());
   }
   if (options.log_requests) {
     std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;

@@ -46,27 +46,37 @@ void AnswerExtensions(const DescriptorPool& pool, const std::string& type, Respo
   for (const FieldDescriptor* extension : extensions) answer->add_extension_number(extension->number());
 }
 
-class Stream final : public grpc::ServerBidiReactor<Request, Response> {
+/// `AnyRequest` and `AnyResponse` are those of v1, or those of v1alpha, which are the same on the wire.
+template <typename AnyRequest, typename AnyResponse>
+class Stream final : public grpc::ServerBidiReactor<AnyRequest, AnyResponse> {
  public:
-  explicit Stream(const std::vector<std::string>& services) : services_(services) { StartRead(&request_); }
+  explicit Stream(const std::vector<std::string>& services) : services_(services) {
+    this->StartRead(&request_);
+  }
 
   void OnReadDone(bool ok) override {
-    if (!ok) return Finish(grpc::Status::OK);
-    response_.Clear();
-    AnswerReflection(services_, request_, response_);
-    StartWrite(&response_);
+    if (!ok) return this->Finish(grpc::Status::OK);
+    Request request;
+    Response response;
+    request.ParseFromString(request_.SerializeAsString());
+    AnswerReflection(services_, request, response);
+    response_.ParseFromString(response.SerializeAsString());
+    this->StartWrite(&response_);
   }
   void OnWriteDone(bool ok) override {
-    if (!ok) return Finish(grpc::Status::CANCELLED);
-    StartRead(&request_);
+    if (!ok) return this->Finish(grpc::Status::CANCELLED);
+    this->StartRead(&request_);
   }
   void OnDone() override { delete this; }
 
  private:
   const std::vector<std::string>& services_;
-  Request request_;
-  Response response_;
+  AnyRequest request_;
+  AnyResponse response_;
 };
+
+using AlphaRequest = grpc::reflection::v1alpha::ServerReflectionRequest;
+using AlphaResponse = grpc::reflection::v1alpha::ServerReflectionResponse;
 
 }  // namespace
 
@@ -105,7 +115,12 @@ void AnswerReflection(const std::vector<std::string>& services, const Request& r
 
 grpc::ServerBidiReactor<Request, Response>* ReflectionService::ServerReflectionInfo(
     grpc::CallbackServerContext*) {
-  return new Stream(services_);
+  return new Stream<Request, Response>(services_);
+}
+
+grpc::ServerBidiReactor<AlphaRequest, AlphaResponse>* ReflectionAlphaService::ServerReflectionInfo(
+    grpc::CallbackServerContext*) {
+  return new Stream<AlphaRequest, AlphaResponse>(services_);
 }
 
 }  // namespace sextant::server

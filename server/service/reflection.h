@@ -1,22 +1,36 @@
-// grpc.reflection.v1.ServerReflection. Debian's gRPC serves v1alpha only, and clients ask for v1 first.
+// grpc.reflection.v1 and v1alpha, whose messages are the same. Debian's gRPC has a plugin for v1alpha, but
+// linking it turns reflection on for every server of the process, and a hardened server wants it off.
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "grpc/reflection/v1/reflection.grpc.pb.h"
+#include "grpc/reflection/v1alpha/reflection.grpc.pb.h"
 
 namespace sextant::server {
 
-/// Answers from the descriptors compiled into the process. Thread-safe; open to callers without a token, as
-/// v1alpha is.
+/// Answer from the descriptors compiled into the process. Thread-safe; open to callers without a token.
+/// `services`: full names, for list_services.
 class ReflectionService final : public grpc::reflection::v1::ServerReflection::CallbackService {
  public:
-  /// `services`: full names, for list_services.
   explicit ReflectionService(std::vector<std::string> services) : services_(std::move(services)) {}
 
   grpc::ServerBidiReactor<grpc::reflection::v1::ServerReflectionRequest,
                           grpc::reflection::v1::ServerReflectionResponse>*
+  ServerReflectionInfo(grpc::CallbackServerContext* context) override;
+
+ private:
+  const std::vector<std::string> services_;
+};
+
+class ReflectionAlphaService final : public grpc::reflection::v1alpha::ServerReflection::CallbackService {
+ public:
+  explicit ReflectionAlphaService(std::vector<std::string> services) : services_(std::move(services)) {}
+
+  grpc::ServerBidiReactor<grpc::reflection::v1alpha::ServerReflectionRequest,
+                          grpc::reflection::v1alpha::ServerReflectionResponse>*
   ServerReflectionInfo(grpc::CallbackServerContext* context) override;
 
  private:
