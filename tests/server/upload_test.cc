@@ -254,6 +254,24 @@ TEST_F(UploadTest, ManyStreamsOfOneUploadStoreEachChunkOnce) {
   EXPECT_EQ(RunCount(), 20);
 }
 
+TEST_F(UploadTest, AClientMaySendEverythingBeforeItReads) {
+  // The in-process transport buffers nothing: were an answer waited for, both sides would stand still.
+  auto stub = v1::RunService::NewStub(server->InProcessChannel());
+  Stream stream(*stub, "studies/s", "u");
+  for (int i = 0; i < 30; ++i) {
+    v1::Run bad = SomeRun("bad" + std::to_string(i));
+    bad.set_tokens(-1);
+    ASSERT_TRUE(stream.Send(i, {SomeRun("r" + std::to_string(i)), bad}, i == 29));
+  }
+  v1::UploadRunsResponse answer;
+  int rejects = 0;
+  while (stream.Read(answer)) rejects += answer.rejects_size();
+  EXPECT_EQ(answer.next_chunk(), 30);
+  EXPECT_EQ(answer.accepted(), 30);
+  EXPECT_EQ(rejects, 30) << "answers that are merged lose no reject";
+  EXPECT_TRUE(stream.Finish().ok());
+}
+
 TEST_F(UploadTest, DeletedStudyEndsTheStream) {
   Stream stream(*runs, "studies/s", "u");
   v1::UploadRunsResponse answer;
