@@ -160,7 +160,9 @@ class SqliteStore : public Store {
 absl::StatusOr<std::string> CanonicalPath(const std::string& path, bool create) {
   if (path.empty()) return absl::InvalidArgumentError("the database path is empty");
   std::error_code error;
-  const std::filesystem::path canonical = std::filesystem::weakly_canonical(path, error);
+  // Made absolute first: a relative path to nothing yet stays relative, and then has no folder.
+  const std::filesystem::path canonical =
+      std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
   if (error) return absl::FailedPreconditionError(absl::StrCat("cannot open ", path, ": ", error.message()));
   if (std::filesystem::is_directory(canonical, error)) {
     return absl::FailedPreconditionError(absl::StrCat(path, " is a directory, not a database file"));

@@ -21,8 +21,7 @@ ServiceTest::ServiceTest() {
   options.database = folder + "/test.db";
   options.full_fsync = false;  // tests kill processes, not machines
   options.threads = 2;
-  // A socket, and not the in-process transport: that one buffers nothing, so that a client which writes
-  // before it reads would wait for ever.
+  // A socket, as most clients use; the in-process transport has tests of its own.
   options.listen = {"unix:" + folder + "/socket"};
 }
 

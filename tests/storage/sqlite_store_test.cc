@@ -43,6 +43,16 @@ TEST(SqliteStore, KeepsRecordsAcrossOpenings) {
   EXPECT_EQ(Differences(SampleStudy("s"), *(*store)->GetStudy("s")), "");
 }
 
+TEST(SqliteStore, MakesAFileFromARelativePath) {
+  const TempFolder folder;
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(std::filesystem::path(folder.File("x")).parent_path());
+  const auto store = OpenSqliteStore("runs.db", {});
+  std::filesystem::current_path(before);
+  EXPECT_TRUE(store.ok()) << store.status();
+  EXPECT_TRUE(std::filesystem::exists(folder.File("runs.db")));
+}
+
 TEST(SqliteStore, RefusesASecondWriterAndSaysWhatToDo) {
   TempFolder folder;
   auto first = OpenSqliteStore(folder.File("store.db"));
