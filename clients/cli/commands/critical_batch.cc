@@ -1,6 +1,5 @@
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/numbers.h"
-#include "clients/cli/output/json.h"
 #include "clients/cli/output/quantity.h"
 #include "clients/cli/output/records.h"
 #include "clients/cli/output/text_table.h"
@@ -31,10 +30,7 @@ void PrintCells(const Session& session, const v1::EstimateCriticalBatchResponse&
                                                   : "none: " + Safe(estimate.reason())});
     }
   }
-  std::fputs((session.globals().output == OutputFormat::kMarkdown ? table.RenderMarkdown()
-                                                                  : table.Render(session.color_stdout()))
-                 .c_str(),
-             stdout);
+  PrintTable(session, table);
 }
 
 void PrintTradeoff(const Session& session, const v1::EstimateCriticalBatchResponse& response) {
@@ -57,10 +53,7 @@ void PrintTradeoff(const Session& session, const v1::EstimateCriticalBatchRespon
   if (table.empty()) return;
   std::fputs("\nThe trade at the target loss (hyperbola), over the fewest steps and the fewest tokens\n\n",
              stdout);
-  std::fputs((session.globals().output == OutputFormat::kMarkdown ? table.RenderMarkdown()
-                                                                  : table.Render(session.color_stdout()))
-                 .c_str(),
-             stdout);
+  PrintTable(session, table);
 }
 
 void PrintLaws(const v1::EstimateCriticalBatchResponse& response) {
@@ -123,11 +116,7 @@ int RunEstimate(Session& session, const EstimateOptions& options) {
       code != kExitOk) {
     return code;
   }
-  if (format == OutputFormat::kJson || format == OutputFormat::kJsonl) {
-    std::fputs((ToJson(response, format == OutputFormat::kJson, session.globals().fields) + "\n").c_str(),
-               stdout);
-    return FlushStdout(session);
-  }
+  if (WantsJson(session)) return PrintJson(session, response);
   PrintCells(session, response);
   PrintTradeoff(session, response);
   PrintLaws(response);

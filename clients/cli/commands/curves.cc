@@ -4,7 +4,6 @@
 
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/numbers.h"
-#include "clients/cli/output/json.h"
 #include "clients/cli/output/quantity.h"
 #include "clients/cli/output/records.h"
 #include "clients/importers/csv.h"
@@ -101,12 +100,7 @@ void Thin(Columns& columns) {
 }
 
 int PrintExtrapolation(const Session& session, const v1::ExtrapolateCurveResponse& response) {
-  const OutputFormat format = session.globals().output;
-  if (format == OutputFormat::kJson || format == OutputFormat::kJsonl) {
-    std::fputs((ToJson(response, format == OutputFormat::kJson, session.globals().fields) + "\n").c_str(),
-               stdout);
-    return FlushStdout(session);
-  }
+  if (WantsJson(session)) return PrintJson(session, response);
   const auto column = [](const char* name, double (v1::ExtrapolatedPoint::*get)() const) {
     return MakeColumn<v1::ExtrapolatedPoint>(
         name, name, true, true, [get](const auto& point) { return FormatNumber((point.*get)(), 6); },

@@ -1,5 +1,4 @@
 #include "clients/cli/commands/command_tree.h"
-#include "clients/cli/output/json.h"
 #include "clients/cli/output/quantity.h"
 #include "clients/cli/output/records.h"
 #include "sextant/v1/fit_service.grpc.pb.h"
@@ -77,12 +76,7 @@ int RunCompare(Session& session, const CompareOptions& options) {
     const grpc::Status status = stub.CompareFits(&context, request, &response);
     if (!status.ok()) return session.FailServer(status);
   }
-  const OutputFormat format = session.globals().output;
-  if (format == OutputFormat::kJson || format == OutputFormat::kJsonl) {
-    std::fputs((ToJson(response, format == OutputFormat::kJson, session.globals().fields) + "\n").c_str(),
-               stdout);
-    return FlushStdout(session);
-  }
+  if (WantsJson(session)) return PrintJson(session, response);
   const int code = options.laws.empty() ? PrintScores(session, EstimatorColumns(), response.estimators())
                                         : PrintScores(session, LawColumns(), response.laws());
   for (const std::string& warning : response.warnings()) session.Note(Safe(warning));

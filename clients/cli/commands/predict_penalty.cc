@@ -1,7 +1,6 @@
 #include <map>
 
 #include "clients/cli/commands/predict_print.h"
-#include "clients/cli/output/json.h"
 #include "clients/cli/output/quantity.h"
 #include "clients/cli/output/records.h"
 #include "clients/cli/output/text_table.h"
@@ -9,17 +8,6 @@
 
 namespace sextant::cli {
 namespace {
-
-bool WantsJson(const Session& session) {
-  const OutputFormat format = session.globals().output;
-  return format == OutputFormat::kJson || format == OutputFormat::kJsonl;
-}
-
-int PrintJson(const Session& session, const google::protobuf::Message& message) {
-  const bool indent = session.globals().output == OutputFormat::kJson;
-  std::fputs((ToJson(message, indent, session.globals().fields) + "\n").c_str(), stdout);
-  return FlushStdout(session);
-}
 
 std::string Percent(double share) { return FormatNumber(100 * share, 3) + " %"; }
 
@@ -51,10 +39,7 @@ void PrintGrid(const Session& session, const v1::PredictPenaltyResponse& respons
     }
     table.Add(std::move(row));
   }
-  std::fputs((session.globals().output == OutputFormat::kMarkdown ? table.RenderMarkdown()
-                                                                  : table.Render(session.color_stdout()))
-                 .c_str(),
-             stdout);
+  PrintTable(session, table);
 }
 
 RecordColumn PenaltyColumn(const char* name, double (*get)(const v1::PenaltyPoint&)) {

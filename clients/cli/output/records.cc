@@ -19,6 +19,25 @@ char DelimiterOf(OutputFormat format) { return format == OutputFormat::kTsv ? '\
 
 }  // namespace
 
+bool WantsJson(const Session& session) {
+  const OutputFormat format = session.globals().output;
+  return format == OutputFormat::kJson || format == OutputFormat::kJsonl;
+}
+
+int PrintJson(const Session& session, const google::protobuf::Message& message) {
+  const bool indent = session.globals().output == OutputFormat::kJson;
+  const std::string text = ToJson(message, indent, session.globals().fields) + "\n";
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return FlushStdout(session);
+}
+
+void PrintTable(const Session& session, const TextTable& table) {
+  const std::string text = session.globals().output == OutputFormat::kMarkdown
+                               ? table.RenderMarkdown()
+                               : table.Render(session.color_stdout());
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
 int FlushStdout(const Session& session) {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return kExitOk;
   return session.FailLocal(std::string("cannot write the output: ") + std::strerror(errno));

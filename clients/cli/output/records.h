@@ -65,6 +65,13 @@ class RecordPrinter {
 int PrintRecord(const Session& session, const std::vector<RecordColumn>& columns,
                 const google::protobuf::Message& message);
 
+/// True for -o json and -o jsonl.
+bool WantsJson(const Session& session);
+/// One answer that is no list, as JSON: indented for json, one line for jsonl, with --fields.
+int PrintJson(const Session& session, const google::protobuf::Message& message);
+/// A table as the output format wants it: markdown, or aligned text.
+void PrintTable(const Session& session, const TextTable& table);
+
 /// Flushes stdout. kExitLocal, with the reason printed, if it could not take what was written.
 int FlushStdout(const Session& session);
 
