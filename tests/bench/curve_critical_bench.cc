@@ -5,6 +5,7 @@
 
 #include "fitting/critical_batch/from_runs.h"
 #include "tests/bench/curve_runs.h"
+#include "tests/test_paths.h"
 
 int main(int argc, char** argv) {
   using namespace sextant;

@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "tests/bench/curve_runs.h"
+#include "tests/test_paths.h"
 
 namespace {
 

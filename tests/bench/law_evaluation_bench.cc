@@ -17,6 +17,7 @@
 
 #include "fitting/law/compiled_law.h"
 #include "law_evaluation_hand.h"
+#include "tests/test_paths.h"
 
 namespace sextant::bench {
 namespace {

@@ -15,6 +15,7 @@
 #include "fitting/optimum/excess_loss.h"
 #include "fitting/optimum/predict.h"
 #include "tests/fitting/optimum/sweep_files.h"
+#include "tests/test_paths.h"
 
 namespace sextant::fitting {
 namespace {

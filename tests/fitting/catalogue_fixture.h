@@ -7,6 +7,7 @@
 #include <string>
 
 #include "fitting/law/law.h"
+#include "tests/test_paths.h"
 
 namespace sextant::fitting {
 

@@ -9,6 +9,7 @@
 
 #include "fitting/law/law.h"
 #include "fitting/solve/law_data.h"
+#include "tests/test_paths.h"
 
 namespace sextant::fitting::golden {
 

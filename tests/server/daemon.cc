@@ -12,6 +12,8 @@
 #include <sstream>
 #include <thread>
 
+#include "tests/test_paths.h"
+
 extern char** environ;
 
 namespace sextant::server {

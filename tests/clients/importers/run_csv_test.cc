@@ -5,6 +5,7 @@
 
 #include "clients/importers/identity.h"
 #include "tests/clients/importers/import_fixture.h"
+#include "tests/test_paths.h"
 
 namespace sextant::importers {
 namespace {

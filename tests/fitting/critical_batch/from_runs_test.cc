@@ -12,6 +12,7 @@
 #include "fitting/critical_batch/target_steps.h"
 #include "fitting/curve/random.h"
 #include "fitting/curve/trajectory.h"
+#include "tests/test_paths.h"
 
 namespace sextant::fitting {
 namespace {

@@ -9,6 +9,7 @@
 
 #include "fitting/curve/random.h"
 #include "tests/bench/curve_runs.h"
+#include "tests/test_paths.h"
 
 namespace sextant::fitting {
 namespace {

@@ -10,6 +10,7 @@
 
 #include "fitting/law/law.h"
 #include "shipped_laws.h"
+#include "tests/test_paths.h"
 
 namespace sextant::fitting {
 namespace {

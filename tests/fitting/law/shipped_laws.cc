@@ -6,6 +6,7 @@
 #include <map>
 
 #include "fitting/curve/schedule.h"
+#include "tests/test_paths.h"
 
 namespace sextant::fitting {
 namespace {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "fitting/run_table.h"
+#include "tests/test_paths.h"
 
 namespace sextant::fitting::testing {
 
