@@ -1,6 +1,7 @@
 // Tokens to a target across horizons (cells.h).
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "fitting/critical_batch/cells.h"
@@ -30,74 +31,102 @@ std::vector<HorizonPoint> HorizonCurve(const std::vector<const PreparedRun*>& ru
   return points;
 }
 
+struct Size {
+  std::map<double, std::vector<HorizonPoint>> curves;  // by batch
+  std::map<double, std::map<double, double>> rates;    // best rate, by batch and horizon
+};
+
+// The tokens of every batch to one loss, the best rates at `horizon`, and how far losses had to be prolonged.
+struct Reading {
+  std::vector<StepsToTarget> points;
+  std::vector<double> best_rates;
+  double cost = 0;
+};
+
+Reading ReadAt(const Size& size, double log_target, double horizon, int group) {
+  Reading read;
+  for (const auto& [batch, curve] : size.curves) {
+    const auto reading = TokensToLoss(curve, log_target, kReach);
+    if (!reading) {
+      read.cost += 10;  // a batch lost weighs more than any prolonging
+      continue;
+    }
+    read.cost += reading->outside;
+    read.points.push_back(
+        {batch, std::exp(reading->log_tokens) / batch, reading->error, std::exp(log_target), group});
+    const std::map<double, double>& rates = size.rates.at(batch);
+    const auto rate = rates.lower_bound(horizon / (1 + kSameWithin));
+    read.best_rates.push_back(rate != rates.end() ? rate->second : rates.rbegin()->second);
+  }
+  return read;
+}
+
+// The target of a horizon is the final loss of one of its batches, the one that leaves the least to be
+// prolonged.
+std::optional<Reading> ReadHorizon(const Size& size, double horizon, int group) {
+  std::optional<Reading> best;
+  for (const auto& [batch, curve] : size.curves) {
+    for (const HorizonPoint& at : curve) {
+      if (std::fabs(at.log_tokens - std::log(horizon)) > 2 * kSameWithin) continue;
+      Reading read = ReadAt(size, at.log_loss, horizon, group);
+      if (!best || read.cost < best->cost) best = std::move(read);
+    }
+  }
+  return best;
+}
+
 }  // namespace
 
-// Final losses of one size at several horizons. The target of a horizon is the final loss of one of its
-// batches, the one that leaves the least to be prolonged.
 void AcrossHorizons(double params, const ByBatch& batches, int group, const FromRunsOptions& options,
                     std::vector<CellCriticalBatch>& cells, std::vector<StepsToTarget>& all_points) {
-  std::map<double, std::vector<HorizonPoint>> curves;
-  std::map<double, std::map<double, double>> rates;
-  std::set<std::string> size_warnings;
+  Size size;
+  std::set<std::string> warnings;
   std::set<double> horizons;
+  std::vector<const PreparedRun*> all_runs;
   for (const auto& [batch, runs] : batches) {
-    curves[batch] = HorizonCurve(runs, batch, &rates[batch], size_warnings);
+    size.curves[batch] = HorizonCurve(runs, batch, &size.rates[batch], warnings);
+    all_runs.insert(all_runs.end(), runs.begin(), runs.end());
     for (const PreparedRun* run : runs) horizons.insert(run->tokens);
+    const std::vector<HorizonPoint>& curve = size.curves[batch];
+    for (size_t i = 1; i < curve.size(); ++i) {
+      if (!(curve[i].log_loss < curve[i - 1].log_loss)) {
+        warnings.insert("batch " + ShortNumber(batch) +
+                        " is left out: its loss does not fall with every longer horizon");
+      }
+    }
   }
-  for (double horizon : horizons) {
+  const auto add = [&](std::optional<Reading> read, double tokens,
+                       const std::vector<const PreparedRun*>& runs) {
     CellCriticalBatch cell;
     cell.params = params;
-    cell.tokens = horizon;
+    cell.tokens = tokens;
     cell.source = TargetSource::kAcrossHorizons;
-    std::set<std::string> warnings = size_warnings;
-    double best_cost = 1e300;
-    for (const auto& [target_batch, target_curve] : curves) {
-      for (const HorizonPoint& at : target_curve) {
-        if (std::fabs(at.log_tokens - std::log(horizon)) > 2 * kSameWithin) continue;
-        std::vector<StepsToTarget> points;
-        std::vector<double> best_rates;
-        double cost = 0;
-        for (const auto& [batch, curve] : curves) {
-          const auto reading = TokensToLoss(curve, at.log_loss, kReach);
-          if (!reading) {
-            cost += 10;  // a batch lost weighs more than any prolonging
-            continue;
-          }
-          cost += reading->outside;
-          points.push_back(
-              {batch, std::exp(reading->log_tokens) / batch, reading->error, std::exp(at.log_loss), group});
-          const auto rate = rates[batch].lower_bound(horizon / (1 + kSameWithin));
-          best_rates.push_back(rate != rates[batch].end() ? rate->second : rates[batch].rbegin()->second);
-        }
-        if (cost < best_cost) {
-          best_cost = cost;
-          cell.points = std::move(points);
-          cell.best_learning_rate = std::move(best_rates);
-        }
-      }
-    }
-    for (const auto& [batch, curve] : curves) {
-      for (size_t i = 1; i < curve.size(); ++i) {
-        if (!(curve[i].log_loss < curve[i - 1].log_loss)) {
-          warnings.insert("batch " + ShortNumber(batch) +
-                          " is left out: its loss does not fall with every longer horizon");
-        }
-      }
-    }
-    if (best_cost > 0.02 && best_cost < 1e300) {
-      warnings.insert(
-          "some batches reach the target only when their losses are prolonged beyond the measured horizons");
-    }
-    std::vector<const PreparedRun*> horizon_runs;
-    for (const auto& [batch, runs] : batches) {
-      for (const PreparedRun* run : runs) {
-        if (run->tokens == horizon) horizon_runs.push_back(run);
-      }
-    }
-    EstimateAll(horizon_runs, options, cell);
-    all_points.insert(all_points.end(), cell.points.begin(), cell.points.end());
     cell.warnings.assign(warnings.begin(), warnings.end());
+    if (read) {
+      if (read->cost > 0.02) {
+        cell.warnings.push_back(
+            "some batches reach the target only when their losses are prolonged beyond the measured "
+            "horizons");
+      }
+      cell.points = std::move(read->points);
+      cell.best_learning_rate = std::move(read->best_rates);
+    }
+    EstimateAll(runs, options, cell);
+    all_points.insert(all_points.end(), cell.points.begin(), cell.points.end());
     cells.push_back(std::move(cell));
+  };
+  for (const double target : options.target_losses) {
+    Reading read = ReadAt(size, std::log(target), 0, group);
+    const double tokens = TokensOfTarget(read.points);
+    add(std::move(read), tokens, all_runs);
+  }
+  if (!options.target_losses.empty()) return;
+  for (const double horizon : horizons) {
+    std::vector<const PreparedRun*> runs;
+    for (const PreparedRun* run : all_runs) {
+      if (run->tokens == horizon) runs.push_back(run);
+    }
+    add(ReadHorizon(size, horizon, group), horizon, runs);
   }
 }
 

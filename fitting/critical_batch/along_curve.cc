@@ -82,11 +82,12 @@ CellCriticalBatch AlongCurve(double params, double tokens, const ByBatch& batche
     first = false;
     cell.points = points;
     cell.best_learning_rate = scratch.best_learning_rate;
+    if (tokens == kTokensOfTarget) cell.tokens = TokensOfTarget(points);
   }
   if (!constant) {
     warnings.insert(
-        "the rates are annealed: a target passed in mid-schedule costs more steps than a run planned to end "
-        "there");
+        "the schedule is annealed or not recorded: a target passed in mid-schedule costs more steps than a "
+        "run planned to end there");
   }
   std::vector<const PreparedRun*> all_runs;
   for (const auto& [batch, runs] : batches) all_runs.insert(all_runs.end(), runs.begin(), runs.end());

@@ -94,6 +94,12 @@ void WarnOfEdge(const BestRate& best, double batch, std::set<std::string>& warni
   }
 }
 
+double TokensOfTarget(const std::vector<StepsToTarget>& points) {
+  if (points.empty()) return 0;
+  const StepsToTarget& middle = points[points.size() / 2];
+  return middle.steps * middle.batch_size;
+}
+
 void EstimateAll(const std::vector<const PreparedRun*>& runs, const FromRunsOptions& options,
                  CellCriticalBatch& cell) {
   const std::span<const StepsToTarget> points = cell.points;

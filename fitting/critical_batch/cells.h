@@ -33,15 +33,21 @@ std::vector<PreparedRun> PrepareRuns(std::span<const BatchRun> runs);
 std::string ShortNumber(double value);
 void WarnOfEdge(const BestRate& best, double batch, std::set<std::string>& warnings);
 
+// Tokens to the target of the middle batch; 0 without points.
+double TokensOfTarget(const std::vector<StepsToTarget>& points);
+
 // Every definition at the cell's points; `runs` are those that may carry noise scales.
 void EstimateAll(const std::vector<const PreparedRun*>& runs, const FromRunsOptions& options,
                  CellCriticalBatch& cell);
 
-// One (N, D) cell read along its curves. Points of all targets are appended to `all_points` under `group`.
+// One (N, D) cell read along its curves; with `tokens` = kTokensOfTarget, one N, whose D is what reaching the
+// target took (the middle batch). Points of all targets are appended to `all_points` under `group`.
+inline constexpr double kTokensOfTarget = 0;
 CellCriticalBatch AlongCurve(double params, double tokens, const ByBatch& batches, int group,
                              const FromRunsOptions& options, std::vector<StepsToTarget>& all_points);
 
-// All horizons of one size, read from final losses: one cell a horizon is appended.
+// All horizons of one size, read from final losses: one cell a horizon is appended, or one a target loss that
+// was asked for.
 void AcrossHorizons(double params, const ByBatch& batches, int group, const FromRunsOptions& options,
                     std::vector<CellCriticalBatch>& cells, std::vector<StepsToTarget>& all_points);
 

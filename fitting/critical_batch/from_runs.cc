@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -11,6 +12,8 @@
 
 namespace sextant::fitting {
 namespace {
+
+constexpr std::size_t kLeastBatches = 3;  // that determine a critical batch
 
 bool Positive(double v) { return v > 0 && std::isfinite(v); }
 
@@ -55,6 +58,29 @@ absl::Status Check(std::span<const BatchRun> runs, const FromRunsOptions& option
   return absl::OkStatus();
 }
 
+// Annealed runs are compared by their ends, which takes several horizons of a batch; constant rates by their
+// curves, and so is what has only one horizon a batch. Without curves there are only ends.
+bool ComparedByTheirEnds(const ByBatch& batches) {
+  bool constant = true, has_curve = false;
+  std::size_t prolongable = 0;
+  for (const auto& [batch, runs] : batches) {
+    std::set<double> horizons;
+    for (const PreparedRun* run : runs) {
+      constant = constant && run->run->rate_is_constant;
+      has_curve = has_curve || !run->curve.x.empty();
+      horizons.insert(run->tokens);
+    }
+    prolongable += horizons.size() >= 2;
+  }
+  return !has_curve || (!constant && prolongable >= kLeastBatches);
+}
+
+// A race to a loss ends each batch at its own tokens: then a size is one cell, whatever its horizons.
+bool EveryHorizonHasItsBatches(const std::map<double, ByBatch>& by_horizon) {
+  return std::all_of(by_horizon.begin(), by_horizon.end(),
+                     [](const auto& cell) { return cell.second.size() >= kLeastBatches; });
+}
+
 }  // namespace
 
 absl::StatusOr<CriticalBatchReport> EstimateCriticalBatch(std::span<const BatchRun> runs,
@@ -65,24 +91,23 @@ absl::StatusOr<CriticalBatchReport> EstimateCriticalBatch(std::span<const BatchR
   if (prepared.size() < runs.size()) {
     report.warnings.push_back(std::to_string(runs.size() - prepared.size()) + " diverged runs left out");
   }
-  // Annealed runs are compared by their ends, so they need several horizons; constant rates by their curves.
   std::map<double, ByBatch> by_size;
   std::map<double, std::map<double, ByBatch>> by_cell;
-  bool constant = true;
   for (const PreparedRun& run : prepared) {
     by_size[run.params][run.batch].push_back(&run);
     by_cell[run.params][run.tokens][run.batch].push_back(&run);
-    constant = constant && run.run->rate_is_constant;
   }
   std::vector<StepsToTarget> all_points;
   int group = 0;
   for (const auto& [params, batches] : by_size) {
-    if (!constant && by_cell[params].size() >= 2 && options.target_losses.empty()) {
+    if (ComparedByTheirEnds(batches)) {
       AcrossHorizons(params, batches, group++, options, report.cells, all_points);
-      continue;
-    }
-    for (const auto& [tokens, cell_batches] : by_cell[params]) {
-      report.cells.push_back(AlongCurve(params, tokens, cell_batches, group++, options, all_points));
+    } else if (EveryHorizonHasItsBatches(by_cell[params])) {
+      for (const auto& [tokens, cell_batches] : by_cell[params]) {
+        report.cells.push_back(AlongCurve(params, tokens, cell_batches, group++, options, all_points));
+      }
+    } else {
+      report.cells.push_back(AlongCurve(params, kTokensOfTarget, batches, group++, options, all_points));
     }
   }
   FitScaling(options, report);

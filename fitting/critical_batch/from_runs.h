@@ -40,7 +40,7 @@ struct FromRunsOptions {
   int targets = 5;                    // how many to choose
 };
 
-// One (N, D) cell, or one N when the targets span horizons.
+// One (N, D) cell; one N, with the tokens that the target took, when every batch has its own horizon.
 struct CellCriticalBatch {
   double params = 0, tokens = 0;
   TargetSource source = TargetSource::kAlongCurve;

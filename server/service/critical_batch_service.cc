@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -39,6 +40,16 @@ void EstimateToProto(const fitting::CriticalBatchEstimate& estimate, v1::Critica
     IntervalToProto(estimate.min_steps, *message.mutable_min_steps());
     IntervalToProto(estimate.min_tokens, *message.mutable_min_tokens());
   }
+}
+
+/// By what the run says of its schedule; where it says nothing, by the rates that its curve carries: constant
+/// when they never fall once the peak is reached.
+bool RateIsConstant(const storage::Run& run, const fitting::LossCurve& curve) {
+  if (!run.schedule.empty()) return run.schedule == "constant";
+  const std::vector<double>& rates = curve.learning_rate;
+  if (rates.size() < 3) return false;
+  const auto peak = std::max_element(rates.begin(), rates.end());
+  return std::all_of(peak, rates.end(), [&](double rate) { return rate >= 0.99 * *peak; });
 }
 
 /// The batches asked for, else those that were tried.
@@ -173,7 +184,7 @@ absl::Status Estimate(Core& core, const v1::EstimateCriticalBatchRequest& reques
     batch_run.batch_size_tokens = run.batch_size_tokens;
     batch_run.learning_rate = run.learning_rate;
     if (std::isfinite(run.warmup_steps)) batch_run.warmup_steps = run.warmup_steps;
-    batch_run.rate_is_constant = run.schedule == "constant";
+    batch_run.rate_is_constant = RateIsConstant(run, each.curve);
     if (std::isfinite(run.loss)) batch_run.final_loss = run.loss;
     batch_run.curve = std::move(each.curve);
     runs.push_back(std::move(batch_run));
