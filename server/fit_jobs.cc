@@ -12,6 +12,7 @@
 #include "server/limits.h"
 #include "server/log.h"
 #include "server/names.h"
+#include "server/run_labels.h"
 #include "server/status.h"
 
 namespace sextant::server {
@@ -151,18 +152,26 @@ void FitJobs::Run(const std::shared_ptr<Job>& job) {
   } else {
     MarkEnded(result.status(), ended);
   }
-  Store(job, std::move(ended));
+  // What the sweep says about its runs explains a failed fit as well as a good one.
+  std::shared_ptr<const StudyLabels> labels;
+  if (auto found = FindStudyLabels(*store_, ended.study_id); found.ok()) {
+    labels = std::make_shared<const StudyLabels>(*std::move(found));
+  }
+  Store(job, std::move(ended), labels);
 }
 
-void FitJobs::Store(const std::shared_ptr<Job>& job, storage::Fit ended) {
+void FitJobs::Store(const std::shared_ptr<Job>& job, storage::Fit ended,
+                    const std::shared_ptr<const StudyLabels>& labels) {
   auto shared = std::make_shared<const storage::Fit>(std::move(ended));
   auto served =
       std::make_shared<const ServedFit>(ServeFit(*shared));  // here: the writer thread has no time for it
   for (;;) {
     const absl::Status submitted = writer_.Submit(
-        [shared](storage::Store& store) {
+        [shared, labels](storage::Store& store) {
           auto study = store.GetStudy(shared->study_id);
-          return study.ok() ? store.PutFit(*shared) : study.status();
+          if (!study.ok()) return study.status();
+          if (absl::Status status = store.PutFit(*shared); !status.ok()) return status;
+          return labels ? KeepStudyLabels(store, shared->study_id, *labels) : absl::OkStatus();
         },
         [this, job, shared, served](const absl::Status& status) {
           if (status.ok()) return End(job, *shared, *served);

@@ -24,6 +24,8 @@
 
 namespace sextant::server {
 
+struct StudyLabels;
+
 /// Thread-safe. A fit is active from Start until it has ended and that end is durable and served.
 class FitJobs {
  public:
@@ -75,7 +77,8 @@ class FitJobs {
   void Loop();
   void Run(const std::shared_ptr<Job>& job);
   absl::StatusOr<fitting::FitResult> Solve(Job& job);
-  void Store(const std::shared_ptr<Job>& job, storage::Fit ended);
+  void Store(const std::shared_ptr<Job>& job, storage::Fit ended,
+             const std::shared_ptr<const StudyLabels>& labels);
   void End(const std::shared_ptr<Job>& job, const storage::Fit& ended, const ServedFit& served);
 
   const std::shared_ptr<storage::Store> store_;

@@ -34,6 +34,7 @@ inline constexpr int kDefaultRunPage = 100, kMaxRunPage = 10000;
 inline constexpr int kDefaultFitPage = 50, kMaxFitPage = 1000;
 inline constexpr int kDefaultLawPage = 200, kMaxLawPage = 1000;
 inline constexpr int kMaxCurvePage = 100000;
+inline constexpr int kMaxCellsListed = 10000;  ///< of a sweep, in one answer
 
 // Uploads.
 inline constexpr int kMaxOpenUploads = 128;  ///< each holds at most one chunk

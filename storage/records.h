@@ -23,6 +23,17 @@ enum class LossUnit : std::uint8_t { kUnspecified, kNatsPerToken, kNatsPerByte, 
 /// Microseconds since the Unix epoch, UTC.
 using Micros = std::int64_t;
 
+/// Who says that a run has a label. Each source replaces only what it said itself (Store::SetRunLabels), so a
+/// label that two give stays until both have dropped it.
+inline constexpr char kUploadLabels[] = "upload";  ///< what came with the run
+inline constexpr char kSweepLabels[] = "sweep";    ///< what the sweep around the run says
+inline constexpr char kCurveLabels[] = "curve";    ///< what the run's own curve says
+
+struct RunLabels {
+  std::string run_id;
+  std::vector<std::string> labels;  ///< a set
+};
+
 /// Runs of one recipe. `revision` grows by one at every change; the etag is made of it.
 struct Study {
   std::string id;  ///< RFC 1034 label: [a-z]([a-z0-9-]{0,61}[a-z0-9])?
@@ -60,7 +71,7 @@ struct Run {
   std::optional<std::int64_t> seed;
   fitting::RunState state = fitting::RunState::kFinished;
   std::map<std::string, std::string> tags;
-  std::vector<std::string> labels;  ///< quality labels: "diverged", "edge-of-grid", …; a set, returned sorted
+  std::vector<std::string> labels;  ///< of all sources; a set, returned sorted
   std::string source;               ///< file and line, or uploader, it came from
   Micros create_time = 0, update_time = 0;
   std::int64_t curve_points = 0;  ///< output only

@@ -51,10 +51,9 @@ class SqliteStore : public Store {
   absl::Status DeleteRun(const std::string& study_id, const std::string& run_id) override {
     return Write([&] { return writer_->DeleteRun(study_id, run_id); });
   }
-  absl::Status SetRunLabels(
-      const std::string& study_id,
-      std::span<const std::pair<std::string, std::vector<std::string>>> labels) override {
-    return Write([&] { return writer_->SetRunLabels(study_id, labels); });
+  absl::Status SetRunLabels(const std::string& study_id, const std::string& source,
+                            std::span<const RunLabels> labels, LabelScope scope) override {
+    return Write([&] { return writer_->SetRunLabels(study_id, source, labels, scope); });
   }
   absl::Status PutFit(const Fit& fit) override {
     return Write([&] { return writer_->PutFit(fit); });

@@ -70,6 +70,9 @@ struct StoreHealth {
   std::int64_t free_bytes = 0;  ///< of the file: left by deletions, used again by later writes
 };
 
+/// Which runs lose the labels that a source gave them before: those that are named, or all of the study.
+enum class LabelScope : std::uint8_t { kNamedRuns, kWholeStudy };
+
 struct RunWithCurve {
   Run run;
   Curve curve;  ///< may be empty
@@ -102,9 +105,11 @@ class Store {
   virtual absl::StatusOr<std::vector<PutOutcome>> PutRuns(const std::string& study_id,
                                                           std::span<const RunWithCurve> runs) = 0;
   virtual absl::Status DeleteRun(const std::string& study_id, const std::string& run_id) = 0;
-  virtual absl::Status SetRunLabels(
-      const std::string& study_id,
-      std::span<const std::pair<std::string, std::vector<std::string>>> labels) = 0;
+  /// Makes `labels` all that `source` says about the runs in `scope`; labels of other sources stay. A source
+  /// is 1 to 32 of a-z. NotFound (nothing kept) for a named run that is not there; with kWholeStudy, whose
+  /// labels took time to find, such a run is passed over.
+  virtual absl::Status SetRunLabels(const std::string& study_id, const std::string& source,
+                                    std::span<const RunLabels> labels, LabelScope scope) = 0;
   virtual absl::Status PutFit(const Fit& fit) = 0;  ///< inserts or replaces by (study, id)
   virtual absl::Status DeleteFit(const std::string& study_id, const std::string& fit_id) = 0;
   virtual absl::Status PutLaw(const UserLaw& law) = 0;  ///< AlreadyExists

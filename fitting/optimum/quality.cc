@@ -52,7 +52,9 @@ absl::StatusOr<QualityReport> LabelQuality(const RunTable& runs, double grouping
   QualityReport report;
   report.run_labels.resize(runs.size());
   for (const std::size_t row : table->rows_diverged) {
-    report.run_labels[row].emplace_back("diverged");
+    const RunState state = runs.state.empty() ? RunState::kUnspecified : runs.state[row];
+    const bool ended = state != RunState::kRunning && state != RunState::kCrashed;
+    report.run_labels[row].emplace_back(ended ? "diverged" : "unfinished");
   }
   for (const std::size_t row : table->rows_incomplete) {
     report.run_labels[row].emplace_back("incomplete");

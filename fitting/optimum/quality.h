@@ -11,10 +11,11 @@
 namespace sextant::fitting {
 
 /// Labels of runs: "duplicate" (another run of the cell has the same snapped rate and batch), "diverged" (no
-/// finite positive loss, or its state says so), "incomplete" (N or D not recorded), "edge-of-grid" (its
-/// cell's best, on the lowest or highest rate or batch tried). Labels of cells: "edge-of-grid",
-/// "too-few-points" (not enough near the best for a quadratic), "weak-curvature" (no minimum, or tenfold
-/// changes cost under 0.5 %), "off-centre" (the minimum lies outside the runs within 2 % of the best).
+/// finite positive loss, or its state says so), "unfinished" (running or crashed), "incomplete" (N or D not
+/// recorded), "edge-of-grid" (its cell's best, on the lowest or highest rate or batch tried). Labels of
+/// cells: "edge-of-grid", "too-few-points" (not enough near the best for a quadratic), "weak-curvature" (no
+/// minimum, or tenfold changes cost under 0.5 %), "off-centre" (the minimum lies outside the runs within 2 %
+/// of the best).
 struct CellQuality {
   double params;
   double tokens;

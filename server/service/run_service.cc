@@ -16,6 +16,7 @@
 #include "server/names.h"
 #include "server/page_token.h"
 #include "server/published.h"
+#include "server/run_labels.h"
 #include "server/service/upload.h"
 
 namespace sextant::server {
@@ -40,6 +41,23 @@ absl::Status CheckReadMask(const google::protobuf::FieldMask& mask) {
 bool FillsEverything(const google::protobuf::FieldMask& mask) {
   return mask.paths().empty() ||
          std::find(mask.paths().begin(), mask.paths().end(), "*") != mask.paths().end();
+}
+
+void LabelsToProto(const StudyLabels& labels, v1::LabelRunsResponse& response) {
+  for (const fitting::CellQuality& cell : labels.cells) {
+    if (response.cells_size() == kMaxCellsListed) break;
+    v1::Cell& out = *response.add_cells();
+    out.set_params(cell.params);
+    out.set_tokens(cell.tokens);
+    out.set_runs(cell.runs);
+    out.set_runs_diverged(cell.runs_diverged);
+    for (const std::string& label : cell.labels) out.add_labels(label);
+  }
+  response.set_cell_count(static_cast<int>(labels.cells.size()));
+  response.set_run_count(labels.runs);
+  for (const storage::RunLabels& run : labels.labelled) {
+    for (const std::string& label : run.labels) ++(*response.mutable_runs_by_label())[label];
+  }
 }
 
 }  // namespace
@@ -130,6 +148,29 @@ ServerUnaryReactor* RunService::DeleteRun(CallbackServerContext* context, const 
     Commit(
         core_.writer, "run", request->name(),
         [name = *name](storage::Store& store) { return store.DeleteRun(name.study, name.id); },
+        std::move(finish));
+    return absl::OkStatus();
+  });
+}
+
+ServerUnaryReactor* RunService::LabelRuns(CallbackServerContext* context, const v1::LabelRunsRequest* request,
+                                          v1::LabelRunsResponse* response) {
+  return core_.calls.OffloadAsync(context, [this, request, response](Finish finish) -> absl::Status {
+    const auto study = ParseStudyName(request->parent());
+    if (!study) return InvalidField("parent", "not of the form studies/STUDY");
+    if (absl::Status status = RefusePublished(*study); !status.ok()) return status;
+    auto labels = FindStudyLabels(*core_.store, *study);
+    if (!labels.ok()) return Annotate(labels.status(), "study", request->parent());
+    LabelsToProto(*labels, *response);
+    if (request->validate_only()) {
+      finish(absl::OkStatus());
+      return absl::OkStatus();
+    }
+    Commit(
+        core_.writer, "study", request->parent(),
+        [study = *study, kept = *std::move(labels)](storage::Store& store) {
+          return KeepStudyLabels(store, study, kept);
+        },
         std::move(finish));
     return absl::OkStatus();
   });

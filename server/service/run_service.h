@@ -20,6 +20,9 @@ class RunService final : public v1::RunService::CallbackService {
   grpc::ServerUnaryReactor* DeleteRun(grpc::CallbackServerContext* context,
                                       const v1::DeleteRunRequest* request,
                                       google::protobuf::Empty* response) override;
+  grpc::ServerUnaryReactor* LabelRuns(grpc::CallbackServerContext* context,
+                                      const v1::LabelRunsRequest* request,
+                                      v1::LabelRunsResponse* response) override;
   grpc::ServerBidiReactor<v1::UploadRunsRequest, v1::UploadRunsResponse>* UploadRuns(
       grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* GetUpload(grpc::CallbackServerContext* context,

@@ -131,8 +131,14 @@ absl::Status AddTag(const Condition& condition, SqlText& out) {
 }
 
 absl::Status AddLabel(const Condition& condition, SqlText& out) {
-  out.Add("(r.labels <> '[]' AND EXISTS (SELECT 1 FROM json_each(r.labels) l WHERE ");
-  absl::Status status = AddTextComparison("l.value", condition.op, condition.text, out);
+  out.Add("(r.labels <> '{}'");
+  if (condition.op == Condition::Op::kEq) {
+    out.Add(" AND instr(r.labels, ");
+    out.AddValue(JsonString(condition.text));
+    out.Add(") > 0");
+  }
+  out.Add(" AND EXISTS (SELECT 1 FROM json_each(r.labels) l WHERE ");
+  absl::Status status = AddTextComparison("l.key", condition.op, condition.text, out);
   out.Add("))");
   return status;
 }

@@ -89,16 +89,6 @@ std::string ToJson(const std::map<std::string, std::string>& values) {
   return out;
 }
 
-std::string ToJson(const std::vector<std::string>& values) {
-  std::string out = "[";
-  for (const std::string& value : values) {
-    if (out.size() > 1) out += ',';
-    Append(value, out);
-  }
-  out += ']';
-  return out;
-}
-
 absl::Status FromJson(std::string_view json, std::map<std::string, std::string>& values) {
   values.clear();
   if (json == "{}") return absl::OkStatus();
@@ -108,19 +98,6 @@ absl::Status FromJson(std::string_view json, std::map<std::string, std::string>&
   for (const auto& member : document.GetObject()) {
     if (!member.value.IsString()) return Broken();
     values.emplace(Take(member.name), Take(member.value));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status FromJson(std::string_view json, std::vector<std::string>& values) {
-  values.clear();
-  if (json == "[]") return absl::OkStatus();
-  rapidjson::Document document;
-  document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
-  if (document.HasParseError() || !document.IsArray()) return Broken();
-  for (const auto& value : document.GetArray()) {
-    if (!value.IsString()) return Broken();
-    values.push_back(Take(value));
   }
   return absl::OkStatus();
 }

@@ -1,4 +1,4 @@
-// Small string maps and lists as JSON text, so that a person with the sqlite3 shell can read and query them.
+// Small string maps as JSON text, so that a person with the sqlite3 shell can read and query them.
 #pragma once
 
 #include <absl/status/status.h>
@@ -7,7 +7,6 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace sextant::storage::sqlite {
 
@@ -17,7 +16,6 @@ absl::Status CheckText(const std::string& text, const std::string& what);
 
 /// Checked strings only.
 std::string ToJson(const std::map<std::string, std::string>& values);
-std::string ToJson(const std::vector<std::string>& values);
 
 /// As they stand in what ToJson writes: "text", and "key":"value".
 std::string JsonString(const std::string& text);
@@ -25,6 +23,5 @@ std::string JsonMember(const std::string& key, const std::string& value);
 
 /// DataLoss when the stored text is not what ToJson writes.
 absl::Status FromJson(std::string_view json, std::map<std::string, std::string>& values);
-absl::Status FromJson(std::string_view json, std::vector<std::string>& values);
 
 }  // namespace sextant::storage::sqlite

@@ -2,9 +2,8 @@
 
 #include <absl/strings/str_cat.h>
 
-#include <set>
-
 #include "storage/sqlite/json_text.h"
+#include "storage/sqlite/run_labels.h"
 
 namespace sextant::storage::sqlite {
 namespace {
@@ -18,13 +17,34 @@ constexpr std::size_t kMaxIdBytes = 200;
   "r.flops, r.seed, r.schedule, r.optimizer, r.tags, r.labels, r.source, r.create_time, r.update_time, " \
   "r.curve_points"
 
-std::string LabelsToJson(const std::vector<std::string>& labels) {
-  const std::set<std::string> sorted(labels.begin(), labels.end());
-  return ToJson(std::vector<std::string>(sorted.begin(), sorted.end()));
-}
-
 absl::Status NoRun(const std::string& run_id) {
   return absl::NotFoundError(absl::StrCat("no run '", run_id, "'"));
+}
+
+absl::StatusOr<bool> Insert(Connection& connection, std::int64_t study_key, std::int64_t run_key,
+                            const Run& run, const std::string& labels, std::int64_t curve_points) {
+  auto statement = connection.Prepare(
+      "INSERT INTO runs (study_key, id, run_key, state, params_non_embedding, params_total, params_active, "
+      "params_non_input_embedding, tokens, learning_rate, batch_size_tokens, sequence_length, steps, "
+      "weight_decay, "
+      "adam_beta2, loss, warmup_steps, adam_beta1, min_learning_rate, flops, seed, schedule, optimizer, "
+      "tags, labels, "
+      "source, create_time, update_time, curve_points) VALUES "
+      "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+      "ON CONFLICT DO NOTHING");
+  if (!statement.ok()) return statement.status();
+  const std::string tags = ToJson(run.tags);
+  statement->Next(study_key).NextTextView(run.id).Next(run_key).Next(static_cast<std::int64_t>(run.state));
+  for (const RunQuantity& quantity : kRunQuantities) statement->Next(run.*quantity.value);
+  if (run.seed.has_value()) {
+    statement->Next(*run.seed);
+  } else {
+    statement->NextNull();
+  }
+  statement->NextTextView(run.schedule).NextTextView(run.optimizer).NextTextView(tags).NextTextView(labels);
+  statement->NextTextView(run.source).Next(run.create_time).Next(run.update_time).Next(curve_points);
+  if (absl::Status status = statement->Run(); !status.ok()) return status;
+  return connection.changes() == 1;
 }
 
 }  // namespace
@@ -45,7 +65,7 @@ absl::StatusOr<StoredRun> ReadRun(const Statement& row, const std::string& study
   run.schedule = row.Text(column++);
   run.optimizer = row.Text(column++);
   if (absl::Status status = FromJson(row.Text(column++), run.tags); !status.ok()) return status;
-  if (absl::Status status = FromJson(row.Text(column++), run.labels); !status.ok()) return status;
+  if (absl::Status status = ReadLabels(row.Text(column++), run.labels); !status.ok()) return status;
   run.source = row.Text(column++);
   run.create_time = row.Int(column++);
   run.update_time = row.Int(column++);
@@ -75,51 +95,17 @@ absl::Status CheckRun(const Run& run) {
 
 absl::StatusOr<bool> InsertRun(Connection& connection, std::int64_t study_key, std::int64_t run_key,
                                const Run& run, std::int64_t curve_points) {
-  auto statement = connection.Prepare(
-      "INSERT INTO runs (study_key, id, run_key, state, params_non_embedding, params_total, params_active, "
-      "params_non_input_embedding, tokens, learning_rate, batch_size_tokens, sequence_length, steps, "
-      "weight_decay, "
-      "adam_beta2, loss, warmup_steps, adam_beta1, min_learning_rate, flops, seed, schedule, optimizer, "
-      "tags, labels, "
-      "source, create_time, update_time, curve_points) VALUES "
-      "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-      "ON CONFLICT DO NOTHING");
-  if (!statement.ok()) return statement.status();
-  const std::string tags = ToJson(run.tags);
-  const std::string labels = run.labels.empty() ? "[]" : LabelsToJson(run.labels);
-  statement->Next(study_key).NextTextView(run.id).Next(run_key).Next(static_cast<std::int64_t>(run.state));
-  for (const RunQuantity& quantity : kRunQuantities) statement->Next(run.*quantity.value);
-  if (run.seed.has_value()) {
-    statement->Next(*run.seed);
-  } else {
-    statement->NextNull();
-  }
-  statement->NextTextView(run.schedule).NextTextView(run.optimizer).NextTextView(tags).NextTextView(labels);
-  statement->NextTextView(run.source).Next(run.create_time).Next(run.update_time).Next(curve_points);
-  if (absl::Status status = statement->Run(); !status.ok()) return status;
-  return connection.changes() == 1;
+  return Insert(connection, study_key, run_key, run, UploadedLabels(run.labels), curve_points);
 }
 
 absl::Status ReplaceRun(Connection& connection, std::int64_t study_key, std::int64_t run_key,
                         const Run& before, const Run& run) {
+  auto labels = StoredLabels(connection, study_key, before.id);
+  if (!labels.ok()) return labels.status();
   if (absl::Status status = RemoveRun(connection, study_key, before.id); !status.ok()) return status;
   Run kept = run;
   kept.create_time = before.create_time;
-  auto inserted = InsertRun(connection, study_key, run_key, kept, run.curve_points);
-  return inserted.status();
-}
-
-absl::Status ReplaceLabels(Connection& connection, std::int64_t study_key, const std::string& run_id,
-                           const std::vector<std::string>& labels) {
-  for (const std::string& label : labels) {
-    if (absl::Status status = CheckText(label, "a label"); !status.ok()) return status;
-  }
-  auto statement = connection.Prepare("UPDATE runs SET labels = ? WHERE study_key = ? AND id = ?");
-  if (!statement.ok()) return statement.status();
-  const std::string json = LabelsToJson(labels);
-  statement->NextTextView(json).Next(study_key).NextTextView(run_id);
-  if (absl::Status status = statement->Run(); !status.ok()) return status;
-  return connection.changes() == 1 ? absl::OkStatus() : NoRun(run_id);
+  return Insert(connection, study_key, run_key, kept, *labels, run.curve_points).status();
 }
 
 absl::Status RemoveRun(Connection& connection, std::int64_t study_key, const std::string& run_id) {

@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "storage/run_fields.h"
 #include "storage/sqlite/connection.h"
@@ -27,15 +26,13 @@ absl::StatusOr<StoredRun> ReadRun(const Statement& row, const std::string& study
 /// InvalidArgument for an empty or long id, or text that is not UTF-8.
 absl::Status CheckRun(const Run& run);
 
-/// Inserts; false when the id is taken. Labels become a sorted set.
+/// Inserts; false when the id is taken. Labels are kept as those of the upload.
 absl::StatusOr<bool> InsertRun(Connection& connection, std::int64_t study_key, std::int64_t run_key,
                                const Run& run, std::int64_t curve_points);
-/// Replaces everything but create_time of a run that exists.
+/// Replaces everything but create_time and labels of a run that exists.
 absl::Status ReplaceRun(Connection& connection, std::int64_t study_key, std::int64_t run_key,
                         const Run& before, const Run& run);
-/// Both NotFound without the run. RemoveRun leaves its curve.
-absl::Status ReplaceLabels(Connection& connection, std::int64_t study_key, const std::string& run_id,
-                           const std::vector<std::string>& labels);
+/// NotFound without the run. Leaves its curve.
 absl::Status RemoveRun(Connection& connection, std::int64_t study_key, const std::string& run_id);
 /// NotFound without the run.
 absl::StatusOr<StoredRun> SelectRun(Connection& connection, std::int64_t study_key,

@@ -37,7 +37,6 @@ absl::StatusOr<PutOutcome> Update(Connection& connection, std::int64_t study_key
   if (merge.outcome != PutOutcome::kAccepted) return merge.outcome;
 
   Run next = merge.take_fields ? given.run : stored->run;
-  next.labels = stored->run.labels;
   next.source = given.run.source;
   next.update_time = given.run.update_time;
   next.curve_points = stored->run.curve_points;
@@ -102,17 +101,6 @@ absl::Status DeleteRun(Connection& connection, const std::string& study_id, cons
   if (absl::Status status = RemoveRun(connection, study->key, run_id); !status.ok()) return status;
   return AddToTotals(connection, study->key,
                      {.runs = -1, .points = -stored->run.curve_points, .curve_bytes = -*bytes});
-}
-
-absl::Status SetRunLabels(Connection& connection, const std::string& study_id,
-                          std::span<const std::pair<std::string, std::vector<std::string>>> labels) {
-  auto study = FindStudy(connection, study_id);
-  if (!study.ok()) return study.status();
-  for (const auto& [run_id, run_labels] : labels) {
-    absl::Status status = ReplaceLabels(connection, study->key, run_id, run_labels);
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace sextant::storage::sqlite

@@ -6,7 +6,6 @@
 
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "storage/sqlite/connection.h"
@@ -18,7 +17,5 @@ namespace sextant::storage::sqlite {
 absl::StatusOr<std::vector<PutOutcome>> PutRuns(Connection& connection, const std::string& study_id,
                                                 std::span<const RunWithCurve> runs);
 absl::Status DeleteRun(Connection& connection, const std::string& study_id, const std::string& run_id);
-absl::Status SetRunLabels(Connection& connection, const std::string& study_id,
-                          std::span<const std::pair<std::string, std::vector<std::string>>> labels);
 
 }  // namespace sextant::storage::sqlite

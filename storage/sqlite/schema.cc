@@ -188,7 +188,15 @@ CREATE TABLE requests (
 CREATE INDEX requests_by_age ON requests (create_time);
 )sql";
 
-constexpr std::array<const char*, 1> kMigrations = {kVersion1};
+// Version 2. A run's labels become an object: label -> who gives it, words apart. What was there came with
+// the runs. The text of one label never holds "," with both quotes bare, so the lists can be rewritten as
+// text and keep their escapes.
+constexpr char kVersion2[] = R"sql(
+UPDATE runs SET labels = CASE labels WHEN '[]' THEN '{}' ELSE
+  '{' || replace(substr(labels, 2, length(labels) - 2), '","', '":"upload","') || ':"upload"}' END;
+)sql";
+
+constexpr std::array<const char*, 2> kMigrations = {kVersion1, kVersion2};
 
 absl::StatusOr<std::int64_t> ReadNumber(Connection& connection, const char* sql) {
   auto statement = connection.Prepare(sql);

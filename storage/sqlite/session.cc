@@ -4,6 +4,7 @@
 #include "storage/sqlite/curve_rows.h"
 #include "storage/sqlite/fit_rows.h"
 #include "storage/sqlite/other_rows.h"
+#include "storage/sqlite/run_labels.h"
 #include "storage/sqlite/run_queries.h"
 #include "storage/sqlite/run_rows.h"
 #include "storage/sqlite/run_writes.h"
@@ -86,9 +87,9 @@ absl::StatusOr<std::vector<PutOutcome>> Session::PutRuns(const std::string& stud
 absl::Status Session::DeleteRun(const std::string& study_id, const std::string& run_id) {
   return Write([&] { return sqlite::DeleteRun(*connection_, study_id, run_id); });
 }
-absl::Status Session::SetRunLabels(const std::string& study_id,
-                                   std::span<const std::pair<std::string, std::vector<std::string>>> labels) {
-  return Write([&] { return sqlite::SetRunLabels(*connection_, study_id, labels); });
+absl::Status Session::SetRunLabels(const std::string& study_id, const std::string& source,
+                                   std::span<const RunLabels> labels, LabelScope scope) {
+  return Write([&] { return sqlite::SetRunLabels(*connection_, study_id, source, labels, scope); });
 }
 absl::Status Session::PutFit(const Fit& fit) {
   return Write([&] { return sqlite::PutFit(*connection_, fit); });

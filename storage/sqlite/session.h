@@ -26,9 +26,8 @@ class Session : public Store {
   absl::StatusOr<std::vector<PutOutcome>> PutRuns(const std::string& study_id,
                                                   std::span<const RunWithCurve> runs) override;
   absl::Status DeleteRun(const std::string& study_id, const std::string& run_id) override;
-  absl::Status SetRunLabels(
-      const std::string& study_id,
-      std::span<const std::pair<std::string, std::vector<std::string>>> labels) override;
+  absl::Status SetRunLabels(const std::string& study_id, const std::string& source,
+                            std::span<const RunLabels> labels, LabelScope scope) override;
   absl::Status PutFit(const Fit& fit) override;
   absl::Status DeleteFit(const std::string& study_id, const std::string& fit_id) override;
   absl::Status PutLaw(const UserLaw& law) override;

@@ -8,6 +8,7 @@
 namespace sextant::server {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -68,6 +69,21 @@ TEST_F(FitServiceTest, KeepsTheReasonOfAFailure) {
   v1::Fit stored;
   ASSERT_TRUE(Get(fit.name(), stored).ok());
   EXPECT_EQ(stored.error().message(), fit.error().message());
+}
+
+TEST_F(FitServiceTest, LabelsTheRunsOfTheStudyWhetherItSucceedsOrNot) {
+  v1::Run diverged = SomeRun("diverged", 1e7, 1e9, 0.5);
+  diverged.set_state(v1::DIVERGED);
+  Upload("s", {diverged});
+  v1::CreateFitRequest request = RateFit();
+  request.set_filter("params_non_embedding = 1e7 AND -labels:diverged");
+  EXPECT_EQ(Fit(request).state(), v1::FIT_FAILED);
+  Context context;
+  v1::GetRunRequest get;
+  v1::Run run;
+  get.set_name("studies/s/runs/diverged");
+  ASSERT_TRUE(runs->GetRun(&context, get, &run).ok());
+  EXPECT_THAT(run.labels(), ElementsAre("diverged"));
 }
 
 TEST_F(FitServiceTest, KeepsRunsBackAndScoresThem) {

@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <limits>
+
 #include "tests/server/service_fixture.h"
 
 namespace sextant::server {
@@ -110,6 +112,33 @@ TEST_F(RunServiceTest, DeletesARunOnce) {
   EXPECT_TRUE(runs->DeleteRun(&one, request, &empty).ok());
   EXPECT_EQ(Reason(runs->DeleteRun(&two, request, &empty)), "RUN_NOT_FOUND");
   EXPECT_THAT(List("", "", 10), ElementsAre("r0", "r2", "r3", "r4"));
+}
+
+TEST_F(RunServiceTest, LabelsRunsByTheirSweepAndKeepsOtherLabels) {
+  v1::Run diverged = SomeRun("bad", 1e8, 2e9);
+  diverged.set_loss_nats(std::numeric_limits<double>::infinity());
+  diverged.add_labels("peak-rate-derived");
+  ASSERT_EQ(Upload("s", {diverged}).accepted(), 1);
+  v1::LabelRunsRequest request;
+  v1::LabelRunsResponse response;
+  request.set_parent("studies/s");
+  request.set_validate_only(true);
+  Context look, keep, twice;
+  ASSERT_TRUE(runs->LabelRuns(&look, request, &response).ok());
+  EXPECT_EQ(response.run_count(), 6);
+  EXPECT_EQ(response.runs_by_label().at("diverged"), 1);
+  EXPECT_EQ(response.runs_by_label().at("unfinished"), 1);
+  EXPECT_EQ(response.cell_count(), response.cells_size());
+  EXPECT_THAT(response.cells(0).labels(), ElementsAre("too-few-points"));
+  EXPECT_THAT(List("labels:diverged"), ElementsAre()) << "only looked";
+
+  request.set_validate_only(false);
+  ASSERT_TRUE(runs->LabelRuns(&keep, request, &response).ok());
+  EXPECT_THAT(List("labels:diverged OR labels:unfinished"), ElementsAre("bad", "r3"));
+  EXPECT_THAT(List("labels:peak-rate-derived -labels:edge-of-grid"), ElementsAre("bad"));
+  EXPECT_THAT(List("labels:edge-of-grid"), ElementsAre("r4")) << "came with the run";
+  request.set_parent("studies/none");
+  EXPECT_EQ(Reason(runs->LabelRuns(&twice, request, &response)), "STUDY_NOT_FOUND");
 }
 
 TEST_F(RunServiceTest, NamesWhatIsMissing) {

@@ -101,6 +101,7 @@ absl::StatusOr<std::vector<PutOutcome>> ReferenceStore::PutRuns(const std::strin
     if (is_new) {
       stored.run.study_id = study_id;
       stored.run.labels = SortedSet(given.run.labels);
+      (*entry)->labels[given.run.id][kUploadLabels] = given.run.labels;
       outcomes.push_back(PutOutcome::kAccepted);
     } else {
       const Merge merge = MergeRun(stored.run, stored.curve, given.run, given.curve);
@@ -123,17 +124,30 @@ absl::StatusOr<std::vector<PutOutcome>> ReferenceStore::PutRuns(const std::strin
 absl::Status ReferenceStore::DeleteRun(const std::string& study_id, const std::string& run_id) {
   auto entry = Find(study_id);
   if (!entry.ok()) return entry.status();
+  (*entry)->labels.erase(run_id);
   return (*entry)->runs.erase(run_id) == 1 ? absl::OkStatus() : NotFoundError(run_id);
 }
 
-absl::Status ReferenceStore::SetRunLabels(
-    const std::string& study_id, std::span<const std::pair<std::string, std::vector<std::string>>> labels) {
+absl::Status ReferenceStore::SetRunLabels(const std::string& study_id, const std::string& source,
+                                          std::span<const RunLabels> labels, LabelScope scope) {
   auto entry = Find(study_id);
   if (!entry.ok()) return entry.status();
-  for (const auto& [run_id, values] : labels) {
-    if (!(*entry)->runs.contains(run_id)) return NotFoundError(run_id);
+  auto& runs = (*entry)->runs;
+  if (scope == LabelScope::kNamedRuns) {
+    for (const RunLabels& run : labels) {
+      if (!runs.contains(run.run_id)) return NotFoundError(run.run_id);
+    }
+  } else {
+    for (auto& [id, by_source] : (*entry)->labels) by_source.erase(source);
   }
-  for (const auto& [run_id, values] : labels) (*entry)->runs[run_id].run.labels = SortedSet(values);
+  for (const RunLabels& run : labels) {
+    if (runs.contains(run.run_id)) (*entry)->labels[run.run_id][source] = run.labels;
+  }
+  for (auto& [id, stored] : runs) {
+    std::vector<std::string> all;
+    for (const auto& [from, given] : (*entry)->labels[id]) all.insert(all.end(), given.begin(), given.end());
+    stored.run.labels = SortedSet(all);
+  }
   return absl::OkStatus();
 }
 

@@ -21,9 +21,8 @@ class ReferenceStore : public Store {
   absl::StatusOr<std::vector<PutOutcome>> PutRuns(const std::string& study_id,
                                                   std::span<const RunWithCurve> runs) override;
   absl::Status DeleteRun(const std::string& study_id, const std::string& run_id) override;
-  absl::Status SetRunLabels(
-      const std::string& study_id,
-      std::span<const std::pair<std::string, std::vector<std::string>>> labels) override;
+  absl::Status SetRunLabels(const std::string& study_id, const std::string& source,
+                            std::span<const RunLabels> labels, LabelScope scope) override;
   absl::Status PutFit(const Fit& fit) override;
   absl::Status DeleteFit(const std::string& study_id, const std::string& fit_id) override;
   absl::Status PutLaw(const UserLaw& law) override;
@@ -58,6 +57,7 @@ class ReferenceStore : public Store {
   struct StudyEntry {
     Study study;
     std::map<std::string, RunWithCurve> runs;
+    std::map<std::string, std::map<std::string, std::vector<std::string>>> labels;  // by run and source
     std::map<std::string, Fit> fits;
   };
   struct State {

@@ -1,5 +1,6 @@
 #include "storage/sqlite/schema.h"
 
+#include <absl/strings/substitute.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -12,7 +13,9 @@ namespace {
 
 using sqlite::Connection;
 using sqlite::OpenMode;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 std::unique_ptr<Connection> OpenFile(const std::string& path) {
   auto connection = Connection::Open(path, OpenMode::kCreate);
@@ -32,14 +35,20 @@ TEST(Schema, EveryOldVersionMigratesAndServes) {
       EXPECT_EQ(*sqlite::ReadSchemaVersion(*connection), version);
       if (version >= 1) {
         // As version 1 wrote it; later versions must keep reading it.
+        // Version 2 turned the lists of labels into objects.
+        const std::string none = version == 1 ? "'[]'" : "'{}'";
+        const std::string two =
+            version == 1 ? R"('["a\",\"b","c"]')" : R"('{"a\",\"b":"upload","c":"sweep"}')";
+        const std::string run =
+            "INSERT INTO runs (study_key, id, run_key, state, loss, schedule, optimizer, tags, "
+            "labels, source, create_time, update_time, curve_points) VALUES "
+            "(7, '$0', $1, 2, 2.5, 'cosine', 'adamw', '{\"k\":\"v\"}', $2, 'x', 1, 1, 0);";
         ASSERT_TRUE(
             connection
                 ->Execute("INSERT INTO studies (study_key, id, title, description, param_count, loss_unit, "
                           "labels, create_time, update_time, revision, run_count) "
-                          "VALUES (7, 'old', 'Old', '', 1, 1, '{}', 1, 2, 3, 1);"
-                          "INSERT INTO runs (study_key, id, run_key, state, loss, schedule, optimizer, tags, "
-                          "labels, source, create_time, update_time, curve_points) VALUES "
-                          "(7, 'r', 1, 2, 2.5, 'cosine', 'adamw', '{\"k\":\"v\"}', '[]', 'x', 1, 1, 0)")
+                          "VALUES (7, 'old', 'Old', '', 1, 1, '{}', 1, 2, 3, 2);" +
+                          absl::Substitute(run, "r", 1, none) + absl::Substitute(run, "s", 2, two))
                 .ok());
       }
     }
@@ -51,6 +60,8 @@ TEST(Schema, EveryOldVersionMigratesAndServes) {
       ASSERT_TRUE(run.ok()) << run.status();
       EXPECT_EQ(run->loss, 2.5);
       EXPECT_EQ(run->tags.at("k"), "v");
+      EXPECT_THAT(run->labels, IsEmpty());
+      EXPECT_THAT((*store)->GetRun("old", "s")->labels, ElementsAre("a\",\"b", "c"));
       EXPECT_EQ((*store)->GetStudy("old")->revision, 3);
     }
     EXPECT_TRUE((*store)->CreateStudy(SampleStudy("new")).ok());

@@ -132,10 +132,13 @@ class Model {
   }
 
   void Label() {
-    std::vector<std::pair<std::string, std::vector<std::string>>> labels;
-    for (std::uint64_t i = 0; i <= Pick(3); ++i)
-      labels.push_back({AnyRunId(), {"l" + std::to_string(Pick(3)), "x"}});
-    Both([&, study = AnyStudy()](Store& s) { return s.SetRunLabels(study, labels); });
+    std::map<std::string, std::vector<std::string>> labels;
+    for (std::uint64_t i = 0; i <= Pick(3); ++i) labels[AnyRunId()] = {"l" + std::to_string(Pick(3)), "x"};
+    std::vector<RunLabels> given;
+    for (const auto& [run, texts] : labels) given.push_back({run, texts});
+    const char* source = std::array{kUploadLabels, kSweepLabels, kCurveLabels}[Pick(3)];
+    const LabelScope scope = Pick(2) == 0 ? LabelScope::kNamedRuns : LabelScope::kWholeStudy;
+    Both([&, study = AnyStudy()](Store& s) { return s.SetRunLabels(study, source, given, scope); });
   }
 
   void FailedBatch() {

@@ -205,11 +205,8 @@ TEST_P(StoreSuite, FinishesARunningRun) {
   run.warmup_steps = kUnknown;
   const Curve curve = SampleCurve(100, 1);
   PutOne(*store_, run, Beginning(curve, 40), PutOutcome::kAccepted);
-  ASSERT_TRUE(
-      store_
-          ->SetRunLabels("s",
-                         std::vector<std::pair<std::string, std::vector<std::string>>>{{run.id, {"watched"}}})
-          .ok());
+  const std::vector<RunLabels> watched = {{run.id, {"watched"}}};
+  ASSERT_TRUE(store_->SetRunLabels("s", kUploadLabels, watched, LabelScope::kNamedRuns).ok());
 
   Run finished = run;
   finished.learning_rate *= 2;
@@ -461,21 +458,48 @@ TEST_P(StoreSuite, LoadsATableInTheStudysOwnCounting) {
   EXPECT_EQ(Code(store_->LoadRunTable("none", {}).status()), StatusCode::kNotFound);
 }
 
-TEST_P(StoreSuite, ReplacesLabels) {
+TEST_P(StoreSuite, ReplacesTheLabelsOfOneSource) {
   ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
-  PutOne(*store_, SampleRun("s", 1), {}, PutOutcome::kAccepted);
-  std::vector<std::pair<std::string, std::vector<std::string>>> labels = {{"run-1001", {"z", "a", "z"}}};
-  ASSERT_TRUE(store_->SetRunLabels("s", labels).ok());
-  EXPECT_THAT(store_->GetRun("s", "run-1001")->labels, ElementsAre("a", "z"));
+  PutOne(*store_, SampleRun("s", 1), {}, PutOutcome::kAccepted);  // comes with edge-of-grid and short
+  PutOne(*store_, SampleRun("s", 2), {}, PutOutcome::kAccepted);
+  const auto set = [&](const std::string& source, const std::vector<RunLabels>& labels, LabelScope scope) {
+    return Code(store_->SetRunLabels("s", source, labels, scope));
+  };
+  const auto labels = [&](const std::string& run) { return store_->GetRun("s", run)->labels; };
   const auto with = [&](const std::string& label) {
     return store_->LoadRunTable("s", {CompareText("", kEq, label, Condition::Kind::kHasLabel)})->size();
   };
-  EXPECT_EQ(with("z"), 1U);
-  EXPECT_EQ(with("short"), 0U);
-  labels = {{"run-1001", {}}, {"none", {"x"}}};
-  EXPECT_EQ(Code(store_->SetRunLabels("s", labels)), StatusCode::kNotFound);
-  EXPECT_THAT(store_->GetRun("s", "run-1001")->labels, ElementsAre("a", "z"))
+  EXPECT_EQ(set(kSweepLabels, {{"run-1001", {"z", "a\"", "z", "short"}}}, LabelScope::kNamedRuns),
+            StatusCode::kOk);
+  EXPECT_EQ(set(kCurveLabels, {{"run-1001", {"z"}}, {"run-1002", {"z"}}}, LabelScope::kWholeStudy),
+            StatusCode::kOk);
+  EXPECT_THAT(labels("run-1001"), ElementsAre("a\"", "edge-of-grid", "short", "z"));
+  EXPECT_THAT(labels("run-1002"), ElementsAre("edge-of-grid", "short", "z"));
+  EXPECT_EQ(with("z"), 2U);
+  EXPECT_EQ(with("a\""), 1U);
+  EXPECT_EQ(with("\""), 0U);
+  EXPECT_EQ(with("curve"), 0U) << "a source is no label";
+
+  EXPECT_EQ(set(kSweepLabels, {{"run-1002", {"b"}}}, LabelScope::kWholeStudy), StatusCode::kOk);
+  EXPECT_THAT(labels("run-1001"), ElementsAre("edge-of-grid", "short", "z")) << "what others said stays";
+  EXPECT_THAT(labels("run-1002"), ElementsAre("b", "edge-of-grid", "short", "z"));
+  EXPECT_EQ(set(kCurveLabels, {{"run-1001", {}}}, LabelScope::kNamedRuns), StatusCode::kOk);
+  EXPECT_THAT(labels("run-1001"), ElementsAre("edge-of-grid", "short"));
+  EXPECT_THAT(labels("run-1002"), ElementsAre("b", "edge-of-grid", "short", "z"));
+}
+
+TEST_P(StoreSuite, LabelsOnlyRunsThatAreThere) {
+  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  PutOne(*store_, SampleRun("s", 1), {}, PutOutcome::kAccepted);
+  const std::vector<RunLabels> labels = {{"run-1001", {"x"}}, {"none", {"x"}}};
+  const auto set = [&](const std::string& source, LabelScope scope) {
+    return Code(store_->SetRunLabels("s", source, labels, scope));
+  };
+  EXPECT_EQ(set(kSweepLabels, LabelScope::kNamedRuns), StatusCode::kNotFound);
+  EXPECT_THAT(store_->GetRun("s", "run-1001")->labels, ElementsAre("edge-of-grid", "short"))
       << "nothing of a failed call is kept";
+  EXPECT_EQ(set(kSweepLabels, LabelScope::kWholeStudy), StatusCode::kOk);
+  EXPECT_THAT(store_->GetRun("s", "run-1001")->labels, ElementsAre("edge-of-grid", "short", "x"));
 }
 
 TEST_P(StoreSuite, KeepsEveryFieldOfAFit) {

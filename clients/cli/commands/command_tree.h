@@ -64,6 +64,7 @@ std::string ChildName(const std::string& kind, const std::string& study, const s
 std::string IdOf(const std::string& name);
 
 void AddStudies(CommandTree& tree);
+void AddStudyCells(CommandTree& tree, CLI::App* noun);
 void AddRuns(CommandTree& tree);
 void AddRunImport(CommandTree& tree, CLI::App* noun);
 void AddFits(CommandTree& tree);

@@ -164,6 +164,7 @@ void AddStudies(CommandTree& tree) {
     command->add_option("ID", *id, "the study")->required();
     tree.SetRun(command, [id](Session& session) { return RunShow(session, *id); });
   }
+  AddStudyCells(tree, noun);
   {
     auto id = std::make_shared<std::string>();
     auto yes = std::make_shared<bool>(false);
