@@ -12,13 +12,13 @@
 #include <optional>
 #include <utility>
 
-#include "fitting/digest.h"
+#include "fitting/critical_batch_fit.h"
 #include "fitting/optimum/optimum_fit.h"
 #include "fitting/optimum_record.h"
 #include "fitting/optimum_runs.h"
 #include "fitting/predict.h"
+#include "fitting/provenance.h"
 #include "fitting/solve/fit_law.h"
-#include "fitting/version.h"
 
 namespace sextant::fitting {
 namespace {
@@ -27,28 +27,6 @@ constexpr std::int64_t kMaxReplicatesAsked = 100'000;
 
 bool PredictsOptimum(const LawSpec& law) {
   return law.target == Target::kLearningRate || law.target == Target::kBatchSizeTokens;
-}
-
-/// Runs that recorded the quantity named like a variable of laws, for the fitted ranges.
-std::optional<Range> ColumnRange(const RunTable& runs, const std::vector<double>& column) {
-  Range range{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
-  for (std::size_t i = 0; i < column.size(); ++i) {
-    const bool usable = runs.state[i] == RunState::kFinished || runs.state[i] == RunState::kUnspecified;
-    if (!usable || !std::isfinite(column[i])) continue;
-    range.low = std::min(range.low, column[i]);
-    range.high = std::max(range.high, column[i]);
-  }
-  if (range.low > range.high) return std::nullopt;
-  return range;
-}
-
-void FillRanges(const RunTable& runs, std::map<std::string, Range>& ranges) {
-  const std::pair<const char*, const std::vector<double>*> columns[] = {
-      {"N", &runs.params}, {"D", &runs.tokens}, {"B", &runs.batch_size_tokens}};
-  for (const auto& [name, column] : columns) {
-    if (ranges.contains(name)) continue;
-    if (std::optional<Range> range = ColumnRange(runs, *column)) ranges[name] = *range;
-  }
 }
 
 /// The log-linear form behind a law, found by evaluating it: exp(log_c) times powers of its variables, with
@@ -158,12 +136,25 @@ std::vector<std::string> ValidateFitRequest(const FitRequest& request, const Law
     problems.push_back(
         absl::StrCat("band: ", request.band, " is outside (0, 0.5]; 0.0025 keeps runs within 0.25 %"));
   }
-  if (PredictsOptimum(law) && !request.estimator.empty()) {
-    const std::vector<std::string>& known = EstimatorNames();
+  const bool critical = law.target == Target::kCriticalBatchSizeTokens;
+  if ((PredictsOptimum(law) || critical) && !request.estimator.empty()) {
+    const std::vector<std::string>& known = critical ? CriticalBatchEstimatorNames() : EstimatorNames();
     if (std::find(known.begin(), known.end(), request.estimator) == known.end()) {
       problems.push_back(
           absl::StrCat("estimator: '", request.estimator, "' is not one of ", absl::StrJoin(known, ", ")));
     }
+  }
+  if (!(request.overhead > 0 && request.overhead <= 10)) {
+    problems.push_back(absl::StrCat("overhead: ", request.overhead, " is outside (0, 10]; 0.2 is 20 %"));
+  }
+  if (!(request.overhead_anchor_tokens >= 0 && std::isfinite(request.overhead_anchor_tokens))) {
+    problems.push_back("overhead_anchor_tokens: must be positive and finite");
+  }
+  if (!request.target_losses.empty() && !critical) {
+    problems.push_back("target_losses: only laws of the critical batch take them");
+  }
+  if (critical && !request.holdout_filter.empty()) {
+    problems.push_back("holdout_filter: not for laws of the critical batch: a cell is no run to be scored");
   }
   if (!request.loss.empty()) {
     if (absl::StatusOr<Objective> objective = ParseObjective(request.loss); !objective.ok()) {
@@ -191,20 +182,7 @@ absl::StatusOr<FitResult> Fit(const std::shared_ptr<const Law>& law, const RunTa
                                                 : FitLeastSquares(law, runs, holdout, request);
   if (!result.ok()) return result.status();
 
-  result->law_id = spec.id;
-  result->law_toml = LawSpecToToml(spec);
-  result->target = spec.target;
-  result->study_id = request.study_id;
-  result->param_count = request.param_count;
-  result->loss_unit = request.loss_unit;
-  result->filter = request.filter;
-  result->holdout_filter = request.holdout_filter;
-  result->seed = request.seed;
-  result->bootstrap_replicates = request.bootstrap_replicates;
-  result->version = kVersion;
-  result->data_digest = DataDigest(runs);
-  FillRanges(runs, result->fitted_range);
-
+  SetProvenance(spec, runs, request, *result);
   if (PredictsOptimum(spec) && holdout.size() > 0) {
     absl::StatusOr<std::shared_ptr<const Predictor>> predictor = Predictor::FromFit("", *result);
     if (!predictor.ok()) return predictor.status();

@@ -18,9 +18,13 @@ namespace sextant::fitting {
 struct FitRequest {
   std::string study_id, param_count, loss_unit;  ///< copied into the result's provenance
   std::string filter, holdout_filter;            ///< likewise, as given
-  std::string estimator = "auto";  ///< for optima: "auto", "band", …; ignored by laws fitted to losses
-  std::string loss;                ///< "huber:1e-3", "squared", "absolute", …; empty: the law's own
-  double band = 0.0025;            ///< near-optimal band, relative excess loss
+  std::string estimator = "auto";     ///< for optima: "auto", "band", …; ignored by laws fitted to losses
+  std::string loss;                   ///< "huber:1e-3", "squared", "absolute", …; empty: the law's own
+                                      ///< for critical batches: the definition; "auto" is "hyperbola"
+  double band = 0.0025;               ///< near-optimal band, relative excess loss
+  std::vector<double> target_losses;  ///< critical batches: losses that batches race to; empty: chosen
+  double overhead = 0.2;              ///< critical batches by overhead: the share of extra steps
+  double overhead_anchor_tokens = 0;  ///< likewise: the batch scaled from; 0 takes the smallest measured
   std::int64_t bootstrap_replicates = 1000;  ///< 0: no intervals; at most 100 000
   std::uint64_t seed = 1;
   std::map<std::string, double> fixed_parameters;

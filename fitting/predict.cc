@@ -8,6 +8,7 @@
 #include <cmath>
 #include <utility>
 
+#include "fitting/critical_batch/definitions.h"
 #include "fitting/law/target_names.h"
 #include "fitting/optimum/predict.h"
 #include "fitting/optimum_draws.h"
@@ -70,6 +71,29 @@ class LawPredictor : public Predictor {
     Append(into.warnings, resolved.warnings);
   }
 
+  /// Names the critical batch's definition, and says what a fixed batch costs where that definition tells.
+  void RecordDefinition(const PredictionTarget& target, const std::string& definition,
+                        Prediction& into) const {
+    if (this->target() != Target::kCriticalBatchSizeTokens) return;
+    into.critical_batch_definition = definition;
+    if (!target.batch_size_tokens ||
+        definition != CriticalBatchDefinitionName(CriticalBatchDefinition::kHyperbola)) {
+      return;
+    }
+    const double batch = *target.batch_size_tokens;
+    const Quantity& critical = into.quantities[Target::kCriticalBatchSizeTokens];
+    into.tradeoff.emplace();
+    into.tradeoff->batch_size_tokens = batch;
+    into.tradeoff->extra_steps_share.value = critical.value / batch;
+    into.tradeoff->extra_compute_share.value = batch / critical.value;
+    if (critical.low && critical.high) {
+      into.tradeoff->extra_steps_share.low = *critical.low / batch;
+      into.tradeoff->extra_steps_share.high = *critical.high / batch;
+      into.tradeoff->extra_compute_share.low = batch / *critical.high;
+      into.tradeoff->extra_compute_share.high = batch / *critical.low;
+    }
+  }
+
   std::string source_;
   std::shared_ptr<const Law> law_;
   std::shared_ptr<const Catalogue> catalogue_;
@@ -100,6 +124,7 @@ class PublishedPredictor : public LawPredictor {
                                            [](const VariableSpec& variable) { return variable.name == "B"; });
       into.rate_kind = needs_batch ? "fixed-batch" : "joint";
     }
+    RecordDefinition(target, spec.definition, into);
     Append(into.warnings, spec.notes);
     into.citation = spec.url.empty() ? spec.citation : absl::StrCat(spec.citation, " (", spec.url, ")");
   }
@@ -149,6 +174,7 @@ class FittedPredictor : public LawPredictor {
     into.fits.push_back(source_);
     Append(into.warnings, result_.warnings);
     if (this->target() == Target::kLearningRate) into.rate_kind = "joint";
+    RecordDefinition(target, result_.estimator, into);
   }
 
  private:

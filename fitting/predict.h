@@ -42,6 +42,14 @@ struct PenaltyPoint {
   std::optional<double> low, high;  ///< bootstrap percentiles
 };
 
+/// What training at a batch costs beside the fewest steps and the fewest tokens to the same loss, by the
+/// hyperbola (McCandlish et al. 2018): shares B_crit / B of steps and B / B_crit of tokens. 1 is twice as
+/// many.
+struct BatchTradeoff {
+  double batch_size_tokens = 0;
+  Quantity extra_steps_share, extra_compute_share;
+};
+
 struct Withheld {
   std::string source;    ///< fit name or law id
   std::string quantity;  ///< target name
@@ -54,7 +62,9 @@ struct Prediction {
   std::map<Target, Quantity> quantities;
   std::map<std::string, double> other;                        ///< by target name, for Target::kOther
   double extrapolation_params = 1, extrapolation_tokens = 1;  ///< target over fitted range; 1 inside
-  std::string rate_kind;  ///< "joint" or "fixed-batch", when a learning rate is given
+  std::string critical_batch_definition;  ///< when a critical batch is given; empty: the law does not say
+  std::optional<BatchTradeoff> tradeoff;  ///< at a fixed batch, with a critical batch by the hyperbola
+  std::string rate_kind;                  ///< "joint" or "fixed-batch", when a learning rate is given
   std::vector<std::string> warnings, inputs;
   std::string citation;
   std::vector<Withheld> withheld;

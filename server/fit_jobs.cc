@@ -6,6 +6,8 @@
 #include <chrono>
 #include <utility>
 
+#include "fitting/critical_batch_fit.h"
+#include "server/batch_runs.h"
 #include "server/convert/times.h"
 #include "server/error.h"
 #include "server/fit_data.h"
@@ -134,8 +136,18 @@ absl::StatusOr<fitting::FitResult> FitJobs::Solve(Job& job) {
   auto data = LoadFitData(*store_, job.fit.study_id, job.order.where, job.order.holdout);
   if (!data.ok()) return data.status();
   absl::StatusOr<fitting::FitResult> result = absl::UnknownError("the fit did not run");
+  std::vector<fitting::BatchRun> races;
+  const bool critical = job.law->spec().target == fitting::Target::kCriticalBatchSizeTokens;
+  if (critical) {
+    auto loaded = LoadBatchRuns(*store_, job.fit.study_id, job.order.where);
+    if (!loaded.ok()) return loaded.status();
+    races = *std::move(loaded);
+  }
   const absl::Status status = StopExceptions([&] {
-    arena_.execute([&] { result = fitting::Fit(job.law, data->runs, data->holdout, job.order.request); });
+    arena_.execute([&] {
+      result = critical ? fitting::FitCriticalBatch(job.law, races, data->runs, job.order.request)
+                        : fitting::Fit(job.law, data->runs, data->holdout, job.order.request);
+    });
     return absl::OkStatus();
   });
   if (!status.ok()) return status;

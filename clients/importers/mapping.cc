@@ -110,8 +110,11 @@ absl::StatusOr<BoundMapping> BindMapping(const std::vector<FieldMapping>& map,
                             given.params_non_input_embedding;
   if (!params_given && !HasField(mapping, "params_"))
     missing = "--map params_non_embedding=COLUMN (or params_total=COLUMN)";
-  if (!given.tokens && !HasField(mapping, "tokens")) {
-    absl::StrAppend(&missing, missing.empty() ? "" : " and ", "--map tokens=COLUMN");
+  const bool countable = (given.steps || HasField(mapping, "steps")) &&
+                         (given.batch_size_tokens || HasField(mapping, "batch_size_tokens"));
+  if (!given.tokens && !HasField(mapping, "tokens") && !countable) {
+    absl::StrAppend(&missing, missing.empty() ? "" : " and ",
+                    "--map tokens=COLUMN (or both steps and batch_size_tokens, whose product it is)");
   }
   if (!missing.empty()) {
     return absl::InvalidArgumentError(absl::StrCat("every run needs its parameters and its tokens: add ",

@@ -24,7 +24,10 @@ std::string FinishRun(const std::string& required_params, ImportedRun* run) {
              !run->params_non_input_embedding) {
     add("params_non_embedding (or another parameter count) is missing");
   }
-  if (!run->tokens) add("tokens is missing");
+  // Steps times batch is what tokens are, not an estimate of them.
+  if (!run->tokens && run->steps && run->batch_size_tokens)
+    run->tokens = *run->steps * *run->batch_size_tokens;
+  if (!run->tokens) add("tokens is missing, and so is steps or batch_size_tokens, whose product it is");
   if (!wrong.empty()) return wrong;
   if (run->run_id.empty()) run->run_id = DerivedRunId(*run);
   if (run->loss_nats && !std::isfinite(*run->loss_nats)) {

@@ -86,12 +86,27 @@ std::string ShortNumber(double v) {
 }
 
 void WarnOfEdge(const BestRate& best, double batch, std::set<std::string>& warnings) {
-  if (best.only_one) {
+  if (!(best.learning_rate > 0)) {
+    warnings.insert("no learning rate is recorded at batch " + ShortNumber(batch) +
+                    ": its steps may not be the fewest");
+  } else if (best.only_one) {
     warnings.insert("one learning rate only at batch " + ShortNumber(batch) +
                     ": its steps may not be the fewest");
   } else if (best.at_edge) {
     warnings.insert("best learning rate at the edge of the grid at batch " + ShortNumber(batch));
   }
+}
+
+const char* TargetSourceName(TargetSource source) {
+  switch (source) {
+    case TargetSource::kAlongCurve:
+      return "along-curve";
+    case TargetSource::kAcrossHorizons:
+      return "across-horizons";
+    case TargetSource::kAtTheEnd:
+      break;
+  }
+  return "at-the-end";
 }
 
 double TokensOfTarget(const std::vector<StepsToTarget>& points) {

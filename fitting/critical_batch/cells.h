@@ -46,6 +46,10 @@ inline constexpr double kTokensOfTarget = 0;
 CellCriticalBatch AlongCurve(double params, double tokens, const ByBatch& batches, int group,
                              const FromRunsOptions& options, std::vector<StepsToTarget>& all_points);
 
+// One N whose runs all stopped at one loss: the fewest steps of each batch.
+CellCriticalBatch AtTheEnd(double params, const ByBatch& batches, int group, const FromRunsOptions& options,
+                           std::vector<StepsToTarget>& all_points);
+
 // All horizons of one size, read from final losses: one cell a horizon is appended, or one a target loss that
 // was asked for.
 void AcrossHorizons(double params, const ByBatch& batches, int group, const FromRunsOptions& options,

@@ -43,10 +43,10 @@ absl::Status Check(std::span<const BatchRun> runs, const FromRunsOptions& option
   if (runs.empty()) return absl::InvalidArgumentError("no runs");
   for (const BatchRun& run : runs) {
     if (!Positive(run.params) || !Positive(run.tokens) || !Positive(run.batch_size_tokens) ||
-        !Positive(run.learning_rate)) {
+        !(run.learning_rate >= 0 && std::isfinite(run.learning_rate))) {
       return absl::InvalidArgumentError(
           "run '" + run.run_id.substr(0, 100) +
-          "': params, tokens, batch and learning rate must be positive and finite");
+          "': params, tokens and batch must be positive and finite, the learning rate too or 0");
     }
   }
   if (options.targets < 1 || options.targets > 100 || options.target_losses.size() > 100) {
@@ -56,6 +56,21 @@ absl::Status Check(std::span<const BatchRun> runs, const FromRunsOptions& option
     if (!Positive(loss)) return absl::InvalidArgumentError("target losses must be positive and finite");
   }
   return absl::OkStatus();
+}
+
+// A table of steps to a target: no curves, and every run ends with the same loss at a length of its own.
+bool StoppedAtOneLoss(const ByBatch& batches) {
+  double least = 1e300, greatest = 0;
+  std::set<double> horizons;
+  for (const auto& [batch, runs] : batches) {
+    for (const PreparedRun* run : runs) {
+      if (!run->curve.x.empty() || !(run->final_loss > 0)) return false;
+      least = std::min(least, run->final_loss);
+      greatest = std::max(greatest, run->final_loss);
+      horizons.insert(run->tokens);
+    }
+  }
+  return batches.size() >= kLeastBatches && horizons.size() > 1 && greatest <= (1 + kSameWithin) * least;
 }
 
 // Annealed runs are compared by their ends, which takes several horizons of a batch; constant rates by their
@@ -100,7 +115,9 @@ absl::StatusOr<CriticalBatchReport> EstimateCriticalBatch(std::span<const BatchR
   std::vector<StepsToTarget> all_points;
   int group = 0;
   for (const auto& [params, batches] : by_size) {
-    if (ComparedByTheirEnds(batches)) {
+    if (StoppedAtOneLoss(batches)) {
+      report.cells.push_back(AtTheEnd(params, batches, group++, options, all_points));
+    } else if (ComparedByTheirEnds(batches)) {
       AcrossHorizons(params, batches, group++, options, report.cells, all_points);
     } else if (EveryHorizonHasItsBatches(by_cell[params])) {
       for (const auto& [tokens, cell_batches] : by_cell[params]) {
@@ -115,6 +132,7 @@ absl::StatusOr<CriticalBatchReport> EstimateCriticalBatch(std::span<const BatchR
   if (joint.ok()) {
     report.has_loss_law = true;
     report.loss_law = joint->law;
+    report.loss_law_objective = joint->objective;
     for (const std::string& warning : joint->warnings) report.warnings.push_back(warning);
   } else {
     report.loss_law_reason = std::string(joint.status().message());

@@ -21,7 +21,7 @@ struct BatchRun {
   double params = 0;
   double tokens = 0;  // the whole run's
   double batch_size_tokens = 0;
-  double learning_rate = 0;  // peak
+  double learning_rate = 0;  // peak; 0: not recorded
   double warmup_steps = 0;
   bool rate_is_constant = false;  // true: the loss along the curve is comparable at any step
   double final_loss = 0;          // 0: the last smoothed point of the curve
@@ -32,7 +32,10 @@ struct BatchRun {
 enum class TargetSource {
   kAlongCurve,      // first crossing on a run's own curve: right for constant rates
   kAcrossHorizons,  // final losses of runs with different horizons, interpolated: right for annealed runs
+  kAtTheEnd,        // the whole length of runs that all stopped at one loss
 };
+// "along-curve", "across-horizons", "at-the-end".
+const char* TargetSourceName(TargetSource source);
 
 struct FromRunsOptions {
   FromStepsOptions steps;
@@ -59,15 +62,17 @@ struct CriticalBatchReport {
   ScaleLaws hyperbola_scaling, overhead_scaling;
   std::string hyperbola_scaling_reason, overhead_scaling_reason;  // why it is absent
   bool has_loss_law = false;
-  LossPowerLaw loss_law;  // B_crit(L), kHyperbola, jointly over the targets of all cells
+  LossPowerLaw loss_law;          // B_crit(L), kHyperbola, jointly over the targets of all cells
+  double loss_law_objective = 0;  // sum of squared weighted ln residuals
   std::string loss_law_reason;
   bool has_noise_scale_law = false;
   LossPowerLaw noise_scale_law;  // B_noise(L), kNoiseScale, when curves carry noise scales
   std::string noise_scale_law_reason;
 };
 
-// InvalidArgument for a run with a size, batch or rate that is not positive and finite. Everything else that
-// stands in the way of an answer is reported in the cell. Thread-safe; deterministic at any thread count.
+// InvalidArgument for a run with a size, horizon or batch that is not positive and finite. Everything else
+// that stands in the way of an answer is reported in the cell. Thread-safe; deterministic at any thread
+// count.
 absl::StatusOr<CriticalBatchReport> EstimateCriticalBatch(std::span<const BatchRun> runs,
                                                           const FromRunsOptions& options = {});
 

@@ -34,6 +34,10 @@ BestRate LeastOverRates(std::vector<RatePoint> points) {
   const auto least = std::min_element(
       points.begin(), points.end(), [](const RatePoint& a, const RatePoint& b) { return a.value < b.value; });
   BestRate best{least->learning_rate, least->value, least->error, false, points.size() == 1};
+  if (!(points.front().learning_rate > 0)) {  // not every rate is recorded: nothing to interpolate
+    best.only_one = true;
+    return best;
+  }
   const auto k = static_cast<size_t>(least - points.begin());
   if (k == 0 || k + 1 == points.size()) {
     best.at_edge = points.size() > 1;

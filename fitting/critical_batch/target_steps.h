@@ -24,9 +24,9 @@ struct RatePoint {
   double learning_rate = 0, value = 0, error = 0;
 };
 struct BestRate {
-  double learning_rate = 0, value = 0, error = 0;
-  bool at_edge = false;   // the best rate is the smallest or largest tried
-  bool only_one = false;  // one rate was tried
+  double learning_rate = 0, value = 0, error = 0;  // rate 0: not recorded
+  bool at_edge = false;                            // the best rate is the smallest or largest tried
+  bool only_one = false;                           // one rate was tried
 };
 // `points` not empty; sorted by rate on return. Values may be losses or ln steps.
 BestRate LeastOverRates(std::vector<RatePoint> points);

@@ -80,8 +80,9 @@ struct LawSpec {
   Target target = Target::kUnspecified;
   std::string target_name;  ///< for Target::kOther
   std::string loss_unit;    ///< for Target::kLoss: "nats/token", "bits/char", …
-  std::string expression;   ///< empty when `evaluator` is set
-  std::string evaluator;    ///< a built-in evaluator's name for implicit laws and sums over a schedule
+  std::string definition;  ///< of a critical batch: "hyperbola", "overhead", "minimum-compute", "noise-scale"
+  std::string expression;  ///< empty when `evaluator` is set
+  std::string evaluator;   ///< a built-in evaluator's name for implicit laws and sums over a schedule
   std::vector<VariableSpec> variables;
   std::vector<ParameterSpec> parameters;
   std::string fit_loss;  ///< default objective of a fit: "huber:1e-3", "squared", "absolute", with "log-"

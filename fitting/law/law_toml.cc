@@ -206,6 +206,7 @@ absl::StatusOr<LawSpec> ParseLawSpec(const std::string& toml_text) {
   ReadId(table, "id", true, spec.id);
   table.Text("title", spec.title);
   ReadTarget(table, spec);
+  table.Text("definition", spec.definition);
   table.Text("expression", spec.expression);
   table.Text("evaluator", spec.evaluator);
   table.Text("fit_loss", spec.fit_loss);
@@ -221,6 +222,9 @@ absl::StatusOr<LawSpec> ParseLawSpec(const std::string& toml_text) {
   table.Finish();
   if (status.ok() && spec.expression.empty() == spec.evaluator.empty()) {
     table.Fail("", "needs either 'expression' or 'evaluator', and not both");
+  }
+  if (status.ok() && !spec.definition.empty() && spec.target != Target::kCriticalBatchSizeTokens) {
+    table.Fail("definition", "belongs to laws of the target 'critical-batch-size-tokens' alone");
   }
   if (status.ok()) CheckNames(table, spec);
   if (!status.ok()) return status;

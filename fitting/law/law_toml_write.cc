@@ -115,6 +115,7 @@ std::string LawSpecToToml(const LawSpec& spec) {
   out.Text("target", TargetName(spec.target));
   out.Text("target_name", spec.target_name);
   out.Text("loss_unit", spec.loss_unit);
+  out.Text("definition", spec.definition);
   out.Text("expression", spec.expression);
   out.Text("evaluator", spec.evaluator);
   out.Text("fit_loss", spec.fit_loss);

@@ -18,6 +18,7 @@ namespace {
 static_assert(static_cast<int>(storage::FitState::kCancelled) == v1::FIT_CANCELLED);
 
 constexpr std::size_t kMaxOptionBytes = 64;
+constexpr int kMaxTargetLosses = 100;
 
 std::string Predicts(const fitting::FitResult& result) {
   fitting::LawSpec spec;
@@ -117,6 +118,14 @@ absl::StatusOr<FitOrder> FitOrderFromProto(const v1::CreateFitRequest& request, 
   if (request.has_bootstrap_replicates()) fit.bootstrap_replicates = request.bootstrap_replicates();
   if (request.has_seed()) fit.seed = static_cast<std::uint64_t>(request.seed());
   fit.fixed_parameters = {request.fixed_parameters().begin(), request.fixed_parameters().end()};
+
+  if (request.target_losses_size() > kMaxTargetLosses) {
+    violations.push_back({"target_losses", absl::StrCat("at most ", kMaxTargetLosses)});
+  } else {
+    fit.target_losses = {request.target_losses().begin(), request.target_losses().end()};
+  }
+  if (request.has_overhead()) fit.overhead = request.overhead();
+  if (request.has_overhead_anchor_tokens()) fit.overhead_anchor_tokens = request.overhead_anchor_tokens();
 
   // What bounds the work is checked here; what makes sense for the law, by the fitting library.
   if (fit.estimator.size() > kMaxOptionBytes) violations.push_back({"estimator", "too long"});

@@ -82,6 +82,13 @@ void AddPrediction(const fitting::Prediction& prediction, v1::PredictResponse& r
   message.mutable_extrapolation()->set_tokens(prediction.extrapolation_tokens);
   for (const std::string& warning : prediction.warnings) message.add_warnings(warning);
   message.set_rate_kind(prediction.rate_kind);
+  message.set_critical_batch_definition(prediction.critical_batch_definition);
+  if (prediction.tradeoff) {
+    v1::BatchTradeoff& tradeoff = *message.mutable_batch_tradeoff();
+    tradeoff.set_batch_size_tokens(prediction.tradeoff->batch_size_tokens);
+    QuantityToProto(prediction.tradeoff->extra_steps_share, *tradeoff.mutable_extra_steps_share());
+    QuantityToProto(prediction.tradeoff->extra_compute_share, *tradeoff.mutable_extra_compute_share());
+  }
   for (const std::string& input : prediction.inputs) message.add_inputs(input);
   message.set_source(prediction.citation);
   for (const auto& [name, value] : prediction.other) (*message.mutable_other())[name] = value;

@@ -2,7 +2,6 @@
 
 #include <absl/strings/str_cat.h>
 
-#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -10,15 +9,14 @@
 
 #include "fitting/critical_batch/from_runs.h"
 #include "fitting/critical_batch/tradeoff.h"
+#include "server/batch_runs.h"
 #include "server/error.h"
 #include "server/filter.h"
 #include "server/names.h"
-#include "server/run_curves.h"
 
 namespace sextant::server {
 namespace {
 
-constexpr std::size_t kMaxRuns = 20'000;
 constexpr int kMaxTargets = 100, kMaxBatches = 1000;
 
 void IntervalToProto(const fitting::BatchInterval& interval, v1::BatchInterval& message) {
@@ -40,16 +38,6 @@ void EstimateToProto(const fitting::CriticalBatchEstimate& estimate, v1::Critica
     IntervalToProto(estimate.min_steps, *message.mutable_min_steps());
     IntervalToProto(estimate.min_tokens, *message.mutable_min_tokens());
   }
-}
-
-/// By what the run says of its schedule; where it says nothing, by the rates that its curve carries: constant
-/// when they never fall once the peak is reached.
-bool RateIsConstant(const storage::Run& run, const fitting::LossCurve& curve) {
-  if (!run.schedule.empty()) return run.schedule == "constant";
-  const std::vector<double>& rates = curve.learning_rate;
-  if (rates.size() < 3) return false;
-  const auto peak = std::max_element(rates.begin(), rates.end());
-  return std::all_of(peak, rates.end(), [&](double rate) { return rate >= 0.99 * *peak; });
 }
 
 /// The batches asked for, else those that were tried.
@@ -89,11 +77,12 @@ absl::Status CellToProto(const v1::EstimateCriticalBatchRequest& request,
                          const fitting::CellCriticalBatch& cell, v1::CriticalBatchCell& message) {
   message.set_params(cell.params);
   message.set_tokens(cell.tokens);
-  message.set_source(cell.source == fitting::TargetSource::kAlongCurve ? "along-curve" : "across-horizons");
+  message.set_source(fitting::TargetSourceName(cell.source));
   for (std::size_t i = 0; i < cell.points.size(); ++i) {
     v1::StepsAtBatch& out = *message.add_points();
     out.set_batch_size_tokens(cell.points[i].batch_size);
-    if (i < cell.best_learning_rate.size()) out.set_learning_rate(cell.best_learning_rate[i]);
+    if (i < cell.best_learning_rate.size() && cell.best_learning_rate[i] > 0)
+      out.set_learning_rate(cell.best_learning_rate[i]);
     out.set_steps(cell.points[i].steps);
     out.set_tokens(cell.points[i].steps * cell.points[i].batch_size);
   }
@@ -156,6 +145,12 @@ absl::StatusOr<fitting::FromRunsOptions> OptionsFromProto(const v1::EstimateCrit
       violations.push_back({"overhead", "must be a share in (0, 10], such as 0.2"});
     }
   }
+  if (request.has_overhead_anchor_tokens()) {
+    options.steps.anchor_batch = request.overhead_anchor_tokens();
+    if (!(options.steps.anchor_batch > 0) || !std::isfinite(options.steps.anchor_batch)) {
+      violations.push_back({"overhead_anchor_tokens", "must be positive and finite"});
+    }
+  }
   if (request.has_seed()) options.steps.seed = static_cast<std::uint64_t>(request.seed());
   if (!violations.empty()) return InvalidFields(violations);
   return options;
@@ -169,30 +164,13 @@ absl::Status Estimate(Core& core, const v1::EstimateCriticalBatchRequest& reques
   if (!options.ok()) return options.status();
   auto where = ParseRunFilter(request.filter());
   if (!where.ok()) return where.status();
-  auto loaded = LoadRunCurves(*core.store, *study, *where, kMaxRuns);
+  auto loaded = LoadBatchRuns(*core.store, *study, *where);
   if (!loaded.ok()) return loaded.status();
-  std::vector<fitting::BatchRun> runs;
-  for (RunCurve& each : *loaded) {
-    const storage::Run& run = each.run;
-    const bool usable = run.state == fitting::RunState::kFinished && each.params > 0 && run.tokens > 0 &&
-                        run.batch_size_tokens > 0 && run.learning_rate > 0;
-    if (!usable) continue;
-    fitting::BatchRun batch_run;
-    batch_run.run_id = run.id;
-    batch_run.params = each.params;
-    batch_run.tokens = run.tokens;
-    batch_run.batch_size_tokens = run.batch_size_tokens;
-    batch_run.learning_rate = run.learning_rate;
-    if (std::isfinite(run.warmup_steps)) batch_run.warmup_steps = run.warmup_steps;
-    batch_run.rate_is_constant = RateIsConstant(run, each.curve);
-    if (std::isfinite(run.loss)) batch_run.final_loss = run.loss;
-    batch_run.curve = std::move(each.curve);
-    runs.push_back(std::move(batch_run));
-  }
+  const std::vector<fitting::BatchRun>& runs = *loaded;
   if (runs.empty()) {
     return UnmetPrecondition("DESIGN_NOT_IDENTIFIABLE", request.parent(),
                              absl::StrCat("not identifiable: no finished run of ", request.parent(),
-                                          " records N, D, learning rate and batch size"));
+                                          " records N, D and batch size"));
   }
   auto report = fitting::EstimateCriticalBatch(runs, *options);
   if (!report.ok()) return Annotate(report.status(), "study", request.parent());

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/numbers.h"
 #include "clients/cli/output/quantity.h"
@@ -11,7 +13,7 @@ namespace {
 struct EstimateOptions {
   std::string study, where;
   std::vector<std::string> targets, batches;
-  std::optional<double> per_device, overhead;
+  std::optional<double> per_device, overhead, anchor;
   std::optional<std::int64_t> seed;
 };
 
@@ -78,6 +80,25 @@ void PrintLaws(const v1::EstimateCriticalBatchResponse& response) {
   }
 }
 
+// Warnings that several cells share are said once.
+void NoteCellWarnings(Session& session, const v1::EstimateCriticalBatchResponse& response) {
+  std::vector<std::pair<std::string, std::string>> said;  // warning, cells
+  for (const v1::CriticalBatchCell& cell : response.cells()) {
+    const std::string name =
+        FormatCount(cell.params()) + (cell.tokens() > 0 ? "/" + FormatCount(cell.tokens()) : "");
+    for (const std::string& warning : cell.warnings()) {
+      const auto found =
+          std::find_if(said.begin(), said.end(), [&](const auto& line) { return line.first == warning; });
+      if (found == said.end()) {
+        said.emplace_back(warning, name);
+      } else {
+        found->second += ", " + name;
+      }
+    }
+  }
+  for (const auto& [warning, cells] : said) session.Note("N/D " + cells + ": " + Safe(warning));
+}
+
 template <class Add>
 int AddNumbers(const Session& session, const std::vector<std::string>& texts, const char* flag, Add add) {
   for (const std::string& text : texts) {
@@ -108,6 +129,7 @@ int RunEstimate(Session& session, const EstimateOptions& options) {
   }
   if (options.per_device) request.set_batch_per_device_tokens(*options.per_device);
   if (options.overhead) request.set_overhead(*options.overhead);
+  if (options.anchor) request.set_overhead_anchor_tokens(*options.anchor);
   if (options.seed) request.set_seed(*options.seed);
   if (const int code = session.Connect(); code != kExitOk) return code;
   v1::EstimateCriticalBatchResponse response;
@@ -120,11 +142,7 @@ int RunEstimate(Session& session, const EstimateOptions& options) {
   PrintCells(session, response);
   PrintTradeoff(session, response);
   PrintLaws(response);
-  for (const v1::CriticalBatchCell& cell : response.cells()) {
-    for (const std::string& warning : cell.warnings()) {
-      session.Note("N " + FormatCount(cell.params()) + ": " + Safe(warning));
-    }
-  }
+  NoteCellWarnings(session, response);
   for (const std::string& warning : response.warnings()) session.Note(Safe(warning));
   return FlushStdout(session);
 }
@@ -155,6 +173,8 @@ void AddCriticalBatch(CommandTree& tree) {
   AddNumber(command, "--batch-per-device-tokens", &options->per_device,
             "tokens per device and step: adds the number of devices");
   AddNumber(command, "--overhead", &options->overhead, "excess of steps of the overhead definition [0.2]");
+  AddNumber(command, "--overhead-anchor-tokens", &options->anchor,
+            "batch that the overhead definition scales from; the smallest measured if not given");
   AddWholeNumber(command, "--seed", &options->seed, 0, INT64_MAX, "of the intervals [1]");
   tree.SetRun(command, [options](Session& session) { return RunEstimate(session, *options); });
 }

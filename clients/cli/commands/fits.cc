@@ -15,8 +15,8 @@ using v1::FitService;
 struct CreateOptions {
   std::string study, law, id, estimator = "auto", where, holdout, loss;
   std::optional<std::int64_t> bootstrap, seed;
-  std::optional<double> band;
-  std::vector<std::string> fixed;
+  std::optional<double> band, overhead, anchor;
+  std::vector<std::string> fixed, targets;
 };
 
 // Reads the stream until the fit has ended. `fit` is the last that came.
@@ -72,6 +72,13 @@ int FillRequest(const Session& session, const CreateOptions& options, v1::Create
   if (options.bootstrap) request->set_bootstrap_replicates(static_cast<std::int32_t>(*options.bootstrap));
   if (options.seed) request->set_seed(*options.seed);
   if (options.band) request->set_band(*options.band);
+  if (options.overhead) request->set_overhead(*options.overhead);
+  if (options.anchor) request->set_overhead_anchor_tokens(*options.anchor);
+  for (const std::string& text : options.targets) {
+    const auto value = ParseNumber(text);
+    if (!value) return session.FailUsage("--target-loss takes a number, not '" + Safe(text) + "'");
+    request->add_target_losses(*value);
+  }
   for (const std::string& text : options.fixed) {
     const std::size_t equals = text.find('=');
     const auto value = equals == std::string::npos ? std::nullopt : ParseNumber(text.substr(equals + 1));
@@ -146,6 +153,7 @@ void AddFits(CommandTree& tree) {
         noun, "create", "fit a law to a study and wait for the result",
         {"sextant fits create --study mine --law lr-power-nd",
          "sextant fits create --study mine --law batch-power-d --estimator band --bootstrap 1000 --seed 7",
+         "sextant fits create --study mine --law cbs-power-d --estimator overhead",
          "sextant fits create --study mine --law loss-chinchilla --loss huber:1e-3 --holdout "
          "'params_non_embedding > 1e9'"});
     command->add_option("--study", options->study, "the study")->type_name("ID")->required();
@@ -153,8 +161,10 @@ void AddFits(CommandTree& tree) {
         ->type_name("ID")
         ->required();
     command
-        ->add_option("--estimator", options->estimator,
-                     "how optima are estimated: band, surface, …, auto; laws fitted to losses ignore it")
+        ->add_option(
+            "--estimator", options->estimator,
+            "how optima are estimated: band, surface, …, auto; for critical batches their definition: "
+            "hyperbola (auto), overhead, minimum-compute, noise-scale; laws fitted to losses ignore it")
         ->type_name("NAME")
         ->capture_default_str();
     command->add_option("--where", options->where, "which runs enter; all finished ones if not given")
@@ -168,6 +178,15 @@ void AddFits(CommandTree& tree) {
         ->type_name("LOSS");
     AddNumber(command, "--band", &options->band,
               "relative excess loss that still counts as near-optimal [0.0025]");
+    command
+        ->add_option("--target-loss", options->targets,
+                     "critical batches: a loss that batches race to; may be given again")
+        ->type_name("LOSS")
+        ->allow_extra_args(false);
+    AddNumber(command, "--overhead", &options->overhead,
+              "critical batches by overhead: the share of extra steps [0.2]");
+    AddNumber(command, "--overhead-anchor-tokens", &options->anchor,
+              "critical batches by overhead: the batch scaled from; the smallest measured if not given");
     command->add_option("--fix", options->fixed, "hold a parameter at a value; may be given again")
         ->type_name("PARAMETER=NUMBER")
         ->allow_extra_args(false);

@@ -45,6 +45,21 @@ std::string SourceName(const Prediction& prediction) {
   return study + " (" + std::to_string(prediction.fits_size()) + " fits)";
 }
 
+// What the critical batch means, and what the batch asked for costs.
+std::string CriticalBatchLines(const Prediction& prediction) {
+  std::string text;
+  if (!prediction.critical_batch_definition().empty()) {
+    text += "\n" + Safe(prediction.critical_batch_definition());
+  }
+  if (prediction.has_batch_tradeoff()) {
+    const v1::BatchTradeoff& tradeoff = prediction.batch_tradeoff();
+    text += "\nat " + FormatCount(tradeoff.batch_size_tokens()) + ": +" +
+            FormatNumber(100 * tradeoff.extra_steps_share().value(), 3) + " % steps, +" +
+            FormatNumber(100 * tradeoff.extra_compute_share().value(), 3) + " % compute";
+  }
+  return text;
+}
+
 std::string Cell(const Column& column, const Prediction& prediction) {
   if (!(prediction.*column.has)()) return "-";
   const Quantity& q = (prediction.*column.get)();
@@ -53,6 +68,7 @@ std::string Cell(const Column& column, const Prediction& prediction) {
   const std::string interval =
       FormatInterval(optional(q.has_low(), q.low()), optional(q.has_high(), q.high()), column.count);
   if (!interval.empty()) text += " " + interval;
+  if (column.get == &Prediction::critical_batch_size_tokens) text += CriticalBatchLines(prediction);
   const std::string band =
       FormatInterval(optional(q.has_near_optimal_low(), q.near_optimal_low()),
                      optional(q.has_near_optimal_high(), q.near_optimal_high()), column.count);

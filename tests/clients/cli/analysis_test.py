@@ -70,6 +70,28 @@ class AnalysisTest(CliTest):
         self.assertAlmostEqual(answer["share_done"], 0.5, delta=0.02)
         self.run_cli("predict", "--study", "c", "--run", run, "--use-share", "0.01", code=64 + 9)
 
+    def test_fits_laws_of_the_critical_batch_to_a_table_of_steps(self):
+        # Zhang et al. 2024, arXiv 2410.21676: the sizes 85M, 302M and 1.2B.
+        steps = {85e6: (3.42, 46000, 13282, 3840, 1917, 1600), 302e6: (3.07, 196000, 46000, 13300, 4980, 2879),
+                 1.2e9: (2.736, 642000, 176000, 46500, 15360, 6500)}
+        path = pathlib.Path(self.folder) / "steps.csv"
+        path.write_text("N,batch,steps,loss\n" + "".join(
+            f"{int(size)},{64 * 4 ** k * 512},{count},{row[0]}\n"
+            for size, row in steps.items() for k, count in enumerate(row[1:])))
+        self.run_cli("runs", "import", path, "--study", "z", "--create-study", "--map", "params_non_embedding=N",
+                     "--map", "batch_size_tokens=batch", "--map", "steps=steps", "--map", "loss_nats=loss")
+        cells = self.run_json("critical-batch", "estimate", "--study", "z", "--overhead-anchor-tokens", 131072)["cells"]
+        self.assertEqual({cell["source"] for cell in cells}, {"at-the-end"})
+        fit = self.run_json("fits", "create", "--study", "z", "--law", "cbs-power-n", "--estimator", "overhead",
+                            "--overhead-anchor-tokens", 131072)
+        self.assertEqual(fit["estimator"], "overhead")
+        self.assertAlmostEqual(fit["parameters"][1]["estimate"], 0.468, delta=0.02)
+        answer = self.run_json("predict", "--study", "z", "--params", "1.2e9", "--tokens", "1e10")["predictions"][0]
+        self.assertEqual(answer["critical_batch_definition"], "overhead")
+        self.assertAlmostEqual(answer["critical_batch_size_tokens"]["value"] / 512 / 2578, 1, delta=0.05)
+        self.run_cli("fits", "create", "--study", "z", "--law", "cbs-power-n", "--estimator", "band", code=64 + 3)
+        self.run_cli("fits", "create", "--study", "z", "--law", "cbs-power-n", "--estimator", "noise-scale", code=4)
+
     def test_measures_critical_batches_and_names_the_definition(self):
         self.import_calibration()
         answer = self.run_json("critical-batch", "estimate", "--study", "c")

@@ -10,34 +10,21 @@
 #include "fitting/critical_batch/tradeoff.h"
 #include "fitting/curve/random.h"
 #include "fitting/curve/trajectory.h"
+#include "tests/fitting/critical_batch/zhang_table.h"
 
 namespace sextant::fitting {
 namespace {
 
-// Zhang et al. 2024, arXiv 2410.21676: steps to the target loss, batches in sequences of 512 tokens.
-const std::vector<double> kBatches = {64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384};
-struct Size {
-  double millions;
-  std::vector<double> steps;
-  double a, b, critical;
-};
-const std::vector<Size> kZhang = {
-    {85, {46000, 23000, 13282, 7000, 3840, 2528, 1917, 1600, 1600}, 1293.827, 2834258.2, 745.320},
-    {151, {96000, 49000, 24000, 12000, 7128, 4350, 2940, 2400, 2300}, 1752.421, 5677478.6, 955.158},
-    {302, {196000, 90000, 46000, 23400, 13300, 7224, 4980, 3400, 2879}, 2095.350, 11383269.6, 1393.727},
-    {604, {311000, 166000, 81000, 37440, 21320, 11400, 7199, 4700, 3800}, 2459.927, 19449688.7, 1888.522},
-    {1200, {642000, 331000, 176000, 94000, 46500, 25000, 15360, 8900, 6500}, 3897.306, 43381130.4, 2533.411}};
-
-std::vector<StepsToTarget> Points(const Size& size) {
+std::vector<StepsToTarget> Points(const ZhangSize& size) {
   std::vector<StepsToTarget> points;
-  for (size_t i = 0; i < kBatches.size(); ++i)
-    points.push_back({.batch_size = kBatches[i], .steps = size.steps[i]});
+  for (size_t i = 0; i < kZhangBatches.size(); ++i)
+    points.push_back({.batch_size = kZhangBatches[i], .steps = size.steps[i]});
   return points;
 }
 
 TEST(Overhead, GivesZhangsFiveCriticalBatchesAndTheirLaw) {
   std::vector<ScaledCriticalBatch> scaled;
-  for (const Size& size : kZhang) {
+  for (const ZhangSize& size : kZhangSizes) {
     const OverheadFit fit = FitOverhead(Points(size), {.replicates = 200, .anchor_batch = 256});
     ASSERT_TRUE(fit.critical.answered) << fit.critical.reason;
     EXPECT_NEAR(fit.a, size.a, 5e-4 * 10);

@@ -1,0 +1,51 @@
+#include "server/batch_runs.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "server/run_curves.h"
+
+namespace sextant::server {
+namespace {
+
+constexpr std::size_t kMaxRuns = 20'000;
+
+/// By what the run says of its schedule; where it says nothing, by the rates that its curve carries: constant
+/// when they never fall once the peak is reached.
+bool RateIsConstant(const storage::Run& run, const fitting::LossCurve& curve) {
+  if (!run.schedule.empty()) return run.schedule == "constant";
+  const std::vector<double>& rates = curve.learning_rate;
+  if (rates.size() < 3) return false;
+  const auto peak = std::max_element(rates.begin(), rates.end());
+  return std::all_of(peak, rates.end(), [&](double rate) { return rate >= 0.99 * *peak; });
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<fitting::BatchRun>> LoadBatchRuns(storage::Store& store, const std::string& study,
+                                                             const std::vector<storage::Condition>& where) {
+  auto loaded = LoadRunCurves(store, study, where, kMaxRuns);
+  if (!loaded.ok()) return loaded.status();
+  std::vector<fitting::BatchRun> runs;
+  for (RunCurve& each : *loaded) {
+    const storage::Run& run = each.run;
+    const bool usable = run.state == fitting::RunState::kFinished && each.params > 0 && run.tokens > 0 &&
+                        run.batch_size_tokens > 0;
+    if (!usable) continue;
+    fitting::BatchRun batch_run;
+    batch_run.run_id = run.id;
+    batch_run.params = each.params;
+    batch_run.tokens = run.tokens;
+    batch_run.batch_size_tokens = run.batch_size_tokens;
+    if (run.learning_rate > 0) batch_run.learning_rate = run.learning_rate;
+    if (std::isfinite(run.warmup_steps)) batch_run.warmup_steps = run.warmup_steps;
+    batch_run.rate_is_constant = RateIsConstant(run, each.curve);
+    if (std::isfinite(run.loss)) batch_run.final_loss = run.loss;
+    batch_run.curve = std::move(each.curve);
+    runs.push_back(std::move(batch_run));
+  }
+  return runs;
+}
+
+}  // namespace sextant::server
