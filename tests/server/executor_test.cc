@@ -18,8 +18,8 @@ TEST(Executor, RunsEverythingBeforeItStops) {
 }
 
 TEST(Executor, RefusesWhatItCannotHold) {
+  std::promise<void> release, started;  // outlive the executor, whose thread uses them
   Executor executor(1, 2);
-  std::promise<void> release, started;
   ASSERT_TRUE(executor
                   .Submit([&] {
                     started.set_value();

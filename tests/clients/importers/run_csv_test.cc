@@ -108,7 +108,17 @@ TEST_F(RunCsvTest, LeavesBlankCellsOfDetectedColumnsUnknown) {
   EXPECT_FALSE(sink_.runs[0].learning_rate.has_value());
   EXPECT_EQ(sink_.runs[0].state, ImportedState::kUnspecified);
   ASSERT_EQ(sink_.rejects.size(), 1u);
-  EXPECT_EQ(sink_.rejects[0].reason, "tokens is missing");
+  EXPECT_EQ(sink_.rejects[0].reason,
+            "tokens is missing, and so is steps or batch_size_tokens, whose product it is");
+}
+
+TEST_F(RunCsvTest, CountsTokensAsStepsTimesBatchWhereNoColumnHoldsThem) {
+  options_.map = {{"params_total", "N"}, {"steps", "S"}, {"batch_size_tokens", "B"}, {"loss_nats", "L"}};
+  ASSERT_TRUE(Import(Write("runs.csv", "N,S,B,L\n1e6,1000,32768,3\n1e6,,32768,3\n")).ok());
+  ASSERT_EQ(sink_.runs.size(), 1u);
+  EXPECT_EQ(sink_.runs[0].tokens, 32768000.0);
+  ASSERT_EQ(sink_.rejects.size(), 1u);
+  EXPECT_THAT(sink_.rejects[0].reason, HasSubstr("steps is missing"));
 }
 
 TEST_F(RunCsvTest, AsksForTheParameterCountThatTheStudyUses) {
