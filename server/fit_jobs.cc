@@ -166,7 +166,7 @@ void FitJobs::Run(const std::shared_ptr<Job>& job) {
   }
   // What the sweep says about its runs explains a failed fit as well as a good one.
   std::shared_ptr<const StudyLabels> labels;
-  if (auto found = FindStudyLabels(*store_, ended.study_id); found.ok()) {
+  if (auto found = FindStudyLabels(*store_, ended.study_id, kMostPointsLabelledByFits); found.ok()) {
     labels = std::make_shared<const StudyLabels>(*std::move(found));
   }
   Store(job, std::move(ended), labels);

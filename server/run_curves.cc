@@ -37,18 +37,24 @@ absl::StatusOr<RunCurve> WithCurve(storage::Store& store, storage::Run run, stor
   if (run.curve_points > 0) {
     auto curve = store.GetCurve(run.study_id, run.id);
     if (!curve.ok()) return curve.status();
-    loaded.curve.step.assign(curve->step.begin(), curve->step.end());
-    loaded.curve.tokens = std::move(curve->tokens);
-    loaded.curve.train_loss = ToDoubles(curve->train_loss);
-    loaded.curve.validation_loss = ToDoubles(curve->validation_loss);
-    loaded.curve.learning_rate = ToDoubles(curve->learning_rate);
-    loaded.curve.gradient_noise_scale_tokens = ToDoubles(curve->gradient_noise_scale);
+    loaded.curve = ToLossCurve(*std::move(curve));
   }
   loaded.run = std::move(run);
   return loaded;
 }
 
 }  // namespace
+
+fitting::LossCurve ToLossCurve(storage::Curve curve) {
+  fitting::LossCurve loss;
+  loss.step.assign(curve.step.begin(), curve.step.end());
+  loss.tokens = std::move(curve.tokens);
+  loss.train_loss = ToDoubles(curve.train_loss);
+  loss.validation_loss = ToDoubles(curve.validation_loss);
+  loss.learning_rate = ToDoubles(curve.learning_rate);
+  loss.gradient_noise_scale_tokens = ToDoubles(curve.gradient_noise_scale);
+  return loss;
+}
 
 absl::StatusOr<std::vector<RunCurve>> LoadRunCurves(storage::Store& store, const std::string& study,
                                                     const std::vector<storage::Condition>& where,

@@ -18,6 +18,9 @@ struct RunCurve {
   fitting::LossCurve curve;  ///< empty columns where nothing was recorded
 };
 
+/// As the curve functions take it.
+fitting::LossCurve ToLossCurve(storage::Curve curve);
+
 /// Runs of the study that meet `where`, with curves, ordered by id. RESOURCE_EXHAUSTED (TOO_MANY_RUNS) beyond
 /// `limit` runs, since curves are held in memory.
 absl::StatusOr<std::vector<RunCurve>> LoadRunCurves(storage::Store& store, const std::string& study,

@@ -1,10 +1,50 @@
 #include "server/run_labels.h"
 
+#include <cmath>
 #include <utility>
 
-namespace sextant::server {
+#include "server/run_curves.h"
 
-absl::StatusOr<StudyLabels> FindStudyLabels(storage::Store& store, const std::string& study) {
+namespace sextant::server {
+namespace {
+
+constexpr int kPage = 1000;
+
+/// The label of one run's curve; empty for "usable" and without a curve. Validation losses stand in where no
+/// training loss was recorded.
+absl::StatusOr<std::string> CurveLabelOf(storage::Store& store, const storage::Run& run) {
+  if (run.curve_points == 0) return std::string();
+  auto curve = store.GetCurve(run.study_id, run.id);
+  if (!curve.ok()) return curve.status();
+  fitting::CleanOptions options;
+  if (curve->train_loss.empty()) options.loss = fitting::LossColumn::kValidation;
+  if (std::isfinite(run.warmup_steps)) options.warmup_steps = run.warmup_steps;
+  const fitting::CurveLabel label = fitting::Clean(ToLossCurve(*std::move(curve)), options).quality.label;
+  return label == fitting::CurveLabel::kUsable ? std::string() : fitting::CurveLabelName(label);
+}
+
+absl::Status LabelCurves(storage::Store& store, const std::string& study, StudyLabels& labels) {
+  storage::RunQuery query;
+  query.study_id = study;
+  query.limit = kPage;
+  do {
+    auto page = store.ListRuns(query);
+    if (!page.ok()) return page.status();
+    for (const storage::Run& run : page->items) {
+      auto label = CurveLabelOf(store, run);
+      if (!label.ok()) return label.status();
+      if (!label->empty()) labels.labelled_by_curve.push_back({run.id, {*std::move(label)}});
+    }
+    query.after = page->next_key;
+  } while (!query.after.empty());
+  labels.curves_read = true;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<StudyLabels> FindStudyLabels(storage::Store& store, const std::string& study,
+                                            std::int64_t most_curve_points) {
   auto runs = store.LoadRunTable(study, {});
   if (!runs.ok()) return runs.status();
   auto quality = fitting::LabelQuality(*runs);
@@ -16,10 +56,20 @@ absl::StatusOr<StudyLabels> FindStudyLabels(storage::Store& store, const std::st
     if (quality->run_labels[row].empty()) continue;
     labels.labelled.push_back({std::move(runs->id[row]), std::move(quality->run_labels[row])});
   }
+  auto size = store.GetStudySize(study);
+  if (!size.ok()) return size.status();
+  if (size->points <= most_curve_points) {
+    if (absl::Status status = LabelCurves(store, study, labels); !status.ok()) return status;
+  }
   return labels;
 }
 
 absl::Status KeepStudyLabels(storage::Store& store, const std::string& study, const StudyLabels& labels) {
+  if (labels.curves_read) {
+    absl::Status status = store.SetRunLabels(study, storage::kCurveLabels, labels.labelled_by_curve,
+                                             storage::LabelScope::kWholeStudy);
+    if (!status.ok()) return status;
+  }
   return store.SetRunLabels(study, storage::kSweepLabels, labels.labelled, storage::LabelScope::kWholeStudy);
 }
 

@@ -157,15 +157,15 @@ const char* CurveLabelName(CurveLabel label) {
     case CurveLabel::kUsable:
       return "usable";
     case CurveLabel::kNotYetPowerLaw:
-      return "not_yet_power_law";
+      return "not-yet-power-law";
     case CurveLabel::kAbruptDrop:
-      return "abrupt_drop";
+      return "abrupt-drop";
     case CurveLabel::kDropInProgress:
-      return "drop_in_progress";
+      return "drop-in-progress";
     case CurveLabel::kDiverged:
       return "diverged";
     case CurveLabel::kTooShort:
-      return "too_short";
+      return "too-short";
     case CurveLabel::kMalformed:
       return "malformed";
   }

@@ -34,7 +34,7 @@ enum class CurveLabel {
   kTooShort,        // fewer usable points than CleanOptions::min_points
   kMalformed,       // columns of different lengths, no step and no tokens, or no loss at all
 };
-// A stable lower-case name, such as "abrupt_drop".
+// A stable lower-case name, such as "abrupt-drop".
 const char* CurveLabelName(CurveLabel label);
 
 struct CurveQuality {

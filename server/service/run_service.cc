@@ -5,6 +5,9 @@
 #include <google/protobuf/util/field_mask_util.h>
 
 #include <algorithm>
+#include <limits>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "server/convert/curve.h"
@@ -55,9 +58,15 @@ void LabelsToProto(const StudyLabels& labels, v1::LabelRunsResponse& response) {
   }
   response.set_cell_count(static_cast<int>(labels.cells.size()));
   response.set_run_count(labels.runs);
-  for (const storage::RunLabels& run : labels.labelled) {
-    for (const std::string& label : run.labels) ++(*response.mutable_runs_by_label())[label];
+  // A run that both the sweep and its curve call diverged is one run.
+  std::map<std::string, std::set<std::string>> runs;
+  for (const auto* source : {&labels.labelled, &labels.labelled_by_curve}) {
+    for (const storage::RunLabels& run : *source) {
+      for (const std::string& label : run.labels) runs[label].insert(run.run_id);
+    }
   }
+  for (const auto& [label, ids] : runs)
+    (*response.mutable_runs_by_label())[label] = static_cast<int>(ids.size());
 }
 
 }  // namespace
@@ -159,7 +168,7 @@ ServerUnaryReactor* RunService::LabelRuns(CallbackServerContext* context, const 
     const auto study = ParseStudyName(request->parent());
     if (!study) return InvalidField("parent", "not of the form studies/STUDY");
     if (absl::Status status = RefusePublished(*study); !status.ok()) return status;
-    auto labels = FindStudyLabels(*core_.store, *study);
+    auto labels = FindStudyLabels(*core_.store, *study, std::numeric_limits<std::int64_t>::max());
     if (!labels.ok()) return Annotate(labels.status(), "study", request->parent());
     LabelsToProto(*labels, *response);
     if (request->validate_only()) {

@@ -1,4 +1,6 @@
 """Labels of runs and cells: shown, kept, and used to choose runs."""
+import math
+
 import cli_support
 from cli_support import CliTest, sweep_csv
 
@@ -46,6 +48,25 @@ class LabelTest(CliTest):
         fit = self.run_json("fits", "create", "--study", "s", "--law", "lr-power-nd", "--estimator", "band", "--bootstrap", 0,
                             "--where", "-labels:duplicate")
         self.assertEqual(fit["state"], "FIT_SUCCEEDED")
+
+    def test_curves_that_fall_abruptly_label_their_runs(self):
+        self.make_study()
+        steps = [10 * k for k in range(1, 301)]
+
+        def loss(step, drop_at):
+            smooth = 3 + 4 * step ** -0.3
+            return smooth * (0.75 + 0.25 / (1 + math.exp((math.log(step) - math.log(drop_at)) * 30))) if drop_at else smooth
+        runs = "run_id,params_non_embedding,tokens,learning_rate,batch_size_tokens,loss_nats\n"
+        curves = "run_id,step,train_loss\n"
+        for name, drop_at in (("smooth", 0), ("dropping", 1000)):
+            runs += f"{name},1e6,3e6,1e-3,1000,{loss(3000, drop_at)}\n"
+            curves += "".join(f"{name},{step},{loss(step, drop_at)}\n" for step in steps)
+        self.run_cli("runs", "import", self.write("curved.csv", runs), "--curves", self.write("curves.csv", curves),
+                     "--study", "s")
+        counts = self.run_json("studies", "label", "s")["runs_by_label"]
+        self.assertEqual(counts["abrupt-drop"], 1)
+        self.assertEqual(self.ids("labels:abrupt-drop"), ["dropping"])
+        self.assertIn("smooth", self.ids("-labels:abrupt-drop"))
 
     def test_labels_go_when_their_reason_goes(self):
         self.make_flawed_study()
