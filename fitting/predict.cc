@@ -230,8 +230,9 @@ class OptimumPredictor : public LawPredictor {
         quantity.high = answer.high;
       }
     } else if (const auto interval = draws_.Interval(target.params, target.tokens, target.interval)) {
-      quantity.low = interval->first;
-      quantity.high = interval->second;
+      // As PredictOptimum: the interval holds the answer, hedged or not.
+      quantity.low = std::min(quantity.value, interval->first);
+      quantity.high = std::max(quantity.value, interval->second);
     }
     NearOptimalBand band{answer.near_optimal_low, answer.near_optimal_high};
     if (target.tolerance != fit_.near_optimal_tolerance && kind == "joint") {

@@ -119,7 +119,7 @@ ProcessScales ChooseScales(const std::vector<SurfaceCell>& cells, const JointSur
   ProcessScales best;
   double best_value = std::numeric_limits<double>::infinity();
   for (const double noise : {0.0003, 0.0006, 0.0012, 0.0024, 0.0048, 0.0096}) {
-    for (const double amplitude : {0.001, 0.002, 0.004, 0.008}) {
+    for (const double amplitude : {0.0005, 0.001, 0.002, 0.004, 0.008}) {
       ProcessScales scales;
       scales.noise = noise;
       scales.amplitude = amplitude;

@@ -8,7 +8,9 @@
 
 namespace sextant::fitting::optimum {
 
-/// Scatter of cells about log-linear laws, as standard deviations in ln rate or ln batch.
+/// Scatter of cells about log-linear laws that a decision should reckon with, as standard deviations in ln
+/// rate or ln batch. Cautious where intervals are frank (scatter.h): a sweep without visible scatter still
+/// hedges.
 struct Scatter {
   double cell = 0.06;        ///< between cells of one N
   double model = 0.10;       ///< shared by all cells of one N: its shape and initialisation

@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "fitting/optimum/bootstrap.h"
 #include "fitting/optimum/hedge.h"
+#include "fitting/optimum/measured_optima.h"
 #include "fitting/optimum/regret.h"
+#include "fitting/optimum/scatter.h"
 #include "fitting/optimum/surface_parameters.h"
 
 namespace sextant::fitting::optimum {
@@ -91,7 +94,7 @@ struct PointFit {
   JointSurface surface;
   RegretLaws laws;  ///< unhedged
   ProcessScales scales;
-  Scatter scatter;
+  std::optional<ScatterPosterior> scatter;
   int starts = 1;
   int starts_at_optimum = 1;
 };
@@ -128,12 +131,13 @@ bool FitReplicate(const std::vector<DrawnCell>& drawn, Axes axes, const OptimumO
   if (!joint.ok()) {
     return false;
   }
+  const AxisScatter scatter = point.scatter->Draw(random);
   RegretLaws laws = LawsOfSurface(near, joint->surface, options);
   if (kind == JointKind::kRegret) {
     const std::vector<SurfaceCell> wide = SurfaceCells(drawn, axes, kProcessWindow);
     const std::vector<CellProcess> cells = MakeProcesses(wide, joint->surface, point.scales);
     RegretProblem problem{&cells, axes, BaseSpread(axes), {}, {}};
-    problem.shifts = DrawModelShifts(wide, point.scatter.Covariance(point.scatter.model, axes), random);
+    problem.shifts = DrawModelShifts(wide, AlongValley(scatter.model), random);
     for (int k = 0; k < 4; ++k) {
       problem.prior_shifts.push_back(random.Normal());
     }
@@ -143,8 +147,7 @@ bool FitReplicate(const std::vector<DrawnCell>& drawn, Axes axes, const OptimumO
     }
     laws = fit->laws;
   }
-  const double new_cell = std::hypot(point.scatter.cell, point.scatter.model);
-  const Eigen::Vector2d offset = DrawPair(point.scatter.Covariance(new_cell, axes), random);
+  const Eigen::Vector2d offset = DrawPair(AlongValley(scatter.Total()), random);
   WriteSurfaceRow(options, laws, laws, joint->surface, axes, offset, row);
   return std::all_of(row, row + SurfaceRowNames(options, axes).size(),
                      [](double v) { return std::isfinite(v); });
@@ -209,9 +212,9 @@ absl::StatusOr<OptimumFit> FitJoint(const std::vector<Cell>& cells, Axes axes, c
     fit.starts = 2;
     fit.starts_at_optimum = (from_surface->objective - best < 1e-4) + (from_optima->objective - best < 1e-4);
     point.laws = from_surface->objective <= from_optima->objective ? from_surface->laws : from_optima->laws;
-    point.scatter = EstimateScatter(processes, Residuals(processes, optima, point.laws, axes), axes,
-                                    options.grouping_tolerance);
-    problem.spread = ReferenceSpread(processes, point.scatter, axes, options.grouping_tolerance);
+    const Scatter scatter = EstimateScatter(processes, Residuals(processes, optima, point.laws, axes), axes,
+                                            options.grouping_tolerance);
+    problem.spread = ReferenceSpread(processes, scatter, axes, options.grouping_tolerance);
     const absl::StatusOr<RegretFit> hedged = MinimiseRegret(problem, point.laws, false);
     if (!hedged.ok()) {
       return hedged.status();
@@ -222,9 +225,10 @@ absl::StatusOr<OptimumFit> FitJoint(const std::vector<Cell>& cells, Axes axes, c
     for (const SurfaceCell& cell : wide) {
       fit.runs_used += static_cast<int>(cell.points.size());
     }
-  } else {
-    point.scatter = EstimateScatter(processes, Residuals(processes, optima, point.laws, axes), axes,
-                                    options.grouping_tolerance);
+  }
+  if (options.replicates > 0) {
+    point.scatter.emplace(near, MeasureOptima(near, wide, point.surface, axes), point.laws, axes,
+                          options.grouping_tolerance);
   }
 
   fit.parameter_names = SurfaceRowNames(options, axes);

@@ -34,8 +34,11 @@ OptimumPrediction FromDraws(const OptimumFit& fit, double params, double tokens,
                             std::vector<double>& draws, double confidence) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   OptimumPrediction prediction{std::exp(log_value), nan, nan, nan, nan, 1, 1};
-  prediction.low = std::exp(Quantile(draws, (1 - confidence) / 2));
-  prediction.high = std::exp(Quantile(draws, (1 + confidence) / 2));
+  // A hedged law may lie on the safe side of all that the optimum is likely to be.
+  if (!draws.empty()) {
+    prediction.low = std::min(prediction.value, std::exp(Quantile(draws, (1 - confidence) / 2)));
+    prediction.high = std::max(prediction.value, std::exp(Quantile(draws, (1 + confidence) / 2)));
+  }
   prediction.params_extrapolation = OutsideFactor(fit.params, params);
   prediction.tokens_extrapolation = OutsideFactor(fit.tokens, tokens);
   return prediction;

@@ -1,0 +1,122 @@
+// Scatter about laws told from noise, and what it makes of intervals.
+#include "fitting/optimum/scatter.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "fitting/optimum/predict.h"
+#include "tests/fitting/optimum/truth_sweeps.h"
+
+namespace sextant::fitting {
+namespace {
+
+using testing::TrueCell;
+using testing::TruthFamily;
+using testing::TruthSweep;
+
+constexpr double kWindow = 0.03, kWide = 0.06, kTolerance = 0.003;
+
+struct Measured {
+  std::vector<optimum::SurfaceCell> cells;
+  std::vector<optimum::MeasuredOptimum> optima;
+  optimum::ScatterPosterior posterior;
+};
+
+Measured Measure(const RunTable& runs) {
+  const auto table = optimum::GroupIntoCells(runs, {true, true}, kTolerance);
+  const optimum::Axes axes;
+  auto near = optimum::SurfaceCells(table->cells, axes, kWindow);
+  const auto joint = optimum::FitJointSurface(near, axes, optimum::StartSurface(near), false);
+  const auto wide = optimum::SurfaceCells(table->cells, axes, kWide);
+  auto optima = optimum::MeasureOptima(near, wide, joint->surface, axes);
+  optimum::ScatterPosterior posterior(near, optima, optimum::RegretLaws(), axes, kTolerance);
+  return {std::move(near), std::move(optima), std::move(posterior)};
+}
+
+/// Root mean square of the total scatter over draws, of rate and batch.
+Eigen::Vector2d TypicalScatter(const optimum::ScatterPosterior& posterior) {
+  optimum::CounterRandom random(1, 1);
+  Eigen::Vector2d sum = Eigen::Vector2d::Zero();
+  constexpr int kDraws = 400;
+  for (int i = 0; i < kDraws; ++i) sum += posterior.Draw(random).Total().cwiseAbs2() / kDraws;
+  return sum.cwiseSqrt();
+}
+
+TEST(MeasuredOptima, FollowCellsThatLeaveTheLaws) {
+  const TruthFamily family{"", 4, 3, 0.0005, 2, 3, 0, false, 0.15, 0.1};
+  const TruthSweep sweep = TruthSweep::Make(family, 3);
+  const Measured measured = Measure(sweep.runs);
+  ASSERT_EQ(measured.cells.size(), sweep.kept.size());
+  for (std::size_t c = 0; c < sweep.kept.size(); ++c) {
+    EXPECT_NEAR(measured.optima[c].at[0], std::log(sweep.kept[c].rate), 0.15);
+    EXPECT_NEAR(measured.optima[c].at[1], std::log(sweep.kept[c].batch), 0.2);
+    EXPECT_GT(measured.optima[c].covariance(0, 0), 0);
+    EXPECT_LT(measured.optima[c].covariance(0, 0), 0.01);
+  }
+}
+
+TEST(ScatterPosterior, TellsPureLawsFromScatteredCells) {
+  const TruthFamily pure{"", 4, 3, 0.0005, 2, 3, 0, false, 0, 0};
+  const TruthFamily scattered{"", 4, 3, 0.0005, 2, 3, 0, false, 0.15, 0.1};
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    const Eigen::Vector2d none = TypicalScatter(Measure(TruthSweep::Make(pure, seed).runs).posterior);
+    const Eigen::Vector2d some = TypicalScatter(Measure(TruthSweep::Make(scattered, seed).runs).posterior);
+    for (int axis = 0; axis < 2; ++axis) {
+      EXPECT_LT(none[axis], 0.06) << seed;
+      EXPECT_GT(some[axis], 0.07) << seed;
+      EXPECT_LT(some[axis], 0.45) << seed;
+    }
+  }
+}
+
+TEST(ScatterPosterior, LeavesOutAnAxisThatWasNotSwept) {
+  testing::AsymmetricSweep sweep;
+  sweep.sweep_batch = false;
+  OptimumOptions options;
+  options.estimator = "regret";
+  options.replicates = 20;
+  const absl::StatusOr<OptimumFit> fit = FitOptimum(sweep.Make(), options);
+  ASSERT_TRUE(fit.ok()) << fit.status();
+  for (const double value : fit->replicates) EXPECT_TRUE(std::isfinite(value));
+}
+
+/// Share of left-out optima, rate and batch, that 90 % intervals hold.
+double Coverage(const TruthFamily& family, int sweeps) {
+  int held = 0, asked = 0;
+  for (int seed = 1; seed <= sweeps; ++seed) {
+    const TruthSweep sweep = TruthSweep::Make(family, static_cast<std::uint64_t>(seed));
+    for (const OptimumTarget target : {OptimumTarget::kLearningRate, OptimumTarget::kBatchSizeTokens}) {
+      OptimumOptions options;
+      options.estimator = "regret";
+      options.target = target;
+      options.replicates = 60;
+      const absl::StatusOr<OptimumFit> fit = FitOptimum(sweep.runs, options);
+      EXPECT_TRUE(fit.ok()) << fit.status();
+      if (!fit.ok()) continue;
+      for (const std::vector<TrueCell>* cells : {&sweep.inside, &sweep.beyond}) {
+        for (const TrueCell& cell : *cells) {
+          const OptimumPrediction p = PredictOptimum(*fit, cell.params, cell.tokens);
+          const double truth = target == OptimumTarget::kLearningRate ? cell.rate : cell.batch;
+          EXPECT_LE(p.low, p.value);
+          EXPECT_GE(p.high, p.value);
+          held += p.low <= truth && truth <= p.high;
+          ++asked;
+        }
+      }
+    }
+  }
+  return static_cast<double>(held) / asked;
+}
+
+TEST(Intervals, HoldWhatTheyPromiseWhetherCellsKeepToTheLawsOrNot) {
+  const double pure = Coverage({"", 4, 3, 0.002, 2, 3, 0, false, 0, 0}, 6);
+  EXPECT_GE(pure, 0.8);
+  EXPECT_LE(pure, 0.97);
+  const double scattered = Coverage({"", 4, 3, 0.001, 2, 3, 0.2, true, 0.1, 0.06}, 6);
+  EXPECT_GE(scattered, 0.8);
+  EXPECT_LE(scattered, 0.97);
+}
+
+}  // namespace
+}  // namespace sextant::fitting
