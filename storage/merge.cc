@@ -1,7 +1,10 @@
 #include "storage/merge.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
+#include "storage/curve_parts.h"
 #include "storage/run_fields.h"
 
 namespace sextant::storage {
@@ -54,6 +57,17 @@ bool IsBeginningOf(const Curve& shorter, const Curve& longer) {
          ColumnBegins(shorter.validation_loss, longer.validation_loss, count) &&
          ColumnBegins(shorter.learning_rate, longer.learning_rate, count) &&
          ColumnBegins(shorter.gradient_noise_scale, longer.gradient_noise_scale, count);
+}
+
+PutOutcome MergeContinuation(std::int64_t points, const Curve& tail, std::int64_t tail_begin,
+                             const Curve& given, std::int64_t begin) {
+  if (begin > points || given.size() == 0) return PutOutcome::kConflict;
+  const auto shared = static_cast<std::size_t>(std::min<std::int64_t>(points - begin, given.step.size()));
+  const Curve held = Slice(tail, static_cast<std::size_t>(begin - tail_begin), shared);
+  if (!IsBeginningOf(Slice(given, 0, shared), held)) return PutOutcome::kConflict;
+  if (shared == given.size()) return PutOutcome::kDuplicate;
+  if (tail.size() > 0 && given.step[shared] <= tail.step.back()) return PutOutcome::kConflict;
+  return PutOutcome::kAccepted;
 }
 
 Merge MergeRun(const Run& stored, const Curve& stored_curve, const Run& given, const Curve& given_curve) {

@@ -1,6 +1,8 @@
 // What becomes of a run that is given again: the rule that every store applies.
 #pragma once
 
+#include <cstdint>
+
 #include "storage/records.h"
 #include "storage/store.h"
 
@@ -16,7 +18,13 @@ struct Merge {
 /// that was not measured equals one that is NaN throughout.
 bool IsBeginningOf(const Curve& shorter, const Curve& longer);
 
-/// Decides as Store::PutRuns says. `stored_curve` is the whole stored curve.
+/// What becomes of `given`, whose first point is point `begin` of a run that holds `points`. `tail` are the
+/// run's points from index `tail_begin` <= begin to its end.
+PutOutcome MergeContinuation(std::int64_t points, const Curve& tail, std::int64_t tail_begin,
+                             const Curve& given, std::int64_t begin);
+
+/// Decides as Store::PutRuns says. `stored_curve` is the stored curve, or, where that is
+/// longer than the given one, at least as many of its first points as are given.
 Merge MergeRun(const Run& stored, const Curve& stored_curve, const Run& given, const Curve& given_curve);
 
 }  // namespace sextant::storage

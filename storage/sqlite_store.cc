@@ -93,6 +93,10 @@ class SqliteStore : public Store {
   absl::StatusOr<Curve> GetCurve(const std::string& study_id, const std::string& run_id) override {
     return Read([&](auto& reader) { return reader->GetCurve(study_id, run_id); });
   }
+  absl::StatusOr<Curve> GetCurvePart(const std::string& study_id, const std::string& run_id,
+                                     std::int64_t from, std::int64_t count) override {
+    return Read([&](auto& reader) { return reader->GetCurvePart(study_id, run_id, from, count); });
+  }
   absl::StatusOr<fitting::RunTable> LoadRunTable(const std::string& study_id,
                                                  const std::vector<Condition>& where) override {
     return Read([&](auto& reader) { return reader->LoadRunTable(study_id, where); });

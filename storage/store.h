@@ -76,6 +76,8 @@ enum class LabelScope : std::uint8_t { kNamedRuns, kWholeStudy };
 struct RunWithCurve {
   Run run;
   Curve curve;  ///< may be empty
+  /// Above 0: `curve` goes on where a stored run holds this many points; only the run's id counts then.
+  std::int64_t curve_begin = 0;
 };
 
 /// All methods return what they say or an error status: NotFound, AlreadyExists, InvalidArgument,
@@ -100,6 +102,10 @@ class Store {
   ///  - while the stored state is kRunning, loss, tokens, steps, flops, tags and state may change, and other
   ///    quantities may become known, but a known one may not change;
   ///  - create_time stays that of the first time; source and update_time become those of the update.
+  ///  - a continuation (curve_begin > 0) appends what the stored curve does not hold yet. kDuplicate when it
+  ///    holds all of it; kConflict when the run is not there, when points before it are missing, when
+  ///    points that both hold differ, or when its steps do not rise from the stored ones. Memory does not
+  ///    grow with the stored curve.
   /// One outcome a run, in order. InvalidArgument (nothing kept) for a run id that is empty or over 200
   /// bytes, text that is not UTF-8, or curve columns of different lengths; NotFound without the study.
   virtual absl::StatusOr<std::vector<PutOutcome>> PutRuns(const std::string& study_id,
@@ -127,6 +133,10 @@ class Store {
   virtual absl::StatusOr<Run> GetRun(const std::string& study_id, const std::string& run_id) = 0;
   virtual absl::StatusOr<Page<Run>> ListRuns(const RunQuery& query) = 0;
   virtual absl::StatusOr<Curve> GetCurve(const std::string& study_id, const std::string& run_id) = 0;
+  /// At most `count` points from index `from` on; none past the end. A column that was not measured at any of
+  /// these points may be empty. Reads no more than the chunks that hold them.
+  virtual absl::StatusOr<Curve> GetCurvePart(const std::string& study_id, const std::string& run_id,
+                                             std::int64_t from, std::int64_t count) = 0;
   /// Every run of the study that matches, as columns for a fit, ordered by id: no paging, no curves.
   virtual absl::StatusOr<fitting::RunTable> LoadRunTable(const std::string& study_id,
                                                          const std::vector<Condition>& where) = 0;

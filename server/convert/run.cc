@@ -180,6 +180,15 @@ absl::StatusOr<storage::RunWithCurve> RunFromProto(const v1::Run& message, const
   storage::RunWithCurve result;
   std::vector<FieldViolation> violations;
   ReadId(message, study, result.run, violations);
+  if (message.curve_begin() != 0) {
+    result.curve_begin = message.curve_begin();
+    if (result.curve_begin < 0) violations.push_back({"curve_begin", "negative"});
+    if (message.curve().step().empty())
+      violations.push_back({"curve", "empty: a continuation brings points"});
+    CurveFromProto(message.curve(), result.curve, violations);
+    if (!violations.empty()) return InvalidFields(violations);
+    return result;
+  }
   if (!v1::RunState_IsValid(message.state())) {
     violations.push_back({"state", absl::StrCat("unknown value ", message.state())});
   } else if (message.state() != v1::RUN_STATE_UNSPECIFIED) {

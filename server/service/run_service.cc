@@ -136,13 +136,14 @@ ServerUnaryReactor* RunService::GetCurve(CallbackServerContext* context, const v
     // Curves only grow at their end, so a position stays valid while a run goes on.
     std::uint64_t from = 0;
     if (!key->empty() && !absl::SimpleAtoi(*key, &from)) return InvalidField("page_token", "damaged");
-    auto curve = core_.store->GetCurve(name->study, name->id);
+    auto run = core_.store->GetRun(name->study, name->id);
+    if (!run.ok()) return Annotate(run.status(), "run", request->name());
+    auto curve = core_.store->GetCurvePart(name->study, name->id, static_cast<std::int64_t>(from), *size);
     if (!curve.ok()) return Annotate(curve.status(), "run", request->name());
-    from = std::min<std::uint64_t>(from, curve->size());
-    const std::size_t count = std::min<std::size_t>(static_cast<std::size_t>(*size), curve->size() - from);
-    CurveToProto(*curve, from, count, *response->mutable_curve());
-    if (from + count < curve->size()) {
-      response->set_next_page_token(MakePageToken(arguments, absl::StrCat(from + count)));
+    CurveToProto(*curve, 0, curve->size(), *response->mutable_curve());
+    const std::uint64_t next = from + curve->size();
+    if (next < static_cast<std::uint64_t>(run->curve_points)) {
+      response->set_next_page_token(MakePageToken(arguments, absl::StrCat(next)));
     }
     return absl::OkStatus();
   });

@@ -106,6 +106,8 @@ absl::Status CommitChunk(storage::Store& store, const std::string& study_id, boo
   auto outcomes = store.PutRuns(study_id, chunk.runs);
   if (!outcomes.ok()) return outcomes.status();
   for (std::size_t i = 0; i < outcomes->size(); ++i) {
+    const bool continues = chunk.runs[i].curve_begin > 0;
+    if (continues && (*outcomes)[i] != storage::PutOutcome::kConflict) continue;  // its run has been counted
     switch ((*outcomes)[i]) {
       case storage::PutOutcome::kAccepted:
         ++upload.accepted;
@@ -114,7 +116,11 @@ absl::Status CommitChunk(storage::Store& store, const std::string& study_id, boo
         ++upload.duplicate;
         break;
       case storage::PutOutcome::kConflict:
-        AddReject(chunk, chunk.runs[i].run.source, chunk.runs[i].run.id, kConflict);
+        AddReject(chunk, chunk.runs[i].run.source, chunk.runs[i].run.id,
+                  continues
+                      ? absl::StrCat("points from ", chunk.runs[i].curve_begin,
+                                     " on do not continue what the study holds of run ", chunk.runs[i].run.id)
+                      : kConflict);
         break;
     }
   }

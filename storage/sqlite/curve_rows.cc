@@ -3,8 +3,10 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "storage/curve_codec.h"
+#include "storage/curve_parts.h"
 
 namespace sextant::storage::sqlite {
 namespace {
@@ -25,13 +27,14 @@ absl::StatusOr<std::int64_t> StoredBytes(Connection& connection, std::int64_t fi
 }  // namespace
 
 absl::StatusOr<std::int64_t> WriteCurve(Connection& connection, std::int64_t run_key, const Curve& curve,
-                                        std::size_t first_kept) {
-  if (curve.size() > static_cast<std::size_t>(kChunksPerRun) * kPointsPerChunk) {
+                                        std::size_t stored, std::size_t offset) {
+  const std::size_t points = offset + curve.size();
+  if (points > static_cast<std::size_t>(kChunksPerRun) * kPointsPerChunk) {
     return absl::InvalidArgumentError("a curve may have at most 2^30 points");
   }
-  const std::size_t first_chunk = first_kept / kPointsPerChunk;
+  const std::size_t first_chunk = stored / kPointsPerChunk;
   std::int64_t grown = 0;
-  if (first_kept % kPointsPerChunk != 0) {  // the partial chunk at the end is written anew
+  if (stored % kPointsPerChunk != 0) {  // the partial chunk at the end is written anew
     const std::int64_t key = (run_key << kChunkBits) + static_cast<std::int64_t>(first_chunk);
     auto replaced = StoredBytes(connection, key, key);
     if (!replaced.ok()) return replaced.status();
@@ -39,8 +42,8 @@ absl::StatusOr<std::int64_t> WriteCurve(Connection& connection, std::int64_t run
   }
   auto statement = connection.Prepare("INSERT OR REPLACE INTO curve_chunks VALUES (?, ?, ?)");
   if (!statement.ok()) return statement.status();
-  for (std::size_t chunk = first_chunk; chunk * kPointsPerChunk < curve.size(); ++chunk) {
-    const std::size_t begin = chunk * kPointsPerChunk;
+  for (std::size_t chunk = first_chunk; chunk * kPointsPerChunk < points; ++chunk) {
+    const std::size_t begin = chunk * kPointsPerChunk - offset;
     const std::size_t end = std::min(begin + kPointsPerChunk, curve.size());
     const std::vector<std::uint8_t> bytes = EncodeChunk(curve, begin, end);
     statement->Next((run_key << kChunkBits) + static_cast<std::int64_t>(chunk));
@@ -51,13 +54,18 @@ absl::StatusOr<std::int64_t> WriteCurve(Connection& connection, std::int64_t run
   return grown;
 }
 
-absl::StatusOr<Curve> ReadCurve(Connection& connection, std::int64_t run_key, std::int64_t points) {
+absl::StatusOr<Curve> ReadCurve(Connection& connection, std::int64_t run_key, std::int64_t points,
+                                std::int64_t from, std::int64_t count) {
   Curve curve;
-  if (points == 0) return curve;
+  from = std::clamp<std::int64_t>(from, 0, points);
+  count = std::clamp<std::int64_t>(count, 0, points - from);
+  if (count == 0) return curve;
+  constexpr auto kChunk = static_cast<std::int64_t>(kPointsPerChunk);
+  const std::int64_t first = from / kChunk, last = (from + count - 1) / kChunk;
   auto statement = connection.Prepare(
       "SELECT points, data FROM curve_chunks WHERE chunk_key BETWEEN ? AND ? ORDER BY chunk_key");
   if (!statement.ok()) return statement.status();
-  statement->Next(run_key << kChunkBits).Next((run_key << kChunkBits) + kChunksPerRun - 1);
+  statement->Next((run_key << kChunkBits) + first).Next((run_key << kChunkBits) + last);
   for (;;) {
     auto row = statement->Step();
     if (!row.ok()) return row.status();
@@ -67,11 +75,12 @@ absl::StatusOr<Curve> ReadCurve(Connection& connection, std::int64_t run_key, st
       return absl::DataLossError(absl::StrCat(connection.path(), ": ", std::string(status.message())));
     }
   }
-  if (static_cast<std::int64_t>(curve.size()) != points) {
-    return absl::DataLossError(absl::StrCat(connection.path(), ": a curve has ", curve.size(), " of ", points,
+  const std::int64_t held = std::min((last + 1) * kChunk, points) - first * kChunk;
+  if (static_cast<std::int64_t>(curve.size()) != held) {
+    return absl::DataLossError(absl::StrCat(connection.path(), ": a curve has ", curve.size(), " of ", held,
                                             " points: restore a backup"));
   }
-  return curve;
+  return held == count ? std::move(curve) : Slice(curve, from - first * kChunk, count);
 }
 
 absl::StatusOr<std::int64_t> DeleteCurve(Connection& connection, std::int64_t run_key) {

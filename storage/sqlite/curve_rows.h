@@ -5,19 +5,23 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <limits>
 
 #include "storage/records.h"
 #include "storage/sqlite/connection.h"
 
 namespace sextant::storage::sqlite {
 
-/// Writes the points of a checked curve from `first_kept` on: the chunks before the one it falls in are
-/// stored already and stay. Returns by how many bytes the stored chunks grew. InvalidArgument past 2^30
-/// points.
+/// Writes the points of a checked curve that begins at point `offset` of the run, a multiple of
+/// kPointsPerChunk. The first `stored` points of the run are stored already: chunks that hold none but them
+/// stay. Returns by how many bytes the stored chunks grew. InvalidArgument past 2^30 points.
 absl::StatusOr<std::int64_t> WriteCurve(Connection& connection, std::int64_t run_key, const Curve& curve,
-                                        std::size_t first_kept);
-/// The whole curve; empty without chunks. DataLoss when a chunk is damaged or missing.
-absl::StatusOr<Curve> ReadCurve(Connection& connection, std::int64_t run_key, std::int64_t points);
+                                        std::size_t stored, std::size_t offset = 0);
+/// At most `count` points from `from` on, of a curve of `points`. DataLoss when a chunk is damaged or
+/// missing.
+absl::StatusOr<Curve> ReadCurve(Connection& connection, std::int64_t run_key, std::int64_t points,
+                                std::int64_t from = 0,
+                                std::int64_t count = std::numeric_limits<std::int64_t>::max());
 /// Returns how many bytes went.
 absl::StatusOr<std::int64_t> DeleteCurve(Connection& connection, std::int64_t run_key);
 

@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "storage/curve_codec.h"
+#include "storage/curve_parts.h"
 #include "storage/merge.h"
 #include "storage/sqlite/curve_rows.h"
 #include "storage/sqlite/run_rows.h"
@@ -31,7 +32,9 @@ absl::StatusOr<PutOutcome> Update(Connection& connection, std::int64_t study_key
                                   const RunWithCurve& given, StudyTotals& totals) {
   auto stored = SelectRun(connection, study_key, study_id, given.run.id);
   if (!stored.ok()) return stored.status();
-  auto curve = ReadCurve(connection, stored->run_key, stored->run.curve_points);
+  // No more of a long stored curve than there is to compare.
+  const auto given_points = static_cast<std::int64_t>(given.curve.size());
+  auto curve = ReadCurve(connection, stored->run_key, stored->run.curve_points, 0, given_points);
   if (!curve.ok()) return curve.status();
   const Merge merge = MergeRun(stored->run, *curve, given.run, given.curve);
   if (merge.outcome != PutOutcome::kAccepted) return merge.outcome;
@@ -52,6 +55,35 @@ absl::StatusOr<PutOutcome> Update(Connection& connection, std::int64_t study_key
   return PutOutcome::kAccepted;
 }
 
+// Appends to a stored run; reads no more of it than the chunk it ends in and what is given again.
+absl::StatusOr<PutOutcome> Continue(Connection& connection, std::int64_t study_key,
+                                    const std::string& study_id, const RunWithCurve& given,
+                                    StudyTotals& totals) {
+  auto stored = SelectRun(connection, study_key, study_id, given.run.id);
+  if (absl::IsNotFound(stored.status())) return PutOutcome::kConflict;
+  if (!stored.ok()) return stored.status();
+  const std::int64_t points = stored->run.curve_points;
+  if (given.curve_begin > points) return PutOutcome::kConflict;
+  const auto chunk = static_cast<std::int64_t>(kPointsPerChunk);
+  const std::int64_t tail_begin = given.curve_begin / chunk * chunk;
+  auto curve = ReadCurve(connection, stored->run_key, points, tail_begin, points - tail_begin);
+  if (!curve.ok()) return curve.status();
+  const PutOutcome outcome = MergeContinuation(points, *curve, tail_begin, given.curve, given.curve_begin);
+  if (outcome != PutOutcome::kAccepted) return outcome;
+  Append(given.curve, static_cast<std::size_t>(points - given.curve_begin), *curve);
+  auto grown = WriteCurve(connection, stored->run_key, *curve, static_cast<std::size_t>(points),
+                          static_cast<std::size_t>(tail_begin));
+  if (!grown.ok()) return grown.status();
+  Run next = stored->run;
+  next.update_time = given.run.update_time;
+  next.curve_points = tail_begin + static_cast<std::int64_t>(curve->size());
+  totals.curve_bytes += *grown;
+  totals.points += next.curve_points - points;
+  absl::Status status = ReplaceRun(connection, study_key, stored->run_key, stored->run, next);
+  if (!status.ok()) return status;
+  return PutOutcome::kAccepted;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<PutOutcome>> PutRuns(Connection& connection, const std::string& study_id,
@@ -67,6 +99,12 @@ absl::StatusOr<std::vector<PutOutcome>> PutRuns(Connection& connection, const st
   for (const RunWithCurve& given : runs) {
     if (absl::Status status = CheckRun(given.run); !status.ok()) return status;
     if (absl::Status status = CheckCurve(given.curve); !status.ok()) return status;
+    if (given.curve_begin > 0) {
+      auto outcome = Continue(connection, study->key, study_id, given, totals);
+      if (!outcome.ok()) return outcome.status();
+      outcomes.push_back(*outcome);
+      continue;
+    }
     const auto points = static_cast<std::int64_t>(given.curve.size());
     auto inserted = InsertRun(connection, study->key, next_key, given.run, points);
     if (!inserted.ok()) return inserted.status();

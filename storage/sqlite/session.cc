@@ -1,5 +1,7 @@
 #include "storage/sqlite/session.h"
 
+#include <limits>
+
 #include "storage/sqlite/care.h"
 #include "storage/sqlite/curve_rows.h"
 #include "storage/sqlite/fit_rows.h"
@@ -130,12 +132,16 @@ absl::StatusOr<Page<Run>> Session::ListRuns(const RunQuery& query) {
   return Read([&] { return SelectRuns(*connection_, query); });
 }
 absl::StatusOr<Curve> Session::GetCurve(const std::string& study_id, const std::string& run_id) {
+  return GetCurvePart(study_id, run_id, 0, std::numeric_limits<std::int64_t>::max());
+}
+absl::StatusOr<Curve> Session::GetCurvePart(const std::string& study_id, const std::string& run_id,
+                                            std::int64_t from, std::int64_t count) {
   return Read([&]() -> absl::StatusOr<Curve> {
     auto study = FindStudy(*connection_, study_id);
     if (!study.ok()) return study.status();
     auto stored = SelectRun(*connection_, study->key, study_id, run_id);
     if (!stored.ok()) return stored.status();
-    return ReadCurve(*connection_, stored->run_key, stored->run.curve_points);
+    return ReadCurve(*connection_, stored->run_key, stored->run.curve_points, from, count);
   });
 }
 absl::StatusOr<fitting::RunTable> Session::LoadRunTable(const std::string& study_id,

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "storage/curve_codec.h"
+#include "storage/curve_parts.h"
 #include "storage/merge.h"
 #include "storage/sqlite/json_text.h"
 #include "tests/storage/reference_filter.h"
@@ -96,6 +97,21 @@ absl::StatusOr<std::vector<PutOutcome>> ReferenceStore::PutRuns(const std::strin
   }
   std::vector<PutOutcome> outcomes;
   for (const RunWithCurve& given : runs) {
+    if (given.curve_begin > 0) {
+      const auto found = (*entry)->runs.find(given.run.id);
+      if (found == (*entry)->runs.end()) {
+        outcomes.push_back(PutOutcome::kConflict);
+        continue;
+      }
+      RunWithCurve& stored = found->second;
+      const auto points = static_cast<std::int64_t>(stored.curve.size());
+      outcomes.push_back(MergeContinuation(points, stored.curve, 0, given.curve, given.curve_begin));
+      if (outcomes.back() != PutOutcome::kAccepted) continue;
+      Append(given.curve, static_cast<std::size_t>(points - given.curve_begin), stored.curve);
+      stored.run.update_time = given.run.update_time;
+      stored.run.curve_points = static_cast<std::int64_t>(stored.curve.size());
+      continue;
+    }
     auto [at, is_new] = (*entry)->runs.try_emplace(given.run.id, given);
     RunWithCurve& stored = at->second;
     if (is_new) {
@@ -219,6 +235,16 @@ absl::StatusOr<Curve> ReferenceStore::GetCurve(const std::string& study_id, cons
   const auto found = (*entry)->runs.find(run_id);
   if (found == (*entry)->runs.end()) return NotFoundError(run_id);
   return found->second.curve;
+}
+
+absl::StatusOr<Curve> ReferenceStore::GetCurvePart(const std::string& study_id, const std::string& run_id,
+                                                   std::int64_t from, std::int64_t count) {
+  auto curve = GetCurve(study_id, run_id);
+  if (!curve.ok()) return curve;
+  const auto points = static_cast<std::int64_t>(curve->size());
+  from = std::clamp<std::int64_t>(from, 0, points);
+  return Slice(*curve, static_cast<std::size_t>(from),
+               static_cast<std::size_t>(std::clamp<std::int64_t>(count, 0, points - from)));
 }
 
 absl::StatusOr<Page<Run>> ReferenceStore::ListRuns(const RunQuery& query) {

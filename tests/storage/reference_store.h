@@ -37,6 +37,8 @@ class ReferenceStore : public Store {
   absl::StatusOr<Run> GetRun(const std::string& study_id, const std::string& run_id) override;
   absl::StatusOr<Page<Run>> ListRuns(const RunQuery& query) override;
   absl::StatusOr<Curve> GetCurve(const std::string& study_id, const std::string& run_id) override;
+  absl::StatusOr<Curve> GetCurvePart(const std::string& study_id, const std::string& run_id,
+                                     std::int64_t from, std::int64_t count) override;
   absl::StatusOr<fitting::RunTable> LoadRunTable(const std::string& study_id,
                                                  const std::vector<Condition>& where) override;
   absl::StatusOr<Fit> GetFit(const std::string& study_id, const std::string& fit_id) override;

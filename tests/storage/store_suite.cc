@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 
+#include "storage/curve_parts.h"
 #include "tests/storage/sample_records.h"
 
 namespace sextant::storage {
@@ -195,6 +196,44 @@ TEST_P(StoreSuite, ExtendsACurveAcrossChunks) {
     EXPECT_EQ(store_->GetRun("s", run.id)->curve_points, static_cast<std::int64_t>(points));
   }
   EXPECT_EQ(store_->GetStudy("s")->run_count, 1);
+}
+
+TEST_P(StoreSuite, AppendsPartsOfACurveThatComesInPieces) {
+  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  const Run run = SampleRun("s", 1);
+  const Curve whole = SampleCurve(5000, 3);
+  const auto put = [&](std::size_t begin, std::size_t end, const Curve& from) {
+    RunWithCurve part{run, Slice(from, begin, end - begin), static_cast<std::int64_t>(begin)};
+    const auto outcomes = store_->PutRuns("s", std::span(&part, 1));
+    EXPECT_TRUE(outcomes.ok()) << outcomes.status();
+    return outcomes->at(0);
+  };
+  EXPECT_EQ(put(100, 200, whole), PutOutcome::kConflict) << "the run is not there";
+  PutOne(*store_, run, Beginning(whole, 1500), PutOutcome::kAccepted);
+  EXPECT_EQ(put(1501, 1600, whole), PutOutcome::kConflict) << "a point is missing";
+  EXPECT_EQ(put(1400, 1500, whole), PutOutcome::kDuplicate);
+  EXPECT_EQ(put(1400, 1600, SampleCurve(5000, 4)), PutOutcome::kConflict) << "shared points differ";
+  EXPECT_EQ(put(1400, 2048, whole), PutOutcome::kAccepted);
+  EXPECT_EQ(put(2048, 2049, whole), PutOutcome::kAccepted);
+  EXPECT_EQ(put(2049, 5000, whole), PutOutcome::kAccepted);
+  PutOne(*store_, run, Beginning(whole, 1500), PutOutcome::kDuplicate);
+  EXPECT_EQ(Differences(whole, *store_->GetCurve("s", run.id)), "");
+  EXPECT_EQ(store_->GetRun("s", run.id)->curve_points, 5000);
+  EXPECT_EQ(store_->GetStudySize("s")->points, 5000);
+  EXPECT_EQ(store_->GetStudy("s")->run_count, 1);
+  for (const auto& [from, count] : {std::pair(0, 1), {1000, 100}, {1023, 1026}, {4999, 10}}) {
+    const auto part = store_->GetCurvePart("s", run.id, from, count);
+    ASSERT_TRUE(part.ok()) << part.status();
+    EXPECT_EQ(Differences(Slice(whole, static_cast<std::size_t>(from),
+                                static_cast<std::size_t>(std::min(count, 5000 - from))),
+                          *part),
+              "");
+  }
+  EXPECT_EQ(store_->GetCurvePart("s", run.id, 5000, 10)->size(), 0U);
+  Curve backwards = Slice(whole, 10, 5);
+  RunWithCurve wrong{run, backwards, 5000};
+  EXPECT_EQ(store_->PutRuns("s", std::span(&wrong, 1))->at(0), PutOutcome::kConflict) << "steps must rise";
+  EXPECT_TRUE(store_->CheckIntegrity().ok());
 }
 
 TEST_P(StoreSuite, FinishesARunningRun) {

@@ -1,5 +1,6 @@
 #include "clients/cli/upload/import_sink.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "clients/cli/upload/to_proto.h"
@@ -7,24 +8,54 @@
 namespace sextant::cli {
 namespace {
 
-// A chunk must stay under the service's 4 MiB a message.
-constexpr std::size_t kMaxRunBytes = 3 << 20;
+// About 1 MiB of a curve with every column: far under the service's 4 MiB a message.
+constexpr int kPointsPerMessage = 30'000;
+
+template <typename Field>
+void MovePart(const Field& from, int begin, int end, Field* to) {
+  if (!from.empty()) to->Add(from.begin() + begin, from.begin() + std::min(end, from.size()));
+}
+
+v1::Curve CurvePart(const v1::Curve& curve, int begin, int end) {
+  v1::Curve part;
+  MovePart(curve.step(), begin, end, part.mutable_step());
+  MovePart(curve.tokens(), begin, end, part.mutable_tokens());
+  MovePart(curve.train_loss(), begin, end, part.mutable_train_loss());
+  MovePart(curve.validation_loss(), begin, end, part.mutable_validation_loss());
+  MovePart(curve.learning_rate(), begin, end, part.mutable_learning_rate());
+  MovePart(curve.gradient_noise_scale(), begin, end, part.mutable_gradient_noise_scale());
+  return part;
+}
 
 }  // namespace
 
 absl::Status ImportSink::AddRun(importers::ImportedRun run) {
   v1::Run message = ToProto(run);
-  if (message.ByteSizeLong() > kMaxRunBytes) {
-    AddReject({run.source, run.line,
-               "its curve of " + std::to_string(message.curve().step_size()) +
-                   " points does not fit one message (3 MiB); log fewer points or columns"});
-    return absl::OkStatus();
-  }
   ++runs_;
-  if (uploader_ != nullptr && !uploader_->Add(std::move(message)))
+  if (uploader_ != nullptr && !Upload(std::move(message))) {
     return absl::CancelledError("the upload broke off");
+  }
   progress_->Update(runs_, *bytes_read_);
   return absl::OkStatus();
+}
+
+bool ImportSink::Upload(v1::Run message) {
+  const int points = message.curve().step_size();
+  if (points <= kPointsPerMessage) return uploader_->Add(std::move(message));
+  v1::Curve whole;
+  whole.Swap(message.mutable_curve());
+  *message.mutable_curve() = CurvePart(whole, 0, kPointsPerMessage);
+  v1::Run part;
+  part.set_run_id(message.run_id());
+  part.set_source(message.source());
+  if (!uploader_->Add(std::move(message))) return false;
+  for (int begin = kPointsPerMessage; begin < points; begin += kPointsPerMessage) {
+    v1::Run next = part;
+    next.set_curve_begin(begin);
+    *next.mutable_curve() = CurvePart(whole, begin, begin + kPointsPerMessage);
+    if (!uploader_->Add(std::move(next))) return false;
+  }
+  return true;
 }
 
 void ImportSink::AddReject(importers::Reject reject) {

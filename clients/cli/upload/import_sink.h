@@ -26,6 +26,9 @@ class ImportSink : public importers::RunSink {
   const std::vector<importers::Reject>& rejects() const { return rejects_; }
 
  private:
+  /// A long curve goes in several messages. False when the upload broke off.
+  bool Upload(v1::Run message);
+
   const Session& session_;
   Uploader* uploader_;
   Progress* progress_;

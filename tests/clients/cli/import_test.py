@@ -103,6 +103,19 @@ class ImportTest(CliTest):
         curve = self.run_json("runs", "curve", "s/a")
         self.assertEqual(curve["train_loss"], [5.5, 5.25])
 
+    def test_a_curve_longer_than_a_message_comes_in_parts(self):
+        points = 70_000
+        runs = self.write("runs.csv", "run_id,params_non_embedding,tokens,loss_nats\nlong,1e6,7e7,3\n")
+        curves = self.write("curves.csv", "run_id,step,tokens,train_loss\n" + "".join(
+            f"long,{step},{step * 1000},{3 + 4 / step}\n" for step in range(1, points + 1)))
+        arguments = ("runs", "import", runs, "--curves", curves, "--study", "s", "--create-study")
+        self.assertEqual(self.run_json(*arguments)["accepted"], 1)
+        self.assertEqual(self.run_json(*arguments)["duplicate"], 1)
+        out, _ = self.run_cli("runs", "curve", "long", "--study", "s", "-o", "csv")
+        lines = out.splitlines()
+        self.assertEqual(len(lines), points + 1)
+        self.assertTrue(lines[-1].startswith("70000,7e+07,3.00005"), lines[-1])
+
     def test_a_training_log_takes_what_it_lacks_from_flags(self):
         log = self.write("main.log", "s:0 tel:11.0\ns:0 trl:11.0 lr:0.000300 norm:1.0\ns:1 tel:9.5\n")
         given = ["--set", "params_non_embedding=124M", "--set", "batch_size_tokens=2^19"]
