@@ -9,70 +9,17 @@
 #include "absl/status/status.h"
 #include "fitting/curve/form_average.h"
 #include "fitting/curve/form_fit.h"
+#include "fitting/curve/log_curve.h"
 #include "fitting/curve/quantile.h"
 #include "fitting/curve/random.h"
 
 namespace sextant::fitting {
 namespace {
 
-constexpr size_t kMostBins = 120;
 constexpr int kDraws = 400;
 constexpr int kReplicates = 60;
 constexpr double kWiden =
     1.5;  // of the draws about the mean: 90 % intervals then hold 90 % on the development set
-
-absl::StatusOr<LogCurve> Prepare(std::span<const double> x, std::span<const double> y, size_t& used,
-                                 std::vector<std::string>& warnings) {
-  std::vector<std::pair<double, double>> points;  // ln x, ln y
-  for (size_t i = 0; i < x.size(); ++i) {
-    if (x[i] > 0 && y[i] > 0 && std::isfinite(x[i]) && std::isfinite(y[i])) {
-      points.emplace_back(std::log(x[i]), std::log(y[i]));
-    }
-  }
-  if (points.size() < x.size()) {
-    warnings.push_back(std::to_string(x.size() - points.size()) + " of " + std::to_string(x.size()) +
-                       " points dropped: x or y not positive and finite");
-  }
-  std::sort(points.begin(), points.end());
-  LogCurve curve;
-  used = points.size();
-  const double range = points.empty() ? 0 : points.back().first - points.front().first;
-  // Points that share an x, and points crowded closer than a bin, are averaged.
-  const double width = points.size() > kMostBins ? range / kMostBins : 1e-9;
-  for (size_t i = 0; i < points.size();) {
-    double u = 0, v = 0;
-    size_t j = i;
-    for (; j < points.size() && points[j].first - points[i].first <= width; ++j) {
-      u += points[j].first;
-      v += points[j].second;
-    }
-    const auto count = static_cast<double>(j - i);
-    curve.u.push_back(u / count);
-    curve.v.push_back(v / count);
-    // A bin of many points is surer, but all of one run's points share its luck: the gain is bounded.
-    curve.weight.push_back(std::min(count, 4.0));
-    i = j;
-  }
-  const size_t n = curve.u.size();
-  if (n < 3) {
-    return absl::FailedPreconditionError(
-        "a learning curve needs at least three usable points at different x; there are " + std::to_string(n));
-  }
-  curve.log_x = curve.u.back();
-  curve.log_y = curve.v.back();
-  for (double& u : curve.u) u -= curve.log_x;
-  for (double& v : curve.v) v -= curve.log_y;
-  double sum = 0;
-  for (size_t i = 1; i + 1 < n; ++i) {
-    const double share = (curve.u[i] - curve.u[i - 1]) / (curve.u[i + 1] - curve.u[i - 1]);
-    const double bend = curve.v[i] - curve.v[i - 1] - share * (curve.v[i + 1] - curve.v[i - 1]);
-    sum += bend * bend / (1 + share * share + (1 - share) * (1 - share));
-  }
-  curve.noise = std::sqrt(sum / static_cast<double>(n - 2));
-  const double mean = std::accumulate(curve.weight.begin(), curve.weight.end(), 0.0) / static_cast<double>(n);
-  for (double& w : curve.weight) w /= mean;
-  return curve;
-}
 
 absl::Status CheckInput(std::span<const double> x, std::span<const double> y, std::span<const double> at,
                         const ExtrapolateOptions& options) {
@@ -139,7 +86,7 @@ absl::StatusOr<CurveExtrapolation> ExtrapolateCurve(std::span<const double> x, s
                                                     const ExtrapolateOptions& options) {
   if (absl::Status status = CheckInput(x, y, at, options); !status.ok()) return status;
   CurveExtrapolation result;
-  absl::StatusOr<LogCurve> prepared = Prepare(x, y, result.points_used, result.warnings);
+  absl::StatusOr<LogCurve> prepared = PrepareLogCurve(x, y, result.points_used, result.warnings);
   if (!prepared.ok()) return prepared.status();
   const LogCurve& curve = *prepared;
   result.noise = curve.noise;

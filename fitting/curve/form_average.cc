@@ -4,51 +4,32 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <numeric>
+#include <utility>
 
 #include "fitting/curve/random.h"
-#include "fitting/curve/stable_math.h"
 
 namespace sextant::fitting {
-namespace {
-
-constexpr std::array<double, 6> kAlphas = {0, .25, .5, 1, 1.6, 2.5};
-constexpr std::array<double, 10> kFloors = {0,   .15, .3,  .45, .58,
-                                            .69, .78, .86, .92, .97};  // share of the least value
-constexpr std::array<double, 7> kCeilings = {.02, .06, .15, .35,
-                                             .8,  2,   6};  // above the greatest value, as a share
-constexpr std::array<double, 8> kGammas = {0, .05, .12, .3, .7, 1.5, 4, 12};
-constexpr std::array<double, 4> kBreakFloors = {0, .4, .7, .88};
-constexpr std::array<double, 3> kSharpness = {.12, .4, 1.1};
-constexpr int kBreakPlaces = 9;
-
-}  // namespace
-
-double GridElement::Predict(double at, const std::array<double, 3>& k) const {
-  switch (family) {
-    case GridFamily::kM3:
-      return k[0] + k[1] * LogAdd(-at, fixed[0] > 0 ? std::log(fixed[0]) : -745.0);
-    case GridFamily::kBreak: {
-      const double rise = k[0] - k[1] * at - k[2] * fixed[2] * Softplus((at - fixed[1]) / fixed[2]);
-      return fixed[0] > 0 ? LogAdd(rise, std::log(fixed[0])) : rise;
-    }
-    case GridFamily::kM4: {
-      const double h = k[0] - k[1] * at;
-      if (fixed[0] == 0) return fixed[1] > 0 ? LogAdd(h, std::log(fixed[1])) : h;
-      const double span = fixed[2] - fixed[1];
-      const double z = SolveM4Logit(h - (1 - fixed[0]) * std::log(span), fixed[0]);
-      const double log_above = std::log(span) - Softplus(-z);
-      return fixed[1] > 0 ? LogAdd(log_above, std::log(fixed[1])) : log_above;
-    }
+FormAverage::FormAverage(const LogCurve& curve, const FormAverageTuning& tuning) : tuning_(tuning) {
+  Build(curve);
+  // A point far off also pulls the fit that judges it, so judge again.
+  for (int round = 0; round < 3; ++round) {
+    LogCurve trusted = curve;
+    if (!Distrust(curve, trusted)) break;
+    Build(trusted);
   }
-  return 0;
 }
 
-FormAverage::FormAverage(const LogCurve& curve, const FormAverageTuning& tuning)
-    : tuning_(tuning), curve_(&curve) {
+void FormAverage::Build(const LogCurve& curve) {
   const size_t n = curve.u.size();
+  curve_ = &curve;
+  elements_.clear();
+  heads_.clear();
+  point_weight_.clear();
+  offset_ = 0;
   for (size_t i = 0; i < n; ++i) {
-    point_weight_.push_back(curve.weight[i] * std::exp(tuning.recency * (curve.u[i] - curve.u.back())));
+    point_weight_.push_back(curve.weight[i] * std::exp(tuning_.recency * (curve.u[i] - curve.u.back())));
   }
   const double mean =
       std::accumulate(point_weight_.begin(), point_weight_.end(), 0.0) / static_cast<double>(n);
@@ -57,7 +38,7 @@ FormAverage::FormAverage(const LogCurve& curve, const FormAverageTuning& tuning)
     const auto head = static_cast<size_t>(std::lround(share * static_cast<double>(n)));
     if (head >= 4 && head < n && (heads_.empty() || heads_.back() != head)) heads_.push_back(head);
   }
-  variance_floor_ = curve.noise * curve.noise + tuning.misfit * tuning.misfit;
+  variance_floor_ = curve.noise * curve.noise + tuning_.misfit * tuning_.misfit;
   AddM3(curve);
   AddM4(curve);
   AddBreaks(curve);
@@ -69,159 +50,32 @@ FormAverage::FormAverage(const LogCurve& curve, const FormAverageTuning& tuning)
     residual += w * (curve.v[i] - Predict(curve.u[i]));
     total += w;
   }
-  offset_ = tuning.anchor * residual / total;
+  offset_ = tuning_.anchor * residual / total;
   curve_ = nullptr;
 }
 
-// Weighted least squares of target = features . k, where a change of v by e changes the target by slope * e,
-// so that residuals over slope are residuals of v.
-template <int kColumns>
-void FormAverage::AddElement(GridFamily family, std::array<double, 3> fixed, const double* features,
-                             const double* target, const double* slope, double log_prior) {
-  using Matrix = Eigen::Matrix<double, kColumns, kColumns>;
-  using Vector = Eigen::Matrix<double, kColumns, 1>;
-  const LogCurve& curve = *curve_;
+// Points far off what was fitted lose weight in `trusted`, as the square of how far: false when there are
+// none. A short curve has too few points to say which one is off.
+bool FormAverage::Distrust(const LogCurve& curve, LogCurve& trusted) const {
   const size_t n = curve.u.size();
-  Matrix normal = Matrix::Zero();
-  Vector right = Vector::Zero();
-  // Priors as pseudo-observations, in units of the noise variance.
-  const double slope_precision = variance_floor_ / (tuning_.slope_sd * tuning_.slope_sd);
-  // The exponent enters M3 with a plus sign, elsewhere with its feature negated.
-  normal(1, 1) += slope_precision;
-  right[1] += slope_precision * tuning_.slope_mean;
-  if constexpr (kColumns == 3) normal(2, 2) += variance_floor_ / (tuning_.change_sd * tuning_.change_sd);
-  normal(0, 0) += 1e-9;
-
-  GridElement element;
-  element.family = family;
-  element.fixed = fixed;
-  double held_sum = 0, held_weight = 0;
-  size_t next_head = 0;
-  const auto point_error = [&](size_t i, const Vector& k) {
-    double fitted = 0;
-    for (int c = 0; c < kColumns; ++c) fitted += features[i * kColumns + c] * k[c];
-    return (target[i] - fitted) / slope[i];
-  };
+  if (n < 7) return false;
+  std::vector<double> residual, size;
   for (size_t i = 0; i < n; ++i) {
-    if (next_head < heads_.size() && heads_[next_head] == i) {
-      const Vector k = normal.ldlt().solve(right);
-      for (size_t j = i; j < n; ++j) {
-        // A form that misses a tail entirely is as good as any other that does.
-        const double error = std::clamp(point_error(j, k), -.5, .5);
-        held_sum += curve.weight[j] * error * error;
-        held_weight += curve.weight[j];
-      }
-      ++next_head;
-    }
-    const double w = point_weight_[i] / (slope[i] * slope[i]);
-    for (int a = 0; a < kColumns; ++a) {
-      const double wa = w * features[i * kColumns + a];
-      right[a] += wa * target[i];
-      for (int b = 0; b <= a; ++b) normal(a, b) += wa * features[i * kColumns + b];
-    }
+    residual.push_back(std::fabs(curve.v[i] - Predict(curve.u[i])));
   }
-  for (int a = 0; a < kColumns; ++a) {
-    for (int b = a + 1; b < kColumns; ++b) normal(a, b) = normal(b, a);
-  }
-  const auto factor = normal.ldlt();
-  const Vector k = factor.solve(right);
-  if (!k.allFinite()) return;
-  const Matrix inverse = factor.solve(Matrix::Identity());
-  for (int a = 0; a < kColumns; ++a) {
-    element.linear[a] = k[a];
-    for (int b = 0; b < kColumns; ++b) element.covariance[a * 3 + b] = inverse(a, b);
-  }
-  if (k[1] < -.02 && family != GridFamily::kBreak) log_prior -= 2;  // a curve that rises
-  double sum = 0;
+  size = residual;
+  std::nth_element(size.begin(), size.begin() + static_cast<std::ptrdiff_t>(n / 2), size.end());
+  const double limit = tuning_.outlier * (1.4826 * size[n / 2] + tuning_.misfit);
+  bool any = false;
+  std::vector<double> trust(n, 1.0);
   for (size_t i = 0; i < n; ++i) {
-    const double error = point_error(i, k);
-    sum += point_weight_[i] * error * error;
+    if (residual[i] <= limit) continue;
+    any = true;
+    trust[i] = limit * limit / (residual[i] * residual[i]);
+    trusted.weight[i] *= trust[i];
   }
-  element.residual_variance =
-      sum / std::max(1.0, static_cast<double>(n) - kColumns) + tuning_.misfit * tuning_.misfit;
-  element.held_out = held_weight > 0 ? held_sum / held_weight : sum / static_cast<double>(n);
-  const double count = static_cast<double>(n);
-  const double fit = -.5 * tuning_.fit_power * count * std::log(sum / count + variance_floor_);
-  const double tail =
-      heads_.empty() ? 0
-                     : -.5 * tuning_.tail_power * count * .35 * std::log(element.held_out + variance_floor_);
-  element.weight = log_prior + fit + tail;  // a logarithm until Normalise
-  elements_.push_back(element);
-}
-
-void FormAverage::AddM3(const LogCurve& curve) {
-  const size_t n = curve.u.size();
-  std::vector<double> features(2 * n, 1.0), slope(n, 1.0);
-  for (double gamma : kGammas) {
-    const double log_gamma = gamma > 0 ? std::log(gamma) : -745.0;
-    for (size_t i = 0; i < n; ++i) features[2 * i + 1] = LogAdd(-curve.u[i], log_gamma);
-    AddElement<2>(GridFamily::kM3, {gamma, 0, 0}, features.data(), curve.v.data(), slope.data(),
-                  std::log(tuning_.family_m3 / kGammas.size()));
-  }
-}
-
-void FormAverage::AddM4(const LogCurve& curve) {
-  const size_t n = curve.u.size();
-  std::vector<double> y(n), features(2 * n, 1.0), target(n), slope(n);
-  for (size_t i = 0; i < n; ++i) {
-    y[i] = std::exp(curve.v[i]);
-    features[2 * i + 1] = -curve.u[i];
-  }
-  const double least = *std::min_element(y.begin(), y.end()) * std::exp(-curve.noise);
-  const double greatest = *std::max_element(y.begin(), y.end());
-  for (double alpha : kAlphas) {
-    for (double floor : kFloors) {
-      const double eps_inf = floor * least;
-      const double log_prior =
-          std::log(tuning_.family_m4 / kAlphas.size() / kFloors.size()) - tuning_.floor_slope * floor;
-      if (alpha == 0) {
-        for (size_t i = 0; i < n; ++i) {
-          target[i] = std::log(y[i] - eps_inf);
-          slope[i] = y[i] / (y[i] - eps_inf);
-        }
-        AddElement<2>(GridFamily::kM4, {0, eps_inf, 0}, features.data(), target.data(), slope.data(),
-                      log_prior);
-        continue;
-      }
-      for (double ceiling : kCeilings) {
-        const double eps_0 = greatest * (1 + ceiling);
-        for (size_t i = 0; i < n; ++i) {
-          target[i] = std::log(y[i] - eps_inf) - alpha * std::log(eps_0 - y[i]);
-          slope[i] = y[i] / (y[i] - eps_inf) + alpha * y[i] / (eps_0 - y[i]);
-        }
-        AddElement<2>(GridFamily::kM4, {alpha, eps_inf, eps_0}, features.data(), target.data(), slope.data(),
-                      log_prior - std::log(kCeilings.size()));
-      }
-    }
-  }
-}
-
-void FormAverage::AddBreaks(const LogCurve& curve) {
-  const size_t n = curve.u.size();
-  if (n < 5) return;
-  std::vector<double> y(n), features(3 * n, 1.0), target(n), slope(n);
-  for (size_t i = 0; i < n; ++i) {
-    y[i] = std::exp(curve.v[i]);
-    features[3 * i + 1] = -curve.u[i];
-  }
-  const double least = *std::min_element(y.begin(), y.end()) * std::exp(-curve.noise);
-  for (int place = 0; place < kBreakPlaces; ++place) {
-    const double log_d =
-        curve.u.front() * (1 - static_cast<double>(place) / (kBreakPlaces - 2));  // one lies beyond the end
-    for (double f : kSharpness) {
-      for (size_t i = 0; i < n; ++i) features[3 * i + 2] = -f * Softplus((curve.u[i] - log_d) / f);
-      for (double floor : kBreakFloors) {
-        for (size_t i = 0; i < n; ++i) {
-          target[i] = std::log(y[i] - floor * least);
-          slope[i] = y[i] / (y[i] - floor * least);
-        }
-        AddElement<3>(
-            GridFamily::kBreak, {floor * least, log_d, f}, features.data(), target.data(), slope.data(),
-            std::log(tuning_.family_break / (kBreakPlaces * kSharpness.size() * kBreakFloors.size())) -
-                tuning_.floor_slope * floor);
-      }
-    }
-  }
+  if (any) trusted.noise = CurveNoise(curve.u, curve.v, trust);
+  return any;
 }
 
 void FormAverage::Normalise() {
@@ -238,16 +92,27 @@ void FormAverage::Normalise() {
 }
 
 double FormAverage::Predict(double u) const {
-  double sum = offset_;
-  for (const GridElement& e : elements_) sum += e.weight * e.Predict(u, e.linear);
-  return sum;
+  std::vector<std::pair<double, double>> predicted;  // value, weight
+  for (const GridElement& e : elements_) predicted.emplace_back(e.Predict(u, e.linear), e.weight);
+  std::sort(predicted.begin(), predicted.end());
+  double before = 0, sum = 0, total = 0;
+  for (const auto& [value, weight] : predicted) {
+    const double share = std::min(before + weight, 1 - tuning_.trim) - std::max(before, tuning_.trim);
+    before += weight;
+    if (share <= 0) continue;
+    sum += share * value;
+    total += share;
+  }
+  return offset_ + sum / total;
 }
 
 std::vector<std::vector<double>> FormAverage::Draw(std::span<const double> u, int draws,
                                                    uint64_t seed) const {
+  // Points close together share a run's wandering: beyond some number they tell little more about the form.
+  const double temper = std::min(1.0, tuning_.independent / static_cast<double>(point_weight_.size()));
   std::vector<double> cumulative;
   double sum = 0;
-  for (const GridElement& e : elements_) cumulative.push_back(sum += e.weight);
+  for (const GridElement& e : elements_) cumulative.push_back(sum += std::pow(e.weight, temper));
   std::vector<std::vector<double>> result;
   for (int d = 0; d < draws; ++d) {
     RandomStream random(seed, static_cast<uint64_t>(d));
@@ -262,7 +127,7 @@ std::vector<std::vector<double>> FormAverage::Draw(std::span<const double> u, in
     Eigen::Vector3d step = factor.matrixL() * scaled;
     step = factor.transpositionsP().transpose() * step;
     std::array<double, 3> k = e.linear;
-    for (int i = 0; i < 3; ++i) k[i] += step[i] * std::sqrt(e.residual_variance);
+    for (int i = 0; i < 3; ++i) k[i] += step[i] * std::sqrt(e.residual_variance / temper);
     std::vector<double> row;
     for (double at_u : u) row.push_back(offset_ + e.Predict(at_u, k));
     result.push_back(std::move(row));

@@ -14,14 +14,9 @@
 #include <span>
 #include <vector>
 
-namespace sextant::fitting {
+#include "fitting/curve/log_curve.h"
 
-// A curve in normalised logarithms: u = ln(x / x_last), v = ln(y / y_last), ascending u, with weights.
-struct LogCurve {
-  std::vector<double> u, v, weight;
-  double log_x = 0, log_y = 0;  // of the reference point
-  double noise = 0;             // sd of v about a smooth curve, from second differences
-};
+namespace sextant::fitting {
 
 enum class GridFamily { kM3, kM4, kBreak };
 
@@ -46,24 +41,29 @@ struct FormAverageTuning {
   double fit_power = 1.2;    // evidence a point carries in the fit
   double tail_power = 0.45;  // evidence a point carries in the held-out tails
   double family_m3 = 0.1, family_m4 = 1, family_break = 0.15;  // prior weights
-  double slope_mean = 0.35, slope_sd = 0.35;                   // prior of the exponent
-  double change_sd = 0.2;                                      // prior of the exponent's change at a break
-  double floor_slope = 1.0;  // preference for low floors (per unit of floor / last value)
+  double slope_mean = 0.35, slope_sd = 0.5;                    // prior of the exponent
+  double change_sd = 0.15;                                     // prior of the exponent's change at a break
+  double floor_slope = 1.5;  // preference for low floors (per unit of floor / last value)
   double anchor = 0.5;       // share of the last points' mean residual that is carried on
-  double misfit = 0.001;     // model misfit added to the noise, sd of v
+  double misfit = 0.002;     // model misfit added to the noise, sd of v
+  double outlier = 2.5;      // median absolute residuals (as sd) beyond which a point loses weight
+  double independent = 20;   // points that count as independent evidence in the intervals
+  double trim = 0.1;         // share of the weight cut off at either end of the predictions
 };
 
 class FormAverage {
  public:
   explicit FormAverage(const LogCurve& curve, const FormAverageTuning& tuning = {});
 
-  // Mean over the elements of the predicted ln(y / y_last).
+  // Trimmed mean over the elements of the predicted ln(y / y_last).
   double Predict(double u) const;
   // `draws` predictions at every u (row per draw): an element by weight, coefficients by their covariance.
   std::vector<std::vector<double>> Draw(std::span<const double> u, int draws, uint64_t seed) const;
   const std::vector<GridElement>& elements() const { return elements_; }
 
  private:
+  void Build(const LogCurve& curve);
+  bool Distrust(const LogCurve& curve, LogCurve& trusted) const;
   void AddM3(const LogCurve& curve);
   void AddM4(const LogCurve& curve);
   void AddBreaks(const LogCurve& curve);

@@ -13,22 +13,18 @@ namespace {
 
 constexpr size_t kStartsKept = 3;
 
-// Full solves from every start would mostly meet in the same place: the best few are enough.
-std::vector<std::vector<double>> BestStarts(const DenseProblem& problem,
-                                            std::vector<std::vector<double>> starts) {
-  if (starts.size() <= kStartsKept) return starts;
-  std::vector<std::pair<double, size_t>> order;
-  std::vector<double> residuals(problem.residuals);
-  for (size_t i = 0; i < starts.size(); ++i) {
-    // A few steps tell more about a start than where it stands.
-    const DenseSolution tried = SolveQuickly(problem, starts[i], 4);
-    order.emplace_back(tried.objective, i);
-    starts[i] = tried.parameters;
-  }
-  std::sort(order.begin(), order.end());
-  std::vector<std::vector<double>> kept;
-  for (size_t i = 0; i < kStartsKept; ++i) kept.push_back(starts[order[i].second]);
-  return kept;
+// Where Ceres starts: a few steps tell more about a start than where it stands, some more steps from the best
+// few tell which valley is deepest.
+std::vector<double> BestStart(const DenseProblem& problem, const std::vector<std::vector<double>>& starts) {
+  std::vector<DenseSolution> tried;
+  for (const std::vector<double>& start : starts) tried.push_back(SolveQuickly(problem, start, 4));
+  const auto better = [](const DenseSolution& a, const DenseSolution& b) {
+    return a.objective < b.objective;
+  };
+  std::stable_sort(tried.begin(), tried.end(), better);
+  tried.resize(std::min(tried.size(), kStartsKept));
+  for (DenseSolution& solution : tried) solution = SolveQuickly(problem, solution.parameters, 25, 1e-5);
+  return std::min_element(tried.begin(), tried.end(), better)->parameters;
 }
 
 }  // namespace
@@ -46,7 +42,7 @@ FormFit FitForm(CurveForm form, int breaks, const LogCurve& curve) {
   FormFit fit{LogForm(form, breaks, curve), {}, 0};
   const size_t n = curve.u.size();
   const DenseProblem problem = fit.form.Problem(curve, n);
-  fit.solution = SolveFromStarts(problem, BestStarts(problem, fit.form.Starts(curve)));
+  fit.solution = SolveWithCeres(problem, BestStart(problem, fit.form.Starts(curve)));
   double sum = 0, weight = 0;
   for (size_t head : HeldOutHeads(n, static_cast<size_t>(fit.form.parameters()) + 1)) {
     const DenseSolution refit =

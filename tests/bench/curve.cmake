@@ -1,4 +1,5 @@
 # Benchmarks of curves: extrapolation on the development set, forecasts of runs in flight.
-sextant_add_bench(curve_extrapolation_bench curve_extrapolation_bench.cc curve_dev_set.cc LINK sextant_curve)
+sextant_add_bench(curve_extrapolation_bench curve_extrapolation_bench.cc curve_dev_set.cc curve_dev_shapes.cc
+  curve_public_series.cc LINK sextant_curve)
 sextant_add_bench(curve_forecast_bench curve_forecast_bench.cc curve_runs.cc LINK sextant_curve)
 sextant_add_bench(curve_critical_bench curve_critical_bench.cc curve_runs.cc LINK sextant_critical_batch)

@@ -163,6 +163,49 @@ TEST(Extrapolate, AnswersEveryXAsAskedInTheOrderAsked) {
   }
 }
 
+TEST(Extrapolate, APointFarOffDoesNotPullTheAnswer) {
+  const auto shape = [](double x) { return CurveM2(x, 20, -.4, .5); };
+  const std::vector<double> at = {2e5};
+  for (size_t off : {0u, 7u, 22u, 28u}) {
+    Data data = Make(shape, 30, .004);
+    const double before = ExtrapolateCurve(data.x, data.y, at)->points[0].value;
+    data.y[off] *= 1.4;
+    const auto result = ExtrapolateCurve(data.x, data.y, at);
+    ASSERT_TRUE(result.ok());
+    EXPECT_NEAR(result->points[0].value / before, 1, .012) << "point " << off;
+  }
+}
+
+TEST(Extrapolate, UnitsOrderAndRepetitionDoNotMatter) {
+  const Data data = Make([](double x) { return CurveM4(x, 50, -.5, .7, .2, .95); }, 24, .005);
+  const double expected = ExtrapolateCurve(data.x, data.y, std::vector<double>{2e5})->points[0].value;
+  for (double x_unit : {1e-6, 1.0, 1e9}) {
+    for (double y_unit : {1e-4, 100.0}) {
+      Data scaled;
+      for (size_t i = data.x.size(); i-- > 0;) {
+        for (int repeat = 0; repeat < 2; ++repeat) {
+          scaled.x.push_back(data.x[i] * x_unit);
+          scaled.y.push_back(data.y[i] * y_unit);
+        }
+      }
+      const auto result = ExtrapolateCurve(scaled.x, scaled.y, std::vector<double>{2e5 * x_unit});
+      ASSERT_TRUE(result.ok());
+      EXPECT_NEAR(result->points[0].value / y_unit / expected, 1, 1e-6) << x_unit << " " << y_unit;
+    }
+  }
+}
+
+TEST(Extrapolate, ACurveThatHardlyMovesStaysWhereItIs) {
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    const Data data = Make([](double) { return .8; }, 12, .01, seed);
+    const auto result = ExtrapolateCurve(data.x, data.y, std::vector<double>{1.3e5});
+    ASSERT_TRUE(result.ok());
+    EXPECT_NEAR(result->points[0].value, .8, .03) << seed;
+    EXPECT_LT(result->points[0].low, .8);
+    EXPECT_GT(result->points[0].high, .8);
+  }
+}
+
 TEST(Extrapolate, IsTheSameAtAnyThreadCount) {
   const Data data = Make([](double x) { return CurveM2(x, 20, -.4, .5); }, 30, .01);
   const std::vector<double> at = {1e5};
