@@ -69,6 +69,8 @@ std::string AdviceForReason(const std::string& reason, const std::string& resour
   if (reason == "DESIGN_NOT_IDENTIFIABLE") {
     return "add runs that vary what is named above, or fit a law without it (see `sextant laws list`)";
   }
+  if (reason == "TOO_EARLY") return "ask again when the run has gone further";
+  if (reason == "CURVE_UNUSABLE") return "give a curve with more usable points";
   if (reason == "EXTRAPOLATION_LIMIT") return "raise --max-extrapolation, or fit larger runs";
   if (reason == "ANSWER_WITHHELD") return "give what the laws above need, or name other laws with --law";
   return {};

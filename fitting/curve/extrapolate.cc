@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "fitting/curve/form_average.h"
 #include "fitting/curve/form_fit.h"
 #include "fitting/curve/log_curve.h"
@@ -32,9 +33,10 @@ absl::Status CheckInput(std::span<const double> x, std::span<const double> y, st
   if (!(options.confidence > 0 && options.confidence < 1)) {
     return absl::InvalidArgumentError("confidence must lie in (0, 1)");
   }
-  for (double v : at) {
-    if (!(v > 0) || !std::isfinite(v))
-      return absl::InvalidArgumentError("every x to predict at must be positive and finite");
+  for (size_t i = 0; i < at.size(); ++i) {
+    if (at[i] > 0 && std::isfinite(at[i])) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("at[", i, "] is ", at[i], ": an x to predict at must be positive and finite"));
   }
   return absl::OkStatus();
 }

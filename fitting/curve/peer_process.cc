@@ -5,6 +5,7 @@
 #include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 namespace sextant::fitting {
@@ -14,6 +15,8 @@ namespace {
 // loss ratios over some hundredths.
 constexpr std::array<double, 4> kPriorCentre = {0.916, -3.0, -3.9, -4.2};
 constexpr std::array<double, 4> kPriorWidth = {0.5, 1, 1, 1};
+// Intervals grow by this share for every standard deviation outside what the examples cover.
+constexpr double kBeyond = 0.6;
 
 }  // namespace
 
@@ -129,6 +132,9 @@ void PeerProcess::Calibrate(std::span<const PeerExample> examples) {
   std::map<int, std::vector<Eigen::Index>> groups;
   for (size_t i = 0; i < examples.size(); ++i)
     groups[examples[i].group].push_back(static_cast<Eigen::Index>(i));
+  // Few groups say little about how far another may fall.
+  const double few = 1 + 1 / static_cast<double>(groups.size());
+  calibration_ = few;
   if (groups.size() < 3) return;
   double sum = 0;
   for (const auto& [group, rows] : groups) {
@@ -145,7 +151,21 @@ void PeerProcess::Calibrate(std::span<const PeerExample> examples) {
     const Eigen::VectorXd error = covariance * right;
     for (Eigen::Index a = 0; a < m; ++a) sum += error[a] * error[a] / covariance(a, a);
   }
-  calibration_ = std::clamp(std::sqrt(sum / static_cast<double>(examples.size())), 1.0, 4.0);
+  calibration_ = few * std::clamp(std::sqrt(sum / static_cast<double>(examples.size())), 1.0, 4.0);
+}
+
+// How far a point lies outside the box of the examples, in standard deviations summed over the features.
+double PeerProcess::Beyond(const PeerFeatures& z) const {
+  double beyond = 0;
+  for (size_t k = 0; k < z.size(); ++k) {
+    double low = std::numeric_limits<double>::infinity(), high = -low;
+    for (const PeerFeatures& input : inputs_) {
+      low = std::min(low, input[k]);
+      high = std::max(high, input[k]);
+    }
+    beyond += std::max({0.0, z[k] - high, low - z[k]});
+  }
+  return beyond;
 }
 
 PeerProcess::Prediction PeerProcess::Predict(const PeerFeatures& features) const {
@@ -153,7 +173,8 @@ PeerProcess::Prediction PeerProcess::Predict(const PeerFeatures& features) const
   Eigen::VectorXd cross(targets_.size());
   for (Eigen::Index i = 0; i < cross.size(); ++i) cross[i] = Kernel(z, inputs_[static_cast<size_t>(i)]);
   const double variance = Kernel(z, z) + std::exp(2 * scales_[3]) - cross.dot(inverse_ * cross);
-  return {mean_ + cross.dot(weights_), calibration_ * std::sqrt(std::max(variance, 1e-12))};
+  return {mean_ + cross.dot(weights_),
+          (1 + kBeyond * Beyond(z)) * calibration_ * std::sqrt(std::max(variance, 1e-12))};
 }
 
 }  // namespace sextant::fitting

@@ -30,7 +30,8 @@ class PeerProcess {
   struct Prediction {
     double mean = 0, sd = 0;
   };
-  // `sd` is widened by how far whole groups, left out, fell outside their own predictions.
+  // `sd` is widened by how far whole groups, left out, fell outside their own predictions, and by how far the
+  // features lie outside those of the examples.
   Prediction Predict(const PeerFeatures& features) const;
   bool converged() const { return converged_; }
   double calibration() const { return calibration_; }
@@ -40,6 +41,7 @@ class PeerProcess {
   PeerFeatures Standardise(const PeerFeatures& features) const;
   double Kernel(const PeerFeatures& a, const PeerFeatures& b) const;
   double Objective(const double* scales, double* gradient) const;
+  double Beyond(const PeerFeatures& standardised) const;
   void Calibrate(std::span<const PeerExample> examples);
 
   PeerFeatures centre_{}, spread_{};

@@ -1,5 +1,8 @@
+#include <algorithm>
 #include <cmath>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "clients/cli/commands/command_tree.h"
@@ -81,9 +84,20 @@ absl::StatusOr<Columns> ReadColumns(const ExtrapolateOptions& options) {
   }
 }
 
-void Thin(Columns& columns) {
+// Averages neighbours in x, whatever the order of the rows. Rows that no curve can use would spoil their
+// neighbours: their number is returned.
+std::size_t Thin(Columns& columns) {
+  std::vector<std::pair<double, double>> points;
+  for (std::size_t i = 0; i < columns.x.size(); ++i) {
+    if (columns.x[i] > 0 && columns.y[i] > 0) points.emplace_back(columns.x[i], columns.y[i]);
+  }
+  const std::size_t dropped = columns.x.size() - points.size();
+  std::sort(points.begin(), points.end());
+  columns.x.resize(points.size());
+  columns.y.resize(points.size());
+  for (std::size_t i = 0; i < points.size(); ++i) std::tie(columns.x[i], columns.y[i]) = points[i];
   const std::size_t group = (columns.x.size() + kMaxPointsSent - 1) / kMaxPointsSent;
-  if (group <= 1) return;
+  if (group <= 1) return dropped;
   std::size_t kept = 0;
   for (std::size_t i = 0; i < columns.x.size(); i += group, ++kept) {
     const std::size_t end = std::min(i + group, columns.x.size());
@@ -97,19 +111,22 @@ void Thin(Columns& columns) {
   }
   columns.x.resize(kept);
   columns.y.resize(kept);
+  return dropped;
 }
 
 int PrintExtrapolation(const Session& session, const v1::ExtrapolateCurveResponse& response) {
   if (WantsJson(session)) return PrintJson(session, response);
-  const auto column = [](const char* name, double (v1::ExtrapolatedPoint::*get)() const) {
+  const auto column = [](const char* name, double (v1::ExtrapolatedPoint::*get)() const, auto format) {
     return MakeColumn<v1::ExtrapolatedPoint>(
-        name, name, true, true, [get](const auto& point) { return FormatNumber((point.*get)(), 6); },
+        name, name, true, true, [=](const auto& point) { return format((point.*get)()); },
         [get](const auto& point) { return FormatRoundTrip((point.*get)()); });
   };
+  const auto six = [](double value) { return FormatNumber(value, 6); };
   RecordPrinter printer(
       session,
-      {column("x", &v1::ExtrapolatedPoint::x), column("value", &v1::ExtrapolatedPoint::value),
-       column("low", &v1::ExtrapolatedPoint::low), column("high", &v1::ExtrapolatedPoint::high)},
+      {column("x", &v1::ExtrapolatedPoint::x, FormatRoundTrip),
+       column("value", &v1::ExtrapolatedPoint::value, six), column("low", &v1::ExtrapolatedPoint::low, six),
+       column("high", &v1::ExtrapolatedPoint::high, six)},
       v1::ExtrapolatedPoint::descriptor(), false);
   if (const int code = printer.Begin(); code != kExitOk) return code;
   for (const auto& point : response.points()) printer.Add(point);
@@ -144,7 +161,9 @@ int RunExtrapolate(Session& session, const ExtrapolateOptions& options) {
   if (columns->x.size() > kMaxPointsSent) {
     session.Note(std::to_string(columns->x.size()) + " points: neighbours are averaged to at most " +
                  std::to_string(kMaxPointsSent));
-    Thin(*columns);
+    if (const std::size_t dropped = Thin(*columns); dropped > 0) {
+      session.Note(std::to_string(dropped) + " points dropped: x or y not positive");
+    }
   }
   request.mutable_x()->Assign(columns->x.begin(), columns->x.end());
   request.mutable_y()->Assign(columns->y.begin(), columns->y.end());

@@ -32,7 +32,39 @@ class AnalysisTest(CliTest):
             self.assertLess(point["low"], point["value"])
             self.assertGreater(point["high"], point["value"])
 
+    def extrapolate(self, rows, at):
+        path = self.curve_csv("hard.csv", rows)
+        answer = self.run_json("curves", "extrapolate", path, "--x", "examples", "--y", "error", "--at", at)
+        for point in answer["points"]:
+            self.assertTrue(0 < point["low"] <= point["value"] <= point["high"] < math.inf, point)
+        return answer
+
+    def test_answers_any_x_from_messy_curves_and_echoes_it(self):
+        asked = ["0.5", "3", "123456789.123", "1e12", "1e300", "1e-300"]
+        rows = [(10.0 ** k, 2.0 * 10.0 ** (-0.05 * k)) for k in (12, 3, 6, 6, 9, 4)]
+        answer = self.extrapolate(rows + [(1e5, 0), (1e7, -1), (0, 3), (-5, 2), ("nan", 1), (1e8, "inf"), (1e8, "x")],
+                                  ",".join(asked))
+        self.assertEqual([point["x"] for point in answer["points"]], [float(x) for x in asked])
+        self.assertEqual(answer["points_used"], 6)
+        path = self.curve_csv("x.csv", rows)
+        out, _ = self.run_cli("curves", "extrapolate", path, "--x", "examples", "--y", "error", "--at", "123456789.123")
+        self.assertIn("123456789.123", out)
+
+    def test_answers_for_three_points_for_a_level_curve_and_for_a_million_points(self):
+        self.extrapolate([(1, 3), (2, 2.5), (4, 2.2)], "8")
+        level = self.extrapolate([(2 ** k, 0.5) for k in range(8)], "1000")["points"][0]["value"]
+        self.assertAlmostEqual(level, 0.5, delta=0.01)
+        many = [(k, 1 + 3 * k ** -0.3) for k in range(1, 1_000_001)]
+        many[500_000] = (500_001, -1)
+        many.reverse()
+        value = self.extrapolate(many, "2e6")["points"][0]["value"]
+        self.assertAlmostEqual(value / (1 + 3 * 2e6 ** -0.3), 1, delta=0.01)
+
     def test_curves_that_cannot_be_used_are_refused(self):
+        for at in ("0", "-1"):
+            _, err = self.run_cli("curves", "extrapolate", self.curve_csv("c.csv", [(1, 3), (2, 2), (4, 1)]), "--x",
+                                  "examples", "--y", "error", "--at=10," + at, code=64 + 3)
+            self.assertIn("at[1] is " + at, err)
         short = self.curve_csv("short.csv", [(1, 2), (2, 1)])
         _, err = self.run_cli("curves", "extrapolate", short, "--x", "examples", "--y", "error", "--at", "10",
                               code=64 + 9)

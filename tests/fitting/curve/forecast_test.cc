@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "fitting/curve/peer_process.h"
 #include "fitting/curve/random.h"
 #include "tests/bench/curve_runs.h"
 #include "tests/test_paths.h"
@@ -66,6 +67,24 @@ std::vector<FinishedRun> Peers(int count) {
   for (int i = 0; i < count; ++i)
     peers.push_back(Simulate(1000 + static_cast<uint64_t>(i), i % 2 == 0 ? 1200 : 3000));
   return peers;
+}
+
+TEST(PeerProcess, IsLessSureOutsideWhatItsExamplesCover) {
+  std::vector<PeerExample> examples;
+  RandomStream random(5, 0);
+  for (int i = 0; i < 40; ++i) {
+    PeerExample e;
+    for (double& f : e.features) f = random.Uniform();
+    e.target = .1 * e.features[0] + .05 * e.features[1] + .002 * random.Normal();
+    e.group = i / 5;
+    examples.push_back(e);
+  }
+  const PeerProcess process(examples);
+  const double inside = process.Predict({.5, .5, .5, .5, .5}).sd;
+  const double outside = process.Predict({.5, .5, .5, .5, 1.5}).sd;
+  const double far = process.Predict({.5, .5, .5, .5, 3}).sd;
+  EXPECT_GT(outside, 1.5 * inside);
+  EXPECT_GT(far, 1.5 * outside);
 }
 
 TEST(Forecast, WithPeersIsCloseAndCoversTheEnd) {
