@@ -6,6 +6,7 @@
 #include <numeric>
 #include <span>
 
+#include "fitting/curve/curve_rows.h"
 #include "fitting/curve/local_regression.h"
 #include "fitting/curve/quantile.h"
 #include "fitting/curve/regime.h"
@@ -15,7 +16,6 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-bool Positive(double v) { return v > 0 && std::isfinite(v); }
 double At(const std::vector<double>& column, size_t i) { return column.empty() ? kNaN : column[i]; }
 
 bool LengthsAgree(const LossCurve& curve) {
@@ -25,52 +25,6 @@ bool LengthsAgree(const LossCurve& curve) {
     if (!column->empty() && column->size() != n) return false;
   }
   return true;
-}
-
-// The rows that survive, ascending in x. A step that goes backwards starts a segment that replaces what it
-// covers again.
-std::vector<size_t> KeepRows(const std::vector<double>& x, const std::vector<double>& loss,
-                             CurveQuality& quality) {
-  std::vector<size_t> rows;
-  rows.reserve(x.size());
-  CurveQuality counted = quality;
-  for (size_t i = 0; i < x.size(); ++i) {
-    if (!Positive(x[i]) || !Positive(loss[i])) {
-      ++counted.non_finite;
-      continue;
-    }
-    if (!rows.empty() && x[i] == x[rows.back()]) {
-      ++counted.duplicates;
-      rows.back() = i;
-      continue;
-    }
-    if (!rows.empty() && x[i] < x[rows.back()]) {
-      ++counted.restarts;
-      while (!rows.empty() && x[rows.back()] >= x[i]) {
-        rows.pop_back();
-        ++counted.overwritten;
-      }
-    }
-    rows.push_back(i);
-  }
-  // Rows out of order everywhere are an unsorted file, not thousands of restarts.
-  if (counted.restarts > 3 && counted.restarts * 20 > x.size()) {
-    rows.clear();
-    for (size_t i = 0; i < x.size(); ++i) {
-      if (Positive(x[i]) && Positive(loss[i])) rows.push_back(i);
-    }
-    std::stable_sort(rows.begin(), rows.end(), [&](size_t a, size_t b) { return x[a] < x[b]; });
-    size_t kept = 0;
-    for (size_t i = 0; i < rows.size(); ++i) {
-      if (i + 1 < rows.size() && x[rows[i + 1]] == x[rows[i]]) continue;  // the later record wins
-      rows[kept++] = rows[i];
-    }
-    counted.duplicates = rows.size() - kept;
-    counted.restarts = counted.overwritten = 0;
-    rows.resize(kept);
-  }
-  quality = counted;
-  return rows;
 }
 
 size_t CountGaps(const std::vector<double>& x, double factor) {

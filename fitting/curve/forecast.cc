@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <limits>
-#include <map>
 #include <optional>
 
 #include "absl/status/status.h"
+#include "fitting/curve/forecast_peers.h"
 #include "fitting/curve/form_average.h"
-#include "fitting/curve/local_regression.h"
 #include "fitting/curve/normal_quantile.h"
 #include "fitting/curve/peer_process.h"
 
@@ -17,12 +15,11 @@ namespace sextant::fitting {
 namespace {
 
 constexpr size_t kLeastPeers = 8;
-constexpr size_t kMostPeers = 160;  // the nearest are taken: cost grows with the cube
 constexpr size_t kMostPoints = 60;  // of a curve's own fit
 // What annealing the rate from its peak to zero takes off ln loss beyond the power law in the sum of rates,
-// and how much that differs between runs: measured on the shipped runs data/calibration/h100-bytes-t128 (see
-// docs/curves.md).
-constexpr double kAnnealGain = 0.12, kAnnealGainSd = 0.08;
+// and how much that differs between runs: between what suits the two sweeps in data/calibration
+// (docs/curves.md).
+constexpr double kAnnealGain = 0.10, kAnnealGainSd = 0.08;
 // The error of a curve's own power law per unit of ln S1 extrapolated, from the same runs.
 constexpr double kOwnLawSd = 0.05;
 
@@ -30,53 +27,6 @@ std::string Percent(double share) {
   char text[32];
   std::snprintf(text, sizeof text, "%.0f %%", 100 * share);
   return text;
-}
-
-struct Snapshot {
-  double level = 0;  // ln loss at the end of what is seen
-  PeerFeatures features{};
-};
-
-// What a curve looks like after `share` of its steps: its level and slope now, its slope before, its rate and
-// length.
-std::optional<Snapshot> Look(const CleanCurve& curve, const ScheduleSpec& schedule, double share) {
-  const double end = std::log(share * schedule.total_steps);
-  std::vector<double> u, v;
-  for (size_t i = 0; i < curve.x.size() && std::log(curve.x[i]) <= end + 1e-9; ++i) {
-    u.push_back(std::log(curve.x[i]));
-    v.push_back(std::log(curve.loss[i]));
-  }
-  if (u.size() < 8 || u.back() < end - 0.1) return std::nullopt;
-  const std::vector<double> ones(u.size(), 1.0);
-  const LocalRegression lines(u, v, ones);
-  const auto between = [&](double from, double to) {
-    const auto first = static_cast<size_t>(std::lower_bound(u.begin(), u.end(), end + from) - u.begin());
-    const auto last = static_cast<size_t>(std::upper_bound(u.begin(), u.end(), end + to + 1e-9) - u.begin());
-    return std::pair(first, last);
-  };
-  auto [first, last] = between(-0.35, 0);
-  if (last - first < 4) first = last - 4;
-  const LocalRegression::Line now = lines.Through(first, last, end);
-  auto [earlier, until] = between(-0.9, -0.35);
-  if (until < 4) return std::nullopt;
-  if (until - std::min(earlier, until) < 4) earlier = until - 4;
-  const LocalRegression::Line before = lines.Through(earlier, until, end - 0.35);
-  return Snapshot{now.value,
-                  {now.value, now.slope, before.slope, std::log(schedule.peak_learning_rate),
-                   std::log(schedule.total_steps)}};
-}
-
-// ln of the mean loss over the last `tail_share` of the run; nothing when the curve does not reach the end.
-std::optional<double> EndLoss(const CleanCurve& curve, const ScheduleSpec& schedule, double tail_share) {
-  if (curve.x.empty() || curve.x.back() < 0.98 * schedule.total_steps) return std::nullopt;
-  double sum = 0, count = 0;
-  for (size_t i = 0; i < curve.x.size(); ++i) {
-    if (curve.x[i] <= (1 - tail_share) * schedule.total_steps) continue;
-    sum += curve.loss[i];
-    count += 1;
-  }
-  if (count == 0) return std::nullopt;
-  return std::log(sum / count);
 }
 
 CleanCurve CleanForForecast(const LossCurve& curve, const ScheduleSpec& schedule,
@@ -134,72 +84,36 @@ Outlook OwnOutlook(const CleanCurve& curve, const std::vector<double>& rate, con
   log_curve.noise = curve.quality.noise;
   const double end_step = (1 - 0.5 * tail_share) * schedule.total_steps, reach = at(end_step) - last;
   Outlook outlook;
-  if (log_curve.u.size() >= 4) outlook.drop = -FormAverage(log_curve).Predict(reach);
+  double miss = 0;
+  if (log_curve.u.size() >= 4) {
+    // The fall from now on: what the forms miss of the level now would be taken for one.
+    const FormAverage average(log_curve);
+    miss = average.Predict(0);
+    outlook.drop = miss - average.Predict(reach);
+  }
   const double peak = schedule.peak_learning_rate;
   const auto rate_at = [&](double step) {
     return rate[static_cast<size_t>(std::clamp(step, 1.0, static_cast<double>(rate.size()))) - 1];
   };
   const double annealed = std::max(0.0, rate_at(now) - rate_at(end_step)) / peak;
   outlook.drop += kAnnealGain * annealed;
-  outlook.sd = std::hypot(kAnnealGainSd * annealed, kOwnLawSd * reach);
+  outlook.sd = std::hypot(kAnnealGainSd * annealed, kOwnLawSd * reach, miss);
   return outlook;
 }
 
-struct Peer {
-  CleanCurve curve;
-  PeerExample example;
-  double level = 0, end = 0;
-};
-
-std::vector<Peer> UsePeers(std::span<const FinishedRun> runs, const ScheduleSpec& schedule, double share,
-                           double tail_share) {
-  std::vector<Peer> peers;
-  std::map<std::pair<double, double>, int> groups;
-  const double warmup_share = schedule.warmup_steps / schedule.total_steps;
-  const double floor = schedule.final_learning_rate / schedule.peak_learning_rate;
-  for (const FinishedRun& run : runs) {
-    const ScheduleSpec& s = run.schedule;
-    if (s.shape != schedule.shape || !(s.total_steps >= 1) || !(s.peak_learning_rate > 0)) continue;
-    if (std::fabs(s.warmup_steps / s.total_steps - warmup_share) > 0.05) continue;
-    if (std::fabs(s.final_learning_rate / s.peak_learning_rate - floor) > 0.05) continue;
-    CleanOptions options;
-    options.warmup_steps = s.warmup_steps;
-    Peer peer;
-    peer.curve = Clean(run.curve, options);
-    const std::optional<Snapshot> then = Look(peer.curve, s, share);
-    const std::optional<double> end = EndLoss(peer.curve, s, tail_share);
-    if (!then || !end) continue;
-    peer.level = then->level;
-    peer.end = *end;
-    peer.example.features = then->features;
-    peer.example.target = then->level - *end;
-    // Runs of one size and one horizon share their luck: they count as one group.
-    const double horizon = std::round(std::log(s.total_steps * std::max(run.batch_size_tokens, 1.0)) / 0.05);
-    peer.example.group =
-        groups.emplace(std::pair(run.params, horizon), static_cast<int>(groups.size())).first->second;
-    peers.push_back(std::move(peer));
+// Within the last share of the steps, part of what the end loss is the mean of has been seen.
+void MixWithSeen(const CleanCurve& curve, const ScheduleSpec& schedule, double tail_share, double level,
+                 Outlook& outlook) {
+  const double total = schedule.total_steps, begin = (1 - tail_share) * total;
+  const double seen = std::clamp((curve.x.back() - begin) / (total - begin), 0.0, 1.0);
+  if (seen == 0) return;
+  double sum = 0, count = 0;
+  for (size_t i = curve.x.size(); i-- > 0 && curve.x[i] > begin;) {
+    sum += curve.loss[i];
+    count += 1;
   }
-  return peers;
-}
-
-std::vector<PeerExample> Nearest(const std::vector<Peer>& peers, const PeerFeatures& to) {
-  PeerFeatures scale{};
-  for (const Peer& p : peers) {
-    for (int k = 0; k < kPeerFeatures; ++k) scale[k] += std::pow(p.example.features[k] - to[k], 2);
-  }
-  std::vector<std::pair<double, size_t>> order;
-  for (size_t i = 0; i < peers.size(); ++i) {
-    double distance = 0;
-    for (int k = 0; k < kPeerFeatures; ++k) {
-      distance += std::pow(peers[i].example.features[k] - to[k], 2) / std::max(scale[k], 1e-12);
-    }
-    order.emplace_back(distance, i);
-  }
-  std::sort(order.begin(), order.end());
-  std::vector<PeerExample> nearest;
-  for (size_t i = 0; i < std::min(order.size(), kMostPeers); ++i)
-    nearest.push_back(peers[order[i].second].example);
-  return nearest;
+  const double mean = seen * sum / count + (1 - seen) * std::exp(level - outlook.drop);
+  outlook = {level - std::log(mean), (1 - seen) * outlook.sd};
 }
 
 absl::Status CheckOptions(const ForecastOptions& options) {
@@ -289,13 +203,15 @@ absl::StatusOr<RunForecast> ForecastRun(const RunInFlight& run, std::span<const 
   }
   // A loss does not rise on a falling rate; a forecast of that is noise of a finished fall.
   outlook.drop = std::max(outlook.drop, -0.05);
-  outlook.sd = std::max(outlook.sd, curve.quality.noise / 3);
   const double z = NormalQuantile(0.5 * (1 + options.confidence));
   forecast.state = ForecastState::kForecast;
+  const Outlook rest = outlook;
+  MixWithSeen(curve, run.schedule, options.tail_share, now->level, outlook);
+  outlook.sd = std::max(outlook.sd, curve.quality.noise / 3);
   forecast.end_loss = std::exp(now->level - outlook.drop);
   forecast.low = std::exp(now->level - outlook.drop - z * outlook.sd);
   forecast.high = std::exp(now->level - outlook.drop + z * outlook.sd);
-  DrawPath(*rate, curve.x.back(), now->level, outlook.drop, forecast);
+  DrawPath(*rate, curve.x.back(), now->level, rest.drop, forecast);
   return forecast;
 }
 

@@ -1,5 +1,6 @@
-# Benchmarks of curves: extrapolation on the development set, forecasts of runs in flight.
+# Benchmarks of curves: cleaning of long ones, extrapolation on the development set, forecasts of runs in flight.
 sextant_add_bench(curve_extrapolation_bench curve_extrapolation_bench.cc curve_dev_set.cc curve_dev_shapes.cc
   curve_public_series.cc LINK sextant_curve)
+sextant_add_bench(curve_clean_bench curve_clean_bench.cc LINK sextant_curve)
 sextant_add_bench(curve_forecast_bench curve_forecast_bench.cc curve_runs.cc LINK sextant_curve)
 sextant_add_bench(curve_critical_bench curve_critical_bench.cc curve_runs.cc LINK sextant_critical_batch)

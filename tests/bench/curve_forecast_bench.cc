@@ -1,10 +1,12 @@
-// In-flight forecasts on data/calibration/h100-bytes-t128: median relative error of the end loss and coverage
+// In-flight forecasts on the sweeps in data/calibration: median relative error of the end loss and coverage
 // of the 90 % interval from 30 % and 50 % of every run, against three baselines. Usage: curve_forecast_bench
-// [FOLDER]
+// [FOLDER...]
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <ctime>
+#include <string>
+#include <vector>
 
 #include "tests/bench/curve_runs.h"
 #include "tests/test_paths.h"
@@ -20,11 +22,8 @@ struct Score {
   }
 };
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int PrintSweep(const std::string& folder) {
   using namespace sextant;
-  const std::string folder = argc > 1 ? argv[1] : SEXTANT_SOURCE_DIR "/data/calibration/h100-bytes-t128";
   const std::vector<bench::CalibrationRun> runs = bench::ReadCalibrationRuns(folder);
   if (runs.empty()) {
     std::fprintf(stderr, "no runs in %s\n", folder.c_str());
@@ -81,6 +80,20 @@ int main(int argc, char** argv) {
     print_baseline("baseline: last value", last);
     print_baseline("baseline: power law in steps", power);
     print_baseline("baseline: E + B/D^beta", chinchilla);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<std::string> folders(argv + 1, argv + argc);
+  if (folders.empty()) {
+    for (const char* sweep : {"h100-bytes-t128", "h100-lines-t128"})
+      folders.push_back(std::string(SEXTANT_SOURCE_DIR "/data/calibration/") + sweep);
+  }
+  for (const std::string& folder : folders) {
+    if (const int code = PrintSweep(folder); code != 0) return code;
   }
   return 0;
 }

@@ -1,5 +1,7 @@
 #include "tests/bench/curve_runs.h"
 
+#include <rapidjson/document.h>
+
 #include <cmath>
 #include <fstream>
 #include <map>
@@ -32,10 +34,48 @@ std::vector<std::map<std::string, std::string>> ReadCsv(const std::string& path)
   return rows;
 }
 
+// Runs with their curves inside, as `runs export` writes them.
+std::vector<CalibrationRun> ReadJsonLines(const std::string& path) {
+  std::ifstream file(path);
+  std::vector<CalibrationRun> runs;
+  for (std::string line; std::getline(file, line);) {
+    rapidjson::Document row;
+    if (row.Parse(line.c_str()).HasParseError() || !row.HasMember("curve")) continue;
+    const auto number = [&](const char* name) { return row[name].GetDouble(); };
+    CalibrationRun run;
+    run.id = row["run_id"].GetString();
+    run.params = number("params_non_embedding");
+    run.tokens = number("tokens");
+    run.batch_size_tokens = number("batch_size_tokens");
+    run.schedule = {.shape = fitting::DecayShape::kCosine,
+                    .peak_learning_rate = number("learning_rate"),
+                    .total_steps = number("steps"),
+                    .warmup_steps = number("warmup_steps")};
+    double sum = 0, count = 0;
+    const auto& steps = row["curve"]["step"];
+    const auto& losses = row["curve"]["train_loss"];
+    for (rapidjson::SizeType i = 0; i < steps.Size(); ++i) {
+      if (!losses[i].IsNumber()) continue;
+      const double step = steps[i].GetDouble(), loss = losses[i].GetDouble();
+      run.curve.step.push_back(step);
+      run.curve.tokens.push_back(step * run.batch_size_tokens);
+      run.curve.train_loss.push_back(loss);
+      if (step <= .95 * run.schedule.total_steps) continue;
+      sum += loss;
+      count += 1;
+    }
+    if (count == 0) continue;
+    run.end_loss = sum / count;
+    runs.push_back(std::move(run));
+  }
+  return runs;
+}
+
 }  // namespace
 
 std::vector<CalibrationRun> ReadCalibrationRuns(const std::string& folder) {
-  std::vector<CalibrationRun> runs;
+  std::vector<CalibrationRun> runs = ReadJsonLines(folder + "/runs.jsonl");
+  if (!runs.empty()) return runs;
   std::map<std::string, size_t> index;
   for (auto& row : ReadCsv(folder + "/runs.csv")) {
     CalibrationRun run;

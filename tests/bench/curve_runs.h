@@ -1,4 +1,4 @@
-// The runs and curves of data/calibration/h100-bytes-t128, read for tests and benchmarks of forecasts.
+// The runs and curves of the sweeps in data/calibration, read for tests and benchmarks of forecasts.
 #ifndef SEXTANT_TESTS_BENCH_CURVE_RUNS_H_
 #define SEXTANT_TESTS_BENCH_CURVE_RUNS_H_
 

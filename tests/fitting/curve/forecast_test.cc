@@ -119,6 +119,28 @@ TEST(Forecast, ThePathRunsFromNowToTheEndLoss) {
   EXPECT_GT(forecast->high, forecast->end_loss);
 }
 
+TEST(Forecast, NearTheEndSaysWhatHasBeenSeen) {
+  // A curve that falls on although the schedule, cosine to zero, says that nothing happens any more.
+  RunInFlight run;
+  run.schedule = {.peak_learning_rate = 1e-3, .total_steps = 1000};
+  for (int step = 5; step <= 1000; step += 5) {
+    run.curve.step.push_back(step);
+    run.curve.train_loss.push_back(5 * std::pow(step / 5.0, -.2));
+  }
+  const auto whole = ForecastRun(run, {});
+  ASSERT_TRUE(whole.ok());
+  EXPECT_NEAR(whole->end_loss, 5 * std::pow(195.5, -.2), .002);
+  for (const size_t points : {198u, 190u, 180u}) {
+    run.curve.step.resize(points);
+    run.curve.train_loss.resize(points);
+    const auto part = ForecastRun(run, {});
+    ASSERT_TRUE(part.ok());
+    EXPECT_LT(part->end_loss, run.curve.train_loss.back() * 1.01) << points;
+    EXPECT_LE(part->low, whole->end_loss) << points;
+    EXPECT_GE(part->high, whole->end_loss) << points;
+  }
+}
+
 TEST(Forecast, RefusesWhenItIsTooEarlyAndSaysSo) {
   const FinishedRun run = Simulate(4);
   const auto early = ForecastRun(Cut(run, .06), Peers(20));
