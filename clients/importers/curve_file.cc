@@ -31,6 +31,13 @@ bool ReadCell(const CsvRow& row, std::size_t column, double* value) {
   return parsed.has_value();
 }
 
+// Steps that go back all over are rows in another order, not restarts: more than three, and one in twenty.
+bool IsUnsorted(const std::vector<CurvePoint>& points) {
+  std::size_t back = 0;
+  for (std::size_t i = 1; i < points.size(); ++i) back += points[i].step < points[i - 1].step ? 1 : 0;
+  return back > 3 && back * 20 > points.size();
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CurveFile>> CurveFile::Open(const std::string& path) {
@@ -132,7 +139,7 @@ absl::Status CurveFile::Attach(ImportedRun* run, RunSink& sink) {
   const auto found = runs_.find(run->run_id);
   if (found == runs_.end()) return absl::OkStatus();
   found->second.claimed = true;
-  CurveBuilder builder;
+  std::vector<CurvePoint> points;
   CsvRow row;
   for (const Segment& segment : found->second.segments) {
     if (absl::Status sought = csv_->Seek(segment.offset, segment.line); !sought.ok()) return sought;
@@ -144,7 +151,9 @@ absl::Status CurveFile::Attach(ImportedRun* run, RunSink& sink) {
       const std::string wrong = row.error.empty() ? ReadPoint(row, &point) : row.error;
       if (!wrong.empty()) {
         sink.AddReject({source_->name(), row.line, wrong});
-      } else if (!builder.Add(point)) {
+      } else if (points.size() < kMaxCurvePoints) {
+        points.push_back(point);
+      } else {
         sink.AddReject(
             {source_->name(), row.line,
              absl::StrCat("a curve holds at most ", kMaxCurvePoints, " points; the rest was dropped")});
@@ -152,6 +161,14 @@ absl::Status CurveFile::Attach(ImportedRun* run, RunSink& sink) {
       }
     }
   }
+  if (IsUnsorted(points)) {
+    std::stable_sort(points.begin(), points.end(),
+                     [](const CurvePoint& a, const CurvePoint& b) { return a.step < b.step; });
+    sink.AddNote(source_->name(),
+                 absl::StrCat("run ", run->run_id, ": steps in no order; taken in the order of the steps"));
+  }
+  CurveBuilder builder;
+  for (const CurvePoint& point : points) builder.Add(point);
   if (builder.superseded() > 0) {
     sink.AddNote(source_->name(), absl::StrCat("run ", run->run_id, ": steps go back; ", builder.superseded(),
                                                " points were replaced by later ones"));

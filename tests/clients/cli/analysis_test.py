@@ -102,6 +102,27 @@ class AnalysisTest(CliTest):
         self.assertAlmostEqual(answer["share_done"], 0.5, delta=0.02)
         self.run_cli("predict", "--study", "c", "--run", run, "--use-share", "0.01", code=64 + 9)
 
+    def test_odd_curves_are_imported_shown_and_forecast_or_refused(self):
+        steps = [5 * k for k in range(1, 161)]
+        curves = {"one": steps[:1], "nan": steps, "gap": steps[:40] + steps[90:], "back": steps[:100] + steps[60:],
+                  "down": steps[::-1]}
+        runs = pathlib.Path(self.folder) / "runs.csv"
+        runs.write_text("run_id,params_non_embedding,tokens,learning_rate,batch_size_tokens,steps,loss_nats\n" +
+                        "".join(f"{name},1e6,1e8,1e-3,1e5,1000,2\n" for name in curves))
+        path = pathlib.Path(self.folder) / "curves.csv"
+        path.write_text("run_id,step,train_loss\n" + "".join(
+            f"{name},{step},{'nan' if name == 'nan' and step % 35 == 0 else 5 * step ** -0.2}\n"
+            for name, rows in curves.items() for step in rows))
+        self.run_cli("runs", "import", runs, "--curves", path, "--study", "odd", "--create-study")
+        expected = {"one": 1, "nan": 160, "gap": 110, "back": 160, "down": 160}
+        for name, points in expected.items():
+            self.assertEqual(len(self.run_json("runs", "curve", "--study", "odd", name)["step"]), points, name)
+            if name == "one":
+                self.run_cli("predict", "--study", "odd", "--run", name, code=64 + 9)
+                continue
+            loss = self.run_json("predict", "--study", "odd", "--run", name)["loss"]
+            self.assertTrue(1 < loss["low"] < loss["value"] < loss["high"] < 5 * 800 ** -0.2 * 1.1, (name, loss))
+
     def test_fits_laws_of_the_critical_batch_to_a_table_of_steps(self):
         # Zhang et al. 2024, arXiv 2410.21676: the sizes 85M, 302M and 1.2B.
         steps = {85e6: (3.42, 46000, 13282, 3840, 1917, 1600), 302e6: (3.07, 196000, 46000, 13300, 4980, 2879),

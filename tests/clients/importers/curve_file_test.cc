@@ -58,6 +58,15 @@ TEST_F(CurveFileTest, LetsALaterSegmentWinAfterARestart) {
   EXPECT_THAT(sink_.runs[0].labels, ElementsAre("restarted"));
 }
 
+TEST_F(CurveFileTest, SortsRowsThatAreInNoOrder) {
+  ImportWithCurves("run_id,params_total,tokens\na,1,100\n",
+                   "run_id,step,train_loss\na,6,1\na,5,2\na,4,3\na,3,4\na,2,5\na,1,6\n");
+  EXPECT_THAT(sink_.runs[0].curve->step, ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(sink_.runs[0].curve->train_loss, ElementsAre(6, 5, 4, 3, 2, 1));
+  EXPECT_TRUE(sink_.runs[0].labels.empty());
+  EXPECT_TRUE(sink_.rejects.empty());
+}
+
 TEST_F(CurveFileTest, JoinsRowsOfTheSameStep) {
   ImportWithCurves("run_id,params_total,tokens\na,1,100\n",
                    "run_id,step,train_loss,val_loss\na,5,3,\na,5,,3.5\na,6,nan,\n");
