@@ -49,7 +49,8 @@ double SumOfSquares(const std::vector<double>& r) {
 
 }  // namespace
 
-DenseSolution SolveWithCeres(const DenseProblem& problem, std::vector<double> start, int max_iterations) {
+DenseSolution SolveWithCeres(const DenseProblem& problem, std::vector<double> start, int max_iterations,
+                             double relative_tolerance) {
   QuietLogging();
   DenseSolution solution;
   ClampToBox(problem, start);
@@ -78,7 +79,7 @@ DenseSolution SolveWithCeres(const DenseProblem& problem, std::vector<double> st
   options.logging_type = ceres::SILENT;
   options.num_threads = 1;
   options.max_num_iterations = max_iterations;
-  options.function_tolerance = 1e-12;
+  options.function_tolerance = relative_tolerance;
   options.parameter_tolerance = 1e-10;
   options.gradient_tolerance = 1e-12;
   ceres::Solver::Summary summary;

@@ -27,8 +27,8 @@ struct DenseSolution {
   int iterations = 0;
 };
 
-DenseSolution SolveWithCeres(const DenseProblem& problem, std::vector<double> start,
-                             int max_iterations = 200);
+DenseSolution SolveWithCeres(const DenseProblem& problem, std::vector<double> start, int max_iterations = 200,
+                             double relative_tolerance = 1e-12);
 DenseSolution SolveQuickly(const DenseProblem& problem, std::vector<double> start, int max_iterations = 60,
                            double relative_tolerance = 1e-10);
 
