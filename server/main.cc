@@ -141,6 +141,8 @@ int main(int argc, char** argv) {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  // A file that may not grow (ulimit -f) is an error of the write, as a full disk is, not the server's end.
+  ::signal(SIGXFSZ, SIG_IGN);
 
   CLI::App app("Serves scaling-law fits and hyperparameter predictions over gRPC.", "sextantd");
   Flags flags;
