@@ -16,6 +16,25 @@ void CopyPart(const std::vector<T>& column, std::size_t from, std::size_t count,
             column.begin() + static_cast<std::ptrdiff_t>(from + count));
 }
 
+// Whole columns are checked without a branch a value: at tens of millions of points a second that counts.
+template <typename T>
+bool AllFinite(const T* values, std::size_t count) {
+  int finite = 1;
+  for (std::size_t i = 0; i < count; ++i) finite &= std::abs(values[i]) <= std::numeric_limits<T>::max();
+  return finite != 0;
+}
+
+template <typename T>
+bool AllRise(const T* values, std::size_t count, T least, bool strictly) {
+  int rise = count == 0 || values[0] >= least;
+  if (strictly) {
+    for (std::size_t i = 1; i < count; ++i) rise &= values[i] > values[i - 1];
+  } else {
+    for (std::size_t i = 1; i < count; ++i) rise &= values[i] >= values[i - 1];
+  }
+  return rise != 0;
+}
+
 template <typename T, typename Field>
 void ReadColumn(const std::string& name, const Field& field, std::size_t points, std::vector<T>& column,
                 std::vector<FieldViolation>& violations) {
@@ -25,7 +44,8 @@ void ReadColumn(const std::string& name, const Field& field, std::size_t points,
                                                         " steps; leave unmeasured columns empty")});
     return;
   }
-  column.assign(field.begin(), field.end());
+  column.assign(field.data(), field.data() + field.size());
+  if (AllFinite(column.data(), column.size())) return;
   for (T& value : column) {
     if (!std::isfinite(value)) value = std::numeric_limits<T>::quiet_NaN();
   }
@@ -45,8 +65,9 @@ void CurveToProto(const storage::Curve& curve, std::size_t from, std::size_t cou
 void CurveFromProto(const v1::Curve& message, storage::Curve& curve,
                     std::vector<FieldViolation>& violations) {
   const auto points = static_cast<std::size_t>(message.step_size());
-  curve.step.assign(message.step().begin(), message.step().end());
-  for (std::size_t i = 0; i < points; ++i) {
+  curve.step.assign(message.step().data(), message.step().data() + points);
+  const bool steps_rise = AllRise<std::int64_t>(curve.step.data(), points, 0, true);
+  for (std::size_t i = 0; !steps_rise && i < points; ++i) {
     if (curve.step[i] >= 0 && (i == 0 || curve.step[i] > curve.step[i - 1])) continue;
     violations.push_back({"curve.step", absl::StrCat("value ", i + 1, " is ", curve.step[i],
                                                      ": steps count completed updates and must rise")});
@@ -54,7 +75,8 @@ void CurveFromProto(const v1::Curve& message, storage::Curve& curve,
   }
   ReadColumn("tokens", message.tokens(), points, curve.tokens, violations);
   double before = 0;
-  for (std::size_t i = 0; i < curve.tokens.size(); ++i) {
+  const bool tokens_rise = AllRise<double>(curve.tokens.data(), curve.tokens.size(), 0, false);
+  for (std::size_t i = 0; !tokens_rise && i < curve.tokens.size(); ++i) {
     if (std::isnan(curve.tokens[i])) continue;
     if (curve.tokens[i] < before) {
       violations.push_back(

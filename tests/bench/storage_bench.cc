@@ -10,13 +10,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <ctime>
 #include <filesystem>
 #include <random>
 
-#include "storage/curve_codec.h"
-#include "storage/sqlite/connection.h"
 #include "storage/sqlite_store.h"
+#include "tests/bench/measure.h"
+#include "tests/bench/raw_chunks.h"
 #include "tests/bench/storage_data.h"
 
 namespace sextant::storage {
@@ -30,53 +29,6 @@ struct Options {
   bool keep = false;
 };
 
-[[noreturn]] void Fail(const absl::Status& status) {
-  std::fprintf(stderr, "storage_bench: %s\n", status.ToString().c_str());
-  std::exit(1);
-}
-void Check(const absl::Status& status) {
-  if (!status.ok()) Fail(status);
-}
-template <typename T>
-T Take(absl::StatusOr<T> result) {
-  if (!result.ok()) Fail(result.status());
-  return *std::move(result);
-}
-
-double Clock(clockid_t clock) {
-  timespec now{};
-  clock_gettime(clock, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
-struct Spent {
-  double cpu = 0, wall = 0;
-};
-template <typename Work>
-void Measure(Spent& spent, Work work) {
-  const double cpu = Clock(CLOCK_THREAD_CPUTIME_ID), wall = Clock(CLOCK_MONOTONIC);
-  work();
-  spent.cpu += Clock(CLOCK_THREAD_CPUTIME_ID) - cpu;
-  spent.wall += Clock(CLOCK_MONOTONIC) - wall;
-}
-
-// Medians of the wall and CPU time of `times` calls, in seconds.
-template <typename Work>
-Spent Median(std::size_t times, Work work) {
-  std::vector<double> wall, cpu;
-  for (std::size_t i = 0; i < times; ++i) {
-    Spent one;
-    Measure(one, work);
-    wall.push_back(one.wall);
-    cpu.push_back(one.cpu);
-  }
-  for (std::vector<double>* values : {&wall, &cpu}) {
-    std::nth_element(values->begin(), values->begin() + static_cast<std::ptrdiff_t>(times / 2),
-                     values->end());
-  }
-  return {cpu[times / 2], wall[times / 2]};
-}
-
 void Report(const char* what, double value, const char* unit, const std::string& beside = "") {
   std::printf("%-58s %10.3f %-12s %s\n", what, value, unit, beside.c_str());
   std::fflush(stdout);
@@ -87,32 +39,6 @@ void ReportTime(const std::string& what, const Spent& spent, const std::string& 
               target.c_str());
   std::fflush(stdout);
 }
-
-// The floor: encode the chunks and insert them, nothing else.
-class RawTable {
- public:
-  RawTable(const std::string& path, const std::string& durability)
-      : connection_(Take(sqlite::Connection::Open(path, sqlite::OpenMode::kCreate))) {
-    Check(connection_->Execute(
-        "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = " + durability +
-        "; CREATE TABLE chunks (key INTEGER PRIMARY KEY, data BLOB) STRICT"));
-  }
-  void Put(std::span<const RunWithCurve> runs) {
-    Check(connection_->Execute("BEGIN"));
-    auto insert = Take(connection_->Prepare("INSERT INTO chunks VALUES (?, ?)"));
-    for (const RunWithCurve& run : runs) {
-      for (std::size_t begin = 0; begin < run.curve.size(); begin += kPointsPerChunk) {
-        const auto bytes = EncodeChunk(run.curve, begin, std::min(begin + kPointsPerChunk, run.curve.size()));
-        Check(insert.Next(next_++).NextBlobView(bytes).Run());
-      }
-    }
-    Check(connection_->Execute("COMMIT"));
-  }
-
- private:
-  std::unique_ptr<sqlite::Connection> connection_;
-  std::int64_t next_ = 1;
-};
 
 std::shared_ptr<Store> Open(const std::string& path, const Options& options) {
   SqliteOptions sqlite;

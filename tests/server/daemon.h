@@ -22,6 +22,7 @@ class Daemon {
 
   bool ready() const { return port_ > 0; }
   int port() const { return port_; }
+  pid_t pid() const { return pid_; }
   std::shared_ptr<grpc::Channel> Channel() const;
   void Signal(int signal) const;
   /// Waits for the end: the exit code, or minus the signal that ended it; -1000 if it does not end in time.
