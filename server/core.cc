@@ -20,7 +20,7 @@ Core::Core(std::shared_ptr<storage::Store> the_store, std::unique_ptr<LawTable> 
       executor(kReaderThreads, kReaderQueue),
       calls(tokens, executor) {}
 
-absl::Status Core::LoadFromStore() {
+absl::Status Core::LoadLaws() {
   auto user_laws = store->ListLaws();
   if (!user_laws.ok()) return user_laws.status();
   for (const storage::UserLaw& user_law : *user_laws) {
@@ -31,6 +31,24 @@ absl::Status Core::LoadFromStore() {
       Log().warn("law {} is left out: {}", user_law.id, std::string(entry.status().message()));
     }
   }
+  return absl::OkStatus();
+}
+
+absl::Status Core::LoadStudy(const std::string& id) {
+  if (absl::Status status = LoadLaws(); !status.ok()) return status;
+  fits.AddStudy(id);
+  std::string after;
+  do {
+    auto page = store->ListFits(id, kMaxFitPage, after);
+    if (!page.ok()) return page.status();
+    for (const storage::Fit& fit : page->items) fits.Put(id, fit.id, ServeFit(fit));
+    after = page->next_key;
+  } while (!after.empty());
+  return absl::OkStatus();
+}
+
+absl::Status Core::LoadFromStore() {
+  if (absl::Status status = LoadLaws(); !status.ok()) return status;
   std::string after;
   do {
     auto page = store->ListStudies(kMaxStudyPage, after);

@@ -34,11 +34,15 @@ struct Core {
 
   /// Loads user laws, studies and fits; fits that a dead process left running are marked failed.
   absl::Status LoadFromStore();
+  /// Serves a study that has come into the store whole, with its fits and the user laws that came along.
+  absl::Status LoadStudy(const std::string& id);
   /// Ends fits, then everything that waits, then commits what is queued. After the gRPC server has stopped.
   /// Idempotent.
   void Stop();
 
  private:
+  absl::Status LoadLaws();
+
   bool stopped_ = false;
 };
 

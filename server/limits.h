@@ -38,6 +38,7 @@ inline constexpr int kMaxCellsListed = 10000;  ///< of a sweep, in one answer
 
 // Uploads.
 inline constexpr int kMaxOpenUploads = 128;  ///< each holds at most one chunk
+inline constexpr std::int64_t kMaxStudyFileBytes = std::int64_t{64} << 30;
 inline constexpr int kMaxRunsPerChunk = 10000;
 inline constexpr int kMaxRejectsPerChunk = 100;
 inline constexpr int kMaxRejectsHeld = 1000;  ///< of chunks whose answer the client has not read yet

@@ -10,6 +10,7 @@
 #include "server/names.h"
 #include "server/page_token.h"
 #include "server/published.h"
+#include "server/service/export_study.h"
 
 namespace sextant::server {
 
@@ -92,6 +93,16 @@ ServerUnaryReactor* StudyService::ListStudies(CallbackServerContext* context,
     response->set_next_page_token(MakePageToken({"ListStudies"}, page->next_key));
     return absl::OkStatus();
   });
+}
+
+grpc::ServerWriteReactor<v1::ExportStudyResponse>* StudyService::ExportStudy(
+    CallbackServerContext* context, const v1::ExportStudyRequest* request) {
+  return StudyExport::Begin(core_, *context, *request);
+}
+
+grpc::ServerReadReactor<v1::ImportStudyRequest>* StudyService::ImportStudy(CallbackServerContext* context,
+                                                                           v1::Study* response) {
+  return StudyImport::Begin(core_, *context, *response);
 }
 
 ServerUnaryReactor* StudyService::UpdateStudy(CallbackServerContext* context,

@@ -20,6 +20,10 @@ class StudyService final : public v1::StudyService::CallbackService {
                                         v1::ListStudiesResponse* response) override;
   grpc::ServerUnaryReactor* UpdateStudy(grpc::CallbackServerContext* context,
                                         const v1::UpdateStudyRequest* request, v1::Study* response) override;
+  grpc::ServerWriteReactor<v1::ExportStudyResponse>* ExportStudy(
+      grpc::CallbackServerContext* context, const v1::ExportStudyRequest* request) override;
+  grpc::ServerReadReactor<v1::ImportStudyRequest>* ImportStudy(grpc::CallbackServerContext* context,
+                                                               v1::Study* response) override;
   grpc::ServerUnaryReactor* DeleteStudy(grpc::CallbackServerContext* context,
                                         const v1::DeleteStudyRequest* request,
                                         google::protobuf::Empty* response) override;

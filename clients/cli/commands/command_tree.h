@@ -65,6 +65,7 @@ std::string IdOf(const std::string& name);
 
 void AddStudies(CommandTree& tree);
 void AddStudyCells(CommandTree& tree, CLI::App* noun);
+void AddStudyFiles(CommandTree& tree, CLI::App* noun);
 void AddRuns(CommandTree& tree);
 void AddRunImport(CommandTree& tree, CLI::App* noun);
 void AddFits(CommandTree& tree);

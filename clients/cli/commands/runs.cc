@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/curve_rows.h"
 #include "clients/cli/commands/paging.h"
 #include "clients/cli/commands/run_columns.h"
 #include "clients/cli/output/json.h"
@@ -63,44 +64,6 @@ int RunShow(Session& session, const std::string& study, const std::string& text)
   return PrintRecord(session, RunColumns(), run);
 }
 
-// A curve is printed by point: columns that were not measured are left out.
-struct CurveColumn {
-  const char* name;
-  const google::protobuf::RepeatedField<float>& (Curve::*values)() const;
-};
-constexpr CurveColumn kCurveColumns[] = {{"train_loss", &Curve::train_loss},
-                                         {"validation_loss", &Curve::validation_loss},
-                                         {"learning_rate", &Curve::learning_rate},
-                                         {"gradient_noise_scale", &Curve::gradient_noise_scale}};
-
-std::string FloatText(float value, bool machine) {
-  if (std::isnan(value)) return {};
-  // The shortest text of the float, not of the double next to it.
-  return machine ? fmt::format("{}", value) : FormatNumber(value);
-}
-
-std::vector<std::string> CurveHeader(const Curve& curve) {
-  std::vector<std::string> header{"step"};
-  if (curve.tokens_size() > 0) header.emplace_back("tokens");
-  for (const CurveColumn& column : kCurveColumns) {
-    if (!(curve.*column.values)().empty()) header.emplace_back(column.name);
-  }
-  return header;
-}
-
-std::vector<std::string> CurveRow(const Curve& curve, int at, bool machine) {
-  std::vector<std::string> row{std::to_string(curve.step(at))};
-  if (curve.tokens_size() > 0) {
-    const double tokens = curve.tokens(at);
-    row.push_back(std::isnan(tokens) ? "" : machine ? FormatRoundTrip(tokens) : FormatCount(tokens));
-  }
-  for (const CurveColumn& column : kCurveColumns) {
-    const auto& values = (curve.*column.values)();
-    if (!values.empty()) row.push_back(FloatText(values[at], machine));
-  }
-  return row;
-}
-
 int PrintCurve(const Session& session, const Curve& curve) {
   const OutputFormat format = session.globals().output;
   std::string out;
@@ -109,12 +72,13 @@ int PrintCurve(const Session& session, const Curve& curve) {
   } else if (format == OutputFormat::kCsv || format == OutputFormat::kTsv) {
     const char delimiter = format == OutputFormat::kTsv ? '\t' : ',';
     out = DelimitedLine(CurveHeader(curve), delimiter);
-    for (int i = 0; i < curve.step_size(); ++i) out += DelimitedLine(CurveRow(curve, i, true), delimiter);
+    for (int i = 0; i < curve.step_size(); ++i)
+      out += DelimitedLine(CurveRow(curve, i, curve, true), delimiter);
   } else {
     std::vector<TextColumn> titles;
     for (const std::string& name : CurveHeader(curve)) titles.push_back({name, true});
     TextTable table(std::move(titles));
-    for (int i = 0; i < curve.step_size(); ++i) table.Add(CurveRow(curve, i, false));
+    for (int i = 0; i < curve.step_size(); ++i) table.Add(CurveRow(curve, i, curve, false));
     out = format == OutputFormat::kMarkdown ? table.RenderMarkdown() : table.Render(session.color_stdout());
   }
   std::fwrite(out.data(), 1, out.size(), stdout);
@@ -126,11 +90,7 @@ int RunCurve(Session& session, const std::string& study, const std::string& text
   if (const int code = ResolveRun(session, study, text, request.mutable_name()); code != kExitOk) return code;
   if (const int code = session.Connect(); code != kExitOk) return code;
   Curve curve;
-  const int code =
-      ForEachPage(session, &RunService::Stub::GetCurve, request, [&](const v1::GetCurveResponse& page) {
-        curve.MergeFrom(page.curve());
-        return true;
-      });
+  const int code = ReadCurve(session, request.name(), &curve);
   return code != kExitOk ? code : PrintCurve(session, curve);
 }
 

@@ -165,6 +165,7 @@ void AddStudies(CommandTree& tree) {
     tree.SetRun(command, [id](Session& session) { return RunShow(session, *id); });
   }
   AddStudyCells(tree, noun);
+  AddStudyFiles(tree, noun);
   {
     auto id = std::make_shared<std::string>();
     auto yes = std::make_shared<bool>(false);

@@ -1,0 +1,243 @@
+// A study into files and back.
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <set>
+
+#include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/curve_rows.h"
+#include "clients/cli/commands/paging.h"
+#include "clients/cli/commands/run_columns.h"
+#include "clients/cli/output/json.h"
+#include "clients/cli/output/text_table.h"
+#include "sextant/v1/run_service.grpc.pb.h"
+#include "sextant/v1/study_service.grpc.pb.h"
+
+namespace sextant::cli {
+namespace {
+
+constexpr std::size_t kPieceBytes = 256 << 10;
+constexpr int kRunsAPage = 500;
+constexpr int kPointsAJsonLine = 300'000;  // about the 16 MiB that a line may have when it is imported
+
+struct ExportOptions {
+  std::string id, format = "sqlite", out;
+};
+
+/// A file that is whole when Close says so; "-" is standard output.
+class OutputFile {
+ public:
+  explicit OutputFile(std::string path) : path_(std::move(path)) {
+    file_ = path_ == "-" ? stdout : std::fopen(path_.c_str(), "wbx");
+    if (file_ == nullptr) error_ = std::strerror(errno);
+  }
+  ~OutputFile() {
+    if (file_ != nullptr && file_ != stdout) std::fclose(file_);
+  }
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+
+  void Write(const std::string& bytes) {
+    if (error_.empty() && std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) {
+      error_ = std::strerror(errno);
+    }
+  }
+  bool ok() const { return error_.empty(); }
+  int Close(const Session& session) {
+    if (ok() && std::fflush(file_) != 0) error_ = std::strerror(errno);
+    if (ok()) return kExitOk;
+    return session.Fail({kExitLocal,
+                         "cannot write " + Safe(path_) + ": " + error_,
+                         {},
+                         error_ == std::strerror(EEXIST) ? "an export goes to a new file" : ""});
+  }
+
+ private:
+  std::string path_, error_;
+  std::FILE* file_ = nullptr;
+};
+
+int ExportSqlite(Session& session, const ExportOptions& options) {
+  OutputFile out(options.out);
+  if (!out.ok()) return out.Close(session);
+  if (const int code = session.Connect(); code != kExitOk) return code;
+  const auto stub = v1::StudyService::NewStub(session.channel());
+  grpc::ClientContext context;
+  session.Prepare(&context, 0);
+  const InterruptScope scope([&] { context.TryCancel(); });
+  v1::ExportStudyRequest request;
+  request.set_name(StudyName(options.id));
+  const auto stream = stub->ExportStudy(&context, request);
+  v1::ExportStudyResponse piece;
+  while (stream->Read(&piece)) out.Write(piece.data());
+  const grpc::Status status = stream->Finish();
+  if (status.ok()) return out.Close(session);
+  if (options.out != "-") std::remove(options.out.c_str());
+  return session.FailServer(status);
+}
+
+/// Calls `each(run, curve)` for every run of the study, in order of id.
+template <class Each>
+int ForEachRun(Session& session, const std::string& study, Each each) {
+  v1::ListRunsRequest request;
+  request.set_parent(StudyName(study));
+  request.set_page_size(kRunsAPage);
+  int inner = kExitOk;
+  const int code =
+      ForEachPage(session, &v1::RunService::Stub::ListRuns, request, [&](const v1::ListRunsResponse& page) {
+        for (const v1::Run& run : page.runs()) {
+          v1::Curve curve;
+          if (run.curve_point_count() > 0) inner = ReadCurve(session, run.name(), &curve);
+          if (inner != kExitOk || !each(run, curve)) return false;
+        }
+        return true;
+      });
+  return code != kExitOk ? code : inner;
+}
+
+int ExportJsonl(Session& session, const ExportOptions& options) {
+  OutputFile out(options.out);
+  if (!out.ok()) return out.Close(session);
+  if (const int code = session.Connect(); code != kExitOk) return code;
+  int too_long = 0;
+  const int code = ForEachRun(session, options.id, [&](v1::Run run, const v1::Curve& curve) {
+    too_long += curve.step_size() > kPointsAJsonLine;
+    run.clear_name();
+    if (curve.step_size() > 0) *run.mutable_curve() = curve;
+    out.Write(ToJson(run, false, {}) + "\n");
+    return out.ok();
+  });
+  if (too_long > 0) {
+    session.Note(std::to_string(too_long) +
+                 " lines are longer than `runs import` takes: --format sqlite has no such limit");
+  }
+  return code != kExitOk ? code : out.Close(session);
+}
+
+/// The keys of all tags, for one column each.
+int TagKeys(Session& session, const std::string& study, std::set<std::string>* keys) {
+  v1::ListRunsRequest request;
+  request.set_parent(StudyName(study));
+  request.set_page_size(kRunsAPage);
+  return ForEachPage(session, &v1::RunService::Stub::ListRuns, request,
+                     [keys](const v1::ListRunsResponse& page) {
+                       for (const v1::Run& run : page.runs()) {
+                         for (const auto& [key, value] : run.tags()) keys->insert(key);
+                       }
+                       return true;
+                     });
+}
+
+int ExportCsv(Session& session, const ExportOptions& options) {
+  std::error_code error;
+  std::filesystem::create_directories(options.out, error);
+  OutputFile runs(options.out + "/runs.csv"), curves(options.out + "/curves.csv");
+  if (!runs.ok()) return runs.Close(session);
+  if (!curves.ok()) return curves.Close(session);
+  if (const int code = session.Connect(); code != kExitOk) return code;
+  std::set<std::string> tags;
+  if (const int code = TagKeys(session, options.id, &tags); code != kExitOk) return code;
+  // What the service fills in itself, and what has columns of its own, is left out.
+  const std::set<std::string> left_out = {"name", "tags", "curve_point_count", "source", "create_time"};
+  std::vector<RecordColumn> columns = RunColumns();
+  std::erase_if(columns, [&](const RecordColumn& column) { return left_out.contains(column.name); });
+  std::vector<std::string> header{"run_id"};
+  for (const RecordColumn& column : columns) header.push_back(column.name);
+  for (const std::string& key : tags) header.push_back("tags." + key);
+  runs.Write(DelimitedLine(header, ','));
+  const v1::Curve shape = EveryCurveColumn();
+  header = CurveHeader(shape);
+  header.insert(header.begin(), "run_id");
+  curves.Write(DelimitedLine(header, ','));
+  const int code = ForEachRun(session, options.id, [&](const v1::Run& run, const v1::Curve& curve) {
+    std::vector<std::string> row{run.run_id()};
+    for (const RecordColumn& column : columns) row.push_back(column.machine(run));
+    for (const std::string& key : tags) {
+      const auto found = run.tags().find(key);
+      row.push_back(found == run.tags().end() ? "" : found->second);
+    }
+    runs.Write(DelimitedLine(row, ','));
+    for (int i = 0; i < curve.step_size(); ++i) {
+      row = CurveRow(curve, i, shape, true);
+      row.insert(row.begin(), run.run_id());
+      curves.Write(DelimitedLine(row, ','));
+    }
+    return runs.ok() && curves.ok();
+  });
+  if (code != kExitOk) return code;
+  const int closed = runs.Close(session);
+  return closed != kExitOk ? closed : curves.Close(session);
+}
+
+int RunExport(Session& session, const ExportOptions& options) {
+  if (options.format == "sqlite") return ExportSqlite(session, options);
+  if (options.format == "jsonl") return ExportJsonl(session, options);
+  if (options.format == "csv") return ExportCsv(session, options);
+  return session.FailUsage("--format is sqlite, jsonl or csv, not '" + Safe(options.format) + "'");
+}
+
+int RunImport(Session& session, const std::string& path, const std::string& id) {
+  std::FILE* file = std::fopen(path.c_str(), "rb");
+  if (file == nullptr) {
+    return session.Fail({kExitLocal, "cannot open " + Safe(path) + ": " + std::strerror(errno), {}, ""});
+  }
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> owner(file, std::fclose);
+  if (const int code = session.Connect(); code != kExitOk) return code;
+  const auto stub = v1::StudyService::NewStub(session.channel());
+  grpc::ClientContext context;
+  session.Prepare(&context, 0);
+  const InterruptScope scope([&] { context.TryCancel(); });
+  v1::Study study;
+  const auto stream = stub->ImportStudy(&context, &study);
+  v1::ImportStudyRequest piece;
+  piece.set_study_id(id);
+  while (true) {
+    std::string& data = *piece.mutable_data();
+    data.resize(kPieceBytes);
+    data.resize(std::fread(data.data(), 1, data.size(), file));
+    if (data.empty() || !stream->Write(piece)) break;
+  }
+  stream->WritesDone();
+  const grpc::Status status = stream->Finish();
+  if (!status.ok()) return session.FailServer(status);
+  session.Note("imported " + Safe(IdOf(study.name())) + ": " + std::to_string(study.run_count()) + " runs, " +
+               std::to_string(study.fit_count()) + " fits");
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddStudyFiles(CommandTree& tree, CLI::App* noun) {
+  {
+    auto options = std::make_shared<ExportOptions>();
+    CLI::App* command = tree.AddCommand(noun, "export", "write a study to a file",
+                                        {"sextant studies export pile-sweep --out pile-sweep.db",
+                                         "sextant studies export pile-sweep --format jsonl --out - | sextant "
+                                         "runs import - --study copy --create-study",
+                                         "sextant studies export pile-sweep --format csv --out folder"});
+    command->add_option("ID", options->id, "the study")->required();
+    command->add_option("--out", options->out, "a new file, - for standard output; for csv a folder")
+        ->type_name("PATH")
+        ->required();
+    command
+        ->add_option(
+            "--format", options->format,
+            "sqlite: everything, fits too, a database of its own; jsonl: runs with curves, a run a line; "
+            "csv: runs.csv and curves.csv")
+        ->type_name("NAME")
+        ->capture_default_str();
+    tree.SetRun(command, [options](Session& session) { return RunExport(session, *options); });
+  }
+  auto path = std::make_shared<std::string>();
+  auto id = std::make_shared<std::string>();
+  CLI::App* command = tree.AddCommand(
+      noun, "import", "take a study in that was exported as sqlite",
+      {"sextant studies import pile-sweep.db", "sextant studies import pile-sweep.db --id pile-sweep-2"});
+  command->add_option("FILE", *path, "the file")->required();
+  command->add_option("--id", *id, "the study's id here; its own if not given")->type_name("ID");
+  tree.SetRun(command, [path, id](Session& session) { return RunImport(session, *path, *id); });
+}
+
+}  // namespace sextant::cli
