@@ -11,9 +11,12 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "fitting/optimum/cells.h"
 #include "fitting/optimum/excess_loss.h"
+#include "fitting/optimum/identifiability.h"
 #include "fitting/optimum/joint_estimator.h"
+#include "fitting/optimum/law_basis.h"
 #include "fitting/optimum/predict.h"
 
 namespace sextant::fitting {
@@ -37,7 +40,7 @@ struct Scorer {
 
   double Excess(double log_rate, double log_batch) const {
     if (both) {
-      return both->ExcessPercent({log_rate, log_batch});
+      return both->ExcessWithinRuns({log_rate, log_batch});
     }
     return rate ? rate->ExcessPercent(log_rate) : batch->ExcessPercent(log_batch);
   }
@@ -203,6 +206,28 @@ absl::StatusOr<std::pair<std::vector<Cell>, Axes>> CellsAndAxes(const RunTable& 
   return std::pair(std::move(table->cells), axes);
 }
 
+/// A study of one N or one D cannot tell laws in both: compares laws in the one that varies, and says so.
+void UseDeterminedVariables(const std::vector<Cell>& cells, OptimumTarget target, CompareOptions& options,
+                            std::vector<std::string>& warnings) {
+  const bool rate = target == OptimumTarget::kLearningRate;
+  LawVariables& variables = rate ? options.rate_variables : options.batch_variables;
+  const auto determined = [&](LawVariables candidate) {
+    return optimum::CheckIdentifiable(cells, target, candidate, options.grouping_tolerance).ok();
+  };
+  if (determined(variables)) {
+    return;
+  }
+  for (const LawVariables fewer : {LawVariables::kTokens, LawVariables::kParams}) {
+    if (determined(fewer)) {
+      variables = fewer;
+      warnings.push_back(absl::StrCat("laws of ", optimum::TargetName(target), " are in ",
+                                      optimum::LawVariableNames(fewer)[0],
+                                      " alone: this design determines no more"));
+      return;
+    }
+  }
+}
+
 }  // namespace
 
 std::string SplitName(HoldoutSplit split) {
@@ -217,7 +242,8 @@ std::string SplitName(HoldoutSplit split) {
   return "";
 }
 
-absl::StatusOr<Comparison> CompareEstimators(const RunTable& runs, const CompareOptions& options) {
+absl::StatusOr<Comparison> CompareEstimators(const RunTable& runs, const CompareOptions& asked) {
+  CompareOptions options = asked;
   const auto cells_and_axes = CellsAndAxes(runs, options.grouping_tolerance);
   if (!cells_and_axes.ok()) {
     return cells_and_axes.status();
@@ -225,12 +251,14 @@ absl::StatusOr<Comparison> CompareEstimators(const RunTable& runs, const Compare
   const auto& [cells, axes] = *cells_and_axes;
   if (!axes.rate && !axes.batch) {
     return absl::FailedPreconditionError(
-        "no cell sweeps learning_rate or batch_size_tokens: nothing to score");
+        "not identifiable from this design: no cell sweeps learning_rate or batch_size_tokens, so there is "
+        "nothing to score");
   }
   const std::vector<Scorer> scorers = MakeScorers(cells, axes);
   if (scorers.empty()) {
     return absl::FailedPreconditionError(
-        "no cell has enough runs near its best loss for a surface of its own: nothing to score");
+        "not identifiable from this design: no cell has enough runs near its best loss for a surface of its "
+        "own, so there is nothing to score");
   }
   std::vector<std::string> estimators = options.estimators;
   if (estimators.empty()) {
@@ -238,6 +266,12 @@ absl::StatusOr<Comparison> CompareEstimators(const RunTable& runs, const Compare
   }
   Comparison comparison;
   comparison.cells_scored = static_cast<int>(scorers.size());
+  if (axes.rate) {
+    UseDeterminedVariables(cells, OptimumTarget::kLearningRate, options, comparison.warnings);
+  }
+  if (axes.batch) {
+    UseDeterminedVariables(cells, OptimumTarget::kBatchSizeTokens, options, comparison.warnings);
+  }
   struct Job {
     std::size_t score;
     RunTable train;
@@ -290,6 +324,24 @@ absl::StatusOr<Comparison> CompareEstimators(const RunTable& runs, const Compare
   }
   for (SplitScore& score : comparison.scores) {
     Summarise(score);
+  }
+  // What no fold answers is no score; a split in which nothing is answered is left out.
+  for (const HoldoutSplit split : options.splits) {
+    const auto answered = [split](const SplitScore& score) {
+      return score.split == split && score.cells > 0;
+    };
+    const auto present = [split](const SplitScore& score) { return score.split == split; };
+    if (std::any_of(comparison.scores.begin(), comparison.scores.end(), present) &&
+        std::none_of(comparison.scores.begin(), comparison.scores.end(), answered)) {
+      comparison.warnings.push_back(
+          absl::StrCat(SplitName(split), " is left out: the cells that remain determine no law"));
+    }
+  }
+  std::erase_if(comparison.scores, [](const SplitScore& score) { return score.cells == 0; });
+  if (comparison.scores.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "not identifiable from this design: no held-out split leaves cells that determine laws in ",
+        absl::StrJoin(optimum::LawVariableNames(options.rate_variables), " and ")));
   }
   return comparison;
 }

@@ -39,14 +39,16 @@ struct SplitScore {
 };
 
 struct Comparison {
-  std::vector<SplitScore> scores;  ///< by split, then estimator
+  std::vector<SplitScore> scores;  ///< by split, then estimator; only those that answered a cell
   int cells_scored = 0;            ///< cells with enough runs for a surface of their own
   std::vector<std::string> warnings;
 };
 
 /// Fits every estimator to every fold of every split, in parallel, and scores rate and batch together; where
-/// the study sweeps one of them only, that one. A split that the study cannot make (one N) is left out with a
-/// warning. FailedPrecondition if no cell can be scored.
+/// the study sweeps one of them only, that one. Laws that the whole design cannot determine (one N, or one D)
+/// are replaced by those in the other variable, with a warning. A split that the study cannot make (one N) is
+/// left out with a warning. FailedPrecondition, starting "not identifiable", if no cell can be scored or no
+/// split determines the laws.
 absl::StatusOr<Comparison> CompareEstimators(const RunTable& runs, const CompareOptions& options);
 
 /// Score of predictions of fitted laws on held-out runs; either fit may be null if its axis is not swept.

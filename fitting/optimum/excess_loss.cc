@@ -91,11 +91,16 @@ std::optional<CellScorer> CellScorer::Make(const Cell& cell) {
   if (!std::isfinite(lowest)) {
     return std::nullopt;
   }
-  return CellScorer(*std::move(surface), optimum, lowest);
+  return CellScorer(*std::move(surface), optimum, lowest, low, points.rowwise().maxCoeff());
 }
 
 double CellScorer::ExcessPercent(const Eigen::Vector2d& at) const {
   return 100 * std::expm1(surface_(at) - lowest_);
+}
+
+double CellScorer::ExcessWithinRuns(const Eigen::Vector2d& at) const {
+  const double excess = ExcessPercent(at);
+  return excess >= 0 ? excess : std::max(0.0, ExcessPercent(at.cwiseMax(low_).cwiseMin(high_)));
 }
 
 std::optional<AxisScorer> AxisScorer::Make(const Cell& cell, OptimumTarget axis) {

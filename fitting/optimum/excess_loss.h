@@ -22,16 +22,22 @@ class CellScorer {
   /// Relative excess of the surface at (ln rate, ln batch) over its minimum, in percent.
   double ExcessPercent(const Eigen::Vector2d& at) const;
 
+  /// The same, never negative: where the surface, extrapolated, falls below its minimum inside the runs, the
+  /// excess of the nearest point within their range counts.
+  double ExcessWithinRuns(const Eigen::Vector2d& at) const;
+
   /// (ln rate, ln batch) of the surface's minimum.
   const Eigen::Vector2d& optimum() const { return optimum_; }
 
  private:
-  CellScorer(ThinPlateSpline surface, const Eigen::Vector2d& optimum, double lowest)
-      : surface_(std::move(surface)), optimum_(optimum), lowest_(lowest) {}
+  CellScorer(ThinPlateSpline surface, const Eigen::Vector2d& optimum, double lowest,
+             const Eigen::Vector2d& low, const Eigen::Vector2d& high)
+      : surface_(std::move(surface)), optimum_(optimum), lowest_(lowest), low_(low), high_(high) {}
 
   ThinPlateSpline surface_;
   Eigen::Vector2d optimum_;
-  double lowest_;  ///< ln loss at the minimum
+  double lowest_;               ///< ln loss at the minimum
+  Eigen::Vector2d low_, high_;  ///< range of the runs that the surface goes through
 };
 
 /// The same for cells that sweep one quantity only: a quadratic of ln loss in ln value through the runs

@@ -58,6 +58,35 @@ absl::Status NotIdentifiable(const std::string& what) {
   return absl::FailedPreconditionError("not identifiable from this design: " + what);
 }
 
+/// Runs that vary the partner but never the target say nothing of the target's optimum; and where nearly
+/// every best run lies on one side of its grid, the optimum lies beyond what was tried.
+absl::Status CheckSwept(const std::vector<Cell>& cells, OptimumTarget target) {
+  constexpr double kBeyondGrid = 0.75;
+  const bool rate = target == OptimumTarget::kLearningRate;
+  const OptimumTarget partner = rate ? OptimumTarget::kBatchSizeTokens : OptimumTarget::kLearningRate;
+  const auto sweeping = [&cells](OptimumTarget axis) {
+    return std::count_if(cells.begin(), cells.end(),
+                         [axis](const Cell& cell) { return TargetSpan(cell, axis).Swept(); });
+  };
+  const auto swept = sweeping(target);
+  if (swept == 0 && sweeping(partner) > 0) {
+    return NotIdentifiable(absl::StrCat("no cell has runs at several values of ", TargetName(target),
+                                        ": only ", TargetName(partner), " was swept"));
+  }
+  const EdgeCounts edges = CountEdges(cells);
+  const int lowest = rate ? edges.learning_rate_lowest : edges.batch_lowest;
+  const int highest = rate ? edges.learning_rate_highest : edges.batch_highest;
+  if (swept >= 3 && std::max(lowest, highest) >= kBeyondGrid * static_cast<double>(swept)) {
+    return NotIdentifiable(
+        absl::StrFormat("the best %s of %d of %d cells is the %s that was tried: the optimum lies beyond the "
+                        "grid; add runs at %s "
+                        "values",
+                        TargetName(target), std::max(lowest, highest), static_cast<int>(swept),
+                        lowest > highest ? "lowest" : "highest", lowest > highest ? "lower" : "higher"));
+  }
+  return absl::OkStatus();
+}
+
 void WarnOfEdge(std::vector<std::string>& warnings, int count, std::size_t cells, const char* what,
                 const char* end, const char* where) {
   if (count > 0) {
@@ -99,6 +128,9 @@ absl::Status CheckIdentifiable(const std::vector<Cell>& cells, OptimumTarget tar
     return NotIdentifiable(
         "params and tokens vary only together, so their exponents cannot be told apart; fit a "
         "law in one of them, or in compute");
+  }
+  if (absl::Status status = CheckSwept(cells, target); !status.ok()) {
+    return status;
   }
   const Spread spread = TargetSpread(cells, target);
   if (spread.width() <= std::log1p(tolerance)) {

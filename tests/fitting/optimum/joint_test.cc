@@ -218,6 +218,25 @@ TEST(Auto, FallsBackToTheBandOnATableOfOptima) {
   EXPECT_NEAR(fit->estimates[1], -0.5, 1e-9);
 }
 
+TEST(Compare, NeverScoresWithoutAnAnswer) {
+  AsymmetricSweep sweep;
+  sweep.noise = 0.001;
+  sweep.params = {1e8};
+  CompareOptions options;
+  options.estimators = {"band", "regret"};
+  sweep.tokens = {1e9, 4e9, 1.6e10, 6.4e10};
+  absl::StatusOr<Comparison> comparison = CompareEstimators(sweep.Make(), options);
+  ASSERT_TRUE(comparison.ok()) << comparison.status();
+  EXPECT_EQ(comparison->scores.size(), 2u) << "one N has no other split";
+  for (const SplitScore& score : comparison->scores) {
+    EXPECT_GE(score.mean_excess_pct, 0);
+    EXPECT_GT(score.cells, 0);
+  }
+  EXPECT_THAT(comparison->warnings, Contains(HasSubstr("in tokens alone")));
+  sweep.tokens = {1e9, 4e9};
+  EXPECT_THAT(CompareEstimators(sweep.Make(), options).status().ToString(), HasSubstr("not identifiable"));
+}
+
 TEST(OnStepLawDense, LawsOfLeastRegretReachTheirHeldOutExcess) {
   const std::optional<RunTable> runs = testing::ReadStepLawDense();
   if (!runs) {

@@ -164,16 +164,45 @@ TEST(Band, WarnsWhenTheBestRunsLieOnTheEdge) {
   RunTable runs;
   for (const double n : {1e7, 2e7, 4e7, 8e7}) {
     for (const double batch : {1e4, 2e4, 4e4}) {
-      AddRun(runs, n, 20 * n * (n > 3e7 ? 2 : 1), 1e-3, batch, 3 + batch / 1e6 - n / 1e9);
+      // The best batch of the two smaller N is the lowest, of the two larger the middle one.
+      AddRun(runs, n, 20 * n * (n > 3e7 ? 2 : 1), 1e-3, batch,
+             3 + std::abs(batch - (n > 3e7 ? 2e4 : 1e4)) / 1e6 - n / 1e9);
     }
   }
   const absl::StatusOr<OptimumFit> fit =
       FitOptimum(runs, BandOptions(OptimumTarget::kBatchSizeTokens, LawVariables::kTokens));
   ASSERT_TRUE(fit.ok()) << fit.status();
-  EXPECT_EQ(fit->edges.batch_lowest, 4);
+  EXPECT_EQ(fit->edges.batch_lowest, 2);
   EXPECT_THAT(fit->warnings,
-              Contains("4 of 4 cells have their best batch on the lowest value tried: the optimum "
+              Contains("2 of 4 cells have their best batch on the lowest value tried: the optimum "
                        "may lie below the grid"));
+}
+
+TEST(Band, RefusesWhenNearlyAllBestRunsLieOnOneEdge) {
+  BowlSweep sweep;
+  RunTable runs = sweep.Make();
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const double best =
+        sweep.rate_c * std::pow(runs.params[i], sweep.rate_a) * std::pow(runs.tokens[i], sweep.rate_b);
+    if (runs.learning_rate[i] > best / 2) runs.learning_rate[i] = NAN;  // never tried
+  }
+  for (const char* estimator : {"band", "auto"}) {
+    OptimumOptions options;
+    options.estimator = estimator;
+    const absl::StatusOr<OptimumFit> fit = FitOptimum(runs, options);
+    EXPECT_THAT(fit.status().ToString(),
+                HasSubstr("not identifiable from this design: the best learning_rate of"));
+    EXPECT_THAT(fit.status().ToString(), HasSubstr("add runs at higher values"));
+  }
+}
+
+TEST(Band, RefusesATargetThatOnlyItsPartnerWasSweptFor) {
+  testing::AsymmetricSweep sweep;
+  sweep.sweep_batch = false;
+  OptimumOptions options;
+  options.target = OptimumTarget::kBatchSizeTokens;
+  EXPECT_THAT(FitOptimum(sweep.Make(), options).status().ToString(),
+              HasSubstr("only learning_rate was swept"));
 }
 
 TEST(LogLinear, ReplicateSolverEndsAtTheCeresObjective) {
