@@ -25,7 +25,10 @@ struct RunTable {
   std::vector<double> weight_decay;       ///< decoupled weight decay
   std::vector<double> adam_beta2;         ///< second-moment decay per step
   std::vector<double> loss;               ///< final loss in the study's unit; NaN or infinite if diverged
-  std::vector<RunState> state;            ///< kDiverged and kCrashed runs are never fitted
+  /// Tells models of one N apart, as experts do: runs with different keys are never compared as one model at
+  /// one N and D. Empty where N tells all.
+  std::vector<std::uint64_t> model;
+  std::vector<RunState> state;  ///< kDiverged and kCrashed runs are never fitted
 
   std::size_t size() const { return id.size(); }
 };

@@ -8,6 +8,7 @@ namespace {
 
 template <typename T>
 void Keep(std::vector<T>& column, const std::vector<bool>& keep) {
+  if (column.empty()) return;  // a table without this column
   std::size_t to = 0;
   for (std::size_t i = 0; i < keep.size(); ++i) {
     if (keep[i]) column[to++] = std::move(column[i]);
@@ -29,6 +30,7 @@ fitting::RunTable Without(const fitting::RunTable& table, const std::vector<std:
         &rest.steps, &rest.weight_decay, &rest.adam_beta2, &rest.loss}) {
     Keep(*column, keep);
   }
+  Keep(rest.model, keep);
   Keep(rest.state, keep);
   return rest;
 }

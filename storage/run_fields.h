@@ -2,6 +2,9 @@
 #pragma once
 
 #include <array>
+#include <bit>
+#include <cmath>
+#include <cstdint>
 
 #include "storage/records.h"
 
@@ -32,5 +35,17 @@ inline constexpr std::array<RunQuantity, 16> kRunQuantities = {{
     {"min_learning_rate", &Run::min_learning_rate, false},
     {"flops", &Run::flops, true},
 }};
+
+/// Equal for runs whose every parameter count is equal, unknown ones included.
+inline std::uint64_t ModelKey(double non_embedding, double total, double active, double non_input_embedding) {
+  std::uint64_t key = 0;
+  for (const double count : {non_embedding, total, active, non_input_embedding}) {
+    // An odd multiplier and a shift spread the bits; counts of one study are few, so nothing stronger is
+    // needed.
+    key = (key ^ (std::isnan(count) ? 1 : std::bit_cast<std::uint64_t>(count))) * 0x9E3779B97F4A7C15ULL;
+    key ^= key >> 29;
+  }
+  return key;
+}
 
 }  // namespace sextant::storage

@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -47,6 +48,9 @@ void FinishCell(Cell& cell) {
   cell.log_tokens = tokens / static_cast<double>(cell.runs.size());
 }
 
+/// Tokens are whole steps of the batch: those of large batches round by more than N or rates ever differ.
+constexpr double kTokensTolerance = 0.005;
+
 }  // namespace
 
 void LevelSpan::Include(int level) {
@@ -85,6 +89,7 @@ absl::StatusOr<CellTable> GroupIntoCells(const RunTable& runs, CellNeeds needs, 
       {"learning_rate", runs.learning_rate.size()},
       {"batch_size_tokens", runs.batch_size_tokens.size()},
       {"loss", runs.loss.size()},
+      {"model", runs.model.size()},
       {"state", runs.state.size()},
   };
   for (const auto& [name, length] : lengths) {
@@ -101,15 +106,16 @@ absl::StatusOr<CellTable> GroupIntoCells(const RunTable& runs, CellNeeds needs, 
   CellTable table;
   std::vector<double> unused;
   const std::vector<int> params_level = SnapToLevels(params, tolerance, unused);
-  const std::vector<int> tokens_level = SnapToLevels(tokens, tolerance, unused);
+  const std::vector<int> tokens_level = SnapToLevels(tokens, std::max(tolerance, kTokensTolerance), unused);
   const std::vector<int> rate_level = SnapToLevels(rate, tolerance, table.rate_levels);
   const std::vector<int> batch_level = SnapToLevels(batch, tolerance, table.batch_levels);
 
-  std::map<std::pair<int, int>, Cell> cells;
+  std::map<std::tuple<int, int, std::uint64_t>, Cell> cells;
   for (std::size_t row = 0; row < size; ++row) {
-    const std::pair<int, int> key(params_level[row], tokens_level[row]);
-    const bool complete = key.first >= 0 && key.second >= 0 && (!needs.rate || rate_level[row] >= 0) &&
-                          (!needs.batch || batch_level[row] >= 0);
+    const std::tuple key(params_level[row], tokens_level[row],
+                         runs.model.empty() ? std::uint64_t{0} : runs.model[row]);
+    const bool complete = params_level[row] >= 0 && tokens_level[row] >= 0 &&
+                          (!needs.rate || rate_level[row] >= 0) && (!needs.batch || batch_level[row] >= 0);
     if (!complete) {
       ++table.runs_incomplete;
       table.rows_incomplete.push_back(row);

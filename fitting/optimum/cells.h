@@ -30,7 +30,7 @@ struct LevelSpan {
   bool Swept() const { return highest > lowest; }
 };
 
-/// The runs of one (N, D). `runs` is never empty.
+/// The runs of one (N, D), and of one model where several have that N. `runs` is never empty.
 struct Cell {
   double log_params;  ///< mean over its runs
   double log_tokens;
@@ -67,8 +67,9 @@ struct CellTable {
 std::vector<int> SnapToLevels(const std::vector<double>& values, double tolerance,
                               std::vector<double>& levels);
 
-/// Groups the table's finished runs. InvalidArgument if a column's length is neither 0 nor the table's size.
-/// Runs with missing or non-positive N or D count as incomplete.
+/// Groups the table's finished runs; tokens are one value within 0.5 % or the tolerance, whichever is more.
+/// InvalidArgument if a column's length is neither 0 nor the table's size. Runs with missing or non-positive
+/// N or D count as incomplete.
 absl::StatusOr<CellTable> GroupIntoCells(const RunTable& runs, CellNeeds needs, double tolerance);
 
 /// Edge counts over cells: only cells that sweep the quantity count.

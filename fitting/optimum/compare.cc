@@ -94,6 +94,7 @@ RunTable SelectRows(const RunTable& runs, const std::vector<std::size_t>& rows) 
   copy(runs.learning_rate, out.learning_rate);
   copy(runs.batch_size_tokens, out.batch_size_tokens);
   copy(runs.loss, out.loss);
+  copy(runs.model, out.model);
   copy(runs.state, out.state);
   return out;
 }

@@ -2,6 +2,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <cmath>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -169,7 +171,8 @@ absl::StatusOr<std::shared_ptr<const fitting::Predictor>> PenaltySource(const Co
 /// The values asked for, checked; else factors of 2 around the optimum, if there is one.
 absl::StatusOr<std::vector<double>> Axis(const google::protobuf::RepeatedField<double>& given,
                                          const char* field, const fitting::Prediction& prediction,
-                                         fitting::Target target) {
+                                         fitting::Target target,
+                                         const std::map<std::string, fitting::Range>& fitted) {
   if (given.size() > kMaxPenaltyAxis)
     return InvalidField(field, absl::StrCat("at most ", kMaxPenaltyAxis, " values"));
   for (const double value : given) {
@@ -178,6 +181,11 @@ absl::StatusOr<std::vector<double>> Axis(const google::protobuf::RepeatedField<d
   if (!given.empty()) return std::vector<double>(given.begin(), given.end());
   const auto optimum = prediction.quantities.find(target);
   if (optimum == prediction.quantities.end()) {
+    // An axis that the sweep did not vary stays where the runs were.
+    const auto runs = fitted.find(target == fitting::Target::kLearningRate ? "learning_rate" : "B");
+    if (runs != fitted.end() && runs->second.low > 0 && std::isfinite(runs->second.high)) {
+      return std::vector<double>{std::sqrt(runs->second.low * runs->second.high)};
+    }
     return InvalidField(field, "missing: no fit of the study predicts a value to centre the grid on");
   }
   std::vector<double> axis;
@@ -202,11 +210,12 @@ absl::Status Penalties(const Core& core, const v1::PredictPenaltyRequest& reques
     prediction = Answer(groups.front(), *target);
   }
   (*source)->Predict(*target, prediction);
+  const std::map<std::string, fitting::Range>& fitted = (*source)->fit()->fitted_range;
   const auto rates =
-      Axis(request.learning_rates(), "learning_rates", prediction, fitting::Target::kLearningRate);
+      Axis(request.learning_rates(), "learning_rates", prediction, fitting::Target::kLearningRate, fitted);
   if (!rates.ok()) return rates.status();
-  const auto batches =
-      Axis(request.batch_sizes_tokens(), "batch_sizes_tokens", prediction, fitting::Target::kBatchSizeTokens);
+  const auto batches = Axis(request.batch_sizes_tokens(), "batch_sizes_tokens", prediction,
+                            fitting::Target::kBatchSizeTokens, fitted);
   if (!batches.ok()) return batches.status();
   const auto points = (*source)->Penalties(*target, *rates, *batches);
   if (!points.ok())

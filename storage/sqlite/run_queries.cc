@@ -92,6 +92,7 @@ absl::Status ReadPart(Connection& connection, const StudyKey& study, const RunQu
 void Reserve(std::size_t runs, fitting::RunTable& table) {
   table.id.reserve(runs);
   table.state.reserve(runs);
+  table.model.reserve(runs);
   for (auto* column :
        {&table.params, &table.tokens, &table.learning_rate, &table.batch_size_tokens, &table.sequence_length,
         &table.steps, &table.weight_decay, &table.adam_beta2, &table.loss}) {
@@ -161,7 +162,8 @@ absl::StatusOr<fitting::RunTable> SelectRunTable(Connection& connection, const s
   SqlText text;
   text.Add(absl::StrCat("SELECT r.id, r.state, r.", ParamsColumn(study->param_count),
                         ", r.tokens, r.learning_rate, r.batch_size_tokens, r.sequence_length, r.steps, "
-                        "r.weight_decay, r.adam_beta2, r.loss FROM runs r WHERE r.study_key = "));
+                        "r.weight_decay, r.adam_beta2, r.loss, r.params_non_embedding, r.params_total, "
+                        "r.params_active, r.params_non_input_embedding FROM runs r WHERE r.study_key = "));
   text.AddValue(study->key);
   if (absl::Status status = AddConditions(where, text); !status.ok()) return status;
   text.Add(" ORDER BY r.id");
@@ -184,6 +186,8 @@ absl::StatusOr<fitting::RunTable> SelectRunTable(Connection& connection, const s
     table.weight_decay.push_back(statement->Real(8));
     table.adam_beta2.push_back(statement->Real(9));
     table.loss.push_back(statement->Real(10));
+    table.model.push_back(
+        ModelKey(statement->Real(11), statement->Real(12), statement->Real(13), statement->Real(14)));
   }
 }
 

@@ -6,6 +6,7 @@
 #include "storage/curve_codec.h"
 #include "storage/curve_parts.h"
 #include "storage/merge.h"
+#include "storage/run_fields.h"
 #include "storage/sqlite/json_text.h"
 #include "tests/storage/reference_filter.h"
 
@@ -292,6 +293,8 @@ absl::StatusOr<fitting::RunTable> ReferenceStore::LoadRunTable(const std::string
   if (!page.ok()) return page.status();
   fitting::RunTable table;
   for (const Run& run : page->items) {
+    table.model.push_back(ModelKey(run.params_non_embedding, run.params_total, run.params_active,
+                                   run.params_non_input_embedding));
     table.id.push_back(run.id);
     switch (state_.studies[study_id].study.param_count) {
       case ParamCount::kTotal:

@@ -112,6 +112,29 @@ TEST(JointEstimators, RateOnlyAndBatchOnlySweepsAreAnsweredForWhatTheySwept) {
   EXPECT_NEAR(std::log(PredictOptimum(*batch, 2e8, 1.6e10).value / sweep.Batch(2e8, 1.6e10)), 0, 0.4);
 }
 
+TEST(JointEstimators, TellModelsOfOneNApart) {
+  // Mixtures of experts: at one active N and D, twice the experts lower the loss by 4 % and leave the
+  // optimum.
+  AsymmetricSweep sweep;
+  sweep.noise = 0.001;
+  sweep.params = {5e7, 1e8};
+  RunTable runs = sweep.Make(1);
+  const RunTable more = sweep.Make(2);
+  runs.model.assign(runs.size(), 1);
+  for (std::size_t i = 0; i < more.size(); ++i) {
+    testing::AddRun(runs, more.params[i], more.tokens[i], more.learning_rate[i], more.batch_size_tokens[i],
+                    0.96 * more.loss[i], more.state[i]);
+    runs.model.push_back(2);
+  }
+  const absl::StatusOr<OptimumFit> rate = FitOptimum(runs, Options("auto", kRate));
+  const absl::StatusOr<OptimumFit> batch = FitOptimum(runs, Options("auto", kBatch));
+  ASSERT_TRUE(rate.ok() && batch.ok()) << rate.status() << batch.status();
+  EXPECT_EQ(rate->cells, 12);
+  EXPECT_LT(sweep.ExcessPercent(2e8, 3.2e10, PredictOptimum(*rate, 2e8, 3.2e10).value,
+                                PredictOptimum(*batch, 2e8, 3.2e10).value),
+            0.15);
+}
+
 TEST(JointEstimators, SameNumbersAtAnyThreadCount) {
   AsymmetricSweep sweep;
   sweep.noise = 0.001;
