@@ -22,17 +22,19 @@ bool IsTfRecord(std::string_view head) {
          MaskedCrc32c(head.substr(0, 8)) == WireReader::Load<std::uint32_t>(head.substr(8));
 }
 
-Detection DetectJson(std::string_view text) {
+Detection DetectJson(std::string_view text, bool mapped) {
   if (Has(text, "\"log_history\"")) return {"trainer-state", "a JSON object with log_history"};
   const std::string_view line = Trim(text.substr(0, text.find('\n')));
   // Keys of a line too long for the head are looked for as text.
   const auto has_key = [&](const char* key) { return Has(line, "\"" + std::string(key) + "\""); };
+  if (!mapped && has_key("config") && has_key("summary"))
+    return {"tracker-metrics", "JSON with config and summary"};
   bool step = false;
   for (const char* key : {"_step", "step", "global_step", "training_iteration", "iteration", "iter"})
     step |= has_key(key);
   const bool run = Has(line, "\"params_") || Has(line, "\"params") || has_key("curve");
   if (step && !run) return {"history-jsonl", "JSON lines with a step"};
-  return {"jsonl", "JSON lines of runs"};
+  return {"jsonl", "JSON lines of runs", run};
 }
 
 // What a line of a text log looks like, or null.
@@ -75,19 +77,24 @@ Detection DetectTable(std::string_view header_line, bool mapped) {
   if (chart) return {"wandb-chart", "a header with __MIN and __MAX columns"};
   if (!params && (has("step") || has("_step") || has("global_step")))
     return {"step-csv", "a header with a step column"};
-  return {"csv", "a header with columns"};
+  // A table of runs has at least two of these; any other table could be anything.
+  const int marks = (params ? 1 : 0) + (has("tokens") ? 1 : 0) + (has("run_id") ? 1 : 0) +
+                    (has("Name") && has("State") ? 2 : 0) +
+                    (has("loss") || has("loss_nats") || has("val_loss") ? 1 : 0);
+  return {"csv", "a header with columns", marks >= 2};
 }
 
 }  // namespace
 
 Detection DetectFormat(std::string_view head, bool mapped) {
   if (head.substr(0, kWandbMagic.size()) == kWandbMagic) return {"wandb", "begins as a W&B transaction log"};
-  if (head.substr(0, kSqliteMagic.size()) == kSqliteMagic) return {"", "it is a database of no known kind"};
+  if (head.substr(0, kSqliteMagic.size()) == kSqliteMagic)
+    return {kSqliteFormat, "begins as a SQLite database"};
   if (IsTfRecord(head)) return {"tensorboard", "its first record has the checksum of an event file"};
   const std::string_view text = Trim(WithoutByteOrderMark(head));
   if (text.empty()) return {"", "it is empty"};
   if (Has(text, std::string_view("\0", 1))) return {"", "it holds binary data"};
-  if (text.front() == '{') return DetectJson(text);
+  if (text.front() == '{') return DetectJson(text, mapped);
   for (std::string_view rest = text; !rest.empty();) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());
     if (const char* format = LogFormat(Trim(rest.substr(0, end))))

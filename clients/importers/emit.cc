@@ -7,8 +7,9 @@
 
 namespace sextant::importers {
 
-Emitter::Emitter(const ImportOptions& options, std::string source, RunSink& sink)
-    : options_(options), sink_(sink) {
+Emitter::Emitter(const ImportOptions& options, std::string source, std::string run_name,
+                 std::map<std::string, std::string> settings, RunSink& sink)
+    : options_(options), sink_(sink), run_name_(std::move(run_name)), settings_(std::move(settings)) {
   report_.source = std::move(source);
   for (const FieldMapping& entry : options.set) {
     const std::string reason = SetField(entry.field, entry.column, &prototype_);
@@ -36,7 +37,7 @@ absl::Status Emitter::Emit(ImportedRun run, std::int64_t line, const std::string
 void Emitter::Reject(std::int64_t line, const std::string& reason) {
   ++report_.records;
   ++report_.rejected;
-  sink_.AddReject({report_.source, line, reason});
+  sink_.AddReject({report_.source, line, about_ + reason});
 }
 
 }  // namespace sextant::importers

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "clients/importers/byte_source.h"
 #include "clients/importers/curve_file.h"
+#include "clients/importers/inputs.h"
 #include "clients/importers/log/metric_table.h"
 #include "clients/importers/mapping.h"
 #include "clients/importers/run_record.h"
@@ -26,21 +27,25 @@ struct ImportOptions {
   std::int64_t* bytes_read = nullptr;  ///< grows as files are read, for progress; or null
 };
 
-/// What was found in one file.
+/// What was found in one input.
 struct FileReport {
   std::string source;
-  std::string format;
-  std::string why;  ///< how the format was recognised
+  std::string format;  ///< empty: passed over, and `why` says for what reason
+  std::string why;     ///< how the format was recognised
   std::int64_t records = 0, runs = 0, rejected = 0;
 };
 
 /// Names that ImportOptions::format takes beside "auto".
 std::vector<std::string> FormatNames();
 
-/// Reads one file ("-" for standard input) and hands every run to `sink`, in the order of the file, in
-/// bounded memory. Records that cannot be taken become rejects and do not stop the import. INVALID_ARGUMENT
-/// when the format or the mapping does not fit the file, NOT_FOUND and the like when it cannot be read; an
-/// error of `sink.AddRun` is passed on.
+/// Reads one input and hands every run to `sink`, in the order of the source, in bounded memory. Records that
+/// cannot be taken become rejects and do not stop the import. INVALID_ARGUMENT when the format or the mapping
+/// does not fit the source, NOT_FOUND and the like when it cannot be read; an error of `sink.AddRun` is
+/// passed on. An input found in a folder is passed over when its format is not known for sure, or is not the
+/// one asked for.
+absl::StatusOr<FileReport> ImportInput(const Input& input, const ImportOptions& options, RunSink& sink);
+
+/// The same for a file that the user names ("-" for standard input).
 absl::StatusOr<FileReport> ImportFile(const std::string& path, const ImportOptions& options, RunSink& sink);
 
 }  // namespace sextant::importers

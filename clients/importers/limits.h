@@ -18,6 +18,13 @@ inline constexpr std::size_t kMaxRecordBytes = 64u << 20;    ///< of binary logs
 inline constexpr std::size_t kMaxTags = 256;                 ///< of one run
 inline constexpr std::size_t kMaxTextBytes = 4096;           ///< of one tag, schedule, label or name
 inline constexpr std::size_t kMaxRunIdBytes = 200;
+inline constexpr std::size_t kMaxFolderEntries = 1'000'000;  ///< looked at in one import
+inline constexpr std::size_t kMaxFolderDepth = 64;
+inline constexpr std::size_t kMaxInputs = 100'000;              ///< of one import
+inline constexpr std::size_t kMaxSettingsFileBytes = 1u << 20;  ///< YAML beside a log
+inline constexpr std::size_t kMaxSettings = 10'000;             ///< of one run
+inline constexpr std::size_t kMaxDatabaseTextBytes = 1u << 20;  ///< of one value of a foreign database
+inline constexpr std::size_t kMaxDatabaseRuns = 100'000;
 inline constexpr std::size_t kHeadBytes = 64u << 10;  ///< what format detection looks at
 
 }  // namespace sextant::importers

@@ -18,16 +18,24 @@ std::string FinishRun(const std::string& required_params, ImportedRun* run) {
   if (!required_params.empty()) {
     const NumberField* field = FindNumberField(required_params);
     if (field != nullptr && !(run->*(field->member))) {
-      add(required_params + " is missing, and the study's laws use it");
+      add(required_params + " is missing, and the study's laws use it (--set " + required_params +
+          "=N gives it to every run)");
     }
   } else if (!run->params_non_embedding && !run->params_total && !run->params_active &&
              !run->params_non_input_embedding) {
-    add("params_non_embedding (or another parameter count) is missing");
+    add("params_non_embedding (or another parameter count) is missing (--set params_non_embedding=N gives it "
+        "to "
+        "every run)");
   }
   // Steps times batch is what tokens are, not an estimate of them.
   if (!run->tokens && run->steps && run->batch_size_tokens)
     run->tokens = *run->steps * *run->batch_size_tokens;
-  if (!run->tokens) add("tokens is missing, and so is steps or batch_size_tokens, whose product it is");
+  if (!run->tokens && run->steps) {
+    add("tokens is missing, and so is batch_size_tokens, which times steps it is (--set "
+        "batch_size_tokens=N)");
+  } else if (!run->tokens) {
+    add("tokens is missing, and so is steps or batch_size_tokens, whose product it is (--set tokens=N)");
+  }
   if (!wrong.empty()) return wrong;
   if (run->run_id.empty()) run->run_id = DerivedRunId(*run);
   if (run->loss_nats && !std::isfinite(*run->loss_nats)) {

@@ -3,28 +3,20 @@
 #include <rapidjson/stringbuffer.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/import_inputs.h"
 #include "clients/cli/commands/study_words.h"
 #include "clients/cli/numbers.h"
 #include "clients/cli/output/quantity.h"
 #include "clients/cli/output/records.h"
 #include "clients/cli/upload/import_sink.h"
-#include "clients/importers/identity.h"
 #include "clients/importers/import.h"
 #include "clients/importers/text.h"
 #include "sextant/v1/study_service.grpc.pb.h"
 
 namespace sextant::cli {
 namespace {
-
-struct ImportFlags {
-  std::vector<std::string> files, maps, sets, metrics;
-  std::optional<std::int64_t> step_offset;
-  std::string study, format = "auto", curves;
-  bool create_study = false, strict = false;
-};
 
 struct ImportResult {
   std::int64_t accepted = 0, duplicate = 0, rejected = 0;
@@ -127,56 +119,8 @@ int PrepareStudy(Session& session, const ImportFlags& flags, importers::ImportOp
   return kExitOk;
 }
 
-// SHA-256 over everything that decides which chunks an import makes; empty when that cannot be told (a pipe).
-absl::StatusOr<std::string> UploadIdOf(const ImportFlags& flags, const std::string& required_params) {
-  importers::Sha256 hash;
-  const auto add = [&](const std::string& text) { hash.Add(std::to_string(text.size()) + ":" + text); };
-  add("import 1");
-  add(flags.study);
-  add(flags.format);
-  add(required_params);
-  add(std::to_string(flags.step_offset.value_or(0)));
-  for (const auto* list : {&flags.maps, &flags.sets, &flags.metrics}) {
-    add(std::to_string(list->size()));
-    for (const std::string& text : *list) add(text);
-  }
-  std::vector<std::string> files = flags.files;
-  files.push_back(flags.curves);
-  for (const std::string& file : files) {
-    if (file == "-") return std::string();
-    add(file);
-    if (file.empty()) continue;
-    std::error_code error;
-    if (!std::filesystem::is_regular_file(file, error)) {
-      // The open that follows says what is wrong with it.
-      return std::string();
-    }
-    auto source = importers::ByteSource::Open(file);
-    if (!source.ok()) return source.status();
-    std::string block(1 << 20, '\0');
-    while (true) {
-      const auto got = (*source)->Read(block.data(), block.size());
-      if (!got.ok()) return got.status();
-      if (*got == 0) break;
-      hash.Add(std::string_view(block).substr(0, *got));
-    }
-  }
-  return "import-" + importers::Hex(hash.Digest()).substr(0, 40);
-}
-
-std::int64_t TotalBytes(const std::vector<std::string>& files) {
-  std::int64_t total = 0;
-  for (const std::string& file : files) {
-    std::error_code error;
-    const auto size = std::filesystem::file_size(file, error);
-    if (error) return 0;
-    total += static_cast<std::int64_t>(size);
-  }
-  return total;
-}
-
-int ReadFiles(Session& session, const ImportFlags& flags, importers::ImportOptions options,
-              ImportSink& sink) {
+int ReadFiles(Session& session, const ImportFlags& flags, const importers::ExpandedInputs& found,
+              importers::ImportOptions options, ImportSink& sink) {
   std::unique_ptr<importers::CurveFile> curves;
   if (!flags.curves.empty()) {
     auto opened = importers::CurveFile::Open(flags.curves);
@@ -184,16 +128,26 @@ int ReadFiles(Session& session, const ImportFlags& flags, importers::ImportOptio
     curves = *std::move(opened);
     options.curves = curves.get();
   }
-  for (const std::string& file : flags.files) {
-    const auto report = importers::ImportFile(file, options, sink);
-    if (!report.ok()) {
-      if (absl::IsCancelled(report.status())) return kExitOk;  // the upload says why
-      const bool mapping = absl::IsInvalidArgument(report.status()) && options.format == "auto";
-      return session.Fail(FromLocal(report.status(), mapping ? "see `sextant runs import --help`" : ""));
+  const bool several = found.inputs.size() > 1 || (!found.inputs.empty() && found.inputs[0].found);
+  InputReports reports(session, several);
+  for (const importers::PassedOver& item : found.failed) sink.AddReject({item.path, 0, item.why});
+  for (const importers::PassedOver& item : found.passed_over) reports.Add(item);
+  for (const importers::Input& input : found.inputs) {
+    const auto report = importers::ImportInput(input, options, sink);
+    if (report.ok()) {
+      reports.Add(*report);
+      continue;
     }
-    session.Detail(fmt::format("{}: {} ({}), {} records, {} rejected", Safe(report->source), report->format,
-                               report->why, report->records, report->rejected));
+    if (absl::IsCancelled(report.status())) return kExitOk;  // the upload says why
+    if (several) {
+      // One file among several does not stop the others.
+      sink.AddReject({importers::Printable(input.path), 0, std::string(report.status().message())});
+      continue;
+    }
+    const bool mapping = absl::IsInvalidArgument(report.status()) && options.format == "auto";
+    return session.Fail(FromLocal(report.status(), mapping ? "see `sextant runs import --help`" : ""));
   }
+  reports.Finish();
   if (curves) curves->RejectUnclaimed(sink);
   return kExitOk;
 }
@@ -240,11 +194,15 @@ int FillOptions(const Session& session, const ImportFlags& flags, importers::Imp
 
 int RunImport(Session& session, const ImportFlags& flags) {
   importers::ImportOptions options;
+  if (flags.files.empty() && flags.files_from.empty())
+    return session.FailUsage("name a file, a folder or - for standard input, or give --files-from");
   if (const int code = FillOptions(session, flags, &options); code != kExitOk) return code;
   if (const int code = session.Connect(); code != kExitOk) return code;
   if (const int code = PrepareStudy(session, flags, &options); code != kExitOk) return code;
+  importers::ExpandedInputs found;
+  if (const int code = FindInputs(session, flags, &found); code != kExitOk) return code;
   const std::string parent = StudyName(flags.study);
-  auto upload_id = UploadIdOf(flags, options.required_params);
+  auto upload_id = UploadIdOf(flags, found.inputs, options.required_params);
   if (!upload_id.ok()) return session.Fail(FromLocal(upload_id.status()));
   v1::Upload begun;
   if (!upload_id->empty() && GetUpload(session, parent, *upload_id, &begun).ok() && begun.complete()) {
@@ -256,11 +214,11 @@ int RunImport(Session& session, const ImportFlags& flags) {
     session.Note(fmt::format("going on with an interrupted import at chunk {}", begun.next_chunk()));
 
   Uploader uploader(session, parent, *upload_id, begun.next_chunk());
-  Progress progress(session, TotalBytes(flags.files));
+  Progress progress(session, TotalBytes(found.inputs));
   std::int64_t bytes_read = 0;
   options.bytes_read = &bytes_read;
   ImportSink sink(session, &uploader, &progress, &bytes_read);
-  if (const int code = ReadFiles(session, flags, options, sink); code != kExitOk) {
+  if (const int code = ReadFiles(session, flags, found, options, sink); code != kExitOk) {
     uploader.Cancel();
     return code;
   }
@@ -293,11 +251,17 @@ void AddRunImport(CommandTree& tree, CLI::App* noun) {
                        "sextant runs import runs.csv --curves curves.csv --study mine --create-study",
                        "sextant runs import main.log --study mine --set params_non_embedding=124M --set "
                        "batch_size_tokens=524288",
+                       "sextant runs import experiments/ --study mine --set batch_size_tokens=2^19",
+                       "sextant runs import 'lightning_logs/**/metrics.csv' --study mine",
                        "cat runs.jsonl | sextant runs import - --study mine --format jsonl -o json"});
+  command->add_option(
+      "FILE", flags->files,
+      "tables or JSON lines of runs, training logs, databases, folders of them, patterns with * "
+      "and **; - for standard input");
   command
-      ->add_option("FILE", flags->files,
-                   "tables or JSON lines of runs, or training logs; - for standard input")
-      ->required();
+      ->add_option("--files-from", flags->files_from,
+                   "a list of such names, one a line; - for standard input")
+      ->type_name("FILE");
   command->add_option("--study", flags->study, "the study the runs belong to")->type_name("ID")->required();
   command->add_flag("--create-study", flags->create_study, "create the study if it is not there");
   std::string formats = "auto";

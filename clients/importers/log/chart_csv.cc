@@ -14,13 +14,31 @@ struct Column {
   std::string run, metric;
 };
 
-std::vector<Column> Columns(const std::vector<std::string>& header) {
+// Where the run's name ends in "RUN - METRIC", both of which may hold " - ": where the user's own rule for a
+// metric with a dash says, else at the last one.
+std::size_t SplitAt(const std::string& name, const std::vector<MetricRule>& rules) {
+  constexpr const char* kDash = " - ";
+  for (std::size_t dash = name.find(kDash); dash != std::string::npos; dash = name.find(kDash, dash + 1)) {
+    for (const MetricRule& rule : rules) {
+      if (rule.glob.find(kDash) != std::string::npos && GlobMatches(rule.glob, name.substr(dash + 3)))
+        return dash;
+    }
+  }
+  return name.rfind(kDash);
+}
+
+bool IsStepAxis(const std::string& name) {
+  const std::string lower = ToLower(name);
+  return lower.find("step") != std::string::npos || lower.find("iter") != std::string::npos;
+}
+
+std::vector<Column> Columns(const std::vector<std::string>& header, const std::vector<MetricRule>& rules) {
   std::map<std::string, std::size_t> at;
   for (std::size_t i = 0; i < header.size(); ++i) at.emplace(header[i], i);
   std::vector<Column> columns;
   for (std::size_t i = 1; i < header.size(); ++i) {
     const std::string& name = header[i];
-    const std::size_t dash = name.rfind(" - ");
+    const std::size_t dash = SplitAt(name, rules);
     const bool bound = name.size() > 5 && (name.compare(name.size() - 5, 5, "__MIN") == 0 ||
                                            name.compare(name.size() - 5, 5, "__MAX") == 0);
     if (bound || dash == std::string::npos || dash == 0) continue;
@@ -39,9 +57,15 @@ absl::Status ReadChartCsv(ByteSource* source, Emitter& emitter) {
   CsvRow row;
   const auto first = csv.Next(&row);
   if (!first.ok()) return first.status();
-  const std::vector<Column> columns = *first ? Columns(row.fields) : std::vector<Column>();
+  const std::vector<Column> columns =
+      *first ? Columns(row.fields, emitter.options().metrics) : std::vector<Column>();
   if (columns.empty()) {
     return absl::InvalidArgumentError(emitter.source() + " has no columns named 'RUN - METRIC'");
+  }
+  if (!IsStepAxis(row.fields[0])) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(emitter.source(), " is over ", Quoted(row.fields[0]),
+                     ", not over steps: set the chart's x axis to Step and export again"));
   }
   std::map<std::string, std::unique_ptr<LogRun>> runs;
   for (const Column& column : columns) {

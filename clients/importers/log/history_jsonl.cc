@@ -1,18 +1,25 @@
+#include <cmath>
 #include <map>
 #include <memory>
 
 #include "clients/importers/json.h"
+#include "clients/importers/log/json_members.h"
 #include "clients/importers/log/lines.h"
 #include "clients/importers/log/log_run.h"
 #include "clients/importers/log/readers.h"
+#include "clients/importers/log/step_clock.h"
 
 namespace sextant::importers {
 namespace {
 
 using rapidjson::Value;
 
-constexpr const char* kStepKeys[] = {"_step",     "step", "global_step", "training_iteration",
-                                     "iteration", "iter"};
+struct Entry {
+  Entry(const Emitter& emitter, std::int64_t first_line) : log(emitter), line(first_line) {}
+  LogRun log;
+  StepClock clock;
+  std::int64_t line;
+};
 
 // Runs of one file by name, in the order they came.
 class Runs {
@@ -20,37 +27,38 @@ class Runs {
   explicit Runs(Emitter& emitter) : emitter_(emitter) {}
 
   /// Null beyond the limit.
-  LogRun* Find(const std::string& name, std::int64_t line) {
+  Entry* Find(const std::string& name, std::int64_t line) {
     auto found = by_name_.find(name);
     if (found == by_name_.end()) {
       if (order_.size() >= kMaxRunsPerLog) return nullptr;
-      order_.push_back({std::make_unique<LogRun>(emitter_), line});
-      LogRun& log = *order_.back().log;
+      order_.push_back(std::make_unique<Entry>(emitter_, line));
+      LogRun& log = order_.back()->log;
       if (name.empty()) {
         NameByPath(emitter_, &log.run());
       } else {
         SetRunId(name, &log.run());
       }
-      found = by_name_.emplace(name, &log).first;
+      found = by_name_.emplace(name, order_.back().get()).first;
     }
     return found->second;
   }
 
   absl::Status EmitAll() {
-    for (const Entry& entry : order_) {
-      if (absl::Status emitted = entry.log->Emit(emitter_, entry.line); !emitted.ok()) return emitted;
+    for (const std::unique_ptr<Entry>& entry : order_) {
+      if (entry->clock.LooksSampled()) {
+        entry->log.AddLabel("sampled-history");
+        emitter_.Note(
+            "the rows look like the random sample that W&B's history() gives; scan_history() gives all");
+      }
+      if (absl::Status emitted = entry->log.Emit(emitter_, entry->line); !emitted.ok()) return emitted;
     }
     return absl::OkStatus();
   }
 
  private:
-  struct Entry {
-    std::unique_ptr<LogRun> log;
-    std::int64_t line;
-  };
   Emitter& emitter_;
-  std::vector<Entry> order_;
-  std::map<std::string, LogRun*> by_name_;
+  std::vector<std::unique_ptr<Entry>> order_;
+  std::map<std::string, Entry*> by_name_;
 };
 
 std::string TextMember(const Value& row, std::initializer_list<const char*> keys) {
@@ -77,17 +85,19 @@ void AddMembers(const Value& row, const std::string& prefix, const std::string& 
   }
 }
 
-void AddConfig(const Value& config, const std::string& prefix, LogRun* log) {
-  for (const auto& member : config.GetObject()) {
-    const std::string name = prefix + std::string(JsonText(member.name));
-    if (member.value.IsObject()) {
-      if (prefix.size() < kMaxTextBytes) AddConfig(member.value, name + ".", log);
-    } else if (member.value.IsString()) {
-      log->SetConfig(name, std::string(JsonText(member.value)));
-    } else if (const auto number = JsonNumber(member.value)) {
-      log->SetConfig(name, FormatRoundTrip(*number));
-    }
+std::optional<double> NumberMember(const Value& row, const char* key) {
+  const Value* value = FindMember(row, key);
+  return value == nullptr ? std::nullopt : JsonNumber(*value);
+}
+
+// The step of a row that counts tokens only.
+std::optional<std::int64_t> StepOfTokens(const Value& row, const std::optional<double>& batch_size_tokens) {
+  for (const char* key : {"tokens", "throughput/total_tokens", "num_input_tokens_seen", "consumed_tokens"}) {
+    const auto tokens = NumberMember(row, key);
+    if (tokens && batch_size_tokens && *tokens >= 0 && *tokens / *batch_size_tokens <= 9e15)
+      return std::llround(*tokens / *batch_size_tokens);
   }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -101,20 +111,21 @@ absl::Status ReadHistoryJsonl(ByteSource* source, Emitter& emitter) {
         rapidjson::Document row;
         std::string wrong = ParseJson(line, &row);
         if (wrong.empty() && !row.IsObject()) wrong = "the line is not a JSON object";
-        std::optional<double> step;
-        for (const char* key : kStepKeys) {
-          const Value* value = wrong.empty() ? FindMember(row, key) : nullptr;
-          if (value != nullptr && !step) step = JsonNumber(*value);
-        }
-        if (wrong.empty() && (!step || !(*step >= 0 && *step <= 9e15)))
-          wrong = "there is no step from 0 (_step, step, iteration, …)";
         if (!wrong.empty()) return emitter.Reject(number, wrong);
-        LogRun* log = runs.Find(TextMember(row, {"run", "run_id", "trial_id"}), number);
-        if (log == nullptr)
+        Entry* entry = runs.Find(TextMember(row, {"run", "run_id", "trial_id"}), number);
+        if (entry == nullptr)
           return emitter.Reject(number, absl::StrCat("more than ", kMaxRunsPerLog, " runs in one file"));
-        AddMembers(row, "", TextMember(row, {"split"}), static_cast<std::int64_t>(*step), log);
+        auto step = entry->clock.Read([&](const char* key) { return NumberMember(row, key); });
+        if (!step) step = StepOfTokens(row, emitter.Prototype().batch_size_tokens);
+        if (!step) {
+          return emitter.Reject(
+              number,
+              "there is no step from 0 (_step, step, iteration, …); for rows that count tokens "
+              "only give --set batch_size_tokens=N");
+        }
+        AddMembers(row, "", TextMember(row, {"split"}), *step, &entry->log);
         const Value* config = FindMember(row, "config");
-        if (config != nullptr && config->IsObject()) AddConfig(*config, "", log);
+        if (config != nullptr && config->IsObject()) AddSettings(*config, "", &entry->log);
       });
   if (!read.ok()) return read;
   return runs.EmitAll();

@@ -24,7 +24,7 @@ std::optional<double> NumberAfter(std::string_view line, std::string_view key) {
 
 void NameByPath(const Emitter& emitter, ImportedRun* run) {
   if (!run->run_id.empty()) return;
-  SetRunId(std::filesystem::path(emitter.source()).lexically_normal().string(), run);
+  SetRunId(std::filesystem::path(emitter.run_name()).lexically_normal().string(), run);
 }
 
 }  // namespace sextant::importers

@@ -33,7 +33,7 @@ absl::Status ForEachLine(ByteSource* source, std::size_t max_bytes, Emitter& emi
 /// if the key or the number is not there.
 std::optional<double> NumberAfter(std::string_view line, std::string_view key);
 
-/// Names the run of a file that names none by the file's path, unless the user gave an id.
+/// Names the run of a source that names none by where it stands, unless the user gave an id.
 void NameByPath(const Emitter& emitter, ImportedRun* run);
 
 }  // namespace sextant::importers

@@ -76,10 +76,13 @@ absl::Status ReadLlmcLog(ByteSource* source, Emitter& emitter) {
 absl::Status ReadLlmcOutput(ByteSource* source, Emitter& emitter) {
   LogRun log(emitter);
   std::int64_t last_step = 0;
+  std::optional<double> peak_rate, final_fraction;
   const absl::Status read =
       ForEachLine(source, kMaxCsvLineBytes, emitter, [&](std::string_view line, std::int64_t) {
         if (const auto [name, value] = TableRow(line); !name.empty()) {
           if (const char* field = SettingName(name)) log.SetConfig(field, value);
+          if (name == "learning rate (LR)") peak_rate = ParseDouble(value);
+          if (name == "final LR fraction") final_fraction = ParseDouble(value);
           if (name == "LR scheduler") log.run().schedule = Printable(value).substr(0, 64);
           return;
         }
@@ -96,6 +99,8 @@ absl::Status ReadLlmcOutput(ByteSource* source, Emitter& emitter) {
         }
       });
   if (!read.ok()) return read;
+  if (peak_rate && final_fraction)
+    log.SetConfig("min_learning_rate", FormatRoundTrip(*peak_rate * *final_fraction));
   NameByPath(emitter, &log.run());
   return log.Emit(emitter, 1);
 }

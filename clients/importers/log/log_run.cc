@@ -13,14 +13,20 @@ namespace sextant::importers {
 namespace {
 
 constexpr std::size_t kMaxNames = 20'000;
-constexpr std::size_t kMaxSettings = 10'000;
+
+std::string NamesOf(const std::set<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) absl::StrAppend(&list, list.empty() ? "" : ", ", Quoted(name));
+  return list;
+}
 
 }  // namespace
 
 LogRun::LogRun(const Emitter& emitter)
     : rules_(emitter.options().metrics),
       step_offset_(emitter.options().step_offset),
-      run_(emitter.Prototype()) {}
+      run_(emitter.Prototype()),
+      config_(emitter.settings()) {}
 
 void LogRun::DropFrom(Series* series, std::int64_t step) {
   const auto keep = static_cast<std::size_t>(
@@ -28,6 +34,7 @@ void LogRun::DropFrom(Series* series, std::int64_t step) {
   superseded_ += static_cast<std::int64_t>(series->step.size() - keep);
   series->step.resize(keep);
   series->value.resize(keep);
+  series->file_begin = std::min(series->file_begin, keep);
 }
 
 void LogRun::AddPoint(std::string_view name, std::int64_t step, double value) {
@@ -35,6 +42,11 @@ void LogRun::AddPoint(std::string_view name, std::int64_t step, double value) {
   if (found == names_.end()) {
     if (names_.size() >= kMaxNames) return;
     found = names_.emplace(std::string(name), FindMetric(rules_, name)).first;
+    constexpr std::size_t kShown = 8;
+    if (found->second == Metric::kIgnored && losses_not_taken_.size() < kShown && name.size() < 100 &&
+        ToLower(name).find("loss") != std::string::npos) {
+      losses_not_taken_.insert(found->first);
+    }
   }
   if (found->second == Metric::kIgnored || step < 0 || step > (std::int64_t{1} << 53)) return;
   step += step_offset_;
@@ -62,7 +74,14 @@ void LogRun::SetConfig(const std::string& key, const std::string& value) {
 }
 
 void LogRun::RestartAt(std::int64_t step) {
-  for (Series& each : series_) DropFrom(&each, step);
+  for (Series& each : series_) {
+    const bool earlier = each.file_begin > 0 && each.step[each.file_begin - 1] >= step;
+    DropFrom(&each, earlier ? each.step[each.file_begin - 1] + 1 : step);
+  }
+}
+
+void LogRun::BeginFile() {
+  for (Series& each : series_) each.file_begin = each.step.size();
 }
 
 bool LogRun::has_points() const {
@@ -80,9 +99,8 @@ std::string LogRun::ApplyConfig(const Emitter& emitter) {
             : SetField(entry.field, found->second, &run_);
     if (!reason.empty()) absl::StrAppend(&wrong, wrong.empty() ? "" : "; ", reason);
   }
-  if (!map.empty()) return wrong;
-  // Without a mapping, settings under a field's own name or alias. One that does not fit is left alone: logs
-  // hold "learning_rate: auto" and the like.
+  // Then settings under a field's own name or alias. One that does not fit is left alone: logs hold
+  // "learning_rate: auto" and the like.
   for (const NumberField& field : NumberFields()) {
     if (field.rule == NumberRule::kLoss || run_.*(field.member)) continue;
     std::vector<std::string> keys{field.name};
@@ -96,7 +114,7 @@ std::string LogRun::ApplyConfig(const Emitter& emitter) {
     }
   }
   if (!run_.seed && config_.count("seed") > 0) run_.seed = ParseInt64(config_["seed"]);
-  return {};
+  return wrong;
 }
 
 void LogRun::ChooseUnits(Emitter& emitter) {
@@ -124,12 +142,38 @@ void LogRun::ChooseUnits(Emitter& emitter) {
   choose(Metric::kValidationLoss, Metric::kValidationBits, Metric::kValidationPerplexity, "validation");
 }
 
+// A counter at the steps of the curve. Rows without it lie between those with it, in proportion to their
+// steps; outside of them the average batch up to the nearest one goes on.
+std::vector<double> LogRun::TokensBetween(const std::vector<std::int64_t>& steps, const Series& counter,
+                                          double tokens_per_count) {
+  std::vector<double> at, known, tokens(steps.size(), std::nan(""));
+  for (std::size_t i = 0; i < counter.step.size(); ++i) {
+    if (!std::isfinite(counter.value[i])) continue;
+    at.push_back(static_cast<double>(counter.step[i]));
+    known.push_back(counter.value[i] * tokens_per_count);
+  }
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < steps.size() && !at.empty(); ++i) {
+    const auto step = static_cast<double>(steps[i]);
+    while (next < at.size() && at[next] < step) ++next;
+    if (next < at.size() && at[next] == step) {
+      tokens[i] = known[next];
+    } else if (next > 0 && next < at.size()) {
+      const double part = (step - at[next - 1]) / (at[next] - at[next - 1]);
+      tokens[i] = known[next - 1] + part * (known[next] - known[next - 1]);
+    } else {
+      const std::size_t nearest = next == 0 ? 0 : at.size() - 1;
+      if (at[nearest] > 0) tokens[i] = known[nearest] / at[nearest] * step;
+    }
+  }
+  return tokens;
+}
+
 ImportedCurve LogRun::BuildCurve() {
   const double batch = run_.batch_size_tokens.value_or(std::nan(""));
   const double sequence = run_.sequence_length.value_or(std::nan(""));
   const Metric shown[] = {Metric::kTrainLoss, Metric::kValidationLoss, Metric::kLearningRate,
                           Metric::kGradientNoiseScale};
-  const Metric axes[] = {Metric::kTokens, Metric::kSamples};
   std::vector<std::int64_t> steps;
   for (const Metric metric : shown)
     steps.insert(steps.end(), series(metric).step.begin(), series(metric).step.end());
@@ -158,13 +202,14 @@ ImportedCurve LogRun::BuildCurve() {
     return out;
   };
   ImportedCurve curve;
-  const std::vector<double> counted = fill(axes[0]), samples = fill(axes[1]);
-  curve.tokens.resize(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    // A logged counter, else consumed samples, else completed steps.
-    curve.tokens[i] = std::isfinite(counted[i])              ? counted[i]
-                      : std::isfinite(samples[i] * sequence) ? samples[i] * sequence
-                                                             : static_cast<double>(steps[i]) * batch;
+  // A logged counter, else consumed samples, else completed steps; one of them for the whole curve.
+  curve.tokens.assign(n, std::nan(""));
+  if (!series(Metric::kTokens).step.empty()) {
+    curve.tokens = TokensBetween(steps, series(Metric::kTokens), 1);
+  } else if (!series(Metric::kSamples).step.empty() && std::isfinite(sequence)) {
+    curve.tokens = TokensBetween(steps, series(Metric::kSamples), sequence);
+  } else {
+    for (std::size_t i = 0; i < n; ++i) curve.tokens[i] = static_cast<double>(steps[i]) * batch;
   }
   if (std::none_of(curve.tokens.begin(), curve.tokens.end(), [](double t) { return std::isfinite(t); })) {
     curve.tokens.clear();
@@ -201,12 +246,22 @@ void LogRun::Summarize(Emitter& emitter) {
       run_.tokens = *run_.steps * *run_.batch_size_tokens;
     }
   }
+  for (const auto& [metric, unit] : {std::pair(Metric::kFlops, 1.0), std::pair(Metric::kGigaflops, 1e9)}) {
+    const Series& flops = series(metric);
+    if (!run_.flops && !flops.value.empty() && flops.value.back() > 0 && std::isfinite(flops.value.back()))
+      run_.flops = unit * flops.value.back();
+  }
   if (!run_.loss_nats) {
     const bool validated = !series(Metric::kValidationLoss).value.empty();
     const Series& loss = series(validated ? Metric::kValidationLoss : Metric::kTrainLoss);
     if (!loss.value.empty()) {
       run_.loss_nats = loss.value.back();
       run_.tags["final_loss_from"] = validated ? "validation" : "train";
+    }
+    if (!validated && !losses_not_taken_.empty()) {
+      emitter.Note(absl::StrCat("the final loss is ", loss.value.empty() ? "not known" : "that of training",
+                                ": the log has also ", NamesOf(losses_not_taken_),
+                                "; --metric NAME=validation_loss takes one"));
     }
   }
   if (superseded_ > 0) {
@@ -223,7 +278,7 @@ absl::Status LogRun::Emit(Emitter& emitter, std::int64_t line) {
   ChooseUnits(emitter);
   Summarize(emitter);
   ImportedCurve curve = BuildCurve();
-  if (curve.size() > 0) run_.curve = std::move(curve);
+  if (curve.size() > 0 && !curve_left_out_) run_.curve = std::move(curve);
   run_.labels.insert(run_.labels.end(), labels_.begin(), labels_.end());
   return emitter.Emit(std::move(run_), line, wrong);
 }

@@ -27,10 +27,14 @@ class LogRun {
   void AddPoint(std::string_view name, std::int64_t step, double value);
   /// A setting, by its key in the log ("optimizer.lr"). Later values win.
   void SetConfig(const std::string& key, const std::string& value);
-  /// Drops the points at and after `step` of every series, as a restart does.
+  /// Drops the points at and after `step` of every series, as a restart does; only those since BeginFile.
   void RestartAt(std::int64_t step);
+  /// What follows comes from another file of the same run.
+  void BeginFile();
   /// "interval-mean-loss", "lossy-export", …: said with the run.
   void AddLabel(const std::string& label) { labels_.insert(label); }
+  /// The points are last values only: the run gets its final loss and tokens from them, and no curve.
+  void LeaveOutCurve() { curve_left_out_ = true; }
   bool has_points() const;
   std::int64_t last_step() const { return last_step_; }
 
@@ -46,14 +50,17 @@ class LogRun {
   struct Series {
     std::vector<std::int64_t> step;
     std::vector<double> value;
+    std::size_t file_begin = 0;  // where the points of the current file begin
   };
-  static constexpr int kMetrics = static_cast<int>(Metric::kValidationPerplexity) + 1;
+  static constexpr int kMetrics = static_cast<int>(Metric::kGigaflops) + 1;
 
   Series& series(Metric metric) { return series_[static_cast<int>(metric)]; }
   void DropFrom(Series* series, std::int64_t step);
   std::string ApplyConfig(const Emitter& emitter);
   void ChooseUnits(Emitter& emitter);
   void Summarize(Emitter& emitter);
+  static std::vector<double> TokensBetween(const std::vector<std::int64_t>& steps, const Series& counter,
+                                           double tokens_per_count);
   ImportedCurve BuildCurve();
 
   const std::vector<MetricRule>& rules_;
@@ -63,6 +70,8 @@ class LogRun {
   Series series_[kMetrics];
   std::map<std::string, std::string> config_;
   std::set<std::string> labels_;
+  std::set<std::string> losses_not_taken_;
+  bool curve_left_out_ = false;
   std::int64_t superseded_ = 0, dropped_ = 0, last_step_ = 0;
 };
 

@@ -22,6 +22,8 @@ enum class Metric {
   kValidationBits,
   kTrainPerplexity,  ///< exp(nats)
   kValidationPerplexity,
+  kFlops,
+  kGigaflops,
 };
 
 /// One `--metric NAME=QUANTITY`; `glob` takes * and ?.

@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "clients/importers/byte_source.h"
 #include "clients/importers/emit.h"
+#include "clients/importers/inputs.h"
 
 namespace sextant::importers {
 
@@ -17,6 +18,8 @@ absl::Status ReadLlmcOutput(ByteSource* source, Emitter& emitter);
 absl::Status ReadNanoGpt(ByteSource* source, Emitter& emitter);
 /// Megatron-LM's log, and Step-Law's fork of it. Losses are means over the interval.
 absl::Status ReadMegatron(ByteSource* source, Emitter& emitter);
+/// marin's tracker_metrics.jsonl: settings and last values of a run, without its curve.
+absl::Status ReadTrackerMetrics(ByteSource* source, Emitter& emitter);
 /// Hugging Face's trainer_state.json.
 absl::Status ReadTrainerState(ByteSource* source, Emitter& emitter);
 /// JSON lines of metrics: W&B history, Ray Tune's result.json, and any object with a step and numbers. A
@@ -30,6 +33,8 @@ absl::Status ReadChartCsv(ByteSource* source, Emitter& emitter);
 absl::Status ReadStepLawCsv(ByteSource* source, Emitter& emitter);
 /// One TensorBoard event file.
 absl::Status ReadTensorBoard(ByteSource* source, Emitter& emitter);
+/// The event files of one folder, in order: one run.
+absl::Status ReadTensorBoardFolder(const Input& input, Emitter& emitter);
 /// W&B's transaction log (.wandb).
 absl::Status ReadWandbLog(ByteSource* source, Emitter& emitter);
 

@@ -128,7 +128,13 @@ absl::StatusOr<RecordResult> WandbRecordReader::Next(std::string_view* record) {
   while (true) {
     int type = 0;
     const auto chunk = NextChunk(&type, &data);
-    if (!chunk.ok() || *chunk != RecordResult::kRecord) return chunk;
+    if (!chunk.ok() || *chunk != RecordResult::kRecord) {
+      // What is left of the record that the bad chunk belonged to is passed over without a word of its own.
+      lost_ = chunk.ok() && *chunk == RecordResult::kBad;
+      return chunk;
+    }
+    if (lost_ && (type == kMiddle || type == kLast)) continue;
+    lost_ = false;
     const bool starts = type == kFull || type == kFirst;
     if (starts == joining || record_.size() + data.size() > kMaxRecordBytes) {
       // The end of the record before is lost, or the start of this one is.

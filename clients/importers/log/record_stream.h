@@ -67,6 +67,7 @@ class WandbRecordReader {
   ExactReader reader_;
   std::string record_;
   bool header_read_ = false;
+  bool lost_ = false;  // the rest of the current record
 };
 
 }  // namespace sextant::importers

@@ -30,6 +30,8 @@ absl::Status ReadStepCsv(ByteSource* source, Emitter& emitter) {
       *first ? ColumnOf(header.fields, {"_step", "step", "Step", "global_step", "iteration"}) : std::nullopt;
   if (!step_column) return absl::InvalidArgumentError(emitter.source() + " has no step column");
   LogRun log(emitter);
+  // Constant columns of an export are settings: the last value stands.
+  std::vector<std::string> last(header.fields.size());
   CsvRow row;
   while (true) {
     const auto read = csv.Next(&row);
@@ -46,9 +48,11 @@ absl::Status ReadStepCsv(ByteSource* source, Emitter& emitter) {
       const auto value = i == *step_column ? std::nullopt : ParseDouble(row.fields[i]);
       if (!value) continue;
       log.AddPoint(header.fields[i], static_cast<std::int64_t>(*step), *value);
-      // Constant columns of an export are settings: the last value stands.
-      log.SetConfig(header.fields[i], row.fields[i]);
+      last[i] = row.fields[i];
     }
+  }
+  for (std::size_t i = 0; i < last.size(); ++i) {
+    if (!last[i].empty()) log.SetConfig(header.fields[i], last[i]);
   }
   NameByPath(emitter, &log.run());
   return log.Emit(emitter, 1);

@@ -26,7 +26,8 @@ std::size_t Find(const std::vector<std::string>& header, std::initializer_list<c
 }
 
 // What is wrong with the row, or empty.
-std::string ReadRow(const CsvRow& row, const Columns& columns, ImportedRun* run) {
+std::string ReadRow(const CsvRow& row, const Columns& columns, const std::vector<BoundColumn>& mapped,
+                    ImportedRun* run) {
   if (!row.error.empty()) return row.error;
   std::string wrong;
   const auto cell = [&](std::size_t column) {
@@ -52,7 +53,13 @@ std::string ReadRow(const CsvRow& row, const Columns& columns, ImportedRun* run)
   }
   if (columns.nominal_tokens != kNone)
     run->tags["nominal_tokens"] = Printable(cell(columns.nominal_tokens)).substr(0, 64);
-  if (columns.name != kNone && !cell(columns.name).empty()) set("tags.exp_name", cell(columns.name));
+  if (columns.name != kNone && !cell(columns.name).empty()) {
+    set("tags.exp_name", cell(columns.name));
+    // The smallest rate stands nowhere else: "…_mlr1.00e-05".
+    if (const auto rate = NumberAfter(cell(columns.name), "_mlr"); rate && *rate >= 0)
+      run->min_learning_rate = *rate;
+  }
+  for (const BoundColumn& bound : mapped) set(bound.field.c_str(), cell(bound.column));
   return wrong;
 }
 
@@ -77,13 +84,26 @@ absl::Status ReadStepLawCsv(ByteSource* source, Emitter& emitter) {
                                         " lacks one of the columns lr, bs, ti, smooth loss, N");
     }
   }
+  std::vector<BoundColumn> mapped;
+  for (const FieldMapping& entry : emitter.options().map) {
+    const std::size_t column = Find(header, {entry.column.c_str()});
+    if (column == kNone)
+      return absl::InvalidArgumentError(
+          absl::StrCat(emitter.source(), " has no column ", Quoted(entry.column)));
+    mapped.push_back({entry.field, column});
+  }
+  if (columns.active != kNone) {
+    emitter.Note(
+        "N is taken as params_non_embedding and Na as params_active; a study of --param-count active uses "
+        "Na");
+  }
   emitter.Note("tokens are bs x ti x sequence length; the nominal D is kept as the tag nominal_tokens");
   while (true) {
     const auto read = csv.Next(&row);
     if (!read.ok()) return read.status();
     if (!*read) return absl::OkStatus();
     ImportedRun run = emitter.Prototype();
-    const std::string wrong = ReadRow(row, columns, &run);
+    const std::string wrong = ReadRow(row, columns, mapped, &run);
     if (absl::Status emitted = emitter.Emit(std::move(run), row.line, wrong); !emitted.ok()) return emitted;
   }
 }

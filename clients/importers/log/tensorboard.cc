@@ -1,103 +1,15 @@
-#include <cmath>
 #include <filesystem>
+#include <map>
 
 #include "clients/importers/log/lines.h"
 #include "clients/importers/log/log_run.h"
 #include "clients/importers/log/readers.h"
 #include "clients/importers/log/record_stream.h"
+#include "clients/importers/log/tensor_scalar.h"
 #include "clients/importers/log/wire.h"
 
 namespace sextant::importers {
 namespace {
-
-enum DataType { kFloat = 1, kDouble = 2, kInt32 = 3, kInt64 = 9, kBfloat16 = 14, kHalf = 19 };
-
-double HalfToDouble(std::uint32_t bits) {
-  const int exponent = static_cast<int>((bits >> 10) & 31);
-  const double fraction = bits & 1023;
-  double value = exponent == 0    ? std::ldexp(fraction, -24)
-                 : exponent == 31 ? (fraction == 0 ? INFINITY : NAN)
-                                  : std::ldexp(1024 + fraction, exponent - 25);
-  return (bits & 0x8000) != 0 ? -value : value;
-}
-
-double Bfloat16ToDouble(std::uint32_t bits) {
-  const std::uint32_t wide = bits << 16;
-  float value;
-  std::memcpy(&value, &wide, sizeof value);
-  return value;
-}
-
-// The value of a tensor with one element; absent for any other.
-std::optional<double> ScalarOf(std::string_view tensor) {
-  int type = 0;
-  std::string_view content;
-  std::optional<double> listed;
-  std::int64_t half = -1;
-  const auto once = [&](double value) { listed = listed ? std::optional<double>(NAN) : value; };
-  int elements = 0;
-  for (WireReader reader(tensor); reader.Next();) {
-    // Typed lists are packed, but old writers leave single values unpacked.
-    if (reader.Is(1, WireReader::kVarint)) type = static_cast<int>(reader.varint());
-    if (reader.Is(4, WireReader::kBytes)) content = reader.bytes();
-    if (reader.Is(5, WireReader::kBytes) && reader.bytes().size() == 4)
-      once(WireReader::Load<float>(reader.bytes())), ++elements;
-    if (reader.Is(5, WireReader::kFixed32)) once(reader.fixed_float()), ++elements;
-    if (reader.Is(6, WireReader::kBytes) && reader.bytes().size() == 8)
-      once(WireReader::Load<double>(reader.bytes())), ++elements;
-    if (reader.Is(6, WireReader::kFixed64)) once(reader.fixed_double()), ++elements;
-    for (const int field : {7, 10, 13}) {
-      std::int64_t number = 0;
-      bool found = reader.Is(field, WireReader::kVarint);
-      if (found) {
-        number = reader.varint();
-      } else if (reader.Is(field, WireReader::kBytes) && !reader.bytes().empty() &&
-                 reader.bytes().size() <= 10) {
-        // One packed varint, read as the only field of a message made of tag 1 and its bytes.
-        const std::string message = "\x08" + std::string(reader.bytes());
-        WireReader inner(message);
-        found = inner.Next() && inner.Is(1, WireReader::kVarint) && !inner.Next() && inner.ok();
-        number = inner.varint();
-      }
-      if (!found) continue;
-      ++elements;
-      if (field == 13) {
-        half = number;
-      } else {
-        once(static_cast<double>(number));
-      }
-    }
-  }
-  if (elements > 1) return std::nullopt;
-  if (half >= 0) {
-    const auto bits = static_cast<std::uint32_t>(half & 0xFFFF);
-    return type == kBfloat16 ? Bfloat16ToDouble(bits) : HalfToDouble(bits);
-  }
-  if (listed) return listed;
-  switch (type) {
-    case kFloat:
-      return content.size() == 4 ? std::optional<double>(WireReader::Load<float>(content)) : std::nullopt;
-    case kDouble:
-      return content.size() == 8 ? std::optional<double>(WireReader::Load<double>(content)) : std::nullopt;
-    case kInt32:
-      return content.size() == 4 ? std::optional<double>(WireReader::Load<std::int32_t>(content))
-                                 : std::nullopt;
-    case kInt64:
-      return content.size() == 8
-                 ? std::optional<double>(static_cast<double>(WireReader::Load<std::int64_t>(content)))
-                 : std::nullopt;
-    case kHalf:
-      return content.size() == 2
-                 ? std::optional<double>(HalfToDouble(WireReader::Load<std::uint16_t>(content)))
-                 : std::nullopt;
-    case kBfloat16:
-      return content.size() == 2
-                 ? std::optional<double>(Bfloat16ToDouble(WireReader::Load<std::uint16_t>(content)))
-                 : std::nullopt;
-    default:
-      return std::nullopt;
-  }
-}
 
 struct Plugin {
   std::string_view name, content;
@@ -140,7 +52,27 @@ void AddHparams(std::string_view content, LogRun* log) {
   }
 }
 
-void AddValue(std::string_view message, std::int64_t step, LogRun* log) {
+// Megatron writes every scalar twice, the second time over consumed samples: those are the token axis of the
+// first, not a curve.
+class SampleAxis {
+ public:
+  /// Whether `tag` is such a copy; then its step is the samples consumed at the step of the plain scalar.
+  bool Take(std::string_view tag, std::int64_t step, LogRun* log) {
+    constexpr std::string_view kSuffix = " vs samples";
+    if (tag.size() > kSuffix.size() && tag.substr(tag.size() - kSuffix.size()) == kSuffix) {
+      const auto plain = steps_.find(std::string(tag.substr(0, tag.size() - kSuffix.size())));
+      if (plain != steps_.end()) log->AddPoint("consumed samples", plain->second, static_cast<double>(step));
+      return true;
+    }
+    if (steps_.size() < kMaxTags || steps_.count(std::string(tag)) > 0) steps_[std::string(tag)] = step;
+    return false;
+  }
+
+ private:
+  std::map<std::string, std::int64_t> steps_;
+};
+
+void AddValue(std::string_view message, std::int64_t step, SampleAxis* axis, LogRun* log) {
   std::string_view tag, metadata, tensor;
   std::optional<double> value;
   for (WireReader reader(message); reader.Next();) {
@@ -153,29 +85,27 @@ void AddValue(std::string_view message, std::int64_t step, LogRun* log) {
   if (plugin.name == "hparams" && tag == "_hparams_/session_start_info")
     return AddHparams(plugin.content, log);
   if (!value && !tensor.empty() && (plugin.name == "scalars" || plugin.data_class == 1))
-    value = ScalarOf(tensor);
-  if (value) log->AddPoint(tag, step, *value);
+    value = ScalarOfTensor(tensor);
+  if (value && !axis->Take(tag, step, log)) log->AddPoint(tag, step, *value);
 }
 
-}  // namespace
-
-absl::Status ReadTensorBoard(ByteSource* source, Emitter& emitter) {
+// Reads one file into `log`; `where` begins the messages.
+absl::Status ReadEvents(ByteSource* source, const std::string& where, Emitter& emitter, LogRun* log) {
   constexpr int kSessionStart = 1;
-  LogRun log(emitter);
   TfRecordReader records(source);
+  SampleAxis axis;
   std::string_view payload;
   while (true) {
     const auto read = records.Next(&payload);
     if (!read.ok()) return read.status();
-    if (*read == RecordResult::kEnd) break;
+    if (*read == RecordResult::kEnd) return absl::OkStatus();
+    const std::string place = absl::StrCat(where, "byte ", records.offset(), ": ");
     if (*read == RecordResult::kBroken) {
-      emitter.Reject(0, absl::StrCat("byte ", records.offset(),
-                                     ": the length's checksum is wrong; nothing behind it was read"));
-      break;
+      emitter.Reject(0, place + "the length's checksum is wrong; nothing behind it was read");
+      return absl::OkStatus();
     }
     if (*read == RecordResult::kBad) {
-      emitter.Reject(
-          0, absl::StrCat("byte ", records.offset(), ": the record's checksum is wrong, or it is too large"));
+      emitter.Reject(0, place + "the record's checksum is wrong, or it is too large");
       continue;
     }
     std::int64_t step = 0;
@@ -191,13 +121,39 @@ absl::Status ReadTensorBoard(ByteSource* source, Emitter& emitter) {
       }
     }
     if (!event.ok()) {
-      emitter.Reject(0, absl::StrCat("byte ", records.offset(), ": the record is no event"));
+      emitter.Reject(0, place + "the record is no event");
       continue;
     }
-    if (restart) log.RestartAt(step);
+    if (restart) log->RestartAt(step);
     for (WireReader values(summary); values.Next();) {
-      if (values.Is(1, WireReader::kBytes)) AddValue(values.bytes(), step, &log);
+      if (values.Is(1, WireReader::kBytes)) AddValue(values.bytes(), step, &axis, log);
     }
+  }
+}
+
+}  // namespace
+
+absl::Status ReadTensorBoard(ByteSource* source, Emitter& emitter) {
+  LogRun log(emitter);
+  if (absl::Status read = ReadEvents(source, "", emitter, &log); !read.ok()) return read;
+  NameByPath(emitter, &log.run());
+  return log.Emit(emitter, 0);
+}
+
+absl::Status ReadTensorBoardFolder(const Input& input, Emitter& emitter) {
+  LogRun log(emitter);
+  for (const std::string& part : input.parts) {
+    const std::string name = std::filesystem::path(part).filename().string();
+    auto source = ByteSource::Open(part);
+    if (!source.ok()) {
+      emitter.Reject(0, std::string(source.status().message()));
+      continue;
+    }
+    (*source)->CountInto(emitter.options().bytes_read);
+    // Several writers share a folder at times: a restart in one file says nothing about the others.
+    log.BeginFile();
+    if (absl::Status read = ReadEvents(source->get(), Printable(name) + ": ", emitter, &log); !read.ok())
+      return read;
   }
   NameByPath(emitter, &log.run());
   return log.Emit(emitter, 0);

@@ -1,10 +1,13 @@
+#include <map>
 #include <optional>
 
 #include "clients/importers/json.h"
+#include "clients/importers/log/json_members.h"
 #include "clients/importers/log/lines.h"
 #include "clients/importers/log/log_run.h"
 #include "clients/importers/log/readers.h"
 #include "clients/importers/log/record_stream.h"
+#include "clients/importers/log/step_clock.h"
 #include "clients/importers/log/wire.h"
 
 namespace sextant::importers {
@@ -33,38 +36,27 @@ std::optional<double> NumberOf(std::string_view json) {
   return JsonNumber(value);
 }
 
-void AddHistory(std::string_view message, LogRun* log) {
-  std::optional<std::int64_t> step;
-  std::vector<std::pair<std::string, double>> values;
+void AddHistory(std::string_view message, StepClock* clock, LogRun* log) {
+  std::optional<double> record_step;
+  std::map<std::string, double> values;
   for (WireReader reader(message); reader.Next();) {
     if (reader.Is(1, WireReader::kBytes)) {
       const Item item = ReadItem(reader.bytes());
-      const auto number = NumberOf(item.json);
-      if (!number) continue;
-      if (item.key == "_step") {
-        if (*number >= 0 && *number <= 9e15) step = static_cast<std::int64_t>(*number);
-      } else if (item.key.empty() || item.key[0] != '_') {
-        values.emplace_back(item.key, *number);
-      }
-    } else if (reader.Is(2, WireReader::kBytes) && !step) {
+      if (const auto number = NumberOf(item.json)) values[item.key] = *number;
+    } else if (reader.Is(2, WireReader::kBytes)) {
       for (WireReader inner(reader.bytes()); inner.Next();) {
-        if (inner.Is(1, WireReader::kVarint)) step = inner.varint();
+        if (inner.Is(1, WireReader::kVarint)) record_step = static_cast<double>(inner.varint());
       }
     }
   }
+  if (record_step) values.emplace(StepClock::kCalls, *record_step);
+  const auto step = clock->Read([&](const char* key) {
+    const auto found = values.find(key);
+    return found == values.end() ? std::nullopt : std::optional<double>(found->second);
+  });
   if (!step) return;
-  for (const auto& [key, value] : values) log->AddPoint(key, *step, value);
-}
-
-void SetFromJson(const std::string& key, const rapidjson::Value& value, int depth, LogRun* log) {
-  if (value.IsObject() && depth < 8) {
-    for (const auto& member : value.GetObject()) {
-      SetFromJson(key + "." + std::string(JsonText(member.name)), member.value, depth + 1, log);
-    }
-  } else if (value.IsString()) {
-    log->SetConfig(key, std::string(JsonText(value)));
-  } else if (const auto number = JsonNumber(value)) {
-    log->SetConfig(key, FormatRoundTrip(*number));
+  for (const auto& [key, value] : values) {
+    if (key.empty() || key[0] != '_') log->AddPoint(key, *step, value);
   }
 }
 
@@ -76,7 +68,7 @@ void AddConfig(std::string_view message, LogRun* log) {
     if (item.key.rfind("_wandb", 0) == 0 || item.json.size() > kMaxTextBytes ||
         !ParseJson(item.json, &value).empty())
       continue;
-    SetFromJson(item.key, value, 0, log);
+    AddSettings(value, item.key, log);
   }
 }
 
@@ -105,6 +97,7 @@ void AddExit(std::string_view message, LogRun* log) {
 
 absl::Status ReadWandbLog(ByteSource* source, Emitter& emitter) {
   LogRun log(emitter);
+  StepClock clock;
   WandbRecordReader records(source);
   std::string_view record;
   while (true) {
@@ -120,7 +113,7 @@ absl::Status ReadWandbLog(ByteSource* source, Emitter& emitter) {
       continue;
     }
     for (WireReader reader(record); reader.Next();) {
-      if (reader.Is(2, WireReader::kBytes)) AddHistory(reader.bytes(), &log);
+      if (reader.Is(2, WireReader::kBytes)) AddHistory(reader.bytes(), &clock, &log);
       if (reader.Is(5, WireReader::kBytes)) AddConfig(reader.bytes(), &log);
       if (reader.Is(17, WireReader::kBytes)) AddRun(reader.bytes(), &log);
       if (reader.Is(18, WireReader::kBytes)) AddExit(reader.bytes(), &log);

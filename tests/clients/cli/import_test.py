@@ -145,6 +145,41 @@ class ImportTest(CliTest):
 
         self.assertEqual(values("s"), values("t"))
 
+    def test_folders_patterns_and_lists_of_files(self):
+        given = ["--set", "params_non_embedding=1e6", "--set", "batch_size_tokens=1000"]
+        for name in ("a", "b"):
+            self.write(f"exp/{name}/main.log", f"s:0 trl:1{len(name)} lr:0.001\ns:9 trl:5.{ord(name)} lr:0.001\n")
+        self.write("exp/README", "nothing to read\n")
+        out, err = self.run_cli("-o", "json", "runs", "import", self.folder / "exp", "--study", "s", *given)
+        self.assertEqual(json.loads(out), {"accepted": 2, "duplicate": 0, "rejected": 0, "rejects": []})
+        self.assertIn("exp/a/main.log: llmc-log", err)
+        self.assertIn("1 files and folders were passed over", err)
+        self.assertEqual(self.import_json(self.folder / "exp/.", *given)["duplicate"], 2)
+        self.run_cli("runs", "import", f"{self.folder}/exp/*/main.log", "--study", "globbed", "--create-study", *given)
+        self.assertEqual(self.run_json("studies", "show", "globbed")["run_count"], 2)
+        names = f"{self.folder}/exp/a/main.log\n{self.folder}/absent.log\n"
+        listed = ["runs", "import", "--files-from", "-", "--study", "listed", "--create-study", *given]
+        out, _ = self.run_cli("-o", "json", *listed, stdin=names)
+        self.assertEqual((json.loads(out)["accepted"], json.loads(out)["rejected"]), (1, 1))
+        self.assertIn("No such file", json.loads(out)["rejects"][0]["reason"])
+        self.run_cli("-o", "json", *listed, "--strict", stdin=names, code=3)
+        self.run_cli("runs", "import", "--study", "s", code=2)
+        self.run_cli("runs", "import", "-", "-", "--study", "s", code=2)
+        self.run_cli("runs", "import", f"{self.folder}/*.nothing", "--study", "s", code=1)
+
+    def test_every_golden_folder_imports_and_shows_its_curves(self):
+        golden = cli_support.SOURCE / "tests/clients/importers/golden"
+        given = ["--set", "params_non_embedding=1e6", "--set", "batch_size_tokens=1000", "--set", "sequence_length=100"]
+        for folder in sorted(path for path in golden.iterdir() if path.is_dir()):
+            with self.subTest(format=folder.name):
+                more = ["--set", "tokens=1e6"] if folder.name == "optuna" else []
+                study = folder.name
+                result = self.run_json("runs", "import", folder, "--study", study, "--create-study", *given, *more)
+                self.assertGreater(result["accepted"], 0)
+                for run in self.run_json("runs", "list", "--study", study):
+                    if run.get("curve_point_count", 0) > 0:
+                        self.assertGreater(len(self.run_json("runs", "curve", run["name"])["step"]), 0)
+
     def test_list_filters_orders_and_limits(self):
         self.import_json(self.write("r.csv", HEADER + "".join(f"r{i},1e6,{i + 1}e7,0.001,{4 - 0.1 * i}\n" for i in range(9))))
         listed = self.run_json("runs", "list", "--study", "s", "--filter", "tokens > 3e7", "--order-by", "loss_nats", "--limit", 2)

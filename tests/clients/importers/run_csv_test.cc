@@ -109,7 +109,7 @@ TEST_F(RunCsvTest, LeavesBlankCellsOfDetectedColumnsUnknown) {
   EXPECT_EQ(sink_.runs[0].state, ImportedState::kUnspecified);
   ASSERT_EQ(sink_.rejects.size(), 1u);
   EXPECT_EQ(sink_.rejects[0].reason,
-            "tokens is missing, and so is steps or batch_size_tokens, whose product it is");
+            "tokens is missing, and so is steps or batch_size_tokens, whose product it is (--set tokens=N)");
 }
 
 TEST_F(RunCsvTest, CountsTokensAsStepsTimesBatchWhereNoColumnHoldsThem) {

@@ -1,0 +1,120 @@
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "clients/importers/database/mlflow.h"
+#include "clients/importers/database/readers.h"
+#include "clients/importers/limits.h"
+#include "clients/importers/log/lines.h"
+#include "clients/importers/path_pattern.h"
+#include "clients/importers/settings_yaml.h"
+
+namespace sextant::importers {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Keys hold slashes, which makes folders: calls each(key, path) for every file below, by name.
+template <class Each>
+absl::Status ForEachKey(const std::string& folder, const std::string& prefix, std::size_t depth,
+                        std::size_t* visited, Each& each) {
+  std::error_code error;
+  if (!fs::is_directory(fs::symlink_status(folder, error)) || depth > kMaxFolderDepth)
+    return absl::OkStatus();
+  const auto names = ListFolder(folder, visited);
+  if (!names.ok()) return names.status();
+  for (const std::string& name : *names) {
+    const std::string path = folder + "/" + name, key = prefix + name;
+    const fs::file_status status = fs::symlink_status(path, error);
+    absl::Status done;
+    if (fs::is_directory(status)) done = ForEachKey(path, key + "/", depth + 1, visited, each);
+    if (fs::is_regular_file(status)) done = each(key, path);
+    if (!done.ok()) return done;
+  }
+  return absl::OkStatus();
+}
+
+// The next word of a line, which loses it.
+std::string_view NextWord(std::string_view* line) {
+  *line = Trim(*line);
+  const std::size_t end = std::min(line->find(' '), line->size());
+  const std::string_view word = line->substr(0, end);
+  line->remove_prefix(end);
+  return word;
+}
+
+// "time_ms value step", and whatever newer writers put behind; old files have no step.
+absl::Status ReadMetric(const std::string& key, const std::string& path, Emitter& emitter, LogRun* log) {
+  auto source = ByteSource::Open(path);
+  if (!source.ok()) {
+    emitter.Reject(0, std::string(source.status().message()));
+    return absl::OkStatus();
+  }
+  (*source)->CountInto(emitter.options().bytes_read);
+  return ForEachLine(source->get(), kMaxTextBytes, emitter, [&](std::string_view line, std::int64_t number) {
+    if (Trim(line).empty()) return;
+    std::string_view rest = line;
+    const std::string_view time = NextWord(&rest), text = NextWord(&rest), at = NextWord(&rest);
+    const auto value = ParseDouble(text);
+    const auto step = at.empty() ? std::optional<std::int64_t>(0) : ParseInt64(at);
+    if (!ParseInt64(time) || !value || !step || *step < 0) {
+      emitter.Reject(number, absl::StrCat("metric ", Quoted(key), ": not 'time value step': ", Quoted(line)));
+      return;
+    }
+    log->AddPoint(key, *step, MlflowValue(*value));
+  });
+}
+
+}  // namespace
+
+ImportedState MlflowState(std::string_view status) {
+  if (status == "3" || status == "FINISHED") return ImportedState::kFinished;
+  if (status == "1" || status == "RUNNING" || status == "2" || status == "SCHEDULED")
+    return ImportedState::kRunning;
+  if (status == "4" || status == "FAILED" || status == "5" || status == "KILLED")
+    return ImportedState::kCrashed;
+  return ImportedState::kUnspecified;
+}
+
+double MlflowValue(double stored) {
+  return std::fabs(stored) >= std::numeric_limits<double>::max() ? std::copysign(INFINITY, stored) : stored;
+}
+
+void SetMlflowName(std::string_view name, LogRun* log) {
+  if (!name.empty() && name.size() <= kMaxTextBytes && IsValidUtf8(name))
+    log->run().tags["run_name"] = std::string(name);
+}
+
+absl::Status ReadMlflowFolder(const Input& input, Emitter& emitter) {
+  auto meta = ReadSettingsYaml(input.path + "/meta.yaml");
+  if (!meta.ok()) return meta.status();
+  if ((*meta)["lifecycle_stage"] == "deleted") {
+    emitter.Note("MLflow has it as deleted: passed over");
+    return absl::OkStatus();
+  }
+  LogRun log(emitter);
+  log.run().state = MlflowState((*meta)["status"]);
+  std::string id = (*meta)["run_id"];
+  if (id.empty()) id = (*meta)["run_uuid"];
+  if (!id.empty() && log.run().run_id.empty()) SetRunId(id, &log.run());
+  NameByPath(emitter, &log.run());
+  SetMlflowName((*meta)["run_name"], &log);
+  std::size_t visited = 0;
+  auto metric = [&](const std::string& key, const std::string& path) {
+    return ReadMetric(key, path, emitter, &log);
+  };
+  auto param = [&](const std::string& key, const std::string& path) {
+    const auto text = ReadSmallFile(path, kMaxTextBytes);
+    if (text.ok()) log.SetConfig(key, std::string(Trim(*text)));
+    return absl::OkStatus();  // long values are prompts and the like, not settings
+  };
+  absl::Status read = ForEachKey(input.path + "/metrics", "", 0, &visited, metric);
+  if (read.ok()) read = ForEachKey(input.path + "/params", "", 0, &visited, param);
+  if (!read.ok()) return read;
+  return log.Emit(emitter, 0);
+}
+
+}  // namespace sextant::importers

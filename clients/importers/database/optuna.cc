@@ -1,0 +1,161 @@
+#include <cmath>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "clients/importers/database/foreign_database.h"
+#include "clients/importers/database/readers.h"
+#include "clients/importers/json.h"
+#include "clients/importers/limits.h"
+#include "clients/importers/log/lines.h"
+#include "clients/importers/log/log_run.h"
+
+namespace sextant::importers {
+namespace {
+
+// What the metric table and --metric call the values that a trial reports on its way.
+constexpr char kIntermediate[] = "intermediate_value";
+
+struct Trial {
+  std::string id, study, state;
+  std::int64_t number = 0;
+  bool minimized = true;
+};
+
+// A parameter's value: of categories only the index is kept, beside the list.
+std::string ParamText(double value, std::string_view distribution) {
+  rapidjson::Document document;
+  if (!ParseJson(distribution, &document).empty()) return FormatRoundTrip(value);
+  const rapidjson::Value* choices = FindPath(document, "attributes.choices");
+  if (choices == nullptr || !choices->IsArray()) return FormatRoundTrip(value);
+  if (!(value >= 0 && value < choices->Size())) return {};
+  const rapidjson::Value& choice = (*choices)[static_cast<rapidjson::SizeType>(value)];
+  if (choice.IsString()) return std::string(JsonText(choice));
+  if (const auto number = JsonNumber(choice)) return FormatRoundTrip(*number);
+  return choice.IsBool() ? (choice.GetBool() ? "true" : "false") : "";
+}
+
+double TypedValue(const std::optional<double>& value, std::string_view type) {
+  if (type == "INF_POS") return INFINITY;
+  if (type == "INF_NEG") return -INFINITY;
+  return type == "NAN" || !value ? NAN : *value;
+}
+
+absl::StatusOr<std::vector<Trial>> ReadTrials(ForeignDatabase* database, Emitter& emitter) {
+  std::vector<Trial> trials;
+  std::int64_t waiting = 0, beyond = 0;
+  const bool directions = database->HasTable("study_directions");
+  const absl::Status read = database->Query(
+      absl::StrCat(
+          "SELECT t.trial_id, s.study_name, t.state, t.number, ", directions ? "d.direction" : "'MINIMIZE'",
+          " FROM trials AS t JOIN studies AS s ON s.study_id = t.study_id ",
+          directions ? "LEFT JOIN study_directions AS d ON d.study_id = t.study_id AND d.objective = 0 " : "",
+          "ORDER BY t.trial_id"),
+      [&](const DatabaseRow& row) {
+        if (row.Text(2) == "WAITING") {
+          ++waiting;
+        } else if (trials.size() >= kMaxDatabaseRuns) {
+          ++beyond;
+        } else {
+          trials.push_back({std::string(row.Text(0).substr(0, 64)),
+                            std::string(row.Text(1).substr(0, kMaxTextBytes)), std::string(row.Text(2)),
+                            row.Integer(3).value_or(0), row.Text(4) != "MAXIMIZE"});
+        }
+        return true;
+      });
+  if (!read.ok()) return read;
+  if (waiting > 0) emitter.Note(absl::StrCat(waiting, " trials that have not begun are passed over"));
+  if (beyond > 0)
+    emitter.Reject(0, absl::StrCat("more than ", kMaxDatabaseRuns, " trials; ", beyond, " were left out"));
+  return trials;
+}
+
+void SetState(const Trial& trial, LogRun* log) {
+  ImportedRun& run = log->run();
+  if (trial.state == "COMPLETE") run.state = ImportedState::kFinished;
+  if (trial.state == "RUNNING") run.state = ImportedState::kRunning;
+  if (trial.state == "FAIL" || trial.state == "PRUNED") run.state = ImportedState::kCrashed;
+  if (trial.state == "PRUNED") log->AddLabel("pruned");
+  if (run.run_id.empty()) SetRunId(absl::StrCat(trial.study, "-trial-", trial.number), &run);
+}
+
+struct Shape {
+  bool value_type, intermediate_type, attributes;
+};
+
+absl::Status ReadOne(ForeignDatabase* database, const Shape& shape, const Trial& trial, LogRun* log) {
+  SetState(trial, log);
+  absl::Status read = database->Query(
+      "SELECT param_name, param_value, distribution_json FROM trial_params WHERE trial_id = ?1", trial.id,
+      [&](const DatabaseRow& row) {
+        const auto value = row.Number(1);
+        const std::string text = value ? ParamText(*value, row.Text(2)) : std::string();
+        if (!text.empty()) log->SetConfig(std::string(row.Text(0)), text);
+        return true;
+      });
+  if (read.ok() && shape.attributes) {
+    read = database->Query("SELECT key, value_json FROM trial_user_attributes WHERE trial_id = ?1", trial.id,
+                           [&](const DatabaseRow& row) {
+                             rapidjson::Document value;
+                             if (!ParseJson(row.Text(1), &value).empty()) return true;
+                             const std::string key(row.Text(0));
+                             if (value.IsString()) {
+                               log->SetConfig(key, std::string(JsonText(value)));
+                             } else if (const auto number = JsonNumber(value)) {
+                               log->SetConfig(key, FormatRoundTrip(*number));
+                             }
+                             return true;
+                           });
+  }
+  if (read.ok()) {
+    read = database->Query(absl::StrCat("SELECT value, ", shape.value_type ? "value_type" : "'FINITE'",
+                                        " FROM trial_values WHERE trial_id = ?1 AND objective = 0"),
+                           trial.id, [&](const DatabaseRow& row) {
+                             const double value = TypedValue(row.Number(0), row.Text(1));
+                             log->SetConfig("objective", FormatRoundTrip(value));
+                             if (trial.minimized && !log->run().loss_nats) log->run().loss_nats = value;
+                             return true;
+                           });
+  }
+  if (!read.ok()) return read;
+  return database->Query(absl::StrCat("SELECT step, intermediate_value, ",
+                                      shape.intermediate_type ? "intermediate_value_type" : "'FINITE'",
+                                      " FROM trial_intermediate_values WHERE trial_id = ?1 ORDER BY step"),
+                         trial.id, [&](const DatabaseRow& row) {
+                           const auto step = row.Integer(0);
+                           if (step && *step >= 0)
+                             log->AddPoint(kIntermediate, *step, TypedValue(row.Number(1), row.Text(2)));
+                           return true;
+                         });
+}
+
+}  // namespace
+
+absl::Status ReadOptunaDatabase(const Input& input, Emitter& emitter) {
+  auto database = ForeignDatabase::Open(input.path);
+  if (!database.ok()) return database.status();
+  const Shape shape{(*database)->HasColumn("trial_values", "value_type"),
+                    (*database)->HasColumn("trial_intermediate_values", "intermediate_value_type"),
+                    (*database)->HasTable("trial_user_attributes")};
+  const auto trials = ReadTrials(database->get(), emitter);
+  if (!trials.ok()) return trials.status();
+  bool maximized = false;
+  for (const Trial& trial : *trials) maximized |= !trial.minimized;
+  if (maximized) {
+    emitter.Note("what a study maximizes is not taken for a loss; --map loss_nats=objective takes it");
+  }
+  if (FindMetric(emitter.options().metrics, kIntermediate) == Metric::kIgnored) {
+    emitter.Note(
+        "intermediate values are left out, since their steps may be epochs; --metric "
+        "intermediate_value=validation_loss takes them as losses after so many updates");
+  }
+  for (const Trial& trial : *trials) {
+    emitter.About(absl::StrCat("trial ", trial.number, ": "));
+    LogRun log(emitter);
+    if (absl::Status read = ReadOne(database->get(), shape, trial, &log); !read.ok()) return read;
+    if (absl::Status emitted = log.Emit(emitter, 0); !emitted.ok()) return emitted;
+  }
+  emitter.About("");
+  return absl::OkStatus();
+}
+
+}  // namespace sextant::importers
