@@ -2,63 +2,66 @@
 // memory.
 #pragma once
 
+#include <cuda_runtime_api.h>
+
 #include "clients/trainer/cuda/device_util.cuh"
+#include "clients/trainer/cuda/kernels.h"
 
 namespace sextant::trainer::cuda {
 
 inline constexpr int kTile = 64;
 inline constexpr uint32_t kTileBytes = kTile * 128;
+inline constexpr int kStageBytes = 2 * kTile * 128;              // a stage of the copy pipeline is two tiles
+inline constexpr float kScale = 0.125F;                          // 1 / sqrt(64)
+inline constexpr float kScaleLog2 = kScale * 1.44269504088896F;  // scores go through exp2
+
+// Heads of all windows of all runs.
+inline unsigned HeadWindows(const Stack& stack, int length, int heads) {
+  return static_cast<unsigned>(static_cast<size_t>(stack.runs) * stack.rows_per_run / length * heads);
+}
+
+// Blocks of 128 rows read keys half as often; blocks of 64 fill the chip when there are few.
+inline bool UseWideTiles(unsigned windows, int length) {
+  return length >= 128 && windows * ((length + 127) / 128) >= 264;
+}
+
+// What a block works on: `Rows` rows of one head of one window. Blocks of one head are launched next to each
+// other, so that what one of them reads from memory the others find in cache.
+struct BlockTask {
+  int head_window;  // counts heads of windows, as log_sum and delta do
+  int head;
+  size_t window;
+  int tile, tiles;  // of the head
+};
+template <int Rows>
+__device__ inline BlockTask ThisBlock(int heads, int length) {
+  const int tiles = (length + Rows - 1) / Rows;
+  const int block = static_cast<int>(blockIdx.x);
+  const int head_window = block / tiles;
+  return {head_window, head_window % heads, static_cast<size_t>(head_window / heads), block % tiles, tiles};
+}
+inline unsigned Blocks(unsigned head_windows, int length, int rows) {
+  return head_windows * static_cast<unsigned>((length + rows - 1) / rows);
+}
+
+// Lets blocks of `kernel` take `bytes` of dynamic shared memory on the current device.
+template <typename Kernel>
+void AllowShared(Kernel* kernel, int bytes) {
+  cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+}
 
 // Queues the copy of rows first_row .. first_row + Rows - 1 (zeros past `limit`) of a matrix with `stride`
 // elements a row.
 template <int Rows, int Threads>
 __device__ inline void LoadTile(uint32_t tile, const bf16* matrix, size_t stride, int first_row, int limit) {
+  static_assert(Rows * 8 % Threads == 0);
 #pragma unroll
-  for (int i = threadIdx.x; i < Rows * 8; i += Threads) {
+  for (int turn = 0; turn < Rows * 8 / Threads; ++turn) {
+    const int i = turn * Threads + static_cast<int>(threadIdx.x);
     const int r = i / 8;
     const bool valid = first_row + r < limit;
     CopyAsync16(tile + TileOffset(r, i % 8), matrix + (valid ? first_row + r : 0) * stride + i % 8 * 8,
                 valid);
-  }
-}
-
-// The warp's 16 rows of a tile as left operands of four products along the 64 columns.
-__device__ inline void LoadRowsFragments(uint32_t (&a)[4][4], uint32_t tile, int first, int lane) {
-#pragma unroll
-  for (int k = 0; k < 4; ++k) LoadMatrices(a[k], tile + TileOffset(first + lane % 16, 2 * k + lane / 16));
-}
-
-// c[16, 8 N] += a[16, 64] (rows first .. first + 8 N - 1 of the tile)^T
-template <int N>
-__device__ inline void MultiplyByRows(float (&c)[N][4], const uint32_t (&a)[4][4], uint32_t tile, int first,
-                                      int lane) {
-#pragma unroll
-  for (int n = 0; n < N; n += 2) {
-#pragma unroll
-    for (int k = 0; k < 4; ++k) {
-      uint32_t b[4];
-      LoadMatrices(b, tile + TileOffset(first + n * 8 + lane % 8 + lane / 16 * 8, 2 * k + lane / 8 % 2));
-      MultiplyAdd(c[n], a[k], b[0], b[1]);
-      MultiplyAdd(c[n + 1], a[k], b[2], b[3]);
-    }
-  }
-}
-
-// c[16, 64] += p[16, 16 K] (rows first .. first + 16 K - 1 of the tile), p rounded to bf16.
-template <int K>
-__device__ inline void MultiplyByColumns(float (&c)[8][4], const float (&p)[2 * K][4], uint32_t tile,
-                                         int first, int lane) {
-#pragma unroll
-  for (int k = 0; k < K; ++k) {
-    const uint32_t a[4] = {Pack(p[2 * k][0], p[2 * k][1]), Pack(p[2 * k][2], p[2 * k][3]),
-                           Pack(p[2 * k + 1][0], p[2 * k + 1][1]), Pack(p[2 * k + 1][2], p[2 * k + 1][3])};
-#pragma unroll
-    for (int n = 0; n < 8; n += 2) {
-      uint32_t b[4];
-      LoadMatricesTransposed(b, tile + TileOffset(first + k * 16 + lane % 16, n + lane / 16));
-      MultiplyAdd(c[n], a, b[0], b[1]);
-      MultiplyAdd(c[n + 1], a, b[2], b[3]);
-    }
   }
 }
 
@@ -96,11 +99,11 @@ __device__ inline void StoreRows(const float (&c)[8][4], unsigned char* shared, 
   }
   __syncwarp();
 #pragma unroll
-  for (int i = lane; i < 128; i += 32) {
-    const int r = first + i / 8;
+  for (int turn = 0; turn < 4; ++turn) {
+    const int r = first + turn * 4 + lane / 8;
     if (r < limit) {
-      *reinterpret_cast<uint4*>(to + r * stride + i % 8 * 8) =
-          *reinterpret_cast<const uint4*>(shared + TileOffset(r, i % 8));
+      *reinterpret_cast<uint4*>(to + r * stride + lane % 8 * 8) =
+          *reinterpret_cast<const uint4*>(shared + TileOffset(r, lane % 8));
     }
   }
 }
