@@ -10,6 +10,7 @@ struct Device::Impl {
   int index = 0;
   DeviceLoan loan;
   uint16_t* tokens = nullptr;
+  GemmChoices choices;
 };
 
 absl::StatusOr<int> CountDevices() {
@@ -61,6 +62,7 @@ absl::StatusOr<std::unique_ptr<Device>> Device::Open(int index, const TokenSet& 
   }
   impl.loan.tokens = impl.tokens;
   impl.loan.token_set = &tokens;
+  impl.loan.choices = &impl.choices;
   device->name_ = properties.name;
   return device;
 }

@@ -73,8 +73,8 @@ absl::Status GpuEngine<T>::Start() {
       SEXTANT_RETURN_IF_ERROR(FromCuda(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "event"));
     }
   }
+  SEXTANT_RETURN_IF_ERROR(MakeProducts());  // tries products out on the slab, so before it is filled
   SEXTANT_RETURN_IF_ERROR(UploadConstants());
-  SEXTANT_RETURN_IF_ERROR(MakeProducts());
   absl::StatusOr<cudaGraphExec_t> graph = Capture([this] { QueueStep(); });
   if (!graph.ok()) return graph.status();
   step_graph_ = *graph;
@@ -134,11 +134,13 @@ absl::Status GpuEngine<T>::MakeLinear(int out, int in, Linear* linear) const {
   GemmShape shape{
       GemmKind::kForward,       stack_.runs, stack_.rows_per_run, out, in, stack_.parameter_stride,
       !std::is_same_v<T, float>};
+  const size_t room = static_cast<char*>(at_->workspace[0]) - static_cast<char*>(slab_);
+  const GemmScratch scratch{slab_, room, at_->workspace[0], main_};
   for (auto [kind, to] : {std::pair{GemmKind::kForward, &linear->forward},
                           std::pair{GemmKind::kBackwardInput, &linear->backward_input},
                           std::pair{GemmKind::kBackwardWeight, &linear->backward_weight}}) {
     shape.kind = kind;
-    absl::StatusOr<std::unique_ptr<Gemm>> gemm = Gemm::Create(loan_.cublas, shape);
+    absl::StatusOr<std::unique_ptr<Gemm>> gemm = Gemm::Create(loan_.cublas, shape, scratch, loan_.choices);
     if (!gemm.ok()) return gemm.status();
     *to = *std::move(gemm);
   }

@@ -24,6 +24,7 @@ struct DeviceLoan {
   cublasLtHandle_t cublas = nullptr;
   const uint16_t* tokens = nullptr;  // on the device
   const TokenSet* token_set = nullptr;
+  GemmChoices* choices = nullptr;
 };
 
 // The products of one linear layer.

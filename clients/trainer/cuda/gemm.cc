@@ -4,8 +4,32 @@
 
 namespace sextant::trainer::cuda {
 
+namespace {
+
+constexpr int kProposals = 8;
+
+GemmOperands OperandsOf(const GemmShape& shape) {
+  const size_t runs = shape.runs;
+  const size_t in_bytes = runs * shape.rows * shape.in * 2;
+  const size_t out_bytes = runs * shape.rows * shape.out * 2;
+  const size_t weight_bytes = runs * shape.parameter_stride * 2;
+  const size_t matrix = static_cast<size_t>(shape.in) * shape.out;
+  switch (shape.kind) {
+    case GemmKind::kForward:
+      return {in_bytes, weight_bytes, out_bytes, 0, 1};
+    case GemmKind::kBackwardInput:
+      return {out_bytes, weight_bytes, in_bytes, 0, 1};
+    case GemmKind::kBackwardWeight:
+      break;
+  }
+  return {out_bytes, in_bytes, matrix * 4, shape.parameter_stride * 4, shape.runs};
+}
+
+}  // namespace
+
 // cuBLASLt is column-major, where a row-major [r, c] matrix is c x r with leading dimension c.
-absl::StatusOr<std::unique_ptr<Gemm>> Gemm::Create(cublasLtHandle_t handle, const GemmShape& shape) {
+absl::StatusOr<std::unique_ptr<Gemm>> Gemm::Create(cublasLtHandle_t handle, const GemmShape& shape,
+                                                   const GemmScratch& scratch, GemmChoices* choices) {
   absl::StatusOr<const CublasLt*> api = LoadCublasLt();
   if (!api.ok()) return api.status();
   std::unique_ptr<Gemm> gemm(new Gemm);
@@ -53,17 +77,24 @@ absl::StatusOr<std::unique_ptr<Gemm>> Gemm::Create(cublasLtHandle_t handle, cons
   }
   if (!good) return absl::InternalError("cuBLASLt refused to describe a product");
 
+  const auto key =
+      std::make_tuple(shape.kind, shape.runs, shape.rows, shape.out, shape.in, shape.parameter_stride);
+  if (const auto known = choices->find(key); shape.low_precision && known != choices->end()) {
+    gemm->algorithm_ = known->second;
+    return gemm;
+  }
   cublasLtMatmulPreference_t preference = nullptr;
   const size_t workspace = kGemmWorkspaceBytes;
   // In-place split-K adds in arrival order; only schemes with a fixed order are allowed.
   const uint32_t reductions = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE | CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE;
-  cublasLtMatmulHeuristicResult_t found{};
+  cublasLtMatmulHeuristicResult_t found[kProposals] = {};
   int count = 0;
   if (lt.preference_create(&preference) == CUBLAS_STATUS_SUCCESS) {
     lt.preference_set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof(workspace));
     lt.preference_set(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reductions,
                       sizeof(reductions));
-    lt.heuristic(handle, gemm->desc_, gemm->a_, gemm->b_, gemm->d_, gemm->d_, preference, 1, &found, &count);
+    lt.heuristic(handle, gemm->desc_, gemm->a_, gemm->b_, gemm->d_, gemm->d_, preference,
+                 shape.low_precision ? kProposals : 1, found, &count);
     lt.preference_destroy(preference);
   }
   if (count < 1) {
@@ -71,7 +102,16 @@ absl::StatusOr<std::unique_ptr<Gemm>> Gemm::Create(cublasLtHandle_t handle, cons
                                                  " products of ", shape.rows, " x ", shape.out, " x ",
                                                  shape.in));
   }
-  gemm->algorithm_ = found.algo;
+  gemm->algorithm_ = found[0].algo;
+  if (count == 1 || !shape.low_precision) return gemm;
+  const int best = FastestEqualWay(
+      scratch, OperandsOf(shape), count, [&](int way, const void* left, const void* right, void* output) {
+        gemm->algorithm_ = found[way].algo;
+        return gemm->Run(left, right, nullptr, output, scratch.workspace, scratch.stream) ==
+               CUBLAS_STATUS_SUCCESS;
+      });
+  gemm->algorithm_ = found[best].algo;
+  choices->emplace(key, gemm->algorithm_);
   return gemm;
 }
 

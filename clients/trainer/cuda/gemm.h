@@ -6,9 +6,12 @@
 #include <cuda_runtime_api.h>
 
 #include <cstddef>
+#include <map>
 #include <memory>
+#include <tuple>
 
 #include "clients/trainer/cuda/cublaslt.h"
+#include "clients/trainer/cuda/gemm_trial.h"
 
 namespace sextant::trainer::cuda {
 
@@ -28,13 +31,18 @@ struct GemmShape {
 
 inline constexpr size_t kGemmWorkspaceBytes = size_t{32} << 20;
 
-// A product whose algorithm has been chosen. The choice is cuBLASLt's first proposal among the algorithms
-// that add in a fixed order, so that the same job gives the same bits. Immutable; Run may be called on any
-// stream.
+// What was chosen on a device so far, by shape. Not thread-safe.
+using GemmChoices = std::map<std::tuple<GemmKind, int, int, int, int, size_t>, cublasLtMatmulAlgo_t>;
+
+// A product whose algorithm has been chosen: the fastest of cuBLASLt's proposals that add in a fixed order
+// and give the same bits as its first one, so that the same job gives the same bits. Immutable; Run may be
+// called on any stream.
 class Gemm {
  public:
-  // NotFound or Unimplemented when cuBLASLt has no algorithm for the shape.
-  static absl::StatusOr<std::unique_ptr<Gemm>> Create(cublasLtHandle_t handle, const GemmShape& shape);
+  // Proposals for a bf16 shape that `choices` lacks are tried on `scratch`; the first is taken for fp32, or
+  // when the scratch is too small. Unimplemented when cuBLASLt has no algorithm for the shape.
+  static absl::StatusOr<std::unique_ptr<Gemm>> Create(cublasLtHandle_t handle, const GemmShape& shape,
+                                                      const GemmScratch& scratch, GemmChoices* choices);
   ~Gemm();
   Gemm(const Gemm&) = delete;
   Gemm& operator=(const Gemm&) = delete;

@@ -110,6 +110,12 @@ void CrossEntropy(const uint16_t* targets, const Stack& stack, int vocab, bool g
 void AddValidationLoss(const BatchSource& source, const Stack& stack, const float* loss, RunState* state,
                        cudaStream_t stream);
 
+// --- compare.cu ---
+// Sets *different when the first `bytes` of any of `runs` parts, stride_bytes apart, differ in a bit. Sizes
+// are multiples of 16.
+void CompareBits(const void* a, const void* b, size_t bytes, size_t stride_bytes, int runs,
+                 unsigned* different, cudaStream_t stream);
+
 // --- optimizer.cu ---
 struct OptimizerConstants {
   Schedule schedule;
