@@ -16,6 +16,7 @@
 #include "fitting/optimum/optimum_fit.h"
 #include "fitting/optimum_record.h"
 #include "fitting/optimum_runs.h"
+#include "fitting/other_optimum_fit.h"
 #include "fitting/predict.h"
 #include "fitting/provenance.h"
 #include "fitting/solve/fit_law.h"
@@ -26,11 +27,12 @@ namespace {
 constexpr std::int64_t kMaxReplicatesAsked = 100'000;
 
 bool PredictsOptimum(const LawSpec& law) {
-  return law.target == Target::kLearningRate || law.target == Target::kBatchSizeTokens;
+  return law.target == Target::kLearningRate || law.target == Target::kBatchSizeTokens ||
+         IsOtherHyperparameter(law.target);
 }
 
 /// The log-linear form behind a law, found by evaluating it: exp(log_c) times powers of its variables, with
-/// parameters in that order. Nothing for any other form.
+/// parameters in that order; for beta2, that of 1 - beta2. Nothing for any other form.
 std::optional<LawVariables> LogLinearForm(const Law& law) {
   const LawSpec& spec = law.spec();
   std::vector<std::string> names;
@@ -52,7 +54,7 @@ std::optional<LawVariables> LogLinearForm(const Law& law) {
       parameters.push_back(0.25 - probe * static_cast<double>(i + 1));
       expected += parameters.back() * std::log(variables.back());
     }
-    const double value = law.Evaluate(variables, parameters);
+    const double value = OtherScale(spec.target, law.Evaluate(variables, parameters));
     if (!(std::abs(std::log(value) - expected) < 1e-9)) return std::nullopt;
   }
   return form;
@@ -61,8 +63,8 @@ std::optional<LawVariables> LogLinearForm(const Law& law) {
 absl::StatusOr<FitResult> FitLogLinearOptimum(const LawSpec& spec, LawVariables variables,
                                               const RunTable& runs, const FitRequest& request) {
   OptimumOptions options;
-  options.target =
-      spec.target == Target::kLearningRate ? OptimumTarget::kLearningRate : OptimumTarget::kBatchSizeTokens;
+  options.target = spec.target == Target::kBatchSizeTokens ? OptimumTarget::kBatchSizeTokens
+                                                           : OptimumTarget::kLearningRate;
   options.variables = variables;
   options.estimator = request.estimator.empty() ? "auto" : request.estimator;
   options.band = request.band;
@@ -75,10 +77,16 @@ absl::StatusOr<FitResult> FitLogLinearOptimum(const LawSpec& spec, LawVariables 
     return (request.cancelled != nullptr && request.cancelled->load(std::memory_order_relaxed)) ||
            absl::Now() > deadline;
   };
-  absl::StatusOr<OptimumFit> fit = FitOptimum(runs, options);
-  if (!fit.ok()) return fit.status();
   FitResult result;
-  OptimumToResult(*fit, result);
+  if (IsOtherHyperparameter(spec.target)) {
+    absl::StatusOr<FitResult> other = FitOtherOptimum(spec.target, runs, options);
+    if (!other.ok()) return other.status();
+    result = *std::move(other);
+  } else {
+    absl::StatusOr<OptimumFit> fit = FitOptimum(runs, options);
+    if (!fit.ok()) return fit.status();
+    OptimumToResult(*fit, result);
+  }
   // The user's own names for the parameters.
   for (std::size_t i = 0; i < result.parameters.size(); ++i) {
     result.parameters[i].name = spec.parameters[i].name;
@@ -183,7 +191,7 @@ absl::StatusOr<FitResult> Fit(const std::shared_ptr<const Law>& law, const RunTa
   if (!result.ok()) return result.status();
 
   SetProvenance(spec, runs, request, *result);
-  if (PredictsOptimum(spec) && holdout.size() > 0) {
+  if (PredictsOptimum(spec) && !IsOtherHyperparameter(spec.target) && holdout.size() > 0) {
     absl::StatusOr<std::shared_ptr<const Predictor>> predictor = Predictor::FromFit("", *result);
     if (!predictor.ok()) return predictor.status();
     absl::StatusOr<HoldoutScore> score = ScoreOptimum(**predictor, holdout);

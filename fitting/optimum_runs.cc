@@ -17,25 +17,13 @@ constexpr double kGroupingTolerance = 0.003;
 absl::StatusOr<RunTable> NearOptimalRuns(const RunTable& runs, double band) {
   absl::StatusOr<optimum::CellTable> table = optimum::GroupIntoCells(runs, {}, kGroupingTolerance);
   if (!table.ok()) return table.status();
-  RunTable selected;
+  std::vector<bool> keep(runs.size(), false);
   for (const optimum::Cell& cell : table->cells) {
     for (const optimum::CellRun& run : cell.runs) {
-      if (run.loss > cell.best_loss() * (1 + band)) continue;
-      const std::size_t row = run.row;
-      selected.id.push_back(runs.id[row]);
-      selected.params.push_back(runs.params[row]);
-      selected.tokens.push_back(runs.tokens[row]);
-      selected.learning_rate.push_back(runs.learning_rate[row]);
-      selected.batch_size_tokens.push_back(runs.batch_size_tokens[row]);
-      selected.sequence_length.push_back(runs.sequence_length[row]);
-      selected.steps.push_back(runs.steps[row]);
-      selected.weight_decay.push_back(runs.weight_decay[row]);
-      selected.adam_beta2.push_back(runs.adam_beta2[row]);
-      selected.loss.push_back(runs.loss[row]);
-      selected.state.push_back(runs.state[row]);
+      keep[run.row] = run.loss <= cell.best_loss() * (1 + band);
     }
   }
-  return selected;
+  return SelectRows(runs, keep);
 }
 
 absl::StatusOr<HoldoutScore> ScoreOptimum(const Predictor& predictor, const RunTable& holdout) {

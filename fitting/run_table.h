@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace sextant::fitting {
@@ -32,5 +33,26 @@ struct RunTable {
 
   std::size_t size() const { return id.size(); }
 };
+
+/// The rows that `keep` marks, one entry a run. Columns of length 0 stay empty.
+inline RunTable SelectRows(const RunTable& runs, const std::vector<bool>& keep) {
+  const auto select = [&keep](const auto& column) {
+    std::decay_t<decltype(column)> kept;
+    for (std::size_t row = 0; row < column.size(); ++row) {
+      if (keep[row]) kept.push_back(column[row]);
+    }
+    return kept;
+  };
+  RunTable selected;
+  selected.id = select(runs.id);
+  for (const auto column : {&RunTable::params, &RunTable::tokens, &RunTable::learning_rate,
+                            &RunTable::batch_size_tokens, &RunTable::sequence_length, &RunTable::steps,
+                            &RunTable::weight_decay, &RunTable::adam_beta2, &RunTable::loss}) {
+    selected.*column = select(runs.*column);
+  }
+  selected.model = select(runs.model);
+  selected.state = select(runs.state);
+  return selected;
+}
 
 }  // namespace sextant::fitting

@@ -4,35 +4,12 @@
 #include <utility>
 
 namespace sextant::server {
-namespace {
-
-template <typename T>
-void Keep(std::vector<T>& column, const std::vector<bool>& keep) {
-  if (column.empty()) return;  // a table without this column
-  std::size_t to = 0;
-  for (std::size_t i = 0; i < keep.size(); ++i) {
-    if (keep[i]) column[to++] = std::move(column[i]);
-  }
-  column.resize(to);
-}
-
-}  // namespace
-
 fitting::RunTable Without(const fitting::RunTable& table, const std::vector<std::string>& ids) {
   std::vector<bool> keep(table.size());
   for (std::size_t i = 0; i < table.size(); ++i) {
     keep[i] = !std::binary_search(ids.begin(), ids.end(), table.id[i]);
   }
-  fitting::RunTable rest = table;
-  Keep(rest.id, keep);
-  for (auto* column :
-       {&rest.params, &rest.tokens, &rest.learning_rate, &rest.batch_size_tokens, &rest.sequence_length,
-        &rest.steps, &rest.weight_decay, &rest.adam_beta2, &rest.loss}) {
-    Keep(*column, keep);
-  }
-  Keep(rest.model, keep);
-  Keep(rest.state, keep);
-  return rest;
+  return fitting::SelectRows(table, keep);
 }
 
 absl::StatusOr<FitData> LoadFitData(storage::Store& store, const std::string& study,

@@ -22,6 +22,7 @@ enum class Target {
   kParams,                   ///< compute-optimal N
   kTokens,                   ///< compute-optimal D
   kWeightDecay,
+  kAdamBeta2,
   kOther,  ///< named by `target_name` (a conversion rule, a learning curve, …)
 };
 

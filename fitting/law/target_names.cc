@@ -14,6 +14,7 @@ constexpr Entry kTargets[] = {{Target::kLearningRate, "learning-rate"},
                               {Target::kParams, "params"},
                               {Target::kTokens, "tokens"},
                               {Target::kWeightDecay, "weight-decay"},
+                              {Target::kAdamBeta2, "adam-beta2"},
                               {Target::kOther, "other"}};
 
 }  // namespace

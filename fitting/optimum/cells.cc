@@ -48,9 +48,6 @@ void FinishCell(Cell& cell) {
   cell.log_tokens = tokens / static_cast<double>(cell.runs.size());
 }
 
-/// Tokens are whole steps of the batch: those of large batches round by more than N or rates ever differ.
-constexpr double kTokensTolerance = 0.005;
-
 }  // namespace
 
 void LevelSpan::Include(int level) {

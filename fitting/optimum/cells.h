@@ -60,6 +60,9 @@ struct CellTable {
   std::vector<std::size_t> rows_incomplete;
 };
 
+/// Tokens are whole steps of the batch: those of large batches round by more than N or rates ever differ.
+inline constexpr double kTokensTolerance = 0.005;
+
 /// Levels of `values` when neighbours within the relative `tolerance` of a level's lowest value are one.
 /// Returns one level a value, -1 for values that are not finite and positive; fills `levels` with each
 /// level's lowest value, rising. Grouping only: callers fit the recorded values (laws are never fitted to

@@ -17,6 +17,7 @@
 #include "fitting/optimum/identifiability.h"
 #include "fitting/optimum/joint_estimator.h"
 #include "fitting/optimum/law_basis.h"
+#include "fitting/optimum/other_hyperparameters.h"
 #include "fitting/optimum/predict.h"
 
 namespace sextant::fitting {
@@ -75,28 +76,6 @@ std::vector<Scorer> MakeScorers(const std::vector<Cell>& cells, Axes axes) {
     }
   }
   return scorers;
-}
-
-/// The rows of `rows` of every column.
-RunTable SelectRows(const RunTable& runs, const std::vector<std::size_t>& rows) {
-  RunTable out;
-  const auto copy = [&rows](const auto& from, auto& to) {
-    if (!from.empty()) {
-      to.reserve(rows.size());
-      for (const std::size_t row : rows) {
-        to.push_back(from[row]);
-      }
-    }
-  };
-  copy(runs.id, out.id);
-  copy(runs.params, out.params);
-  copy(runs.tokens, out.tokens);
-  copy(runs.learning_rate, out.learning_rate);
-  copy(runs.batch_size_tokens, out.batch_size_tokens);
-  copy(runs.loss, out.loss);
-  copy(runs.model, out.model);
-  copy(runs.state, out.state);
-  return out;
 }
 
 /// Cells to hold out together; the rest are fitted.
@@ -243,8 +222,12 @@ std::string SplitName(HoldoutSplit split) {
   return "";
 }
 
-absl::StatusOr<Comparison> CompareEstimators(const RunTable& runs, const CompareOptions& asked) {
+absl::StatusOr<Comparison> CompareEstimators(const RunTable& all_runs, const CompareOptions& asked) {
   CompareOptions options = asked;
+  const optimum::OneSetting kept =
+      optimum::KeepOneSetting(all_runs, {optimum::kLearningRate, optimum::kBatchSize},
+                              {optimum::kWeightDecay, optimum::kAdamBeta2}, options.grouping_tolerance);
+  const RunTable& runs = kept.runs;
   const auto cells_and_axes = CellsAndAxes(runs, options.grouping_tolerance);
   if (!cells_and_axes.ok()) {
     return cells_and_axes.status();
@@ -266,6 +249,7 @@ absl::StatusOr<Comparison> CompareEstimators(const RunTable& runs, const Compare
     estimators.assign(EstimatorNames().begin() + 1, EstimatorNames().end());
   }
   Comparison comparison;
+  comparison.warnings = kept.warnings;
   comparison.cells_scored = static_cast<int>(scorers.size());
   if (axes.rate) {
     UseDeterminedVariables(cells, OptimumTarget::kLearningRate, options, comparison.warnings);
@@ -290,12 +274,10 @@ absl::StatusOr<Comparison> CompareEstimators(const RunTable& runs, const Compare
       comparison.scores.push_back({estimator, split, {}, 0, 0, 0});
       for (const Fold& fold : folds) {
         Job job{comparison.scores.size() - 1, {}, {}, {}};
-        std::vector<std::size_t> rows;
+        std::vector<bool> train(runs.size(), false);
         for (std::size_t c = 0; c < cells.size(); ++c) {
           for (const optimum::CellRun& run : cells[c].runs) {
-            if (!fold[c]) {
-              rows.push_back(run.row);
-            }
+            train[run.row] = !fold[c];
           }
         }
         for (const Scorer& scorer : scorers) {
@@ -304,7 +286,7 @@ absl::StatusOr<Comparison> CompareEstimators(const RunTable& runs, const Compare
           }
         }
         if (!job.test.empty()) {
-          job.train = SelectRows(runs, rows);
+          job.train = SelectRows(runs, train);
           jobs.push_back(std::move(job));
         }
       }

@@ -11,6 +11,7 @@
 #include "fitting/optimum/identifiability.h"
 #include "fitting/optimum/joint_estimator.h"
 #include "fitting/optimum/optimum_fit.h"
+#include "fitting/optimum/other_hyperparameters.h"
 #include "fitting/optimum/votes.h"
 
 namespace sextant::fitting {
@@ -79,17 +80,21 @@ const std::vector<std::string>& EstimatorNames() {
   return *names;
 }
 
-absl::StatusOr<OptimumFit> FitOptimum(const RunTable& runs, const OptimumOptions& options) {
+absl::StatusOr<OptimumFit> FitOptimum(const RunTable& all_runs, const OptimumOptions& options) {
   if (absl::Status status = CheckOptions(options); !status.ok()) {
     return status;
   }
+  const optimum::OneSetting kept =
+      optimum::KeepOneSetting(all_runs, {optimum::kLearningRate, optimum::kBatchSize},
+                              {optimum::kWeightDecay, optimum::kAdamBeta2}, options.grouping_tolerance);
+  const RunTable& runs = kept.runs;
   const bool for_rate = options.target == OptimumTarget::kLearningRate;
   absl::StatusOr<CellTable> table =
       optimum::GroupIntoCells(runs, {for_rate, !for_rate}, options.grouping_tolerance);
   if (!table.ok()) {
     return table.status();
   }
-  std::vector<std::string> warnings;
+  std::vector<std::string> warnings = kept.warnings;
   std::vector<Cell> cells = optimum::KeepSweptCells(std::move(table->cells), options.target, warnings);
   if (absl::Status status =
           optimum::CheckIdentifiable(cells, options.target, options.variables, options.grouping_tolerance);
@@ -113,7 +118,7 @@ absl::StatusOr<OptimumFit> FitOptimum(const RunTable& runs, const OptimumOptions
     if (!table.ok()) {
       return table.status();
     }
-    warnings.clear();
+    warnings = kept.warnings;
     cells = optimum::KeepSweptCells(std::move(table->cells), options.target, warnings);
     if (absl::Status status =
             optimum::CheckIdentifiable(cells, options.target, options.variables, options.grouping_tolerance);

@@ -7,6 +7,7 @@
 
 #include "fitting/optimum/cell_quadratic.h"
 #include "fitting/optimum/cells.h"
+#include "fitting/optimum/other_hyperparameters.h"
 
 namespace sextant::fitting {
 namespace {
@@ -49,6 +50,9 @@ absl::StatusOr<QualityReport> LabelQuality(const RunTable& runs, double grouping
   if (!table.ok()) {
     return table.status();
   }
+  const std::vector<std::vector<int>> settings = optimum::LevelKeys(
+      runs, {optimum::kLearningRate, optimum::kBatchSize, optimum::kWeightDecay, optimum::kAdamBeta2},
+      grouping_tolerance);
   QualityReport report;
   report.run_labels.resize(runs.size());
   for (const std::size_t row : table->rows_diverged) {
@@ -60,12 +64,12 @@ absl::StatusOr<QualityReport> LabelQuality(const RunTable& runs, double grouping
     report.run_labels[row].emplace_back("incomplete");
   }
   for (const Cell& cell : table->cells) {
-    std::map<std::pair<int, int>, int> seen;
+    std::map<std::vector<int>, int> seen;
     for (const CellRun& run : cell.runs) {
-      ++seen[{run.rate_level, run.batch_level}];
+      ++seen[settings[run.row]];
     }
     for (const CellRun& run : cell.runs) {
-      if (run.rate_level >= 0 && run.batch_level >= 0 && seen[{run.rate_level, run.batch_level}] > 1) {
+      if (run.rate_level >= 0 && run.batch_level >= 0 && seen[settings[run.row]] > 1) {
         report.run_labels[run.row].emplace_back("duplicate");
       }
     }

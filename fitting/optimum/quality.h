@@ -10,7 +10,8 @@
 
 namespace sextant::fitting {
 
-/// Labels of runs: "duplicate" (another run of the cell has the same snapped rate and batch), "diverged" (no
+/// Labels of runs: "duplicate" (another run of the cell has the same snapped rate,
+/// batch, weight decay and beta2), "diverged" (no
 /// finite positive loss, or its state says so), "unfinished" (running or crashed), "incomplete" (N or D not
 /// recorded), "edge-of-grid" (its cell's best, on the lowest or highest rate or batch tried). Labels of
 /// cells: "edge-of-grid", "too-few-points" (not enough near the best for a quadratic), "weak-curvature" (no

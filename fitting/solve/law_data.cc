@@ -46,6 +46,8 @@ const std::vector<double>* TargetColumn(Target target, const RunTable& runs) {
       return &runs.tokens;
     case Target::kWeightDecay:
       return &runs.weight_decay;
+    case Target::kAdamBeta2:
+      return &runs.adam_beta2;
     default:
       return nullptr;
   }

@@ -33,8 +33,9 @@ void SetQuantity(Target target, const fitting::Quantity& quantity, v1::Predictio
     case Target::kTokens:
       return QuantityToProto(quantity, *message.mutable_tokens());
     case Target::kWeightDecay:
-      (*message.mutable_other())["weight_decay"] = quantity.value;
-      return;
+      return QuantityToProto(quantity, *message.mutable_weight_decay());
+    case Target::kAdamBeta2:
+      return QuantityToProto(quantity, *message.mutable_adam_beta2());
     case Target::kUnspecified:
     case Target::kOther:
       return;

@@ -32,7 +32,9 @@ constexpr Column kColumns[] = {
      &Prediction::has_critical_batch_size_tokens, &Prediction::critical_batch_size_tokens},
     {"loss", "loss", false, &Prediction::has_loss, &Prediction::loss},
     {"params", "params", true, &Prediction::has_params, &Prediction::params},
-    {"tokens", "tokens", true, &Prediction::has_tokens, &Prediction::tokens}};
+    {"tokens", "tokens", true, &Prediction::has_tokens, &Prediction::tokens},
+    {"weight_decay", "weight decay", false, &Prediction::has_weight_decay, &Prediction::weight_decay},
+    {"adam_beta2", "beta2", false, &Prediction::has_adam_beta2, &Prediction::adam_beta2}};
 
 // A law by its id; fits by study, and by id when the study has but one here.
 std::string SourceName(const Prediction& prediction) {
