@@ -28,6 +28,14 @@ void Append(std::vector<std::string>& to, const std::vector<std::string>& from) 
   }
 }
 
+/// A fit's own warnings, and which runs it is of.
+void AppendFitWarnings(const FitResult& result, std::vector<std::string>& to) {
+  if (!result.filter.empty()) {
+    Append(to, {absl::StrCat(result.law_id, " is fitted to the runs where ", result.filter, " alone")});
+  }
+  Append(to, result.warnings);
+}
+
 /// Shared by fits and published laws: resolves the variables, refuses or evaluates, and records the answer.
 class LawPredictor : public Predictor {
  public:
@@ -172,7 +180,7 @@ class FittedPredictor : public LawPredictor {
     }
     Record(quantity, resolved, into);
     into.fits.push_back(source_);
-    Append(into.warnings, result_.warnings);
+    AppendFitWarnings(result_, into.warnings);
     if (this->target() == Target::kLearningRate) into.rate_kind = "joint";
     RecordDefinition(target, result_.estimator, into);
   }
@@ -254,7 +262,7 @@ class OptimumPredictor : public LawPredictor {
     into.extrapolation_params = std::max(into.extrapolation_params, answer.params_extrapolation);
     into.extrapolation_tokens = std::max(into.extrapolation_tokens, answer.tokens_extrapolation);
     into.fits.push_back(source_);
-    Append(into.warnings, result_.warnings);
+    AppendFitWarnings(result_, into.warnings);
     if (rate) into.rate_kind = kind;
   }
 

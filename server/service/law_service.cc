@@ -8,6 +8,7 @@
 #include "server/convert/law.h"
 #include "server/convert/times.h"
 #include "server/error.h"
+#include "server/evaluate_law.h"
 #include "server/limits.h"
 #include "server/mutation.h"
 #include "server/names.h"
@@ -87,6 +88,19 @@ ServerUnaryReactor* LawService::CreateLaw(CallbackServerContext* context, const 
           finish(status);
         });
     return absl::OkStatus();
+  });
+}
+
+ServerUnaryReactor* LawService::EvaluateLaw(CallbackServerContext* context,
+                                            const v1::EvaluateLawRequest* request,
+                                            v1::EvaluateLawResponse* response) {
+  return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
+    const auto id = ParseLawName(request->name());
+    if (!id) return InvalidField("name", "not of the form laws/LAW");
+    const auto laws = core_.laws->Load();
+    const auto found = laws->find(*id);
+    if (found == laws->end()) return MissingResource("law", request->name());
+    return server::EvaluateLaw(*found->second.law, *request, *response);
   });
 }
 

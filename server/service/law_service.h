@@ -17,6 +17,9 @@ class LawService final : public v1::LawService::CallbackService {
                                      v1::ListLawsResponse* response) override;
   grpc::ServerUnaryReactor* CreateLaw(grpc::CallbackServerContext* context,
                                       const v1::CreateLawRequest* request, v1::Law* response) override;
+  grpc::ServerUnaryReactor* EvaluateLaw(grpc::CallbackServerContext* context,
+                                        const v1::EvaluateLawRequest* request,
+                                        v1::EvaluateLawResponse* response) override;
   grpc::ServerUnaryReactor* DeleteLaw(grpc::CallbackServerContext* context,
                                       const v1::DeleteLawRequest* request,
                                       google::protobuf::Empty* response) override;

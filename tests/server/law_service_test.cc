@@ -1,5 +1,10 @@
 #include <gmock/gmock.h>
 
+#include <cmath>
+#include <map>
+#include <string>
+#include <utility>
+
 #include "server/limits.h"
 #include "tests/server/service_fixture.h"
 
@@ -111,6 +116,71 @@ TEST_F(LawServiceTest, PointsAtWhatIsWrong) {
 }
 
 TEST_F(LawServiceTest, KeepsWhatShips) { EXPECT_EQ(Reason(Delete("laws/step-law-lr")), "LAW_BUILT_IN"); }
+
+TEST_F(LawServiceTest, EvaluatesAnImplicitLawAtGivenInputs) {
+  v1::EvaluateLawRequest request;
+  request.set_name("laws/loss-trajectory");
+  for (const auto& [name, value] : {std::pair{"N", 1e9}, {"S", 1e5}, {"B", 524288.0}}) {
+    (*request.mutable_variables())[name] = value;
+  }
+  for (const auto& [name, value] : {std::pair{"N_c", 6.5e13},
+                                    {"alpha_N", 0.077},
+                                    {"S_c", 2.1e3},
+                                    {"alpha_S", 0.76},
+                                    {"B_star", 2e8},
+                                    {"alpha_B", 0.21}}) {
+    (*request.mutable_parameters())[name] = value;
+  }
+  Context context;
+  v1::EvaluateLawResponse response;
+  const grpc::Status status = laws->EvaluateLaw(&context, request, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  // Su et al. 2024's form with Kaplan et al.'s constants, solved by hand to ten digits.
+  EXPECT_NEAR(response.value(), 2.5411926181, 1e-9);
+  EXPECT_EQ(response.quantity(), "loss");
+}
+
+TEST_F(LawServiceTest, EvaluatesALawOfASchedule) {
+  v1::EvaluateLawRequest request;
+  request.set_name("laws/tissue");
+  (*request.mutable_variables())["t"] = 9;
+  for (const auto& [name, value] :
+       {std::pair{"L0", 2.0}, {"A", 1.0}, {"alpha", 0.5}, {"C", 1.0}, {"lambda", 0.99}}) {
+    (*request.mutable_parameters())[name] = value;
+  }
+  request.mutable_schedule()->set_shape("constant");
+  request.mutable_schedule()->set_peak_learning_rate(0.1);
+  request.mutable_schedule()->set_steps(20);
+  Context context;
+  v1::EvaluateLawResponse response;
+  const grpc::Status status = laws->EvaluateLaw(&context, request, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_NEAR(response.value(), 3.0, 1e-12);  // ten steps at 0.1: S1 = 1, nothing annealed
+}
+
+TEST_F(LawServiceTest, EvaluationNamesEveryInputThatIsWrong) {
+  const auto evaluate = [&](const std::string& law, const std::map<std::string, double>& at,
+                            const std::string& shape) {
+    v1::EvaluateLawRequest request;
+    request.set_name(law);
+    for (const auto& [name, value] : at) (*request.mutable_variables())[name] = value;
+    if (!shape.empty()) request.mutable_schedule()->set_shape(shape);
+    Context context;
+    v1::EvaluateLawResponse response;
+    return laws->EvaluateLaw(&context, request, &response);
+  };
+  const grpc::Status missing = evaluate("laws/step-law-lr", {{"N", 1e9}, {"M", 1}}, "cosine");
+  EXPECT_EQ(missing.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(missing.error_message(), HasSubstr("variables.D"));
+  EXPECT_THAT(missing.error_message(), HasSubstr("variables.M"));
+  EXPECT_THAT(missing.error_message(), HasSubstr("schedule"));
+  EXPECT_EQ(evaluate("laws/none", {}, "").error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(evaluate("laws/step-law-lr", {{"N", NAN}, {"D", 1e9}}, "").error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(evaluate("laws/step-law-lr", {{"N", -1}, {"D", 1e9}}, "").error_code(),
+            grpc::StatusCode::OUT_OF_RANGE);
+  EXPECT_THAT(evaluate("laws/mpl-25m", {{"t", 1}}, "square").error_message(), HasSubstr("schedule.shape"));
+}
 
 }  // namespace
 }  // namespace sextant::server

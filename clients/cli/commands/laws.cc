@@ -1,4 +1,5 @@
 #include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/law_evaluate.h"
 #include "clients/cli/commands/paging.h"
 #include "clients/cli/output/quantity.h"
 #include "clients/cli/output/records.h"
@@ -154,6 +155,7 @@ void AddLaws(CommandTree& tree) {
     command->add_option("LAW", *id, "its id")->required();
     tree.SetRun(command, [id](Session& session) { return RunShow(session, *id); });
   }
+  AddLawEvaluate(tree, noun);
   {
     auto file = std::make_shared<std::string>();
     auto check_only = std::make_shared<bool>(false);

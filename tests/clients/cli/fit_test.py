@@ -30,6 +30,19 @@ class FitTest(CliTest):
         self.assertEqual(self.run_json("fits", "watch", "rate", "--study", "s"), fit)
         self.assertEqual([f["name"] for f in self.run_json("fits", "list", "--study", "s")], [fit["name"]])
 
+    def test_evaluates_any_law_at_given_inputs(self):
+        answer = self.run_json("laws", "evaluate", "malladi-sqrt-lr", "--at", "eta=3e-4", "--at", "k=4")
+        self.assertAlmostEqual(answer["value"], 6e-4, delta=1e-12)
+        answer = self.run_json("laws", "evaluate", "surge-lr", "--at", "B=1M", "--parameter", "lr_max=1e-3",
+                               "--parameter", "B_noise=4M")
+        self.assertAlmostEqual(answer["value"], 8e-4, delta=1e-12)
+        answer = self.run_json("laws", "evaluate", "mpl-25m", "--at", "t=20000", "--schedule", "cosine", "--peak", "3e-4",
+                               "--final", "3e-5", "--steps", "24000", "--warmup", "2160")
+        self.assertTrue(3 < answer["value"] < 3.7)
+        _, error = self.run_cli("laws", "evaluate", "malladi-sqrt-lr", "--at", "eta=3e-4", code=67)
+        self.assertIn("variables.k", error)
+        self.run_cli("laws", "evaluate", "malladi-sqrt-lr", "--at", "eta", code=2)
+
     def test_no_bootstrap_no_interval(self):
         self.make_study()
         fit = self.run_json("fits", "create", "--study", "s", "--law", "batch-power-d", "--estimator", "band", "--bootstrap", 0)

@@ -1,0 +1,114 @@
+#include "server/evaluate_law.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "fitting/curve/schedule.h"
+#include "fitting/predict.h"
+#include "server/error.h"
+#include "server/limits.h"
+
+namespace sextant::server {
+namespace {
+
+using Given = google::protobuf::Map<std::string, double>;
+
+/// Values by the law's own order; what is missing, unknown or not finite goes to `violations`.
+template <typename Spec>
+std::vector<double> InOrder(const std::vector<Spec>& specs, const Given& given, std::vector<double> values,
+                            const std::string& field, std::vector<FieldViolation>& violations) {
+  std::size_t known = 0;
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    if (const auto found = given.find(specs[i].name); found != given.end()) {
+      values[i] = found->second;
+      ++known;
+      if (!std::isfinite(values[i]))
+        violations.push_back({absl::StrCat(field, ".", specs[i].name), "not finite"});
+    } else if (std::isnan(values[i])) {
+      violations.push_back({absl::StrCat(field, ".", specs[i].name), "missing: the law needs it"});
+    }
+  }
+  if (known == given.size()) return values;
+  std::string names;
+  for (const Spec& spec : specs) absl::StrAppend(&names, names.empty() ? "" : ", ", spec.name);
+  for (const auto& [name, value] : given) {
+    bool ours = false;
+    for (const Spec& spec : specs) ours = ours || spec.name == name;
+    if (!ours) {
+      violations.push_back(
+          {absl::StrCat(field, ".", name),
+           absl::StrCat("the law has none of this name", names.empty() ? "" : "; it has ", names)});
+    }
+  }
+  return values;
+}
+
+absl::StatusOr<std::vector<double>> RatesOf(const v1::LearningRateSchedule& schedule) {
+  fitting::ScheduleSpec spec;
+  auto shape = fitting::ParseDecayShape(schedule.shape());
+  if (!shape.ok()) return InvalidField("schedule.shape", std::string(shape.status().message()));
+  if (schedule.steps() > kMaxEvaluatedSteps) {
+    return InvalidField("schedule.steps", absl::StrCat("at most ", kMaxEvaluatedSteps));
+  }
+  spec.shape = *shape;
+  spec.peak_learning_rate = schedule.peak_learning_rate();
+  spec.final_learning_rate = schedule.final_learning_rate();
+  spec.total_steps = static_cast<double>(schedule.steps());
+  spec.warmup_steps = static_cast<double>(schedule.warmup_steps());
+  if (schedule.has_decay_share()) spec.decay_share = schedule.decay_share();
+  auto rates = fitting::MakeSchedule(spec);
+  if (!rates.ok()) return InvalidField("schedule", std::string(rates.status().message()));
+  return rates;
+}
+
+}  // namespace
+
+absl::Status EvaluateLaw(const fitting::Law& law, const v1::EvaluateLawRequest& request,
+                         v1::EvaluateLawResponse& response) {
+  const fitting::LawSpec& spec = law.spec();
+  std::vector<FieldViolation> violations;
+  const std::vector<double> unknown(spec.variables.size(), std::numeric_limits<double>::quiet_NaN());
+  const std::vector<double> variables =
+      InOrder(spec.variables, request.variables(), unknown, "variables", violations);
+  const std::vector<double> parameters =
+      InOrder(spec.parameters, request.parameters(), law.PublishedParameters(), "parameters", violations);
+  if (law.needs_schedule() != request.has_schedule()) {
+    violations.push_back({"schedule", law.needs_schedule()
+                                          ? "missing: the law sums over a learning-rate schedule"
+                                          : "the law takes none"});
+  }
+  if (!violations.empty()) return InvalidFields(violations);
+  double value = 0;
+  if (law.needs_schedule()) {
+    auto rates = RatesOf(request.schedule());
+    if (!rates.ok()) return rates.status();
+    value = law.EvaluateOnSchedule(*rates, variables, parameters);
+  } else {
+    value = law.Evaluate(variables, parameters);
+  }
+  if (!std::isfinite(value)) {
+    return absl::OutOfRangeError(absl::StrFormat("law %s gives %g at these inputs", spec.id, value));
+  }
+  response.set_quantity(fitting::QuantityName(spec));
+  response.set_value(value);
+  response.set_loss_unit(spec.loss_unit);
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    const fitting::VariableSpec& variable = spec.variables[i];
+    const auto outside = [&](const fitting::Range& range, const std::string& why) {
+      if (variables[i] >= range.low && variables[i] <= range.high) return;
+      response.add_warnings(absl::StrFormat("%s = %.6g is outside %s %.4g to %.4g", variable.name,
+                                            variables[i], why, range.low, range.high));
+    };
+    outside(variable.fitted, "the fitted range");
+    if (variable.valid)
+      outside(*variable.valid, absl::StrCat("where the law holds (", variable.valid_reason, "):"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace sextant::server
