@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 #include <google/protobuf/util/time_util.h>
 
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/output/json.h"
 #include "clients/cli/output/quantity.h"
@@ -51,6 +55,25 @@ std::string RangeText(const Fit& fit) {
   return text;
 }
 
+// What "auto" chose from: mean excess loss of cells whose N was left out, in percent.
+std::string CandidatesText(const Fit& fit) {
+  constexpr std::string_view kPrefix = "held_out_excess_pct.";
+  std::vector<std::pair<double, std::string>> candidates;
+  for (const auto& [name, value] : fit.diagnostics()) {
+    if (name.rfind(kPrefix, 0) == 0) candidates.emplace_back(value, name.substr(kPrefix.size()));
+  }
+  if (candidates.empty()) return {};
+  std::sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
+    return std::pair(std::isnan(a.first), a) < std::pair(std::isnan(b.first), b);
+  });
+  std::string text;
+  for (const auto& [value, name] : candidates) {
+    text += (text.empty() ? "" : ", ") + name + " " + (std::isnan(value) ? "-" : FormatNumber(value, 2));
+  }
+  if (std::isnan(candidates.front().first)) return "the default: too few model sizes to hold any out";
+  return text + " % excess loss on held-out N; the default, regret, gives way only to a clearly better one";
+}
+
 std::string Summary(const Fit& fit, bool bold) {
   std::string runs = std::to_string(fit.runs_used());
   if (fit.cells_used() > 0) runs += fmt::format(" in {} cells", fit.cells_used());
@@ -62,6 +85,7 @@ std::string Summary(const Fit& fit, bool bold) {
   if (fit.state() == v1::FIT_SUCCEEDED) {
     pairs.insert(pairs.end(),
                  {{"estimator", fit.estimator()},
+                  {"chosen by", CandidatesText(fit)},
                   {"runs used", runs},
                   {"fitted range", RangeText(fit)},
                   {"objective", FormatNumber(fit.objective(), 6)},

@@ -42,6 +42,7 @@ absl::Status Bench(const BenchOptions& options) {
   }
   tokens.validation_tokens = 1 << 20;
 
+  if (absl::StatusOr<int> gpus = CountGpus(); !gpus.ok()) return gpus.status();
   absl::StatusOr<std::unique_ptr<Backend>> backend = OpenGpuBackend(0, tokens);
   if (!backend.ok()) return backend.status();
   absl::StatusOr<std::unique_ptr<Engine>> engine = (*backend)->NewEngine(job);
