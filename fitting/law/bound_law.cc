@@ -18,8 +18,9 @@ class TapeBoundLaw final : public BoundLaw {
   TapeBoundLaw(std::shared_ptr<const CompiledLaw> law, const std::vector<std::span<const double>>& columns,
                const tape::Kernels& kernels)
       : law_(std::move(law)),
+        programs_(law_->programs()),
         kernels_(kernels),
-        all_(law_->graph(), law_->data_nodes(), columns),
+        all_(programs_.graph, programs_.data_nodes, columns),
         data_(&all_) {}
 
   std::size_t points() const override { return data_->points(); }
@@ -39,12 +40,12 @@ class TapeBoundLaw final : public BoundLaw {
                             std::span<double> jacobian) override {
     Run(Program::kLogJacobian, parameters, log_value, jacobian, {});
     if (kernels_.all_finite(log_value.data(), log_value.size())) return;
-    spare_.resize(law_->curved_pairs().size() * points());
+    spare_.resize(programs_.curved.size() * points());
     Run(Program::kLogRobust, parameters, log_value, jacobian, spare_);
   }
 
   std::optional<std::vector<std::pair<std::size_t, std::size_t>>> SecondDerivativePairs() const override {
-    return law_->curved_pairs();
+    return programs_.curved;
   }
 
   void LogValuesAndSecondDerivatives(std::span<const double> parameters, std::span<double> log_value,
@@ -65,7 +66,7 @@ class TapeBoundLaw final : public BoundLaw {
            std::span<double> jacobian, std::span<double> second) {
     std::unique_ptr<tape::TapeRunner>& runner = runners_[static_cast<std::size_t>(program)];
     if (runner == nullptr) {
-      runner = std::make_unique<tape::TapeRunner>(law_->program(program), law_->data_of(program), kernels_);
+      runner = std::make_unique<tape::TapeRunner>(programs_.tape(program), programs_.data(program), kernels_);
     }
     outputs_.clear();
     outputs_.push_back(value.data());
@@ -77,7 +78,8 @@ class TapeBoundLaw final : public BoundLaw {
     runner->Run(*data_, parameters, outputs_);
   }
 
-  std::shared_ptr<const CompiledLaw> law_;
+  std::shared_ptr<const CompiledLaw> law_;  ///< keeps the programs
+  const Programs& programs_;
   const tape::Kernels& kernels_;
   tape::DataColumns all_, selected_;
   const tape::DataColumns* data_;

@@ -82,7 +82,7 @@ absl::StatusOr<std::shared_ptr<const Catalogue>> Catalogue::Load(const std::stri
 }
 
 absl::StatusOr<std::shared_ptr<const Catalogue>> Catalogue::FromTexts(
-    const std::vector<std::pair<std::string, std::string>>& texts) {
+    const std::vector<std::pair<std::string, std::string>>& texts, Derivatives derivatives) {
   auto catalogue = std::make_shared<Catalogue>();
   std::map<std::string, std::string> name_of;
   for (const auto& [name, text] : texts) {
@@ -93,7 +93,7 @@ absl::StatusOr<std::shared_ptr<const Catalogue>> Catalogue::FromTexts(
     if (!added) {
       return absl::InvalidArgumentError(name + ": law id '" + id + "' is already taken by " + known->second);
     }
-    absl::StatusOr<std::shared_ptr<const Law>> law = Law::Compile(*std::move(spec));
+    absl::StatusOr<std::shared_ptr<const Law>> law = Law::Compile(*std::move(spec), derivatives);
     if (!law.ok()) return Prefixed(name, law.status());
     catalogue->laws_.emplace(id, *std::move(law));
   }

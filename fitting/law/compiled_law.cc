@@ -67,7 +67,7 @@ absl::Status CheckParametersUsed(const LawSpec& spec, const Graph& graph, NodeId
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const Law>> CompiledLaw::Make(LawSpec spec) {
+absl::StatusOr<std::shared_ptr<const Law>> CompiledLaw::Make(LawSpec spec, Derivatives derivatives) {
   if (absl::Status status = CheckDeclarations(spec); !status.ok()) return status;
   std::vector<bool> nonnegative;
   expression::Names names;
@@ -80,46 +80,65 @@ absl::StatusOr<std::shared_ptr<const Law>> CompiledLaw::Make(LawSpec spec) {
   absl::StatusOr<NodeId> value = expression::Parse(spec.expression, names, graph);
   if (!value.ok()) return Refuse(spec, std::string(value.status().message()));
   if (absl::Status status = CheckParametersUsed(spec, graph, *value); !status.ok()) return status;
-  std::shared_ptr<CompiledLaw> law(new CompiledLaw(std::move(spec), std::move(graph)));
-  if (absl::Status status = law->Build(*value); !status.ok()) return status;
+  std::shared_ptr<CompiledLaw> law(new CompiledLaw(std::move(spec), std::move(graph), *value));
+  if (derivatives == Derivatives::kNow) {
+    auto programs = law->Build();
+    if (!programs.ok()) return programs.status();
+    std::call_once(law->built_, [&] { law->programs_ = *std::move(programs); });
+  }
   return std::shared_ptr<const Law>(std::move(law));
 }
 
-absl::Status CompiledLaw::Build(NodeId value) {
+CompiledLaw::CompiledLaw(LawSpec spec, Graph graph, NodeId value)
+    : spec_(std::move(spec)),
+      graph_(std::move(graph)),
+      value_(value),
+      value_order_(graph_.Reachable({value})) {}
+
+const Programs& CompiledLaw::programs() const {
+  std::call_once(built_, [this] {
+    programs_ = Build().value();  // kWhenNeeded is for laws that are known to compile
+  });
+  return *programs_;
+}
+
+absl::StatusOr<std::unique_ptr<const Programs>> CompiledLaw::Build() const {
   const std::size_t count = spec_.parameters.size();
-  value_order_ = graph_.Reachable({value});
-  graph_.StopMergingExponentials();
+  const NodeId value = value_;
+  auto programs = std::make_unique<Programs>(Programs{graph_, {}, {}, {}, {}});
+  Graph& graph = programs->graph;
+  graph.StopMergingExponentials();
 
   auto gradient = [&](NodeId root) {
     std::vector<NodeId> result;
-    for (std::uint32_t p = 0; p < count; ++p) result.push_back(expression::Differentiate(graph_, root, p));
+    for (std::uint32_t p = 0; p < count; ++p) result.push_back(expression::Differentiate(graph, root, p));
     return result;
   };
-  const NodeId log_value = graph_.Log(value);
-  const NodeId log_robust = expression::LogForm(graph_, value);
+  const NodeId log_value = graph.Log(value);
+  const NodeId log_robust = expression::LogForm(graph, value);
   const std::vector<NodeId> slope = gradient(value), log_slope = gradient(log_value);
   const std::vector<NodeId> robust_slope = gradient(log_robust);
 
   // log(value) stays one logarithm where the law is a sum; where it came apart (a product of powers), second
   // derivatives follow from those of the logarithm.
-  const bool whole = graph_.at(log_value).op == Op::kLog;
-  const NodeId reciprocal = graph_.Divide(graph_.Constant(1), value);
+  const bool whole = graph.at(log_value).op == Op::kLog;
+  const NodeId reciprocal = graph.Divide(graph.Constant(1), value);
   auto relative_curvature = [&](NodeId p_slope, NodeId q_slope, std::uint32_t q) {
-    return graph_.Add(expression::Differentiate(graph_, p_slope, q), graph_.Multiply(p_slope, q_slope));
+    return graph.Add(expression::Differentiate(graph, p_slope, q), graph.Multiply(p_slope, q_slope));
   };
   std::vector<NodeId> log_curvature, robust_curvature;
   for (std::uint32_t p = 0; p < count; ++p) {
     for (std::uint32_t q = p; q < count; ++q) {
-      const NodeId second = expression::Differentiate(graph_, slope[p], q);
-      if (graph_.IsConstant(second, 0)) continue;
-      curved_.emplace_back(p, q);
-      log_curvature.push_back(whole ? graph_.Multiply(second, reciprocal)
+      const NodeId second = expression::Differentiate(graph, slope[p], q);
+      if (graph.IsConstant(second, 0)) continue;
+      programs->curved.emplace_back(p, q);
+      log_curvature.push_back(whole ? graph.Multiply(second, reciprocal)
                                     : relative_curvature(log_slope[p], log_slope[q], q));
       robust_curvature.push_back(relative_curvature(robust_slope[p], robust_slope[q], q));
-      if (graph_.overflowed()) break;
+      if (graph.overflowed()) break;
     }
   }
-  if (graph_.overflowed()) {
+  if (graph.overflowed()) {
     return Refuse(spec_, "its derivatives expand to more than " + std::to_string(expression::kMaxGraphNodes) +
                              " operations; shorten the expression");
   }
@@ -128,7 +147,7 @@ absl::Status CompiledLaw::Build(NodeId value) {
     std::vector<NodeId> outputs = {first};
     for (NodeId node : jacobian) outputs.push_back(node);
     for (NodeId node : second) outputs.push_back(node);
-    programs_.push_back(tape::CompileTape(graph_, outputs));
+    programs->tapes.push_back(tape::CompileTape(graph, outputs));
   };
   compile(value, {}, {});
   compile(value, slope, {});
@@ -137,15 +156,15 @@ absl::Status CompiledLaw::Build(NodeId value) {
   compile(log_robust, robust_slope, robust_curvature);
 
   std::unordered_map<NodeId, std::size_t> index;
-  for (const tape::Tape& program : programs_) {
-    std::vector<std::size_t>& positions = data_of_.emplace_back();
+  for (const tape::Tape& program : programs->tapes) {
+    std::vector<std::size_t>& positions = programs->data_of.emplace_back();
     for (NodeId node : program.data_nodes) {
-      auto [entry, added] = index.emplace(node, data_nodes_.size());
-      if (added) data_nodes_.push_back(node);
+      auto [entry, added] = index.emplace(node, programs->data_nodes.size());
+      if (added) programs->data_nodes.push_back(node);
       positions.push_back(entry->second);
     }
   }
-  return absl::OkStatus();
+  return programs;
 }
 
 double CompiledLaw::Evaluate(std::span<const double> variables, std::span<const double> parameters) const {

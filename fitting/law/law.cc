@@ -41,8 +41,8 @@ double Law::EvaluateOnSchedule(std::span<const double>, std::span<const double>,
   return std::numeric_limits<double>::quiet_NaN();
 }
 
-absl::StatusOr<std::shared_ptr<const Law>> Law::Compile(LawSpec spec) {
-  if (spec.evaluator.empty()) return CompiledLaw::Make(std::move(spec));
+absl::StatusOr<std::shared_ptr<const Law>> Law::Compile(LawSpec spec, Derivatives derivatives) {
+  if (spec.evaluator.empty()) return CompiledLaw::Make(std::move(spec), derivatives);
   if (const ScheduleEvaluator* evaluator = FindScheduleEvaluator(spec.evaluator)) {
     return ScheduleLaw::Make(std::move(spec), *evaluator);
   }
