@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   AddLaws(tree);
   AddCurves(tree);
   AddCriticalBatch(tree);
+  AddBackup(tree);
   AddDoctor(tree);
   AddCompletion(tree);
   AddVersion(tree);

@@ -10,7 +10,8 @@
 #include "server/names.h"
 #include "server/page_token.h"
 #include "server/published.h"
-#include "server/service/export_study.h"
+#include "server/service/import_study.h"
+#include "storage/study_file.h"
 
 namespace sextant::server {
 
@@ -97,7 +98,14 @@ ServerUnaryReactor* StudyService::ListStudies(CallbackServerContext* context,
 
 grpc::ServerWriteReactor<v1::ExportStudyResponse>* StudyService::ExportStudy(
     CallbackServerContext* context, const v1::ExportStudyRequest* request) {
-  return StudyExport::Begin(core_, *context, *request);
+  return FileDownload<v1::ExportStudyResponse>::Begin(
+      core_, *context, [this, name = request->name()](const std::string& path) -> absl::Status {
+        const auto id = ParseStudyName(name);
+        if (!id) return InvalidField("name", "not of the form studies/STUDY");
+        if (absl::Status status = RefusePublished(*id); !status.ok()) return status;
+        const absl::Status exported = storage::ExportStudyFile(*core_.store, *id, path);
+        return exported.ok() ? exported : Annotate(exported, "study", name);
+      });
 }
 
 grpc::ServerReadReactor<v1::ImportStudyRequest>* StudyService::ImportStudy(CallbackServerContext* context,

@@ -4,6 +4,7 @@
 
 #include "server/error.h"
 #include "server/limits.h"
+#include "server/service/file_download.h"
 #include "server/version.h"
 
 namespace sextant::server {
@@ -45,6 +46,14 @@ grpc::ServerUnaryReactor* SystemService::GetServerInfo(grpc::CallbackServerConte
       response->set_integrity(status.ok() ? "ok" : std::string(status.message()));
     }
     return absl::OkStatus();
+  });
+}
+
+grpc::ServerWriteReactor<v1::BackUpResponse>* SystemService::BackUp(grpc::CallbackServerContext* context,
+                                                                    const v1::BackUpRequest*) {
+  return FileDownload<v1::BackUpResponse>::Begin(core_, *context, [this](const std::string& path) {
+    const absl::Status copied = core_.store->BackUp(path);
+    return copied.ok() ? copied : Annotate(copied, "database", core_.database);
   });
 }
 

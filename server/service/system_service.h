@@ -16,6 +16,9 @@ class SystemService final : public v1::SystemService::CallbackService {
                                           const v1::GetServerInfoRequest* request,
                                           v1::ServerInfo* response) override;
 
+  grpc::ServerWriteReactor<v1::BackUpResponse>* BackUp(grpc::CallbackServerContext* context,
+                                                       const v1::BackUpRequest* request) override;
+
  private:
   Core& core_;
 };

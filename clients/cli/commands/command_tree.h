@@ -74,6 +74,7 @@ void AddPredict(CommandTree& tree);
 void AddLaws(CommandTree& tree);
 void AddCurves(CommandTree& tree);
 void AddCriticalBatch(CommandTree& tree);
+void AddBackup(CommandTree& tree);
 void AddDoctor(CommandTree& tree);
 void AddVersion(CommandTree& tree);
 void AddCompletion(CommandTree& tree);

@@ -8,6 +8,7 @@
 
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/curve_rows.h"
+#include "clients/cli/commands/output_file.h"
 #include "clients/cli/commands/paging.h"
 #include "clients/cli/commands/run_columns.h"
 #include "clients/cli/output/json.h"
@@ -26,56 +27,11 @@ struct ExportOptions {
   std::string id, format = "sqlite", out;
 };
 
-/// A file that is whole when Close says so; "-" is standard output.
-class OutputFile {
- public:
-  explicit OutputFile(std::string path) : path_(std::move(path)) {
-    file_ = path_ == "-" ? stdout : std::fopen(path_.c_str(), "wbx");
-    if (file_ == nullptr) error_ = std::strerror(errno);
-  }
-  ~OutputFile() {
-    if (file_ != nullptr && file_ != stdout) std::fclose(file_);
-  }
-  OutputFile(const OutputFile&) = delete;
-  OutputFile& operator=(const OutputFile&) = delete;
-
-  void Write(const std::string& bytes) {
-    if (error_.empty() && std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) {
-      error_ = std::strerror(errno);
-    }
-  }
-  bool ok() const { return error_.empty(); }
-  int Close(const Session& session) {
-    if (ok() && std::fflush(file_) != 0) error_ = std::strerror(errno);
-    if (ok()) return kExitOk;
-    return session.Fail({kExitLocal,
-                         "cannot write " + Safe(path_) + ": " + error_,
-                         {},
-                         error_ == std::strerror(EEXIST) ? "an export goes to a new file" : ""});
-  }
-
- private:
-  std::string path_, error_;
-  std::FILE* file_ = nullptr;
-};
-
 int ExportSqlite(Session& session, const ExportOptions& options) {
-  OutputFile out(options.out);
-  if (!out.ok()) return out.Close(session);
-  if (const int code = session.Connect(); code != kExitOk) return code;
-  const auto stub = v1::StudyService::NewStub(session.channel());
-  grpc::ClientContext context;
-  session.Prepare(&context, 0);
-  const InterruptScope scope([&] { context.TryCancel(); });
   v1::ExportStudyRequest request;
   request.set_name(StudyName(options.id));
-  const auto stream = stub->ExportStudy(&context, request);
-  v1::ExportStudyResponse piece;
-  while (stream->Read(&piece)) out.Write(piece.data());
-  const grpc::Status status = stream->Finish();
-  if (status.ok()) return out.Close(session);
-  if (options.out != "-") std::remove(options.out.c_str());
-  return session.FailServer(status);
+  return Download<v1::StudyService, v1::ExportStudyResponse>(session, options.out, request,
+                                                             &v1::StudyService::Stub::ExportStudy);
 }
 
 /// Calls `each(run, curve)` for every run of the study, in order of id.

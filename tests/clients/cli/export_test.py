@@ -74,5 +74,20 @@ class ExportTest(CliTest):
         self.assertFalse(pathlib.Path(self.folder / "none.db").exists())
 
 
+    def test_a_backup_of_a_server_in_use_is_a_database_of_its_own(self):
+        server = ["--server", self.start_server()]
+        self.run_cli("runs", "import", self.write("runs.jsonl", RUNS), "--study", "s", "--create-study", where=server)
+        copy = pathlib.Path(self.folder) / "copy.db"
+        self.run_cli("backup", copy, where=server)
+        self.run_cli("studies", "delete", "s", "--yes", where=server)
+        there = ["--db", str(copy)]
+        out, _ = self.run_cli("studies", "export", "s", "--format", "jsonl", "--out", "-", where=there)
+        self.assertEqual(len(out.splitlines()), 4)
+        self.run_cli("doctor", where=there)
+        _, err = self.run_cli("backup", copy, where=server, code=1)
+        self.assertIn("new file", err)
+        self.run_cli("backup", pathlib.Path(self.folder) / "no/such/folder.db", where=server, code=1)
+
+
 if __name__ == "__main__":
     cli_support.main()

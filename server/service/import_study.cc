@@ -1,7 +1,6 @@
-#include "server/service/export_study.h"
+#include "server/service/import_study.h"
 
 #include <absl/strings/str_cat.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <memory>
@@ -20,7 +19,6 @@
 namespace sextant::server {
 namespace {
 
-constexpr std::size_t kPieceBytes = 256 << 10;
 constexpr char kFileName[] = "study.db";
 
 /// What a file says of itself is checked before anything of it is copied. Returns the id of its study.
@@ -45,68 +43,6 @@ absl::StatusOr<std::string> CheckFile(const std::string& path) {
 }
 
 }  // namespace
-
-absl::Status ScratchFolder::Create() {
-  std::string path = (std::filesystem::temp_directory_path() / "sextant-study-XXXXXX").string();
-  if (mkdtemp(path.data()) == nullptr) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("no scratch folder ", path));
-  }
-  path_ = std::move(path);
-  return absl::OkStatus();
-}
-
-ScratchFolder::~ScratchFolder() {
-  std::error_code ignored;
-  if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-}
-
-StudyExport* StudyExport::Begin(Core& core, const grpc::CallbackServerContext& context,
-                                const v1::ExportStudyRequest& request) {
-  auto* stream = new StudyExport(core);
-  const absl::Status admitted = core.calls.Admit(context);
-  if (!admitted.ok()) {
-    stream->Finish(ToGrpc(admitted));
-    return stream;
-  }
-  stream->Work([stream, name = request.name()] {
-    const absl::Status opened = StopExceptions([&] { return stream->Open(name); });
-    if (!opened.ok()) return stream->Finish(ToGrpc(opened));
-    stream->Send();
-  });
-  return stream;
-}
-
-void StudyExport::Work(std::function<void()> work) {
-  const absl::Status submitted = core_.executor.Submit(std::move(work));
-  if (!submitted.ok()) Finish(ToGrpc(submitted));
-}
-
-absl::Status StudyExport::Open(const std::string& name) {
-  const auto id = ParseStudyName(name);
-  if (!id) return InvalidField("name", "not of the form studies/STUDY");
-  if (absl::Status status = RefusePublished(*id); !status.ok()) return status;
-  if (absl::Status status = folder_.Create(); !status.ok()) return status;
-  const std::string path = folder_.File(kFileName);
-  absl::Status exported = storage::ExportStudyFile(*core_.store, *id, path);
-  if (!exported.ok()) return Annotate(exported, "study", name);
-  file_.open(path, std::ios::binary);
-  return file_ ? absl::OkStatus() : absl::InternalError("the exported file cannot be read back");
-}
-
-void StudyExport::Send() {
-  std::string& data = *response_.mutable_data();
-  data.resize(kPieceBytes);
-  file_.read(data.data(), static_cast<std::streamsize>(data.size()));
-  data.resize(static_cast<std::size_t>(file_.gcount()));
-  if (file_.bad()) return Finish(ToGrpc(absl::DataLossError("the exported file cannot be read back")));
-  if (data.empty()) return Finish(grpc::Status::OK);
-  StartWrite(&response_);
-}
-
-void StudyExport::OnWriteDone(bool ok) {
-  if (!ok) return Finish(grpc::Status::CANCELLED);  // the client is gone
-  Work([this] { Send(); });
-}
 
 StudyImport* StudyImport::Begin(Core& core, const grpc::CallbackServerContext& context, v1::Study& response) {
   auto* stream = new StudyImport(core, response);

@@ -1,0 +1,95 @@
+// A file that the server makes on request and streams to the client, piece by piece.
+#pragma once
+
+#include <absl/status/status.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <cstddef>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "server/core.h"
+#include "server/status.h"
+
+namespace sextant::server {
+
+/// A folder of its own under the system's temporary one, removed with all it holds.
+class ScratchFolder {
+ public:
+  /// RESOURCE_EXHAUSTED or INTERNAL when it cannot be made.
+  absl::Status Create();
+  ~ScratchFolder();
+  std::string File(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+/// Writes a new file at the path it is given.
+using FileMaker = std::function<absl::Status(const std::string& path)>;
+
+/// Makes the file in a scratch folder, then sends it in messages with a `data` field, one at a time. Deletes
+/// itself.
+template <typename Response>
+class FileDownload final : public grpc::ServerWriteReactor<Response> {
+ public:
+  static FileDownload* Begin(Core& core, const grpc::CallbackServerContext& context, FileMaker make) {
+    auto* stream = new FileDownload(core);
+    const absl::Status admitted = core.calls.Admit(context);
+    if (!admitted.ok()) {
+      stream->Finish(ToGrpc(admitted));
+      return stream;
+    }
+    stream->Work([stream, make = std::move(make)] {
+      const absl::Status opened = StopExceptions([&] { return stream->Open(make); });
+      if (!opened.ok()) return stream->Finish(ToGrpc(opened));
+      stream->Send();
+    });
+    return stream;
+  }
+
+  void OnWriteDone(bool ok) override {
+    if (!ok) return this->Finish(grpc::Status::CANCELLED);  // the client is gone
+    Work([this] { Send(); });
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  static constexpr std::size_t kPieceBytes = 256 << 10;
+
+  explicit FileDownload(Core& core) : core_(core) {}
+
+  void Work(std::function<void()> work) {
+    const absl::Status submitted = core_.executor.Submit(std::move(work));
+    if (!submitted.ok()) this->Finish(ToGrpc(submitted));
+  }
+
+  absl::Status Open(const FileMaker& make) {
+    if (absl::Status status = folder_.Create(); !status.ok()) return status;
+    const std::string path = folder_.File("file.db");
+    if (absl::Status status = make(path); !status.ok()) return status;
+    file_.open(path, std::ios::binary);
+    return file_ ? absl::OkStatus() : absl::InternalError("the file that was made cannot be read back");
+  }
+
+  /// The next piece, or the end. On the executor; nothing may follow it.
+  void Send() {
+    std::string& data = *response_.mutable_data();
+    data.resize(kPieceBytes);
+    file_.read(data.data(), static_cast<std::streamsize>(data.size()));
+    data.resize(static_cast<std::size_t>(file_.gcount()));
+    if (file_.bad())
+      return this->Finish(ToGrpc(absl::DataLossError("the file that was made cannot be read back")));
+    if (data.empty()) return this->Finish(grpc::Status::OK);
+    this->StartWrite(&response_);
+  }
+
+  Core& core_;
+  ScratchFolder folder_;
+  std::ifstream file_;
+  Response response_;
+};
+
+}  // namespace sextant::server
