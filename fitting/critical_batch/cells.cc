@@ -26,6 +26,20 @@ class Levels {
   std::vector<double> levels_;
 };
 
+// Where noise scales are read: the loss that batches race to, or, when none is reached, the one asked for;
+// else the loss that every run with noise scales comes down to. 0 when there is none.
+double NoiseScaleTarget(const std::vector<const PreparedRun*>& runs, std::span<const StepsToTarget> points,
+                        const FromRunsOptions& options) {
+  if (!points.empty()) return points[0].target_loss;
+  if (!options.target_losses.empty()) return options.target_losses.front();
+  double target = 0;
+  for (const PreparedRun* run : runs) {
+    if (run->curve.gradient_noise_scale_tokens.empty()) continue;
+    target = std::max(target, run->curve.smoothed_loss.back());
+  }
+  return target;
+}
+
 // The noise scale that the cell's runs measured near the target: the run in the middle, when several did.
 void EstimateNoiseScale(const std::vector<const PreparedRun*>& runs, double target,
                         const FromRunsOptions& options, CellCriticalBatch& cell) {
@@ -121,7 +135,7 @@ void EstimateAll(const std::vector<const PreparedRun*>& runs, const FromRunsOpti
   cell.estimates.push_back(FitHyperbola(points, options.steps));
   cell.estimates.push_back(FitOverhead(points, options.steps).critical);
   cell.estimates.push_back(MinimumComputeBatch(points, options.steps));
-  if (!points.empty()) EstimateNoiseScale(runs, points[0].target_loss, options, cell);
+  EstimateNoiseScale(runs, NoiseScaleTarget(runs, points, options), options, cell);
 }
 
 }  // namespace sextant::fitting

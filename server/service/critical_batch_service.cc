@@ -91,6 +91,13 @@ absl::Status CellToProto(const v1::EstimateCriticalBatchRequest& request,
   return AddTradeoff(request, cell, message);
 }
 
+void LossLawToProto(const fitting::LossPowerLaw& law, v1::CriticalBatchLossLaw& message) {
+  IntervalToProto(law.b_star, *message.mutable_b_star());
+  IntervalToProto(law.alpha, *message.mutable_alpha());
+  message.set_lowest_loss(law.lowest_loss);
+  message.set_highest_loss(law.highest_loss);
+}
+
 void ScalingToProto(const char* definition, const fitting::ScaleLaws& laws, const std::string& reason,
                     v1::EstimateCriticalBatchResponse& response) {
   if (laws.forms.empty()) {
@@ -179,13 +186,9 @@ absl::Status Estimate(Core& core, const v1::EstimateCriticalBatchRequest& reques
   }
   ScalingToProto("hyperbola", report->hyperbola_scaling, report->hyperbola_scaling_reason, response);
   ScalingToProto("overhead", report->overhead_scaling, report->overhead_scaling_reason, response);
-  if (report->has_loss_law) {
-    v1::CriticalBatchLossLaw& law = *response.mutable_loss_law();
-    IntervalToProto(report->loss_law.b_star, *law.mutable_b_star());
-    IntervalToProto(report->loss_law.alpha, *law.mutable_alpha());
-    law.set_lowest_loss(report->loss_law.lowest_loss);
-    law.set_highest_loss(report->loss_law.highest_loss);
-  }
+  if (report->has_loss_law) LossLawToProto(report->loss_law, *response.mutable_loss_law());
+  if (report->has_noise_scale_law)
+    LossLawToProto(report->noise_scale_law, *response.mutable_noise_scale_law());
   response.set_loss_law_reason(report->loss_law_reason);
   for (const std::string& warning : report->warnings) response.add_warnings(warning);
   return absl::OkStatus();

@@ -58,6 +58,14 @@ void PrintTradeoff(const Session& session, const v1::EstimateCriticalBatchRespon
   PrintTable(session, table);
 }
 
+void PrintLossLaw(const char* definition, const v1::CriticalBatchLossLaw& law) {
+  const std::string text = "  against the loss (" + std::string(definition) +
+                           "): B_star / L^(1/alpha) with B_star = " + WithInterval(law.b_star()) +
+                           ", alpha = " + FormatNumber(law.alpha().value()) + " " +
+                           FormatInterval(law.alpha().low(), law.alpha().high(), false) + "\n";
+  std::fputs(text.c_str(), stdout);
+}
+
 void PrintLaws(const v1::EstimateCriticalBatchResponse& response) {
   std::fputs("\nAcross sizes and horizons\n", stdout);
   for (const v1::CriticalBatchScaling& law : response.scaling()) {
@@ -67,16 +75,11 @@ void PrintLaws(const v1::EstimateCriticalBatchResponse& response) {
                    .c_str(),
                stdout);
   }
+  if (response.has_noise_scale_law()) PrintLossLaw("noise-scale", response.noise_scale_law());
   if (response.has_loss_law()) {
-    std::fputs(
-        ("  against the loss (hyperbola): B_star / L^(1/alpha) with B_star = " +
-         WithInterval(response.loss_law().b_star()) +
-         ", alpha = " + FormatNumber(response.loss_law().alpha().value()) + " " +
-         FormatInterval(response.loss_law().alpha().low(), response.loss_law().alpha().high(), false) + "\n")
-            .c_str(),
-        stdout);
+    PrintLossLaw("hyperbola", response.loss_law());
   } else if (!response.loss_law_reason().empty()) {
-    std::fputs(("  against the loss: " + Safe(response.loss_law_reason()) + "\n").c_str(), stdout);
+    std::fputs(("  against the loss (hyperbola): " + Safe(response.loss_law_reason()) + "\n").c_str(), stdout);
   }
 }
 

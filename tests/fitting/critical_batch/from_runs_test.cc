@@ -132,6 +132,28 @@ TEST(CriticalBatchFromRuns, UsesTheNoiseScaleWhenCurvesCarryIt) {
   EXPECT_NEAR(report->noise_scale_law.alpha.value, .25, .02);
 }
 
+TEST(CriticalBatchFromRuns, ReadsTheNoiseScaleOfASingleBatchWhereNoRaceIsPossible) {
+  std::vector<BatchRun> runs = Simulate(.002, 6);
+  const double batch = runs[0].batch_size_tokens;
+  std::erase_if(runs, [batch](const BatchRun& run) { return run.batch_size_tokens != batch; });
+  for (BatchRun& run : runs) {
+    for (double loss : run.curve.train_loss) {
+      run.curve.gradient_noise_scale_tokens.push_back(CriticalBatchAtLoss(loss, 1e8, .25));
+    }
+  }
+  for (const std::vector<double>& asked : {std::vector<double>{}, {runs[0].curve.train_loss.back() * 1.05}}) {
+    FromRunsOptions options;
+    options.target_losses = asked;
+    const auto report = EstimateCriticalBatch(runs, options);
+    ASSERT_TRUE(report.ok());
+    EXPECT_FALSE(Find(report->cells[0], CriticalBatchDefinition::kHyperbola).answered);
+    const CriticalBatchEstimate& e = Find(report->cells[0], CriticalBatchDefinition::kNoiseScale);
+    ASSERT_EQ(e.definition, CriticalBatchDefinition::kNoiseScale);
+    ASSERT_TRUE(e.answered) << e.reason;
+    EXPECT_NEAR(e.batch_size.value / CriticalBatchAtLoss(e.target_loss, 1e8, .25), 1, .2);
+  }
+}
+
 TEST(CriticalBatchFromRuns, SurvivesRunsWithoutUsableCurves) {
   std::vector<BatchRun> runs = Simulate(.002, 5);
   runs[0].curve = {};
