@@ -79,7 +79,8 @@ void PrintLaws(const v1::EstimateCriticalBatchResponse& response) {
   if (response.has_loss_law()) {
     PrintLossLaw("hyperbola", response.loss_law());
   } else if (!response.loss_law_reason().empty()) {
-    std::fputs(("  against the loss (hyperbola): " + Safe(response.loss_law_reason()) + "\n").c_str(), stdout);
+    std::fputs(("  against the loss (hyperbola): " + Safe(response.loss_law_reason()) + "\n").c_str(),
+               stdout);
   }
 }
 
