@@ -69,6 +69,11 @@ std::string AdviceForReason(const std::string& reason, const std::string& resour
   if (reason == "DESIGN_NOT_IDENTIFIABLE") {
     return "add runs that vary what is named above, or fit a law without it (see `sextant laws list`)";
   }
+  if (reason == "FIT_NOT_READY") {
+    return "`sextant fits create --study ID --law lr-power-nd` makes one; `sextant fits list --study ID` "
+           "shows those "
+           "that run or failed";
+  }
   if (reason == "TOO_EARLY") return "ask again when the run has gone further";
   if (reason == "CURVE_UNUSABLE") return "give a curve with more usable points";
   if (reason == "EXTRAPOLATION_LIMIT") return "raise --max-extrapolation, or fit larger runs";
@@ -128,7 +133,10 @@ Failure FromServer(const grpc::Status& status, const std::string& target) {
     failure.what = "cannot reach " + target + ": " + failure.what;
   }
   for (const std::string& line : details.lines) {
-    if (failure.what.find(line) == std::string::npos) failure.details.push_back(line);
+    // "subject: description" that the message has said already.
+    const std::size_t colon = line.find(": ");
+    const std::string description = colon == std::string::npos ? line : line.substr(colon + 2);
+    if (failure.what.find(description) == std::string::npos) failure.details.push_back(line);
   }
   failure.advice = AdviceForReason(details.info.reason(), details.resource.resource_name());
   if (failure.advice.empty()) failure.advice = AdviceForCode(status.error_code(), target, details.retry);
