@@ -100,10 +100,9 @@ absl::StatusOr<std::vector<RunRecord>> TrainPack(const Sweep& sweep, const Pack&
   Measured noise;
   int64_t done = 0;
   for (const int64_t next : stops) {
-    if (stop.load(std::memory_order_relaxed)) return absl::CancelledError("stopped");
-    if (next > done) {
-      if (absl::Status status = (*engine)->Advance(next - done); !status.ok()) return status;
-      done = next;
+    for (; done < next; ++done) {  // points of the curve may lie hours apart
+      if (stop.load(std::memory_order_relaxed)) return absl::CancelledError("stopped");
+      if (absl::Status status = (*engine)->Advance(1); !status.ok()) return status;
     }
     if (noise_at.contains(next)) {
       // The measurement may train on a few steps; it is written at the step it began at.

@@ -1,9 +1,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "clients/trainer/model/counts.h"
 #include "clients/trainer/report/record_file.h"
@@ -174,6 +177,17 @@ TEST_F(RunSweepTest, RefusesForeignOutputMissingTokensAndStops) {
   EXPECT_EQ(RunSweep(sweep_, options_, stop_).code(), absl::StatusCode::kCancelled);
   sweep_.data.tokens_path = Path("missing");
   EXPECT_EQ(RunSweep(sweep_, options_, stop_).code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(RunSweepTest, StopsBetweenThePointsOfALongCurve) {
+  sweep_ =
+      ParseSweep(Replace(Replace(kSweep, "TOKENS", Path("tokens")), "[256, 512]", "[1e12]"), "s").value();
+  std::thread interrupt([this] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    stop_ = true;
+  });
+  EXPECT_EQ(RunSweep(sweep_, options_, stop_).code(), absl::StatusCode::kCancelled);
+  interrupt.join();
 }
 
 TEST(RunRecordTest, EscapesTextAndNamesNonFiniteNumbers) {
