@@ -3,6 +3,7 @@
 #include <toml++/toml.h>
 
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <initializer_list>
 #include <set>
@@ -57,12 +58,14 @@ class Table {
   void Fail(const std::string& key, const std::string& rule) {
     if (error_.empty()) error_ = absl::StrCat(name_, name_.empty() ? "" : ".", key, " ", rule);
   }
-  // The first error, unknown keys included.
+  // A key that nothing asked for, because a misspelt one also seems to be missing; else the first error.
   std::string Error() {
-    if (!error_.empty() || table_ == nullptr) return error_;
+    if (table_ == nullptr) return error_;
     for (const auto& [key, node] : *table_) {
-      if (!known_.contains(std::string(key.str())))
-        Fail(std::string(key.str()), "is not a key of this table");
+      if (known_.contains(std::string(key.str()))) continue;
+      error_.clear();
+      Fail(std::string(key.str()), "is not a key of this table");
+      break;
     }
     return error_;
   }
@@ -220,45 +223,43 @@ absl::StatusOr<Sweep> ParseSweep(const std::string& text, const std::string& sou
     if (error.empty()) error = part->Error();
   };
 
-  Table data = table("data");
+  Table data = table("data"), model = table("model"), optimizer = table("optimizer");
+  Table schedule = table("schedule"), curve = table("curve");
+  const toml::node* grids = top.Find("grid");
+  const toml::array* list = grids == nullptr ? nullptr : grids->as_array();
+  if (list == nullptr || list->empty()) top.Fail("grid", "is missing: name runs in [[grid]] tables");
+  close(&top);
+
   data.Text("tokens", &sweep.data.tokens_path);
   data.Text("bytes", &sweep.data.bytes_path);
   data.Integer("limit_bytes", 1, 1e15, &sweep.data.limit_bytes);
   data.Integer("validation_tokens", 1, 1e12, &sweep.data.validation_tokens);
   data.Integer("validation_windows", 1, 1e9, &sweep.data.validation_windows);
   if (sweep.data.tokens_path.empty() == sweep.data.bytes_path.empty()) {
-    data.Fail("tokens", "or data.bytes must be given, not both");
+    data.Fail("tokens", sweep.data.tokens_path.empty() ? "or data.bytes is missing: name the file to train on"
+                                                       : "and data.bytes are both given; name one");
   }
   if (sweep.data.validation_tokens == 0) data.Fail("validation_tokens", "is missing");
   close(&data);
 
-  Table model = table("model");
   model.Integer("sequence_length", 2, 4096, &defaults.sequence_length);
   if (defaults.sequence_length == 0) model.Fail("sequence_length", "is missing");
   close(&model);
 
-  Table optimizer = table("optimizer");
   optimizer.Number("beta1", 0, 0.9999999, &sweep.beta1);
   optimizer.Number("beta2", 0, 0.9999999, &sweep.beta2);
   optimizer.Number("epsilon", 0, 1, &sweep.epsilon);
   optimizer.Number("clip_norm", 1e-6, 1e30, &sweep.clip_norm);
   close(&optimizer);
 
-  Table schedule = table("schedule");
   ReadSchedule(&schedule, &defaults);
   close(&schedule);
 
-  Table curve = table("curve");
   curve.Integer("points", 1, 10000, &sweep.curve.points);
   curve.Integer("validation_points", 1, 1000, &sweep.curve.validation_points);
   curve.Integer("noise_points", 0, 1000, &sweep.curve.noise_points);
   curve.Integer("noise_batches", 1, 64, &sweep.curve.noise_batches);
   close(&curve);
-
-  const toml::node* grids = top.Find("grid");
-  const toml::array* list = grids == nullptr ? nullptr : grids->as_array();
-  if (list == nullptr || list->empty()) top.Fail("grid", "is missing: name runs in [[grid]] tables");
-  close(&top);
   if (!error.empty()) return refuse(error);
   std::set<std::string> ids;
   for (const toml::node& grid : *list) {
@@ -271,7 +272,10 @@ absl::StatusOr<Sweep> ParseSweep(const std::string& text, const std::string& sou
 
 absl::StatusOr<Sweep> ReadSweepFile(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  if (!in) return absl::NotFoundError(absl::StrCat(path, ": cannot be opened"));
+  std::error_code unknown;
+  if (!in || std::filesystem::is_directory(path, unknown)) {
+    return absl::NotFoundError(absl::StrCat(path, in ? ": is a folder" : ": cannot be opened"));
+  }
   constexpr size_t kMaxBytes = 1 << 20;
   std::string text(kMaxBytes + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));

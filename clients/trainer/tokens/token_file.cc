@@ -32,7 +32,8 @@ uint64_t Checksum(const std::vector<uint16_t>& tokens) {
 absl::StatusOr<uint64_t> FileSize(const std::string& path) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error)) {
-    return absl::NotFoundError(absl::StrCat(path, ": no such file"));
+    const bool there = std::filesystem::exists(path, error);
+    return absl::NotFoundError(absl::StrCat(path, there ? ": not a plain file" : ": no such file"));
   }
   const uint64_t size = std::filesystem::file_size(path, error);
   if (error) return absl::UnavailableError(absl::StrCat(path, ": ", error.message()));

@@ -70,6 +70,9 @@ TEST(SweepFileTest, NamesWhatIsWrong) {
   EXPECT_THAT(Refusal("1e-3, 2e-3", "-1"), HasSubstr("learning_rates"));
   EXPECT_THAT(Refusal("points = 6", "pionts = 6"), HasSubstr("curve.pionts is not a key"));
   EXPECT_THAT(Refusal("validation_tokens = 200", ""), HasSubstr("data.validation_tokens is missing"));
+  EXPECT_THAT(Refusal("learning_rates =", "learning_rate ="), HasSubstr("grid.learning_rate is not a key"));
+  EXPECT_THAT(Refusal("[model]", "[modell]"), HasSubstr("modell is not a key"));
+  EXPECT_THAT(Refusal("tokens = \"TOKENS\"", ""), HasSubstr("data.tokens or data.bytes is missing"));
   EXPECT_THAT(Refusal("name = ", "name "), HasSubstr("s.toml: line 2"));
   EXPECT_THAT(Refusal("[256, 512]", "[16]"), HasSubstr("fewer than two batches"));
   EXPECT_THAT(Refusal("learning_rates = [1e-3, 2e-3, 4e-3]", ""), HasSubstr("learning_rates is missing"));
