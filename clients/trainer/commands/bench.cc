@@ -15,12 +15,28 @@ struct BenchOptions {
   ModelShape shape{128, 4, 0, 256, 512};
   int batch_size_tokens = 16384;
   int fused_runs = 1;
+  int concurrent_packs = 1;
   int steps = 200;
   bool profile = false;
 };
 
 double Seconds(std::chrono::steady_clock::time_point since) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count();
+}
+
+// Advances all engines, a step each in turn, and returns the log of one once all are done.
+absl::StatusOr<std::vector<StepLog>> Train(const std::vector<std::unique_ptr<Engine>>& engines, int steps) {
+  for (int step = 0; step < steps; ++step) {
+    for (const auto& engine : engines) {
+      if (absl::Status status = engine->Advance(1); !status.ok()) return status;
+    }
+  }
+  absl::StatusOr<std::vector<StepLog>> log;
+  for (const auto& engine : engines) {
+    log = engine->ReadLog();
+    if (!log.ok()) break;
+  }
+  return log;
 }
 
 absl::Status Bench(const BenchOptions& options) {
@@ -43,35 +59,40 @@ absl::Status Bench(const BenchOptions& options) {
   tokens.validation_tokens = 1 << 20;
 
   if (absl::StatusOr<int> gpus = CountGpus(); !gpus.ok()) return gpus.status();
-  absl::StatusOr<std::unique_ptr<Backend>> backend = OpenGpuBackend(0, tokens);
-  if (!backend.ok()) return backend.status();
-  absl::StatusOr<std::unique_ptr<Engine>> engine = (*backend)->NewEngine(job);
-  if (!engine.ok()) return engine.status();
-  if (absl::Status status = (*engine)->Advance(1); !status.ok()) return status;
-  if (auto log = (*engine)->ReadLog(); !log.ok()) return log.status();
-  const double first_step_seconds = Seconds(start);
-  if (absl::Status status = (*engine)->Advance(kWarmUpSteps - 1); !status.ok()) return status;
-  if (auto log = (*engine)->ReadLog(); !log.ok()) return log.status();
+  std::vector<std::unique_ptr<Backend>> backends;
+  std::vector<std::unique_ptr<Engine>> engines;
+  double first_step_seconds = 0;
+  for (int pack = 0; pack < options.concurrent_packs; ++pack) {
+    absl::StatusOr<std::unique_ptr<Backend>> backend = OpenGpuBackend(0, tokens);
+    if (!backend.ok()) return backend.status();
+    backends.push_back(*std::move(backend));
+    absl::StatusOr<std::unique_ptr<Engine>> engine = backends.back()->NewEngine(job);
+    if (!engine.ok()) return engine.status();
+    engines.push_back(*std::move(engine));
+    if (pack > 0) continue;
+    if (auto log = Train(engines, 1); !log.ok()) return log.status();
+    first_step_seconds = Seconds(start);
+  }
+  if (auto log = Train(engines, kWarmUpSteps - 1); !log.ok()) return log.status();
   const auto begin = std::chrono::steady_clock::now();
-  if (absl::Status status = (*engine)->Advance(options.steps); !status.ok()) return status;
-  auto log = (*engine)->ReadLog();
+  auto log = Train(engines, options.steps);
   if (!log.ok()) return log.status();
   const double step_seconds = Seconds(begin) / options.steps;
-  const double tokens_a_step =
-      static_cast<double>(options.fused_runs) * job.batch_sequences * job.shape.sequence_length;
+  const double tokens_a_step = static_cast<double>(options.concurrent_packs) * options.fused_runs *
+                               job.batch_sequences * job.shape.sequence_length;
   std::printf(
       "{\"d_model\":%d,\"layers\":%d,\"sequence_length\":%d,\"vocab\":%d,\"batch_size_tokens\":%d,\"fused_"
-      "runs\":%d,"
+      "runs\":%d,\"concurrent_packs\":%d,"
       "\"tokens_per_second\":%.0f,\"step_ms\":%.4f,\"tflops_per_second\":%.1f,\"first_step_seconds\":%.2f,"
       "\"last_loss\":%.4f}\n",
       job.shape.d_model, job.shape.layers, job.shape.sequence_length, job.shape.vocab,
-      options.batch_size_tokens, options.fused_runs, tokens_a_step / step_seconds, step_seconds * 1e3,
-      CountFlopsPerToken(job.shape).exact() * tokens_a_step / step_seconds / 1e12, first_step_seconds,
-      (*log)[0].train_loss.back());
+      options.batch_size_tokens, options.fused_runs, options.concurrent_packs, tokens_a_step / step_seconds,
+      step_seconds * 1e3, CountFlopsPerToken(job.shape).exact() * tokens_a_step / step_seconds / 1e12,
+      first_step_seconds, (*log)[0].train_loss.back());
   std::fflush(stdout);
   if (!options.profile) return absl::OkStatus();
-  engine->reset();
-  auto times = (*backend)->Profile(job);
+  engines.clear();
+  auto times = backends.front()->Profile(job);
   if (!times.ok()) return times.status();
   for (const auto& [name, milliseconds] : *times)
     std::fprintf(stderr, "  %-26s %8.4f ms\n", name.c_str(), milliseconds);
@@ -90,6 +111,8 @@ void AddBench(CLI::App* app, int* exit_code) {
   bench->add_option("--sequence-length", options->shape.sequence_length);
   bench->add_option("--batch-size-tokens", options->batch_size_tokens, "tokens a step of one run");
   bench->add_option("--fused-runs", options->fused_runs, "runs trained together")->check(CLI::Range(1, 1024));
+  bench->add_option("--concurrent-packs", options->concurrent_packs, "such packs at a time, as in a sweep")
+      ->check(CLI::Range(1, 16));
   bench->add_option("--steps", options->steps)->check(CLI::Range(1, 1000000));
   bench->add_flag("--profile", options->profile, "time each kind of operation alone, to stderr");
   bench->callback([options, exit_code] { *exit_code = Report(Bench(*options)); });

@@ -25,8 +25,11 @@ inline bool UseWideTiles(unsigned windows, int length) {
   return length >= 128 && windows * ((length + 127) / 128) >= 264;
 }
 
-// What a block works on: `Rows` rows of one head of one window. Blocks of one head are launched next to each
-// other, so that what one of them reads from memory the others find in cache.
+// Where queries, keys and values fit into this much cache, the longest blocks of all heads start first, which
+// shortens the tail; else the blocks of a head start together, to read its keys from memory once.
+inline constexpr size_t kCachedBytes = 32 << 20;
+
+// What a block works on: `Rows` rows of one head of one window.
 struct BlockTask {
   int head_window;  // counts heads of windows, as log_sum and delta do
   int head;
@@ -37,8 +40,11 @@ template <int Rows>
 __device__ inline BlockTask ThisBlock(int heads, int length) {
   const int tiles = (length + Rows - 1) / Rows;
   const int block = static_cast<int>(blockIdx.x);
-  const int head_window = block / tiles;
-  return {head_window, head_window % heads, static_cast<size_t>(head_window / heads), block % tiles, tiles};
+  const int head_windows = static_cast<int>(gridDim.x) / tiles;
+  const bool cached = static_cast<size_t>(head_windows) * length * 3 * 128 <= kCachedBytes;
+  const int head_window = cached ? block % head_windows : block / tiles;
+  const int tile = cached ? block / head_windows : block % tiles;
+  return {head_window, head_window % heads, static_cast<size_t>(head_window / heads), tile, tiles};
 }
 inline unsigned Blocks(unsigned head_windows, int length, int rows) {
   return head_windows * static_cast<unsigned>((length + rows - 1) / rows);

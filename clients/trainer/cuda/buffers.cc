@@ -52,7 +52,6 @@ Buffers<T>::Buffers(const FusedJob& job, Arena* arena) : layers(job.shape.layers
   inverse = arena->Take<float>(m);
   loss = arena->Take<float>(m);
   for (T*& of : dx) of = arena->Take<T>(m * d);
-  for (T*& of : dgate_up) of = arena->Take<T>(m * 2 * f);
   for (T*& of : dqkv) of = arena->Take<T>(m * 3 * d);
   dproduct = arena->Take<T>(m * f);
   dnormed = arena->Take<T>(m * d);

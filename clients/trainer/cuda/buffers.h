@@ -47,7 +47,7 @@ struct Buffers {
   float *inverse, *loss;        // [M]
   // Gradients. Weight products on the side stream may lag two layers behind, hence the copies.
   T* dx[6];                           // [M, d]
-  T *dgate_up[2], *dqkv[2];           // [M, 2 f], [M, 3 d]
+  T* dqkv[2];                         // [M, 3 d]
   T *dproduct, *dnormed, *dattended;  // [M, f], [M, d], [M, d]
   float *delta, *dgain, *dembedding;  // [M, heads], [2 layers + 1, runs, parts, d], [runs, splits, vocab, d]
   float2* rotary;                     // [sequence_length, 32]

@@ -243,7 +243,6 @@ void GpuEngine<T>::QueueBlockBackward(int layer, int turn) {
   T* dx = b.dx[2 * turn % 6];
   T* dmiddle = b.dx[(2 * turn + 1) % 6];
   T* dinput = b.dx[(2 * turn + 2) % 6];
-  T* dgate_up = b.dgate_up[turn % 2];
   T* dqkv = b.dqkv[turn % 2];
   const size_t norm_part = static_cast<size_t>(stack_.runs) * NormPartials(stack_, d) * d;
   // The buffers written below were last read by the weight products of two turns ago.
@@ -256,13 +255,13 @@ void GpuEngine<T>::QueueBlockBackward(int layer, int turn) {
     Multiply(*down_.backward_input, dx, b.low + w.down, nullptr, b.dproduct, s);
   });
   Do("swiglu_back", [=, this, &b](cudaStream_t s) {
-    SwiGluBackward<T>(b.dproduct, x.gate_up, stack_, job_.shape.ffn_hidden, dgate_up, s);
+    SwiGluBackward<T>(b.dproduct, stack_, job_.shape.ffn_hidden, x.gate_up, s);
   });
   DoAside("gate_up_w", [=, this, &b](cudaStream_t s) {
-    Multiply(*gate_up_.backward_weight, dgate_up, x.normed2, nullptr, b.gradient + w.gate_up, s);
+    Multiply(*gate_up_.backward_weight, x.gate_up, x.normed2, nullptr, b.gradient + w.gate_up, s);
   });
   Do("gate_up_x", [=, this, &b](cudaStream_t s) {
-    Multiply(*gate_up_.backward_input, dgate_up, b.low + w.gate_up, nullptr, b.dnormed, s);
+    Multiply(*gate_up_.backward_input, x.gate_up, b.low + w.gate_up, nullptr, b.dnormed, s);
   });
   Do("norm_back", [=, this, &b](cudaStream_t s) {
     RmsNormBackward<T>(b.dnormed, x.middle, b.low + w.mlp_norm, x.inverse2, dx, stack_, d, dmiddle,
@@ -309,12 +308,12 @@ void GpuEngine<T>::QueueBackward() {
                        b.dx[0], b.dgain + static_cast<size_t>(2 * layers) * stack_.runs * parts * d, s);
   });
   for (int turn = 0; turn < layers; ++turn) QueueBlockBackward(layers - 1 - turn, turn);
+  DoAside("gains", [=, this, &b](cudaStream_t s) {
+    ReduceGains(b.dgain, b.gain_offsets, 2 * layers + 1, parts, stack_, d, b.gradient, s);
+  });
   Do("embed_back", [=, this, &b](cudaStream_t s) {
     EmbedBackward<T>(b.dx[2 * layers % 6], b.inputs, stack_, job_.shape.vocab, d, EmbedSplits(job_),
                      b.dembedding, b.gradient + layout_.embedding, s);
-  });
-  Do("gains", [=, this, &b](cudaStream_t s) {
-    ReduceGains(b.dgain, b.gain_offsets, 2 * layers + 1, parts, stack_, d, b.gradient, s);
   });
   cudaEventRecord(layer_done_[layers], side_);
   cudaStreamWaitEvent(main_, layer_done_[layers], 0);

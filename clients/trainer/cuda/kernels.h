@@ -96,9 +96,9 @@ void AttentionBackward(const T* dout, const T* out, const T* qkv, const float* l
 // --- swiglu.cu ---
 template <typename T>
 void SwiGlu(const T* gate_up, const Stack& stack, int f, T* product, cudaStream_t stream);
+// gate_up is replaced by its gradient.
 template <typename T>
-void SwiGluBackward(const T* dproduct, const T* gate_up, const Stack& stack, int f, T* dgate_up,
-                    cudaStream_t stream);
+void SwiGluBackward(const T* dproduct, const Stack& stack, int f, T* gate_up, cudaStream_t stream);
 
 // --- cross_entropy.cu ---
 // loss[row] in nats. With `gradient`, logits[rows, vocab] become the gradient of the mean loss over each

@@ -19,7 +19,7 @@ __global__ void SwiGluKernel(const T* gate_up, size_t total, int f, T* product) 
 }
 
 template <typename T>
-__global__ void SwiGluBackwardKernel(const T* dproduct, const T* gate_up, size_t total, int f, T* dgate_up) {
+__global__ void SwiGluBackwardKernel(const T* dproduct, size_t total, int f, T* gate_up) {
   const size_t i = blockIdx.x * static_cast<size_t>(blockDim.x) + threadIdx.x;
   if (i >= total) return;
   const size_t row = i / (f / 8);
@@ -34,8 +34,8 @@ __global__ void SwiGluBackwardKernel(const T* dproduct, const T* gate_up, size_t
     gate.at[j] = dy.at[j] * up.at[j] * (sigmoid + silu * (1 - sigmoid));
     up.at[j] = dy.at[j] * silu;
   }
-  Store8(dgate_up + at, gate);
-  Store8(dgate_up + at + f, up);
+  Store8(gate_up + at, gate);
+  Store8(gate_up + at + f, up);
 }
 
 }  // namespace
@@ -47,16 +47,15 @@ void SwiGlu(const T* gate_up, const Stack& stack, int f, T* product, cudaStream_
 }
 
 template <typename T>
-void SwiGluBackward(const T* dproduct, const T* gate_up, const Stack& stack, int f, T* dgate_up,
-                    cudaStream_t stream) {
+void SwiGluBackward(const T* dproduct, const Stack& stack, int f, T* gate_up, cudaStream_t stream) {
   const size_t total = static_cast<size_t>(stack.runs) * stack.rows_per_run * (f / 8);
   SwiGluBackwardKernel<T>
-      <<<static_cast<unsigned>((total + 255) / 256), 256, 0, stream>>>(dproduct, gate_up, total, f, dgate_up);
+      <<<static_cast<unsigned>((total + 255) / 256), 256, 0, stream>>>(dproduct, total, f, gate_up);
 }
 
 template void SwiGlu(const float*, const Stack&, int, float*, cudaStream_t);
 template void SwiGlu(const bf16*, const Stack&, int, bf16*, cudaStream_t);
-template void SwiGluBackward(const float*, const float*, const Stack&, int, float*, cudaStream_t);
-template void SwiGluBackward(const bf16*, const bf16*, const Stack&, int, bf16*, cudaStream_t);
+template void SwiGluBackward(const float*, const Stack&, int, float*, cudaStream_t);
+template void SwiGluBackward(const bf16*, const Stack&, int, bf16*, cudaStream_t);
 
 }  // namespace sextant::trainer::cuda
