@@ -106,6 +106,10 @@ absl::Status CsvReader::Seek(std::int64_t offset, std::int64_t line) {
   return lines_->Seek(offset, line);
 }
 
+absl::Status HeaderError(const std::string& source, const CsvRow& header) {
+  return absl::InvalidArgumentError(absl::StrCat(source, ":", header.line, ": ", header.error));
+}
+
 char DetectDelimiter(std::string_view header_line) {
   const auto count = [&](char c) { return std::count(header_line.begin(), header_line.end(), c); };
   char best = ',';

@@ -52,6 +52,9 @@ class CsvReader {
   std::deque<CsvRow> ready_;
 };
 
+/// The error for a file whose header row cannot be read.
+absl::Status HeaderError(const std::string& source, const CsvRow& header);
+
 /// The delimiter of a header line: the most frequent of comma, tab and semicolon.
 char DetectDelimiter(std::string_view header_line);
 

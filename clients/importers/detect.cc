@@ -1,10 +1,13 @@
 #include "clients/importers/detect.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "clients/importers/csv.h"
 #include "clients/importers/json.h"
+#include "clients/importers/log/lines.h"
 #include "clients/importers/log/record_stream.h"
 #include "clients/importers/log/wire.h"
 #include "clients/importers/text.h"
@@ -20,6 +23,21 @@ bool Has(std::string_view text, std::string_view part) { return text.find(part) 
 bool IsTfRecord(std::string_view head) {
   return head.size() >= 12 &&
          MaskedCrc32c(head.substr(0, 8)) == WireReader::Load<std::uint32_t>(head.substr(8));
+}
+
+// What reads a compressed file out, or null. Nothing is unpacked here: its size has no bound.
+const char* Compressor(std::string_view head) {
+  static constexpr std::pair<std::string_view, const char*> kMagics[] = {{"\x1F\x8B", "zcat"},
+                                                                         {"\x28\xB5\x2F\xFD", "zstdcat"},
+                                                                         {"\xFD"
+                                                                          "7zXZ",
+                                                                          "xzcat"},
+                                                                         {"BZh", "bzcat"},
+                                                                         {"PK\x03\x04", "unzip -p"}};
+  for (const auto& [magic, program] : kMagics) {
+    if (head.substr(0, magic.size()) == magic) return program;
+  }
+  return nullptr;
 }
 
 Detection DetectJson(std::string_view text, bool mapped) {
@@ -42,8 +60,9 @@ const char* LogFormat(std::string_view line) {
   if (line.substr(0, 2) == "s:" && (Has(line, " tel:") || Has(line, " trl:") || Has(line, " eval:")))
     return "llmc-log";
   if (line.substr(0, 5) == "step " && Has(line, "/") && Has(line, "| loss ")) return "llmc-output";
-  if (Has(line, "| sequence length T ")) return "llmc-output";
-  if (Has(line, "tokens per iteration will be:")) return "nanogpt";
+  // Not the programs' sources, where a call stands before and no number behind.
+  if (line.substr(0, 20) == "| sequence length T ") return "llmc-output";
+  if (NumberAfter(line, "tokens per iteration will be:")) return "nanogpt";
   if (line.substr(0, 5) == "iter " && Has(line, ": loss ") && Has(line, ", time ")) return "nanogpt";
   if (line.substr(0, 5) == "step " && Has(line, ": train loss ") && Has(line, ", val loss "))
     return "nanogpt";
@@ -93,7 +112,13 @@ Detection DetectFormat(std::string_view head, bool mapped) {
   if (IsTfRecord(head)) return {"tensorboard", "its first record has the checksum of an event file"};
   const std::string_view text = Trim(WithoutByteOrderMark(head));
   if (text.empty()) return {"", "it is empty"};
+  if (const char* program = Compressor(head))
+    return {"", absl::StrCat("it is compressed: pipe `", program, " FILE` into `sextant runs import -`")};
+  if (head.substr(0, 2) == "\xFF\xFE" || head.substr(0, 2) == "\xFE\xFF")
+    return {"", "it is UTF-16: convert it with `iconv -f UTF-16 -t UTF-8`"};
   if (Has(text, std::string_view("\0", 1))) return {"", "it holds binary data"};
+  if (text.front() == '[' && Trim(text.substr(1)).substr(0, 1) == "{")
+    return {"", "it is a JSON array: `jq -c '.[]' FILE` makes lines of it"};
   if (text.front() == '{') return DetectJson(text, mapped);
   for (std::string_view rest = text; !rest.empty();) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());

@@ -39,9 +39,7 @@ absl::Status ReadRunCsv(ByteSource* source, Emitter& emitter) {
   const auto first = csv.Next(&header);
   if (!first.ok()) return first.status();
   if (!*first) return absl::InvalidArgumentError(absl::StrCat(emitter.source(), " is empty"));
-  if (!header.error.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(emitter.source(), ":", header.line, ": ", header.error));
-  }
+  if (!header.error.empty()) return HeaderError(emitter.source(), header);
   const auto mapping =
       BindMapping(emitter.options().map, header.fields, emitter.Prototype(), emitter.source());
   if (!mapping.ok()) return mapping.status();

@@ -57,6 +57,7 @@ absl::Status ReadChartCsv(ByteSource* source, Emitter& emitter) {
   CsvRow row;
   const auto first = csv.Next(&row);
   if (!first.ok()) return first.status();
+  if (!row.error.empty()) return HeaderError(emitter.source(), row);
   const std::vector<Column> columns =
       *first ? Columns(row.fields, emitter.options().metrics) : std::vector<Column>();
   if (columns.empty()) {

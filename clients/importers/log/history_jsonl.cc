@@ -70,18 +70,14 @@ std::string TextMember(const Value& row, std::initializer_list<const char*> keys
   return {};
 }
 
-// Numbers of nested objects go under dotted names, settings under their key.
-void AddMembers(const Value& row, const std::string& prefix, const std::string& split, std::int64_t step,
-                LogRun* log) {
+void AddMembers(const Value& row, const std::string& split, std::int64_t step, LogRun* log) {
   for (const auto& member : row.GetObject()) {
-    const std::string name = prefix + std::string(JsonText(member.name));
-    if (member.value.IsObject()) {
-      if (prefix.size() < kMaxTextBytes && name != "config")
-        AddMembers(member.value, name + ".", split, step, log);
-    } else if (const auto value = JsonNumber(member.value)) {
+    const std::string key(JsonText(member.name));
+    if (key == "config") continue;  // settings
+    ForEachNumber(member.value, key, [&](const std::string& name, double value) {
       const bool validation = name == "loss" && (split == "validation" || split == "val" || split == "eval");
-      log->AddPoint(validation ? "val_loss" : name, step, *value);
-    }
+      log->AddPoint(validation ? "val_loss" : name, step, value);
+    });
   }
 }
 
@@ -123,7 +119,7 @@ absl::Status ReadHistoryJsonl(ByteSource* source, Emitter& emitter) {
               "there is no step from 0 (_step, step, iteration, …); for rows that count tokens "
               "only give --set batch_size_tokens=N");
         }
-        AddMembers(row, "", TextMember(row, {"split"}), *step, &entry->log);
+        AddMembers(row, TextMember(row, {"split"}), *step, &entry->log);
         const Value* config = FindMember(row, "config");
         if (config != nullptr && config->IsObject()) AddSettings(*config, "", &entry->log);
       });

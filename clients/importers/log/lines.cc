@@ -22,6 +22,15 @@ std::optional<double> NumberAfter(std::string_view line, std::string_view key) {
   return ParseDouble(number);
 }
 
+absl::Status EmitTextLog(Emitter& emitter, LogRun* log) {
+  if (!log->has_points()) {
+    emitter.Reject(0, absl::StrCat("read as ", emitter.report().format, ", no line has a loss or a rate"));
+    return absl::OkStatus();
+  }
+  NameByPath(emitter, &log->run());
+  return log->Emit(emitter, 1);
+}
+
 void NameByPath(const Emitter& emitter, ImportedRun* run) {
   if (!run->run_id.empty()) return;
   SetRunId(std::filesystem::path(emitter.run_name()).lexically_normal().string(), run);

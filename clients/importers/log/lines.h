@@ -8,6 +8,7 @@
 #include "clients/importers/identity.h"
 #include "clients/importers/limits.h"
 #include "clients/importers/line_reader.h"
+#include "clients/importers/log/log_run.h"
 #include "clients/importers/text.h"
 
 namespace sextant::importers {
@@ -32,6 +33,10 @@ absl::Status ForEachLine(ByteSource* source, std::size_t max_bytes, Emitter& emi
 /// The number right behind `key` in `line` ("loss " in "| loss 4.59 |"), without thousands separators; absent
 /// if the key or the number is not there.
 std::optional<double> NumberAfter(std::string_view line, std::string_view key);
+
+/// Ends a text log of one run: names it by its path and emits it. A log without any value of a known metric
+/// is a reject, since lines that mean nothing to the reader are not told apart from another file altogether.
+absl::Status EmitTextLog(Emitter& emitter, LogRun* log);
 
 /// Names the run of a source that names none by where it stands, unless the user gave an id.
 void NameByPath(const Emitter& emitter, ImportedRun* run);

@@ -55,7 +55,7 @@ absl::Status ReadLlmcLog(ByteSource* source, Emitter& emitter) {
         if (line.empty()) return;
         std::optional<std::int64_t> step;
         if (line.substr(0, 2) == "s:") step = ParseInt64(line.substr(2, line.find(' ') - 2));
-        if (!step || *step < 0) {
+        if (!step || *step < 0 || *step > kMaxStep) {
           emitter.Reject(number, "not a line of an llm.c log: " + Quoted(line));
           return;
         }
@@ -69,8 +69,7 @@ absl::Status ReadLlmcLog(ByteSource* source, Emitter& emitter) {
       });
   if (!read.ok()) return read;
   if (coarse_rate) log.AddLabel("coarse-rate");
-  NameByPath(emitter, &log.run());
-  return log.Emit(emitter, 1);
+  return EmitTextLog(emitter, &log);
 }
 
 absl::Status ReadLlmcOutput(ByteSource* source, Emitter& emitter) {
@@ -101,8 +100,7 @@ absl::Status ReadLlmcOutput(ByteSource* source, Emitter& emitter) {
   if (!read.ok()) return read;
   if (peak_rate && final_fraction)
     log.SetConfig("min_learning_rate", FormatRoundTrip(*peak_rate * *final_fraction));
-  NameByPath(emitter, &log.run());
-  return log.Emit(emitter, 1);
+  return EmitTextLog(emitter, &log);
 }
 
 }  // namespace sextant::importers

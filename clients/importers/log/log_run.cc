@@ -44,12 +44,13 @@ void LogRun::AddPoint(std::string_view name, std::int64_t step, double value) {
     found = names_.emplace(std::string(name), FindMetric(rules_, name)).first;
     constexpr std::size_t kShown = 8;
     if (found->second == Metric::kIgnored && losses_not_taken_.size() < kShown && name.size() < 100 &&
-        ToLower(name).find("loss") != std::string::npos) {
+        ToLower(name).find("loss") != std::string::npos && name != "loss scale" && name != "loss-scale") {
       losses_not_taken_.insert(found->first);
     }
   }
-  if (found->second == Metric::kIgnored || step < 0 || step > (std::int64_t{1} << 53)) return;
+  if (found->second == Metric::kIgnored || step < 0 || step > kMaxStep) return;
   step += step_offset_;
+  if (step < 0) return;
   Series& into = series(found->second);
   if (!into.step.empty() && step <= into.step.back()) {
     // The same step again is a rewrite of one value, not a restart.
@@ -65,7 +66,6 @@ void LogRun::AddPoint(std::string_view name, std::int64_t step, double value) {
   }
   into.step.push_back(step);
   into.value.push_back(value);
-  last_step_ = std::max(last_step_, step);
 }
 
 void LogRun::SetConfig(const std::string& key, const std::string& value) {
@@ -86,6 +86,14 @@ void LogRun::BeginFile() {
 
 bool LogRun::has_points() const {
   return std::any_of(std::begin(series_), std::end(series_), [](const Series& s) { return !s.step.empty(); });
+}
+
+std::int64_t LogRun::last_step() const {
+  std::int64_t last = 0;
+  for (const Series& each : series_) {
+    if (!each.step.empty()) last = std::max(last, each.step.back());
+  }
+  return last;
 }
 
 std::string LogRun::ApplyConfig(const Emitter& emitter) {
@@ -234,7 +242,6 @@ void LogRun::Summarize(Emitter& emitter) {
       labels_.insert("peak-rate-derived");
     }
   }
-  if (!run_.steps && last_step_ > 0) run_.steps = static_cast<double>(last_step_);
   if (!run_.tokens) {
     const Series& counted = series(Metric::kTokens);
     const Series& samples = series(Metric::kSamples);
@@ -275,6 +282,8 @@ void LogRun::Summarize(Emitter& emitter) {
 
 absl::Status LogRun::Emit(Emitter& emitter, std::int64_t line) {
   const std::string wrong = ApplyConfig(emitter);
+  // Before series are left out for their unit; a restart that got less far has taken its steps back.
+  if (const std::int64_t last = last_step(); !run_.steps && last > 0) run_.steps = static_cast<double>(last);
   ChooseUnits(emitter);
   Summarize(emitter);
   ImportedCurve curve = BuildCurve();

@@ -36,7 +36,8 @@ class LogRun {
   /// The points are last values only: the run gets its final loss and tokens from them, and no curve.
   void LeaveOutCurve() { curve_left_out_ = true; }
   bool has_points() const;
-  std::int64_t last_step() const { return last_step_; }
+  /// The last step with a point, or 0.
+  std::int64_t last_step() const;
 
   /// Fields that the log states outright, in their own units.
   ImportedRun& run() { return run_; }
@@ -72,7 +73,7 @@ class LogRun {
   std::set<std::string> labels_;
   std::set<std::string> losses_not_taken_;
   bool curve_left_out_ = false;
-  std::int64_t superseded_ = 0, dropped_ = 0, last_step_ = 0;
+  std::int64_t superseded_ = 0, dropped_ = 0;
 };
 
 }  // namespace sextant::importers

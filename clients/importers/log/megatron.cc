@@ -112,8 +112,7 @@ absl::Status ReadMegatron(ByteSource* source, Emitter& emitter) {
   } else if (!emitter.Prototype().batch_size_tokens) {
     emitter.Note("the log has no seq_length: give --set sequence_length=TOKENS for its token axis");
   }
-  NameByPath(emitter, &log.run());
-  return log.Emit(emitter, 1);
+  return EmitTextLog(emitter, &log);
 }
 
 }  // namespace sextant::importers

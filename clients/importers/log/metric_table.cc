@@ -1,5 +1,7 @@
 #include "clients/importers/log/metric_table.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "clients/importers/text.h"
 
@@ -117,8 +119,11 @@ Metric FindMetric(const std::vector<MetricRule>& overrides, std::string_view nam
   for (const MetricRule& rule : overrides) {
     if (GlobMatches(rule.glob, name)) return rule.metric;
   }
+  // Members of nested objects are joined by dots: {"train": {"loss": 3}} is train/loss to the table.
+  std::string slashed(name);
+  std::replace(slashed.begin(), slashed.end(), '.', '/');
   for (const Entry& entry : kTable) {
-    if (GlobMatches(entry.glob, name)) return entry.metric;
+    if (GlobMatches(entry.glob, slashed)) return entry.metric;
   }
   return Metric::kIgnored;
 }

@@ -1,3 +1,4 @@
+#include "clients/importers/limits.h"
 #include "clients/importers/log/lines.h"
 #include "clients/importers/log/log_run.h"
 #include "clients/importers/log/readers.h"
@@ -23,7 +24,8 @@ std::optional<std::int64_t> StepOf(std::string_view line, std::string_view word)
   if (line.substr(0, word.size()) != word) return std::nullopt;
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return std::nullopt;
-  return ParseInt64(line.substr(word.size(), colon - word.size()));
+  const auto step = ParseInt64(line.substr(word.size(), colon - word.size()));
+  return step && *step <= kMaxStep ? step : std::nullopt;
 }
 
 }  // namespace
@@ -45,8 +47,7 @@ absl::Status ReadNanoGpt(ByteSource* source, Emitter& emitter) {
         }
       });
   if (!read.ok()) return read;
-  NameByPath(emitter, &log.run());
-  return log.Emit(emitter, 1);
+  return EmitTextLog(emitter, &log);
 }
 
 }  // namespace sextant::importers

@@ -69,7 +69,7 @@ absl::StatusOr<RecordResult> TfRecordReader::Next(std::string_view* payload) {
     if (!skipped.ok()) return skipped.status();
     const auto tail = reader_.Read(4, &checksum_);
     if (!tail.ok()) return tail.status();
-    return *skipped && *tail ? RecordResult::kBad : RecordResult::kEnd;
+    return *skipped && *tail ? RecordResult::kTooLarge : RecordResult::kEnd;
   }
   const auto body = reader_.Read(static_cast<std::size_t>(length), &payload_);
   if (!body.ok()) return body.status();
@@ -145,7 +145,8 @@ absl::StatusOr<RecordResult> WandbRecordReader::Next(std::string_view* record) {
         *record = record_;
         return RecordResult::kRecord;
       }
-      return RecordResult::kBad;
+      lost_ = type == kMiddle;
+      return joining ? RecordResult::kTooLarge : RecordResult::kBad;
     }
     record_.append(data);
     joining = type == kFirst || type == kMiddle;

@@ -30,8 +30,9 @@ class ExactReader {
 
 enum class RecordResult {
   kRecord,
-  kBad,     ///< this record cannot be used; reading can go on
-  kBroken,  ///< nothing behind this point can be read
+  kBad,       ///< this record cannot be used; reading can go on
+  kTooLarge,  ///< this record is beyond kMaxRecordBytes; reading can go on
+  kBroken,    ///< nothing behind this point can be read
   kEnd,
 };
 
@@ -40,7 +41,7 @@ class TfRecordReader {
  public:
   explicit TfRecordReader(ByteSource* source) : reader_(source) {}
   /// The next payload, valid until the next call. A last record that is cut short is the end, as while a run
-  /// is alive. Payloads beyond kMaxRecordBytes are skipped as kBad.
+  /// is alive. Payloads beyond kMaxRecordBytes are skipped as kTooLarge.
   absl::StatusOr<RecordResult> Next(std::string_view* payload);
   /// Where the record last returned starts.
   std::int64_t offset() const { return record_offset_; }
@@ -57,7 +58,7 @@ class WandbRecordReader {
  public:
   explicit WandbRecordReader(ByteSource* source) : reader_(source) {}
   /// The next joined record, valid until the next call. After a bad chunk (kBad) reading resumes at the next
-  /// block.
+  /// block; a record beyond kMaxRecordBytes is passed over to its end, as one kTooLarge.
   absl::StatusOr<RecordResult> Next(std::string_view* record);
   std::int64_t offset() const { return reader_.offset(); }
 

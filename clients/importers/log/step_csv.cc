@@ -26,6 +26,7 @@ absl::Status ReadStepCsv(ByteSource* source, Emitter& emitter) {
   CsvRow header;
   const auto first = csv.Next(&header);
   if (!first.ok()) return first.status();
+  if (!header.error.empty()) return HeaderError(emitter.source(), header);
   const auto step_column =
       *first ? ColumnOf(header.fields, {"_step", "step", "Step", "global_step", "iteration"}) : std::nullopt;
   if (!step_column) return absl::InvalidArgumentError(emitter.source() + " has no step column");

@@ -71,6 +71,7 @@ absl::Status ReadStepLawCsv(ByteSource* source, Emitter& emitter) {
   CsvRow row;
   const auto first = csv.Next(&row);
   if (!first.ok()) return first.status();
+  if (!row.error.empty()) return HeaderError(emitter.source(), row);
   const std::vector<std::string> header = *first ? row.fields : std::vector<std::string>();
   const Columns columns{Find(header, {"lr"}),      Find(header, {"bs"}),
                         Find(header, {"ti"}),      Find(header, {"smooth loss", "smooth_loss"}),

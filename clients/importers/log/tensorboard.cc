@@ -105,7 +105,11 @@ absl::Status ReadEvents(ByteSource* source, const std::string& where, Emitter& e
       return absl::OkStatus();
     }
     if (*read == RecordResult::kBad) {
-      emitter.Reject(0, place + "the record's checksum is wrong, or it is too large");
+      emitter.Reject(0, place + "the record's checksum is wrong");
+      continue;
+    }
+    if (*read == RecordResult::kTooLarge) {
+      emitter.Reject(0, absl::StrCat(place, "the record is longer than ", kMaxRecordBytes, " bytes"));
       continue;
     }
     std::int64_t step = 0;

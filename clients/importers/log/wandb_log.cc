@@ -30,10 +30,11 @@ Item ReadItem(std::string_view message) {
   return item;
 }
 
-std::optional<double> NumberOf(std::string_view json) {
+// The number that an item holds, or those of an object, under dotted names.
+void AddNumbers(const Item& item, std::map<std::string, double>* values) {
   rapidjson::Document value;
-  if (json.size() > 64 || !ParseJson(json, &value).empty()) return std::nullopt;
-  return JsonNumber(value);
+  if (item.json.size() > kMaxTextBytes || !ParseJson(item.json, &value).empty()) return;
+  ForEachNumber(value, item.key, [&](const std::string& key, double number) { (*values)[key] = number; });
 }
 
 void AddHistory(std::string_view message, StepClock* clock, LogRun* log) {
@@ -41,8 +42,7 @@ void AddHistory(std::string_view message, StepClock* clock, LogRun* log) {
   std::map<std::string, double> values;
   for (WireReader reader(message); reader.Next();) {
     if (reader.Is(1, WireReader::kBytes)) {
-      const Item item = ReadItem(reader.bytes());
-      if (const auto number = NumberOf(item.json)) values[item.key] = *number;
+      AddNumbers(ReadItem(reader.bytes()), &values);
     } else if (reader.Is(2, WireReader::kBytes)) {
       for (WireReader inner(reader.bytes()); inner.Next();) {
         if (inner.Is(1, WireReader::kVarint)) record_step = static_cast<double>(inner.varint());
@@ -110,6 +110,11 @@ absl::Status ReadWandbLog(ByteSource* source, Emitter& emitter) {
     if (*read == RecordResult::kBad) {
       emitter.Reject(0, absl::StrCat("before byte ", records.offset(),
                                      ": a chunk cannot be read; reading went on behind it"));
+      continue;
+    }
+    if (*read == RecordResult::kTooLarge) {
+      emitter.Reject(0, absl::StrCat("before byte ", records.offset(), ": a record is longer than ",
+                                     kMaxRecordBytes, " bytes"));
       continue;
     }
     for (WireReader reader(record); reader.Next();) {

@@ -1,5 +1,6 @@
 // Golden files are written here from the descriptions of the formats, a few lines each.
 #include <gmock/gmock.h>
+#include <zlib.h>
 
 #include <cmath>
 
@@ -284,6 +285,30 @@ TEST(MaskedCrc32c, MasksTheCastagnoliCheckValue) {
   EXPECT_EQ(MaskedCrc32c("123456789"), ((crc >> 15) | (crc << 17)) + 0xA282EAD8u);
 }
 
+// W&B's framing of records shorter than a block; a history record of `_step` and one more item; value_json.
+std::string WandbLog(const std::vector<std::string>& records) {
+  std::string log = FromHex("3a 57 26 42 e1 be 00");
+  for (const std::string& record : records) {
+    const std::string body = "\x01" + record;
+    const auto crc = static_cast<std::uint32_t>(
+        crc32(0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size())));
+    for (int shift = 0; shift < 32; shift += 8) log += static_cast<char>(crc >> shift);
+    log += static_cast<char>(record.size());
+    log += static_cast<char>(record.size() >> 8);
+    log += body;
+  }
+  return log;
+}
+std::string WandbField(char tag, const std::string& bytes) {
+  return std::string{tag, static_cast<char>(bytes.size())} + bytes;
+}
+std::string WandbJson(const std::string& json) {
+  return "\x82\x01" + std::string(1, static_cast<char>(json.size())) + json;
+}
+std::string WandbHistory(const std::string& step, const std::string& item) {
+  return WandbField(0x12, WandbField(0x0a, "\x0a\x05_step" + WandbJson(step)) + WandbField(0x0a, item));
+}
+
 const char kWandb[] =
     "3a 57 26 42 e1 be 00 d4 f8 9e 54 27 00 01 08 01 12 23 0a 0d 12 05 5f 73 74 65 70 82 01 03 31 30 30 0a "
     "12 12 0a 74 72 61 "
@@ -312,6 +337,53 @@ TEST_F(LogTest, ALaterSegmentWinsAfterARestart) {
   EXPECT_THAT(run.curve->step, ElementsAre(1, 2, 3, 4));
   EXPECT_THAT(run.curve->train_loss, ElementsAre(9, 6, 5, 4));
   EXPECT_THAT(run.labels, Contains("restarted"));
+}
+
+TEST_F(LogTest, ARunThatRestartedAndGotLessFarHasTheStepsOfItsLastSegment) {
+  Set("batch_size_tokens=1000");
+  const ImportedRun run =
+      Only("main.log", "s:10 trl:9 lr:0.0006\ns:20 trl:8 lr:0.0006\ns:14 trl:8.5 lr:0.0006\n", "llmc-log");
+  EXPECT_THAT(run.curve->step, ElementsAre(11, 15));
+  EXPECT_EQ(run.steps, 15);
+  EXPECT_EQ(run.tokens, 15000);
+}
+
+TEST_F(LogTest, NestedMembersOfAHistoryAreFoundByTheirSlashedNames) {
+  Set("tokens=1e9");
+  const ImportedRun run = Only("history.jsonl",
+                               "{\"_step\": 1, \"train\": {\"loss\": 5.0}}\n"
+                               "{\"_step\": 2, \"train\": {\"loss\": NaN}, \"eval\": {\"loss\": 4.5}}\n",
+                               "history-jsonl");
+  EXPECT_THAT(run.curve->step, ElementsAre(1, 2));
+  EXPECT_FLOAT_EQ(run.curve->train_loss[0], 5);
+  EXPECT_TRUE(std::isnan(run.curve->train_loss[1]));
+  EXPECT_EQ(run.loss_nats, 4.5);
+}
+
+TEST_F(LogTest, WandbLogReadsNestedKeysAndObjects) {
+  Set("tokens=1e9");
+  // {_step 1, nested key train, loss: 5} and {_step 2, train: {"loss": 4}}.
+  const ImportedRun run =
+      Only("run-n.wandb",
+           WandbLog({WandbHistory("1", std::string("\x12\x05train\x12\x04loss") + WandbJson("5")),
+                     WandbHistory("2", std::string("\x0a\x05train") + WandbJson("{\"loss\": 4}"))}),
+           "wandb");
+  EXPECT_THAT(run.curve->step, ElementsAre(1, 2));
+  EXPECT_THAT(run.curve->train_loss, ElementsAre(5, 4));
+}
+
+TEST_F(LogTest, ANegativeOffsetLeavesOutPointsBeforeTheFirstUpdate) {
+  Set("batch_size_tokens=1000");
+  options_.step_offset = -1;
+  const ImportedRun run = Only("main.log", "s:0 tel:11\ns:0 trl:10.5\ns:1 trl:10\n", "llmc-log");
+  EXPECT_THAT(run.curve->step, ElementsAre(0, 1));
+}
+
+TEST_F(LogTest, TheLossScaleIsNotSuggestedAsALoss) {
+  Set("tokens=1e9");
+  Only("log.txt", " iteration 10/ 20 | consumed samples: 640 | lm loss: 9.0E+00 | loss scale: 1.0 |\n",
+       "megatron");
+  EXPECT_THAT(sink_.notes, Not(Contains(HasSubstr("loss scale"))));
 }
 
 TEST_F(LogTest, BitsPerByteAreNotTakenForNats) {

@@ -1,0 +1,145 @@
+// What is not what it seems, or too much of it: refused with the reason, and the rest is read.
+#include <gmock/gmock.h>
+#include <zlib.h>
+
+#include <algorithm>
+
+#include "clients/importers/limits.h"
+#include "clients/importers/log/record_stream.h"
+#include "tests/clients/importers/import_fixture.h"
+
+namespace sextant::importers {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class HostileTest : public ImportTest {
+ protected:
+  HostileTest() {
+    for (const char* given : {"params_non_embedding=1e6", "tokens=1e9"})
+      options_.set.push_back(*ParseFieldMapping(given, "--set"));
+  }
+
+  /// What is said of a file that is refused as a whole.
+  std::string Refusal(const std::string& name, const std::string& content) {
+    return std::string(Import(Write(name, content)).status().message());
+  }
+};
+
+std::string LittleEndian(std::uint64_t value, int bytes) {
+  std::string out;
+  for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i));
+  return out;
+}
+
+// An event of `step` with train/loss = 2.5.
+std::string Event(char step) {
+  const std::string payload =
+      std::string("\x10") + step + "*\x13\x0a\x11\x0a\x0atrain/loss\x15" + LittleEndian(0x40200000, 4);
+  const std::string length = LittleEndian(payload.size(), 8);
+  return length + LittleEndian(MaskedCrc32c(length), 4) + payload + LittleEndian(MaskedCrc32c(payload), 4);
+}
+
+TEST_F(HostileTest, AnEventBeyondTheLimitIsOneRejectThatSaysSo) {
+  const std::string length = LittleEndian(kMaxRecordBytes + 1, 8);
+  const std::string large =
+      length + LittleEndian(MaskedCrc32c(length), 4) + std::string(kMaxRecordBytes + 1, '\0') + "sums";
+  ASSERT_TRUE(Import(Write("events", Event(1) + large + Event(3))).ok());
+  ASSERT_EQ(sink_.rejects.size(), 1u);
+  EXPECT_THAT(sink_.rejects[0].reason, HasSubstr("the record is longer than 67108864 bytes"));
+  ASSERT_EQ(sink_.runs.size(), 1u);
+  EXPECT_THAT(sink_.runs[0].curve->step, ElementsAre(1, 3));
+}
+
+TEST_F(HostileTest, ALengthThatLiesEndsTheFile) {
+  const std::string length = LittleEndian(std::uint64_t{1} << 62, 8);
+  ASSERT_TRUE(
+      Import(Write("events", Event(1) + length + LittleEndian(MaskedCrc32c(length), 4) + "abc")).ok());
+  EXPECT_TRUE(sink_.rejects.empty());
+  ASSERT_EQ(sink_.runs.size(), 1u);
+  EXPECT_THAT(sink_.runs[0].curve->step, ElementsAre(1));
+}
+
+// Chunks of W&B's log at `*file`, which begins with its header.
+void AppendWandbRecord(const std::string& record, std::string* file) {
+  constexpr std::size_t kBlock = 32768, kHeader = 7;
+  for (std::size_t at = 0; at < record.size();) {
+    const std::size_t left = kBlock - file->size() % kBlock;
+    if (left < kHeader) {
+      file->append(left, '\0');
+      continue;
+    }
+    const std::size_t part = std::min(record.size() - at, left - kHeader);
+    const bool first = at == 0, last = at + part == record.size();
+    const char type = first ? (last ? 1 : 2) : (last ? 4 : 3);
+    const std::string body = type + record.substr(at, part);
+    *file += LittleEndian(
+                 crc32(0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size())), 4) +
+             LittleEndian(part, 2) + body;
+    at += part;
+  }
+}
+
+TEST_F(HostileTest, AWandbRecordBeyondTheLimitIsOneRejectThatSaysSo) {
+  const auto history = [](char step) {
+    return std::string("\x12\x21\x0a\x0b\x0a\x05_step\x82\x01\x01") + step +
+           "\x0a\x12\x0a\x0atrain/loss\x82\x01\x03"
+           "2.5";
+  };
+  std::string file("\x3A\x57\x26\x42\xE1\xBE\x00", 7);
+  AppendWandbRecord(history('1'), &file);
+  // Several blocks beyond the limit.
+  AppendWandbRecord(std::string(kMaxRecordBytes + (1 << 18), 'x'), &file);
+  AppendWandbRecord(history('3'), &file);
+  ASSERT_TRUE(Import(Write("run-x.wandb", file)).ok());
+  ASSERT_EQ(sink_.rejects.size(), 1u);
+  EXPECT_THAT(sink_.rejects[0].reason, HasSubstr("a record is longer than 67108864 bytes"));
+  ASSERT_EQ(sink_.runs.size(), 1u);
+  EXPECT_THAT(sink_.runs[0].curve->step, ElementsAre(1, 3));
+}
+
+TEST_F(HostileTest, StepsBeyondWhatIsCountedAreRejects) {
+  ASSERT_TRUE(Import(Write("main.log", "s:9223372036854775807 trl:5\ns:1 trl:4\n")).ok());
+  ASSERT_EQ(sink_.rejects.size(), 1u);
+  EXPECT_EQ(sink_.rejects[0].line, 1);
+  ASSERT_EQ(sink_.runs.size(), 1u);
+  EXPECT_THAT(sink_.runs[0].curve->step, ElementsAre(2));
+}
+
+TEST_F(HostileTest, AHeaderBeyondTheLimitsIsNamedAsSuch) {
+  std::string wide = "step,train_loss";
+  for (std::size_t i = 0; i < kMaxColumns; ++i) wide += ",c";
+  EXPECT_THAT(Refusal("wide.csv", wide + "\n1,5\n"), HasSubstr("wide.csv:1: more than 20000 columns"));
+  const std::string name(kMaxCsvLineBytes, 'x');
+  EXPECT_THAT(Refusal("long.csv", "step,train_loss," + name + "\n1,5,2\n"),
+              HasSubstr("long.csv:1: the line is longer than 1048576 bytes"));
+}
+
+TEST_F(HostileTest, WhatHasToBeConvertedFirstIsSaid) {
+  EXPECT_THAT(Refusal("log.gz", "\x1F\x8B\x08 and so on"), HasSubstr("compressed: pipe `zcat FILE` into"));
+  EXPECT_THAT(Refusal("log.zst", "\x28\xB5\x2F\xFD and so on"), HasSubstr("`zstdcat FILE`"));
+  EXPECT_THAT(Refusal("utf16.csv", std::string("\xFF\xFEs\0t\0", 6)), HasSubstr("it is UTF-16"));
+  EXPECT_THAT(Refusal("array.json", "[\n {\"_step\": 1, \"loss\": 3}]"),
+              HasSubstr("a JSON array: `jq -c '.[]' FILE`"));
+}
+
+TEST_F(HostileTest, TheSourceOfATrainerIsNotALog) {
+  EXPECT_THAT(
+      Refusal("train.py", "import os\n    print(f\"tokens per iteration will be: {tokens_per_iter:,}\")\n"),
+      HasSubstr("cannot tell the format"));
+  EXPECT_THAT(
+      Refusal("train.cu", "#include <stdio.h>\n  printf0(\"| sequence length T     | %-50d |\\n\", T);\n"),
+      HasSubstr("cannot tell the format"));
+}
+
+TEST_F(HostileTest, ALogWithoutAnyValueIsNoRun) {
+  options_.format = "megatron";
+  ASSERT_TRUE(Import(Write("notes.txt", "nothing of a log\n")).ok());
+  EXPECT_TRUE(sink_.runs.empty());
+  ASSERT_EQ(sink_.rejects.size(), 1u);
+  EXPECT_THAT(sink_.rejects[0].reason, HasSubstr("read as megatron, no line has a loss or a rate"));
+}
+
+}  // namespace
+}  // namespace sextant::importers
