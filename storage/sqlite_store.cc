@@ -217,14 +217,15 @@ absl::StatusOr<std::unique_ptr<Connection>> OpenForReading(const std::string& pa
   return connection;
 }
 
-absl::StatusOr<std::unique_ptr<Session>> OpenReader(const std::string& path, const Session::Clock& clock) {
+absl::StatusOr<std::unique_ptr<Session>> OpenReader(const std::string& path, const Session::Clock& clock,
+                                                    const sqlite::ListingAids& listing) {
   auto connection = OpenForReading(path);
   if (!connection.ok()) return connection.status();
   absl::Status status =
       (*connection)
           ->Execute("PRAGMA query_only = ON; PRAGMA cache_size = -8000; PRAGMA busy_timeout = 10000");
   if (!status.ok()) return status;
-  return std::make_unique<Session>(*std::move(connection), clock);
+  return std::make_unique<Session>(*std::move(connection), clock, listing);
 }
 
 absl::Status CheckReadable(const std::string& path) {
@@ -256,7 +257,12 @@ absl::StatusOr<std::shared_ptr<Store>> OpenSqliteStore(const std::string& path,
     if (!opened.ok()) return opened.status();
     writer = *std::move(opened);
   }
-  auto open_reader = [file = *canonical, clock] { return OpenReader(file, clock); };
+  sqlite::ListingAids listing;
+  if (options.column_cache_bytes > 0) {
+    listing.columns = std::make_shared<sqlite::RunColumns>(options.column_cache_bytes);
+    listing.steps_before_columns = options.scan_steps_before_columns;
+  }
+  auto open_reader = [file = *canonical, clock, listing] { return OpenReader(file, clock, listing); };
   return std::make_shared<SqliteStore>(std::move(lock), *canonical, std::move(writer), open_reader,
                                        std::max(options.reader_connections, 1));
 }

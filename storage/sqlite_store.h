@@ -24,7 +24,13 @@ struct SqliteOptions {
   int reader_connections = 8;  ///< at most; further readers wait for one
   std::int64_t write_cache_bytes = 32
                                    << 20;  ///< page cache of the writing connection; readers have 8 MB each
-  std::function<Micros()> clock;           ///< for request ids; empty: the system's
+  /// Of runs' columns kept in memory, so that filters that few runs match and orders by a quantity need no
+  /// scan of the file; 0: none.
+  std::int64_t column_cache_bytes = 48 << 20;
+  /// When they are read: by the second listing of one state of a study that takes more steps of SQLite's
+  /// machine (some five a run) than this; 0: by every listing.
+  int scan_steps_before_columns = 100'000;
+  std::function<Micros()> clock;  ///< for request ids; empty: the system's
 };
 
 /// Opens a store, bringing an older file to the current schema. The store holds the file for writing: a

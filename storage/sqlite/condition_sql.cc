@@ -90,18 +90,18 @@ absl::Status AddTextComparison(const std::string& subject, Condition::Op op, con
 }
 
 absl::Status AddState(const Condition& condition, SqlText& out) {
-  for (const StateName& name : kStates) {
-    if (condition.text != name.name) continue;
-    if (condition.op != Condition::Op::kEq && condition.op != Condition::Op::kNe) {
-      return absl::InvalidArgumentError("a state is compared with = or != only");
-    }
-    // A literal from the table above, not a parameter: only so does SQLite see that runs_running serves.
-    out.Add(absl::StrCat("r.state ", condition.op == Condition::Op::kEq ? "= " : "<> ",
-                         static_cast<int>(name.state)));
-    return absl::OkStatus();
+  const auto state = FindState(condition.text);
+  if (!state.has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("unknown state '", condition.text, "': use running, finished, diverged or crashed"));
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("unknown state '", condition.text, "': use running, finished, diverged or crashed"));
+  if (condition.op != Condition::Op::kEq && condition.op != Condition::Op::kNe) {
+    return absl::InvalidArgumentError("a state is compared with = or != only");
+  }
+  // A literal from a table, not a parameter: only so does SQLite see that runs_running serves.
+  out.Add(
+      absl::StrCat("r.state ", condition.op == Condition::Op::kEq ? "= " : "<> ", static_cast<int>(*state)));
+  return absl::OkStatus();
 }
 
 absl::Status AddComparison(const Condition& condition, SqlText& out) {
@@ -204,6 +204,13 @@ absl::StatusOr<RunField> FindRunField(const std::string& name) {
   std::string known;
   for (const RunField& field : kFields) absl::StrAppend(&known, known.empty() ? "" : ", ", field.name);
   return absl::InvalidArgumentError(absl::StrCat("unknown run field '", name, "': there are ", known));
+}
+
+std::optional<fitting::RunState> FindState(const std::string& name) {
+  for (const StateName& state : kStates) {
+    if (name == state.name) return state.state;
+  }
+  return std::nullopt;
 }
 
 absl::Status AddConditions(const std::vector<Condition>& where, SqlText& out) {

@@ -6,6 +6,7 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -35,6 +36,9 @@ struct RunField {
 
 /// The run field of that name; InvalidArgument names the ones there are.
 absl::StatusOr<RunField> FindRunField(const std::string& name);
+
+/// The state of that name ("running", …).
+std::optional<fitting::RunState> FindState(const std::string& name);
 
 /// Appends " AND (…)" over the table alias r for every condition. InvalidArgument for an unknown field, an
 /// operation that the field's type lacks, or more than 1000 nodes or 50 levels.

@@ -204,6 +204,18 @@ std::int64_t Connection::changes() const { return sqlite3_changes64(db_); }
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
 absl::Status Connection::LastError() const { return sqlite::LastError(db_, path_); }
 
+StepLimit::StepLimit(Connection& connection, int steps, bool stop) : connection_(connection), stop_(stop) {
+  sqlite3_progress_handler(connection.handle(), steps, Exceeded, this);
+}
+
+int StepLimit::Exceeded(void* self) {
+  auto* limit = static_cast<StepLimit*>(self);
+  limit->exceeded_ = true;
+  return limit->stop_ ? 1 : 0;
+}
+
+StepLimit::~StepLimit() { sqlite3_progress_handler(connection_.handle(), 0, nullptr, nullptr); }
+
 absl::StatusOr<Transaction> Transaction::Begin(Connection& connection, Kind kind) {
   const bool nested = connection.in_transaction();
   const char* sql = nested ? "SAVEPOINT nested" : kind == Kind::kWrite ? "BEGIN IMMEDIATE" : "BEGIN";

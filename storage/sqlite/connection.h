@@ -107,6 +107,24 @@ class Connection {
   std::unordered_map<const void*, Cached> cache_;  ///< its entries never move
 };
 
+/// While it lives, notices when a statement of the connection takes more than about `steps` (above 0) steps
+/// of SQLite's machine, some five a row of a scan; with `stop`, that statement gives up with Cancelled.
+class StepLimit {
+ public:
+  StepLimit(Connection& connection, int steps, bool stop);
+  StepLimit(const StepLimit&) = delete;
+  StepLimit& operator=(const StepLimit&) = delete;
+  ~StepLimit();
+
+  bool exceeded() const { return exceeded_; }
+
+ private:
+  static int Exceeded(void* self);
+  Connection& connection_;
+  const bool stop_;
+  bool exceeded_ = false;
+};
+
 /// BEGIN (or a savepoint when one is open already) until Commit; rolls back when destroyed uncommitted.
 /// SQLite ends the whole transaction by itself after some errors (a full disk); then rolling back a savepoint
 /// is a no-op and Commit reports the loss.

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "storage/sqlite/json_text.h"
+#include "storage/sqlite/run_columns.h"
 #include "storage/sqlite/study_rows.h"
 
 namespace sextant::storage::sqlite {
@@ -119,6 +120,7 @@ absl::Status SetRunLabels(Connection& connection, const std::string& study_id, c
   }
   auto study = FindStudy(connection, study_id);
   if (!study.ok()) return study.status();
+  if (absl::Status status = CountRunChange(connection, study->key); !status.ok()) return status;
   for (const RunLabels& run : labels) {
     absl::Status status = Set(connection, study->key, source, run);
     if (scope == LabelScope::kWholeStudy && absl::IsNotFound(status)) continue;

@@ -3,17 +3,27 @@
 
 #include <absl/status/statusor.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "fitting/run_table.h"
 #include "storage/sqlite/connection.h"
+#include "storage/sqlite/run_columns.h"
 #include "storage/store.h"
 
 namespace sextant::storage::sqlite {
 
+/// What listings may use beside SQL.
+struct ListingAids {
+  std::shared_ptr<RunColumns> columns;  ///< nullptr: none
+  /// The second listing of one state of a study that takes more steps of SQLite's machine than this reads
+  /// columns: one listing costs less without. 0: every listing does.
+  int steps_before_columns = 0;
+};
+
 // Each as the Store method of the same name says, inside the caller's transaction.
-absl::StatusOr<Page<Run>> SelectRuns(Connection& connection, const RunQuery& query);
+absl::StatusOr<Page<Run>> SelectRuns(Connection& connection, const RunQuery& query, const ListingAids& aids);
 absl::StatusOr<fitting::RunTable> SelectRunTable(Connection& connection, const std::string& study_id,
                                                  const std::vector<Condition>& where);
 

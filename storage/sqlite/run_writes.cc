@@ -2,10 +2,13 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
+
 #include "storage/curve_codec.h"
 #include "storage/curve_parts.h"
 #include "storage/merge.h"
 #include "storage/sqlite/curve_rows.h"
+#include "storage/sqlite/run_columns.h"
 #include "storage/sqlite/run_rows.h"
 #include "storage/sqlite/study_rows.h"
 
@@ -126,6 +129,10 @@ absl::StatusOr<std::vector<PutOutcome>> PutRuns(Connection& connection, const st
     if (absl::Status status = SetNextRunKey(connection, next_key); !status.ok()) return status;
   }
   if (absl::Status status = AddToTotals(connection, study->key, totals); !status.ok()) return status;
+  const bool changed = std::find(outcomes.begin(), outcomes.end(), PutOutcome::kAccepted) != outcomes.end();
+  if (changed) {
+    if (absl::Status status = CountRunChange(connection, study->key); !status.ok()) return status;
+  }
   return outcomes;
 }
 
@@ -137,6 +144,7 @@ absl::Status DeleteRun(Connection& connection, const std::string& study_id, cons
   auto bytes = DeleteCurve(connection, stored->run_key);
   if (!bytes.ok()) return bytes.status();
   if (absl::Status status = RemoveRun(connection, study->key, run_id); !status.ok()) return status;
+  if (absl::Status status = CountRunChange(connection, study->key); !status.ok()) return status;
   return AddToTotals(connection, study->key,
                      {.runs = -1, .points = -stored->run.curve_points, .curve_bytes = -*bytes});
 }

@@ -23,8 +23,8 @@ const absl::Status& StatusOf(const absl::StatusOr<T>& result) {
 
 }  // namespace
 
-Session::Session(std::unique_ptr<Connection> connection, Clock clock)
-    : connection_(std::move(connection)), clock_(std::move(clock)) {}
+Session::Session(std::unique_ptr<Connection> connection, Clock clock, ListingAids listing)
+    : connection_(std::move(connection)), clock_(std::move(clock)), listing_(std::move(listing)) {}
 
 template <typename Work>
 auto Session::Write(Work work) -> decltype(work()) {
@@ -129,7 +129,7 @@ absl::StatusOr<Run> Session::GetRun(const std::string& study_id, const std::stri
   });
 }
 absl::StatusOr<Page<Run>> Session::ListRuns(const RunQuery& query) {
-  return Read([&] { return SelectRuns(*connection_, query); });
+  return Read([&] { return SelectRuns(*connection_, query, listing_); });
 }
 absl::StatusOr<Curve> Session::GetCurve(const std::string& study_id, const std::string& run_id) {
   return GetCurvePart(study_id, run_id, 0, std::numeric_limits<std::int64_t>::max());

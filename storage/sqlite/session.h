@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "storage/sqlite/connection.h"
+#include "storage/sqlite/run_queries.h"
 #include "storage/store.h"
 
 namespace sextant::storage::sqlite {
@@ -18,7 +19,8 @@ namespace sextant::storage::sqlite {
 class Session : public Store {
  public:
   using Clock = std::function<Micros()>;
-  Session(std::unique_ptr<Connection> connection, Clock clock);
+  /// `listing` is for a session that never writes.
+  Session(std::unique_ptr<Connection> connection, Clock clock, ListingAids listing = {});
 
   absl::Status CreateStudy(const Study& study) override;
   absl::Status UpdateStudy(const Study& study, std::int64_t expected_revision) override;
@@ -69,6 +71,7 @@ class Session : public Store {
 
   std::unique_ptr<Connection> connection_;
   Clock clock_;
+  ListingAids listing_;
   int depth_ = 0;      ///< of Batch
   absl::Status lost_;  ///< why the open batch's transaction was ended by SQLite
 };

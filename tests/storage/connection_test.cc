@@ -113,4 +113,30 @@ TEST(ErrorStatus, NamesTheFileAndTheRemedy) {
   }
 }
 
+TEST(StepLimit, StopsLongStatementsOrOnlyNoticesThem) {
+  TempFolder folder;
+  auto connection = Connection::Open(folder.File("a.db"), OpenMode::kCreate);
+  ASSERT_TRUE(connection.ok()) << connection.status();
+  const auto count_to = [&](int rows) {
+    auto statement = (*connection)
+                         ->PrepareOnce(absl::StrCat(
+                             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT ", rows,
+                             ") SELECT count(*) FROM n"));
+    return statement.ok() ? statement->Step().status() : statement.status();
+  };
+  {
+    const StepLimit limit(**connection, 1000, /*stop=*/true);
+    EXPECT_TRUE(count_to(10).ok());
+    EXPECT_FALSE(limit.exceeded());
+    EXPECT_TRUE(absl::IsCancelled(count_to(10000)));
+    EXPECT_TRUE(limit.exceeded());
+  }
+  {
+    const StepLimit limit(**connection, 1000, /*stop=*/false);
+    EXPECT_TRUE(count_to(10000).ok());
+    EXPECT_TRUE(limit.exceeded());
+  }
+  EXPECT_TRUE(count_to(10000).ok());
+}
+
 }  // namespace sextant::storage::sqlite

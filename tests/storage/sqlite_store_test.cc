@@ -23,11 +23,22 @@ std::shared_ptr<Store> OpenEmptySqlite(const TempFolder& folder, std::function<M
   return *std::move(store);
 }
 
+std::shared_ptr<Store> OpenEmptySqliteWithColumns(const TempFolder& folder, std::function<Micros()> clock) {
+  SqliteOptions options;
+  options.clock = std::move(clock);
+  options.scan_steps_before_columns = 0;
+  auto store = OpenSqliteStore(folder.File("store.db"), options);
+  EXPECT_TRUE(store.ok()) << store.status();
+  return *std::move(store);
+}
+
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
 
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(Sqlite, StoreSuite, testing::Values(StoreFactory{"sqlite", OpenEmptySqlite}),
+INSTANTIATE_TEST_SUITE_P(Sqlite, StoreSuite,
+                         testing::Values(StoreFactory{"sqlite", OpenEmptySqlite},
+                                         StoreFactory{"columns", OpenEmptySqliteWithColumns}),
                          testing::PrintToStringParamName());
 
 TEST(SqliteStore, KeepsRecordsAcrossOpenings) {

@@ -20,7 +20,10 @@ std::shared_ptr<Store> OpenReference(const TempFolder&, std::function<Micros()> 
 
 class Model {
  public:
-  Model(std::uint64_t seed, std::string path) : random_(seed), path_(std::move(path)) { Reopen(); }
+  Model(std::uint64_t seed, std::string path, const SqliteOptions& options)
+      : random_(seed), path_(std::move(path)), options_(options) {
+    Reopen();
+  }
 
   void Step() {
     switch (Pick(16)) {
@@ -84,7 +87,7 @@ class Model {
 
   void Reopen() {
     real_.reset();
-    auto opened = OpenSqliteStore(path_);
+    auto opened = OpenSqliteStore(path_, options_);
     ASSERT_TRUE(opened.ok()) << opened.status();
     real_ = *opened;
   }
@@ -230,6 +233,7 @@ class Model {
 
   std::mt19937_64 random_;
   std::string path_;
+  SqliteOptions options_;
   std::shared_ptr<Store> real_;
   Reference model_;
 };
@@ -239,16 +243,37 @@ class Model {
 INSTANTIATE_TEST_SUITE_P(Reference, StoreSuite, testing::Values(StoreFactory{"reference", OpenReference}),
                          testing::PrintToStringParamName());
 
-TEST(StoreModel, RandomOperationsAgreeWithTheReference) {
+void AgreesWithTheReference(const SqliteOptions& options) {
   const char* given = std::getenv("SEXTANT_TEST_SEED");
   const std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
   SCOPED_TRACE("SEXTANT_TEST_SEED=" + std::to_string(seed));
   TempFolder folder;
-  Model model(seed, folder.File("store.db"));
+  Model model(seed, folder.File("store.db"), options);
   for (int i = 0; i < 600 && !testing::Test::HasFailure(); ++i) {
     model.Step();
     if (i % 100 == 99) model.CompareAll();
   }
+}
+
+TEST(StoreModel, RandomOperationsAgreeWithTheReference) { AgreesWithTheReference({}); }
+
+TEST(StoreModel, ListingsFromColumnsInMemoryAgreeWithTheReference) {
+  SqliteOptions options;
+  options.scan_steps_before_columns = 0;
+  AgreesWithTheReference(options);
+}
+
+TEST(StoreModel, ListingsThatTurnToColumnsAtTheSecondScanAgreeWithTheReference) {
+  SqliteOptions options;
+  options.scan_steps_before_columns = 1;
+  AgreesWithTheReference(options);
+}
+
+TEST(StoreModel, ListingsFromColumnsThatSeldomFitAgreeWithTheReference) {
+  SqliteOptions options;
+  options.scan_steps_before_columns = 0;
+  options.column_cache_bytes = 500;
+  AgreesWithTheReference(options);
 }
 
 }  // namespace sextant::storage
