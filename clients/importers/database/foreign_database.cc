@@ -170,6 +170,10 @@ absl::Status ForeignDatabase::Run(const std::string& sql, const std::string_view
     }
   }
   if (code == SQLITE_DONE || code == SQLITE_OK) return absl::OkStatus();
+  if (code == SQLITE_TOOBIG) {
+    return absl::OutOfRangeError(
+        absl::StrCat(name_, " holds a value longer than ", kMaxDatabaseTextBytes, " bytes"));
+  }
   if (code == SQLITE_INTERRUPT) {
     return absl::InvalidArgumentError(
         absl::StrCat(name_,

@@ -46,7 +46,8 @@ class ForeignDatabase {
   bool HasTable(const std::string& table);
 
   /// Runs `sql` with its one parameter, if it has one, and gives every row to `each` until that returns
-  /// false. INVALID_ARGUMENT for a schema without the columns, a damaged file, or too much work.
+  /// false. INVALID_ARGUMENT for a schema without the columns, a damaged file, or too much work;
+  /// OUT_OF_RANGE for a value beyond kMaxDatabaseTextBytes.
   absl::Status Query(const std::string& sql, const std::function<bool(const DatabaseRow&)>& each);
   absl::Status Query(const std::string& sql, std::string_view parameter,
                      const std::function<bool(const DatabaseRow&)>& each);

@@ -81,7 +81,13 @@ absl::Status ReadMlflowDatabase(const Input& input, Emitter& emitter) {
   for (const RunRow& row : *runs) {
     emitter.About(absl::StrCat("run ", Printable(row.id).substr(0, 64), ": "));
     LogRun log(emitter);
-    if (absl::Status read = ReadOne(database->get(), row, &log); !read.ok()) return read;
+    const absl::Status read = ReadOne(database->get(), row, &log);
+    if (absl::IsOutOfRange(read)) {
+      // One run's prompt or notes are no reason to lose the others.
+      emitter.Reject(0, std::string(read.message()));
+      continue;
+    }
+    if (!read.ok()) return read;
     if (absl::Status emitted = log.Emit(emitter, 0); !emitted.ok()) return emitted;
   }
   emitter.About("");

@@ -151,7 +151,13 @@ absl::Status ReadOptunaDatabase(const Input& input, Emitter& emitter) {
   for (const Trial& trial : *trials) {
     emitter.About(absl::StrCat("trial ", trial.number, ": "));
     LogRun log(emitter);
-    if (absl::Status read = ReadOne(database->get(), shape, trial, &log); !read.ok()) return read;
+    const absl::Status read = ReadOne(database->get(), shape, trial, &log);
+    if (absl::IsOutOfRange(read)) {
+      // One run's prompt or notes are no reason to lose the others.
+      emitter.Reject(0, std::string(read.message()));
+      continue;
+    }
+    if (!read.ok()) return read;
     if (absl::Status emitted = log.Emit(emitter, 0); !emitted.ok()) return emitted;
   }
   emitter.About("");

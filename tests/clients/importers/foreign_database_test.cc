@@ -86,5 +86,24 @@ TEST_F(ForeignDatabaseTest, ADatabaseOfThatShapeWithOtherColumnsIsRefusedByName)
   EXPECT_THAT(std::string(Import(path).status().message()), HasSubstr("no such column"));
 }
 
+TEST_F(ForeignDatabaseTest, AValueBeyondTheLimitCostsItsRunOnly) {
+  for (const char* given : {"params_non_embedding=1e6", "tokens=1e9"})
+    options_.set.push_back(*ParseFieldMapping(given, "--set"));
+  const std::string path = Make(
+      "CREATE TABLE experiments(experiment_id, name);"
+      "CREATE TABLE runs(run_uuid, name, status, start_time, lifecycle_stage, experiment_id);"
+      "CREATE TABLE metrics(key, value, timestamp, step, is_nan, run_uuid);"
+      "CREATE TABLE params(key, value, run_uuid); CREATE TABLE tags(key, value, run_uuid);"
+      "INSERT INTO runs VALUES ('a', '', 'FINISHED', 1, 'active', 0), ('b', '', 'FINISHED', 2, 'active', 0);"
+      "INSERT INTO metrics VALUES ('loss', 3.5, 1, 10, 0, 'a'), ('loss', 3.25, 1, 10, 0, 'b');"
+      "INSERT INTO params VALUES ('prompt', printf('%.2000000c', 'x'), 'a');");
+  ASSERT_TRUE(Import(path).ok());
+  ASSERT_EQ(sink_.rejects.size(), 1u);
+  EXPECT_THAT(sink_.rejects[0].reason, HasSubstr("run a: "));
+  EXPECT_THAT(sink_.rejects[0].reason, HasSubstr("holds a value longer than 1048576 bytes"));
+  ASSERT_EQ(sink_.runs.size(), 1u);
+  EXPECT_EQ(sink_.runs[0].loss_nats, 3.25);
+}
+
 }  // namespace
 }  // namespace sextant::importers
