@@ -68,7 +68,7 @@ void AddValidation(std::string_view line, LogRun* log) {
   constexpr std::string_view kMark = "validation loss at iteration ";
   const std::size_t at = line.find(kMark);
   const auto step = NumberAfter(line, kMark);
-  if (at == std::string_view::npos || !step || *step < 0 || *step > 9e15) return;
+  if (at == std::string_view::npos || !step || !(*step >= 0 && *step <= 9e15)) return;
   if (line.find("on test set") != std::string_view::npos) return;
   ForEachField(line.substr(line.find('|', at) + 1), [&](std::string_view name, std::string_view text) {
     const auto value = ParseDouble(text);

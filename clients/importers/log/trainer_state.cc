@@ -28,7 +28,7 @@ void AddRow(const Value& row, LogRun* log) {
   const Value* step = FindMember(row, "step");
   const auto number = step == nullptr ? std::nullopt : JsonNumber(*step);
   // The last row sums the whole run up: its train_loss is a mean over all steps.
-  if (!number || *number < 0 || *number > 9e15 || FindMember(row, "train_runtime") != nullptr) return;
+  if (!number || !(*number >= 0 && *number <= 9e15) || FindMember(row, "train_runtime") != nullptr) return;
   for (const auto& member : row.GetObject()) {
     const auto value = JsonNumber(member.value);
     if (value) log->AddPoint(JsonText(member.name), static_cast<std::int64_t>(*number), *value);

@@ -107,6 +107,21 @@ TEST_F(HostileTest, StepsBeyondWhatIsCountedAreRejects) {
   EXPECT_THAT(sink_.runs[0].curve->step, ElementsAre(2));
 }
 
+// Undefined where it is taken for a step, which sanitizers see.
+TEST_F(HostileTest, AStepThatIsNoNumberIsPassedOver) {
+  const char* const logs[] = {
+      "step nan/10 | loss 5.0 |\nstep 1/10 | loss 4.0 |\n",
+      "{\"log_history\": [{\"loss\": 5.0, \"step\": NaN}, {\"loss\": 4.0, \"step\": 1}]}",
+      " validation loss at iteration nan | lm loss value: 5.0 |\n iteration 1/ 20 | lm loss: 4.0 |\n"};
+  for (const char* log : logs) {
+    sink_.runs.clear();
+    ASSERT_TRUE(Import(Write("log.txt", log)).ok());
+    ASSERT_EQ(sink_.runs.size(), 1u) << log;
+    EXPECT_THAT(sink_.runs[0].curve->step, ElementsAre(1)) << log;
+    EXPECT_EQ(sink_.runs[0].loss_nats, 4) << log;
+  }
+}
+
 TEST_F(HostileTest, AHeaderBeyondTheLimitsIsNamedAsSuch) {
   std::string wide = "step,train_loss";
   for (std::size_t i = 0; i < kMaxColumns; ++i) wide += ",c";
