@@ -31,6 +31,9 @@ struct RunColumn {
   std::int64_t bytes() const;
 };
 
+/// Memory that a kept text takes.
+std::int64_t TextBytes(const std::string& text);
+
 /// Names a column: a run field, a tag by its key, or the labels (the JSON object of each run).
 struct ColumnName {
   enum class Kind { kField, kTag, kLabels } kind = Kind::kField;

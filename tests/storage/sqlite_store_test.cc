@@ -1,10 +1,13 @@
 #include "storage/sqlite_store.h"
 
+#include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "tests/storage/sample_records.h"
 #include "tests/storage/store_suite.h"
@@ -109,6 +112,51 @@ TEST(SqliteStore, RefusesWhatIsNoSextantDatabase) {
   EXPECT_EQ(open("").code(), StatusCode::kInvalidArgument);
   std::ofstream(folder.File("empty.db"));
   EXPECT_TRUE(open(folder.File("empty.db")).ok()) << "an empty file is a new database";
+}
+
+// Every batch raises the losses of ten more runs from the last: a page that mixed two states would not have
+// them whole.
+TEST(SqliteStore, ListingsFromColumnsSeeWholeBatchesWhileAnotherThreadWrites) {
+  constexpr int kBatches = 60, kRunsPerBatch = 10;
+  TempFolder folder;
+  const auto store = OpenEmptySqliteWithColumns(folder, [] { return Micros{0}; });
+  ASSERT_TRUE(store->CreateStudy(SampleStudy("s")).ok());
+  Condition nonnegative;
+  nonnegative.field = "loss";
+  nonnegative.op = Condition::Op::kGe;
+  std::atomic<bool> written = false;
+  std::vector<std::thread> readers;
+  for (int reader = 0; reader < 4; ++reader) {
+    readers.emplace_back([&] {
+      RunQuery query;
+      query.study_id = "s";
+      query.where = {nonnegative};
+      query.order_by = "loss";
+      query.limit = 2000;
+      for (bool last = false; !last;) {
+        last = written;
+        const auto page = store->ListRuns(query);
+        ASSERT_TRUE(page.ok()) << page.status();
+        ASSERT_EQ(page->items.size() % kRunsPerBatch, 0U);
+        for (std::size_t i = 0; i < page->items.size(); ++i) {
+          ASSERT_EQ(page->items[i].loss, static_cast<double>(i / kRunsPerBatch));
+        }
+        if (last) {
+          ASSERT_EQ(page->items.size(), std::size_t{kBatches * kRunsPerBatch});
+        }
+      }
+    });
+  }
+  for (int batch = 0; batch < kBatches; ++batch) {
+    std::vector<RunWithCurve> runs(kRunsPerBatch);
+    for (int i = 0; i < kRunsPerBatch; ++i) {
+      runs[static_cast<std::size_t>(i)].run.id = absl::StrCat("r", i, "-", batch);
+      runs[static_cast<std::size_t>(i)].run.loss = batch;
+    }
+    EXPECT_TRUE(store->PutRuns("s", runs).ok());
+  }
+  written = true;
+  for (std::thread& reader : readers) reader.join();
 }
 
 }  // namespace sextant::storage
