@@ -89,4 +89,19 @@ absl::Status ByteSource::Seek(std::int64_t offset) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> ReadWhole(ByteSource* source, std::size_t max_bytes) {
+  std::string text;
+  std::string block(kHeadBytes, '\0');
+  while (true) {
+    const auto got = source->Read(block.data(), block.size());
+    if (!got.ok()) return got.status();
+    if (*got == 0) return text;
+    if (text.size() + *got > max_bytes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(source->name(), " is larger than ", max_bytes, " bytes"));
+    }
+    text.append(block, 0, *got);
+  }
+}
+
 }  // namespace sextant::importers

@@ -49,4 +49,7 @@ class ByteSource {
   std::int64_t* count_ = nullptr;
 };
 
+/// The rest of the source. INVALID_ARGUMENT when it is more than `max_bytes`.
+absl::StatusOr<std::string> ReadWhole(ByteSource* source, std::size_t max_bytes);
+
 }  // namespace sextant::importers

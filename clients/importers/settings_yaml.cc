@@ -81,19 +81,7 @@ absl::StatusOr<Settings> ParseSettingsYaml(std::string_view text) {
 absl::StatusOr<std::string> ReadSmallFile(const std::string& path, std::size_t max_bytes) {
   auto source = ByteSource::Open(path);
   if (!source.ok()) return source.status();
-  std::string text(max_bytes + 1, '\0');
-  std::size_t filled = 0;
-  while (filled < text.size()) {
-    const auto got = (*source)->Read(text.data() + filled, text.size() - filled);
-    if (!got.ok()) return got.status();
-    if (*got == 0) break;
-    filled += *got;
-  }
-  if (filled > max_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat(Printable(path), " is larger than ", max_bytes, " bytes"));
-  }
-  text.resize(filled);
-  return text;
+  return ReadWhole(source->get(), max_bytes);
 }
 
 absl::StatusOr<Settings> ReadSettingsYaml(const std::string& path) {

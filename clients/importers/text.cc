@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "clients/importers/limits.h"
+
 namespace sextant::importers {
 namespace {
 
@@ -101,6 +103,11 @@ std::optional<double> ParseDouble(std::string_view text) {
   // from_chars leaves the value alone beyond the range; strtod says which end it is.
   if (error == std::errc::result_out_of_range) value = std::strtod(std::string(text).c_str(), nullptr);
   return value;
+}
+
+std::optional<std::int64_t> StepOf(std::optional<double> number) {
+  if (!number || !(*number >= 0 && *number <= static_cast<double>(kMaxStep))) return std::nullopt;
+  return static_cast<std::int64_t>(*number);
 }
 
 std::optional<std::int64_t> ParseInt64(std::string_view text) {

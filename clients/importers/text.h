@@ -20,6 +20,9 @@ std::string ToLower(std::string_view text);
 std::optional<double> ParseDouble(std::string_view text);
 
 std::optional<std::int64_t> ParseInt64(std::string_view text);
+/// A count of steps that a log gives as a number: its whole part. Absent for NaN, below 0 and beyond
+/// kMaxStep.
+std::optional<std::int64_t> StepOf(std::optional<double> number);
 
 /// The shortest decimal text that reads back as `value`.
 std::string FormatRoundTrip(double value);

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "clients/importers/database/emit_run.h"
 #include "clients/importers/database/foreign_database.h"
 #include "clients/importers/database/mlflow.h"
 #include "clients/importers/database/readers.h"
@@ -79,18 +80,11 @@ absl::Status ReadMlflowDatabase(const Input& input, Emitter& emitter) {
   const auto runs = ReadRuns(database->get(), emitter);
   if (!runs.ok()) return runs.status();
   for (const RunRow& row : *runs) {
-    emitter.About(absl::StrCat("run ", Printable(row.id).substr(0, 64), ": "));
-    LogRun log(emitter);
-    const absl::Status read = ReadOne(database->get(), row, &log);
-    if (absl::IsOutOfRange(read)) {
-      // One run's prompt or notes are no reason to lose the others.
-      emitter.Reject(0, std::string(read.message()));
-      continue;
-    }
-    if (!read.ok()) return read;
-    if (absl::Status emitted = log.Emit(emitter, 0); !emitted.ok()) return emitted;
+    const absl::Status emitted =
+        EmitDatabaseRun(emitter, absl::StrCat("run ", Printable(row.id).substr(0, 64), ": "),
+                        [&](LogRun* log) { return ReadOne(database->get(), row, log); });
+    if (!emitted.ok()) return emitted;
   }
-  emitter.About("");
   return absl::OkStatus();
 }
 

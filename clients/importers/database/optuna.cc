@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "clients/importers/database/emit_run.h"
 #include "clients/importers/database/foreign_database.h"
 #include "clients/importers/database/readers.h"
 #include "clients/importers/json.h"
@@ -149,18 +150,11 @@ absl::Status ReadOptunaDatabase(const Input& input, Emitter& emitter) {
         "intermediate_value=validation_loss takes them as losses after so many updates");
   }
   for (const Trial& trial : *trials) {
-    emitter.About(absl::StrCat("trial ", trial.number, ": "));
-    LogRun log(emitter);
-    const absl::Status read = ReadOne(database->get(), shape, trial, &log);
-    if (absl::IsOutOfRange(read)) {
-      // One run's prompt or notes are no reason to lose the others.
-      emitter.Reject(0, std::string(read.message()));
-      continue;
-    }
-    if (!read.ok()) return read;
-    if (absl::Status emitted = log.Emit(emitter, 0); !emitted.ok()) return emitted;
+    const absl::Status emitted =
+        EmitDatabaseRun(emitter, absl::StrCat("trial ", trial.number, ": "),
+                        [&](LogRun* log) { return ReadOne(database->get(), shape, trial, log); });
+    if (!emitted.ok()) return emitted;
   }
-  emitter.About("");
   return absl::OkStatus();
 }
 

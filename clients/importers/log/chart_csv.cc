@@ -81,8 +81,9 @@ absl::Status ReadChartCsv(ByteSource* source, Emitter& emitter) {
     const auto read = csv.Next(&row);
     if (!read.ok()) return read.status();
     if (!*read) break;
-    const auto step = row.error.empty() && !row.fields.empty() ? ParseDouble(row.fields[0]) : std::nullopt;
-    if (!step || !(*step >= 0 && *step <= 9e15)) {
+    const auto step =
+        row.error.empty() && !row.fields.empty() ? StepOf(ParseDouble(row.fields[0])) : std::nullopt;
+    if (!step) {
       emitter.Reject(row.line, row.error.empty() ? "the first column is not a step from 0" : row.error);
       continue;
     }
@@ -91,7 +92,7 @@ absl::Status ReadChartCsv(ByteSource* source, Emitter& emitter) {
       const auto value = ParseDouble(row.fields[column.value]);
       if (!value) continue;
       LogRun& log = *runs[column.run];
-      log.AddPoint(column.metric, static_cast<std::int64_t>(*step), *value);
+      log.AddPoint(column.metric, *step, *value);
       const bool bounds = column.low < row.fields.size() && column.high < row.fields.size();
       // Where the bounds differ, the export has put several points, or several runs, into one.
       if (bounds && row.fields[column.low] != row.fields[column.high]) log.AddLabel("lossy-export");

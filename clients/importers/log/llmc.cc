@@ -86,9 +86,9 @@ absl::Status ReadLlmcOutput(ByteSource* source, Emitter& emitter) {
           return;
         }
         if (line.substr(0, 5) == "step " && line.find('/') != std::string_view::npos) {
-          const auto step = NumberAfter(line, "step ");
-          if (!step || !(*step >= 1 && *step <= 9e15)) return;  // nan too
-          last_step = static_cast<std::int64_t>(*step);
+          const auto step = StepOf(NumberAfter(line, "step "));
+          if (!step || *step < 1) return;
+          last_step = *step;
           if (const auto loss = NumberAfter(line, "| loss ")) log.AddPoint("train_loss", last_step, *loss);
           if (const auto rate = NumberAfter(line, "| lr ")) log.AddPoint("lr", last_step, *rate);
         } else if (line.substr(0, 9) == "val loss ") {

@@ -67,13 +67,12 @@ void SetFromArgument(std::string_view line, LogRun* log) {
 void AddValidation(std::string_view line, LogRun* log) {
   constexpr std::string_view kMark = "validation loss at iteration ";
   const std::size_t at = line.find(kMark);
-  const auto step = NumberAfter(line, kMark);
-  if (at == std::string_view::npos || !step || !(*step >= 0 && *step <= 9e15)) return;
+  const auto step = StepOf(NumberAfter(line, kMark));
+  if (at == std::string_view::npos || !step) return;
   if (line.find("on test set") != std::string_view::npos) return;
   ForEachField(line.substr(line.find('|', at) + 1), [&](std::string_view name, std::string_view text) {
     const auto value = ParseDouble(text);
-    if (value && name == "lm loss value")
-      log->AddPoint("lm loss validation", static_cast<std::int64_t>(*step), *value);
+    if (value && name == "lm loss value") log->AddPoint("lm loss validation", *step, *value);
   });
 }
 

@@ -5,6 +5,8 @@
 #include <map>
 #include <optional>
 
+#include "clients/importers/text.h"
+
 namespace sextant::importers {
 
 /// W&B's own `_step` counts calls of log, which a training loop may make once a hundred updates; a counter of
@@ -23,15 +25,10 @@ class StepClock {
   /// The step of a row; `find(key)` gives a member's number, if there is one. Absent without a step from 0.
   template <class Find>
   std::optional<std::int64_t> Read(Find find) {
-    const auto whole = [&](const char* key) -> std::optional<std::int64_t> {
-      const std::optional<double> value = find(key);
-      if (!value || !(*value >= 0 && *value <= 9e15)) return std::nullopt;
-      return static_cast<std::int64_t>(*value);
-    };
-    const auto calls = whole(kCalls);
+    const auto calls = StepOf(find(kCalls));
     if (calls) CountGap(*calls);
     for (const char* key : kCounters) {
-      const auto step = whole(key);
+      const auto step = StepOf(find(key));
       if (!step) continue;
       counted_ = step;
       return step;

@@ -39,16 +39,16 @@ absl::Status ReadStepCsv(ByteSource* source, Emitter& emitter) {
     if (!read.ok()) return read.status();
     if (!*read) break;
     const auto step = row.error.empty() && *step_column < row.fields.size()
-                          ? ParseDouble(row.fields[*step_column])
+                          ? StepOf(ParseDouble(row.fields[*step_column]))
                           : std::nullopt;
-    if (!step || !(*step >= 0 && *step <= 9e15)) {
+    if (!step) {
       emitter.Reject(row.line, row.error.empty() ? "step is not a number from 0" : row.error);
       continue;
     }
     for (std::size_t i = 0; i < row.fields.size() && i < header.fields.size(); ++i) {
       const auto value = i == *step_column ? std::nullopt : ParseDouble(row.fields[i]);
       if (!value) continue;
-      log.AddPoint(header.fields[i], static_cast<std::int64_t>(*step), *value);
+      log.AddPoint(header.fields[i], *step, *value);
       last[i] = row.fields[i];
     }
   }

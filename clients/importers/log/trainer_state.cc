@@ -8,30 +8,14 @@ namespace {
 
 using rapidjson::Value;
 
-// Reads all of a source that must fit one JSON document.
-absl::StatusOr<std::string> ReadWhole(ByteSource* source, std::size_t max_bytes) {
-  std::string text;
-  std::string block(kHeadBytes, '\0');
-  while (true) {
-    const auto got = source->Read(block.data(), block.size());
-    if (!got.ok()) return got.status();
-    if (*got == 0) return text;
-    if (text.size() + *got > max_bytes) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(source->name(), " is larger than ", max_bytes, " bytes"));
-    }
-    text.append(block, 0, *got);
-  }
-}
-
 void AddRow(const Value& row, LogRun* log) {
   const Value* step = FindMember(row, "step");
-  const auto number = step == nullptr ? std::nullopt : JsonNumber(*step);
+  const auto at = step == nullptr ? std::nullopt : StepOf(JsonNumber(*step));
   // The last row sums the whole run up: its train_loss is a mean over all steps.
-  if (!number || !(*number >= 0 && *number <= 9e15) || FindMember(row, "train_runtime") != nullptr) return;
+  if (!at || FindMember(row, "train_runtime") != nullptr) return;
   for (const auto& member : row.GetObject()) {
     const auto value = JsonNumber(member.value);
-    if (value) log->AddPoint(JsonText(member.name), static_cast<std::int64_t>(*number), *value);
+    if (value) log->AddPoint(JsonText(member.name), *at, *value);
   }
 }
 
