@@ -71,8 +71,7 @@ std::string AdviceForReason(const std::string& reason, const std::string& resour
   }
   if (reason == "FIT_NOT_READY") {
     return "`sextant fits create --study ID --law lr-power-nd` makes one; `sextant fits list --study ID` "
-           "shows those "
-           "that run or failed";
+           "shows those that run or failed";
   }
   if (reason == "TOO_EARLY") return "ask again when the run has gone further";
   if (reason == "CURVE_UNUSABLE") return "give a curve with more usable points";

@@ -240,6 +240,8 @@ CLI::Option* AddWholeNumber(CLI::App* app, const std::string& name, std::optiona
 
 std::string StudyName(const std::string& id) { return id.rfind("studies/", 0) == 0 ? id : "studies/" + id; }
 
+std::string LawName(const std::string& id) { return id.rfind("laws/", 0) == 0 ? id : "laws/" + id; }
+
 std::string ChildName(const std::string& kind, const std::string& study, const std::string& text) {
   if (text.empty() || text.rfind("studies/", 0) == 0) return text;
   const std::size_t slash = text.find('/');

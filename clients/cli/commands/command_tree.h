@@ -57,6 +57,8 @@ CLI::Option* AddWholeNumber(CLI::App* app, const std::string& name, std::optiona
 
 /// "ID" as "studies/ID"; full names are kept.
 std::string StudyName(const std::string& id);
+/// "ID" as "laws/ID"; full names are kept.
+std::string LawName(const std::string& id);
 /// "studies/S/KIND/X", or "S/X", or "X" with a study given apart, as the full name. Empty if it is none of
 /// these.
 std::string ChildName(const std::string& kind, const std::string& study, const std::string& text);
@@ -72,6 +74,7 @@ void AddFits(CommandTree& tree);
 void AddFitsCompare(CommandTree& tree, CLI::App* noun);
 void AddPredict(CommandTree& tree);
 void AddLaws(CommandTree& tree);
+void AddLawEvaluate(CommandTree& tree, CLI::App* noun);
 void AddCurves(CommandTree& tree);
 void AddCriticalBatch(CommandTree& tree);
 void AddBackup(CommandTree& tree);

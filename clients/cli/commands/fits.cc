@@ -2,6 +2,7 @@
 
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/fit_print.h"
+#include "clients/cli/commands/number_pairs.h"
 #include "clients/cli/commands/paging.h"
 #include "clients/cli/numbers.h"
 #include "sextant/v1/fit_service.grpc.pb.h"
@@ -79,13 +80,8 @@ int FillRequest(const Session& session, const CreateOptions& options, v1::Create
     if (!value) return session.FailUsage("--target-loss takes a number, not '" + Safe(text) + "'");
     request->add_target_losses(*value);
   }
-  for (const std::string& text : options.fixed) {
-    const std::size_t equals = text.find('=');
-    const auto value = equals == std::string::npos ? std::nullopt : ParseNumber(text.substr(equals + 1));
-    if (!value) return session.FailUsage("--fix is PARAMETER=NUMBER, not '" + Safe(text) + "'");
-    (*request->mutable_fixed_parameters())[text.substr(0, equals)] = *value;
-  }
-  return kExitOk;
+  return AddNumberPairs(session, options.fixed, "--fix", "PARAMETER", "",
+                        request->mutable_fixed_parameters());
 }
 
 int RunCreate(Session& session, const CreateOptions& options) {

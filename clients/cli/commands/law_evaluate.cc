@@ -1,11 +1,12 @@
-#include "clients/cli/commands/law_evaluate.h"
+// sextant laws evaluate: any law at given inputs.
 
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "clients/cli/numbers.h"
+#include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/number_pairs.h"
 #include "clients/cli/output/quantity.h"
 #include "clients/cli/output/records.h"
 #include "sextant/v1/law_service.grpc.pb.h"
@@ -21,26 +22,15 @@ struct EvaluateOptions {
   std::optional<double> peak, final_rate, steps, warmup, decay_share;
 };
 
-int AddPairs(Session& session, const std::vector<std::string>& texts, const char* option,
-             google::protobuf::Map<std::string, double>& into) {
-  for (const std::string& text : texts) {
-    const std::size_t equals = text.find('=');
-    const auto value = equals == std::string::npos ? std::nullopt : ParseNumber(text.substr(equals + 1));
-    if (!value) {
-      return session.FailUsage(std::string(option) + " is NAME=NUMBER, not '" + Safe(text) + "'",
-                               "for example " + std::string(option) + " N=1e9");
-    }
-    into[text.substr(0, equals)] = *value;
-  }
-  return kExitOk;
-}
-
 int RunEvaluate(Session& session, const EvaluateOptions& options) {
   v1::EvaluateLawRequest request;
-  request.set_name(options.law.rfind("laws/", 0) == 0 ? options.law : "laws/" + options.law);
-  if (const int code = AddPairs(session, options.at, "--at", *request.mutable_variables()); code != kExitOk)
+  request.set_name(LawName(options.law));
+  if (const int code = AddNumberPairs(session, options.at, "--at", "NAME", "for example --at N=1e9",
+                                      request.mutable_variables());
+      code != kExitOk)
     return code;
-  if (const int code = AddPairs(session, options.parameters, "--parameter", *request.mutable_parameters());
+  if (const int code = AddNumberPairs(session, options.parameters, "--parameter", "NAME",
+                                      "for example --parameter N=1e9", request.mutable_parameters());
       code != kExitOk)
     return code;
   if (!options.shape.empty()) {

@@ -1,5 +1,4 @@
 #include "clients/cli/commands/command_tree.h"
-#include "clients/cli/commands/law_evaluate.h"
 #include "clients/cli/commands/paging.h"
 #include "clients/cli/output/quantity.h"
 #include "clients/cli/output/records.h"
@@ -98,8 +97,6 @@ int RunList(Session& session, const std::string& predicts) {
       });
   return code != kExitOk ? code : printer.End();
 }
-
-std::string LawName(const std::string& id) { return id.rfind("laws/", 0) == 0 ? id : "laws/" + id; }
 
 int RunShow(Session& session, const std::string& id) {
   if (const int code = session.Connect(); code != kExitOk) return code;
