@@ -38,9 +38,9 @@ absl::StatusOr<FitResult> FitOtherOptimum(Target target, const RunTable& runs, O
                                                    "' is for rates and batches; ", own.name,
                                                    " takes quadratic, band, soft-band or argmin"));
   }
-  optimum::OneSetting kept = optimum::KeepOneSetting(
+  const optimum::OneSetting kept = optimum::KeepOneSetting(
       runs, {own, optimum::kLearningRate}, {optimum::kBatchSize, other}, options.grouping_tolerance);
-  RunTable& table = kept.runs;
+  RunTable table = kept.Of(runs);
   table.batch_size_tokens = std::move(table.learning_rate);
   table.learning_rate = table.*own.column;
   for (double& value : table.learning_rate) value = OtherScale(target, value);

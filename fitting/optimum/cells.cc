@@ -32,8 +32,6 @@ std::vector<double> ColumnOrNan(const std::vector<double>& column, std::size_t s
   return column.empty() ? std::vector<double>(size, std::numeric_limits<double>::quiet_NaN()) : column;
 }
 
-bool Fitted(RunState state) { return state == RunState::kFinished || state == RunState::kUnspecified; }
-
 void FinishCell(Cell& cell) {
   double params = 0;
   double tokens = 0;
@@ -55,6 +53,12 @@ void LevelSpan::Include(int level) {
     lowest = std::min(lowest, level);
     highest = std::max(highest, level);
   }
+}
+
+bool Ended(const RunTable& runs, std::size_t row) {
+  if (runs.state.empty()) return true;
+  const RunState state = runs.state[row];
+  return state == RunState::kFinished || state == RunState::kUnspecified;
 }
 
 std::vector<int> SnapToLevels(const std::vector<double>& values, double tolerance,
@@ -121,7 +125,7 @@ absl::StatusOr<CellTable> GroupIntoCells(const RunTable& runs, CellNeeds needs, 
     Cell& cell = cells[key];
     cell.rates.Include(rate_level[row]);
     cell.batches.Include(batch_level[row]);
-    if (!Usable(loss[row]) || (!runs.state.empty() && !Fitted(runs.state[row]))) {
+    if (!Usable(loss[row]) || !Ended(runs, row)) {
       ++table.runs_diverged;
       ++cell.runs_diverged;
       table.rows_diverged.push_back(row);

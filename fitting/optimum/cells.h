@@ -60,6 +60,9 @@ struct CellTable {
   std::vector<std::size_t> rows_incomplete;
 };
 
+/// Whether the run came to its end, or its table does not say.
+bool Ended(const RunTable& runs, std::size_t row);
+
 /// Tokens are whole steps of the batch: those of large batches round by more than N or rates ever differ.
 inline constexpr double kTokensTolerance = 0.005;
 

@@ -224,10 +224,8 @@ std::string SplitName(HoldoutSplit split) {
 
 absl::StatusOr<Comparison> CompareEstimators(const RunTable& all_runs, const CompareOptions& asked) {
   CompareOptions options = asked;
-  const optimum::OneSetting kept =
-      optimum::KeepOneSetting(all_runs, {optimum::kLearningRate, optimum::kBatchSize},
-                              {optimum::kWeightDecay, optimum::kAdamBeta2}, options.grouping_tolerance);
-  const RunTable& runs = kept.runs;
+  const optimum::OneSetting kept = optimum::KeepOneSettingOfOthers(all_runs, options.grouping_tolerance);
+  const RunTable& runs = kept.Of(all_runs);
   const auto cells_and_axes = CellsAndAxes(runs, options.grouping_tolerance);
   if (!cells_and_axes.ok()) {
     return cells_and_axes.status();

@@ -84,10 +84,8 @@ absl::StatusOr<OptimumFit> FitOptimum(const RunTable& all_runs, const OptimumOpt
   if (absl::Status status = CheckOptions(options); !status.ok()) {
     return status;
   }
-  const optimum::OneSetting kept =
-      optimum::KeepOneSetting(all_runs, {optimum::kLearningRate, optimum::kBatchSize},
-                              {optimum::kWeightDecay, optimum::kAdamBeta2}, options.grouping_tolerance);
-  const RunTable& runs = kept.runs;
+  const optimum::OneSetting kept = optimum::KeepOneSettingOfOthers(all_runs, options.grouping_tolerance);
+  const RunTable& runs = kept.Of(all_runs);
   const bool for_rate = options.target == OptimumTarget::kLearningRate;
   absl::StatusOr<CellTable> table =
       optimum::GroupIntoCells(runs, {for_rate, !for_rate}, options.grouping_tolerance);

@@ -79,8 +79,7 @@ absl::Status CheckSwept(const std::vector<Cell>& cells, OptimumTarget target) {
   if (swept >= 3 && std::max(lowest, highest) >= kBeyondGrid * static_cast<double>(swept)) {
     return NotIdentifiable(
         absl::StrFormat("the best %s of %d of %d cells is the %s that was tried: the optimum lies beyond the "
-                        "grid; add runs at %s "
-                        "values",
+                        "grid; add runs at %s values",
                         TargetName(target), std::max(lowest, highest), static_cast<int>(swept),
                         lowest > highest ? "lowest" : "highest", lowest > highest ? "lower" : "higher"));
   }

@@ -26,9 +26,7 @@ double MeanLoss(const RunTable& runs, const std::vector<std::size_t>& rows) {
   double sum = 0;
   int count = 0;
   for (const std::size_t row : rows) {
-    const RunState state = runs.state.empty() ? RunState::kFinished : runs.state[row];
-    const bool ended = state == RunState::kFinished || state == RunState::kUnspecified;
-    if (!ended || !std::isfinite(runs.loss[row])) continue;
+    if (!Ended(runs, row) || !std::isfinite(runs.loss[row])) continue;
     sum += runs.loss[row];
     ++count;
   }
@@ -111,17 +109,21 @@ std::vector<std::vector<int>> LevelKeys(const RunTable& runs, const std::vector<
   return keys;
 }
 
+OneSetting KeepOneSettingOfOthers(const RunTable& runs, double tolerance) {
+  return KeepOneSetting(runs, {kLearningRate, kBatchSize}, {kWeightDecay, kAdamBeta2}, tolerance);
+}
+
 OneSetting KeepOneSetting(const RunTable& runs, const std::vector<Hyperparameter>& axes,
                           const std::vector<Hyperparameter>& others, double tolerance) {
   std::vector<Hyperparameter> varied;
   for (const std::size_t length : {runs.params.size(), runs.tokens.size(), runs.loss.size()}) {
-    if (length != runs.size()) return {runs, {}};  // refused by whoever groups the runs
+    if (length != runs.size()) return {};  // refused by whoever groups the runs
   }
   for (const Hyperparameter& other : others) {
     const std::vector<Key> keys = LevelKeys(runs, {other}, tolerance);
     if (std::set<Key>(keys.begin(), keys.end()).size() > 1) varied.push_back(other);
   }
-  if (varied.empty()) return {runs, {}};
+  if (varied.empty()) return {};
   const std::vector<Key> points = LevelKeys(runs, axes, tolerance);
   const std::vector<Key> settings = LevelKeys(runs, varied, tolerance);
   std::map<std::pair<Key, std::uint64_t>, CellSettings> cells;
@@ -146,14 +148,14 @@ OneSetting KeepOneSetting(const RunTable& runs, const std::vector<Hyperparameter
   if (crossed > 0) {
     kept.warnings.push_back(absl::StrFormat(
         "values of %s differ in %d cells: each point of %s stands at its best (%d of %d runs)", names,
-        crossed, points_name, static_cast<int>(kept.runs.size()), static_cast<int>(runs.size())));
+        crossed, points_name, static_cast<int>(kept.runs->size()), static_cast<int>(runs.size())));
   }
   if (partial > 0) {
     kept.warnings.push_back(
         absl::StrFormat("values of %s differ at few points of %d cells: only the runs with the setting that "
                         "most points share "
                         "enter (%d of %d runs)",
-                        names, partial, static_cast<int>(kept.runs.size()), static_cast<int>(runs.size())));
+                        names, partial, static_cast<int>(kept.runs->size()), static_cast<int>(runs.size())));
   }
   if (confounded > 0) {
     kept.warnings.push_back(

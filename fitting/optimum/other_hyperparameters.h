@@ -1,6 +1,7 @@
 // Sweeps over more than rate and batch: weight decay or beta2 varied beside them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,10 @@ inline constexpr Hyperparameter kWeightDecay{"weight_decay", &RunTable::weight_d
 inline constexpr Hyperparameter kAdamBeta2{"adam_beta2", &RunTable::adam_beta2};
 
 struct OneSetting {
-  RunTable runs;                      ///< the rows kept, in order
+  std::optional<RunTable> runs;       ///< the rows kept, in order; absent: all of them, as given
   std::vector<std::string> warnings;  ///< what was left out, and why
+
+  const RunTable& Of(const RunTable& given) const { return runs ? *runs : given; }
 };
 
 /// Keeps one setting of `others` at each point of `axes` within each cell (N, D and model), so that a fit
@@ -32,6 +35,9 @@ struct OneSetting {
 /// repeats of one setting all stay. Columns of length 0 count as not recorded. Thread-safe.
 OneSetting KeepOneSetting(const RunTable& runs, const std::vector<Hyperparameter>& axes,
                           const std::vector<Hyperparameter>& others, double tolerance);
+
+/// The same for laws of rate and batch, with weight decay and beta2 beside them.
+OneSetting KeepOneSettingOfOthers(const RunTable& runs, double tolerance);
 
 /// One key a run: equal where `columns` are equal within the tolerance.
 std::vector<std::vector<int>> LevelKeys(const RunTable& runs, const std::vector<Hyperparameter>& columns,

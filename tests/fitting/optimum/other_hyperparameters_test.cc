@@ -37,7 +37,7 @@ TEST(OtherHyperparameters, KeepsEachPointsBestSettingWhereTheyAreCrossed) {
   Add(runs, 2e-3, 0.0, 3.1);
   Add(runs, 2e-3, 0.1, 3.3);
   const OneSetting kept = Kept(runs);
-  EXPECT_THAT(kept.runs.loss, ElementsAre(3.0, 3.1));
+  EXPECT_THAT(kept.Of(runs).loss, ElementsAre(3.0, 3.1));
   ASSERT_THAT(kept.warnings, SizeIs(1));
   EXPECT_THAT(kept.warnings[0], HasSubstr("weight_decay"));
   EXPECT_THAT(kept.warnings[0], HasSubstr("2 of 4 runs"));
@@ -49,7 +49,7 @@ TEST(OtherHyperparameters, ComparesSettingsByTheMeanOfTheirRepeats) {
   Add(runs, 1e-3, 0.0, 3.3);
   Add(runs, 1e-3, 0.1, 3.0);
   Add(runs, 1e-3, 0.1, 3.05);
-  EXPECT_THAT(Kept(runs).runs.loss, ElementsAre(3.0, 3.05));
+  EXPECT_THAT(Kept(runs).Of(runs).loss, ElementsAre(3.0, 3.05));
 }
 
 TEST(OtherHyperparameters, KeepsTheSharedSettingWhereFewPointsVaryIt) {
@@ -57,7 +57,7 @@ TEST(OtherHyperparameters, KeepsTheSharedSettingWhereFewPointsVaryIt) {
   for (const double rate : {1e-3, 2e-3, 4e-3, 8e-3}) Add(runs, rate, 0.1, 3.0 + rate);
   for (const double decay : {0.0, 0.2, 0.4, 0.8}) Add(runs, 4e-3, decay, 2.5);
   const OneSetting kept = Kept(runs);
-  EXPECT_THAT(kept.runs.weight_decay, ElementsAre(0.1, 0.1, 0.1, 0.1));
+  EXPECT_THAT(kept.Of(runs).weight_decay, ElementsAre(0.1, 0.1, 0.1, 0.1));
   EXPECT_THAT(kept.warnings[0], HasSubstr("few points"));
 }
 
@@ -65,7 +65,7 @@ TEST(OtherHyperparameters, LeavesASettingThatFollowsTheRateAndSaysSo) {
   RunTable runs;
   for (const double rate : {1e-3, 2e-3, 4e-3, 8e-3}) Add(runs, rate, 1e-4 / rate, 3.0 + rate);
   const OneSetting kept = Kept(runs);
-  EXPECT_THAT(kept.runs.loss, SizeIs(4));
+  EXPECT_THAT(kept.Of(runs).loss, SizeIs(4));
   EXPECT_THAT(kept.warnings[0], HasSubstr("cannot tell"));
 }
 
@@ -75,13 +75,13 @@ TEST(OtherHyperparameters, KeepsAPointWhereNothingEnded) {
   Add(runs, 1e-3, 0.1, 3.0);
   Add(runs, 9e-3, 0.0, std::nan(""), RunState::kDiverged);
   Add(runs, 9e-3, 0.1, std::nan(""), RunState::kDiverged);
-  EXPECT_THAT(Kept(runs).runs.loss, SizeIs(3));
+  EXPECT_THAT(Kept(runs).Of(runs).loss, SizeIs(3));
 }
 
 TEST(OtherHyperparameters, ChangesNothingWhereTheyDoNotVary) {
   const RunTable runs = KnownSweep();
   const OneSetting kept = Kept(runs);
-  EXPECT_EQ(kept.runs.loss, runs.loss);
+  EXPECT_EQ(kept.Of(runs).loss, runs.loss);
   EXPECT_THAT(kept.warnings, IsEmpty());
 }
 
@@ -89,9 +89,9 @@ TEST(OtherHyperparameters, ToleratesColumnsThatAreNotThere) {
   RunTable runs = KnownSweep();
   runs.weight_decay.clear();
   runs.adam_beta2.clear();
-  EXPECT_EQ(Kept(runs).runs.loss, runs.loss);
+  EXPECT_EQ(Kept(runs).Of(runs).loss, runs.loss);
   runs.loss.clear();
-  EXPECT_THAT(Kept(runs).runs.id, SizeIs(runs.id.size()));
+  EXPECT_THAT(Kept(runs).Of(runs).id, SizeIs(runs.id.size()));
 }
 
 TEST(OtherHyperparameters, DoNotMakeDuplicates) {
