@@ -16,6 +16,7 @@ SEXTANT_BUILD_PACKAGES=(
   libeigen3-dev
   libfmt-dev
   libgoogle-glog-dev
+  libgoogle-perftools-dev  # tcmalloc
   libgrpc++-dev
   libprotobuf-dev
   libspdlog-dev

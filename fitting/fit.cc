@@ -170,8 +170,9 @@ std::vector<std::string> ValidateFitRequest(const FitRequest& request, const Law
     }
   }
   for (const auto& [name, value] : request.fixed_parameters) {
-    const bool known = std::any_of(law.parameters.begin(), law.parameters.end(),
-                                   [&](const ParameterSpec& parameter) { return parameter.name == name; });
+    const bool known =
+        std::any_of(law.parameters.begin(), law.parameters.end(),
+                    [&name = name](const ParameterSpec& parameter) { return parameter.name == name; });
     if (!known) problems.push_back(absl::StrCat("fixed_parameters: the law has no parameter '", name, "'"));
     if (!std::isfinite(value)) problems.push_back(absl::StrCat("fixed_parameters.", name, ": not finite"));
   }

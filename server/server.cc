@@ -32,6 +32,9 @@ namespace {
 // A client that pings more often than this is cut off; a peer that does not answer ours is taken for dead,
 // which ends its streams.
 constexpr int kMinClientPingMs = 15'000, kServerPingMs = 60'000, kPingTimeoutMs = 20'000;
+// Upload chunks are megabytes: in gRPC's frames of 16 KiB, read 8 KiB at a time, much of an upload's CPU goes
+// into waking threads.
+constexpr int kMaxFrameBytes = 1 << 20, kReadBytes = 256 << 10;
 
 absl::StatusOr<std::shared_ptr<const fitting::Catalogue>> LoadCatalogue(const std::string& folder) {
   if (!folder.empty()) return fitting::Catalogue::Load(folder);
@@ -99,6 +102,8 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinClientPingMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kServerPingMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kMaxFrameBytes);
+  builder.AddChannelArgument(GRPC_ARG_TCP_READ_CHUNK_SIZE, kReadBytes);
   auto credentials = MakeCredentials(options);
   if (!credentials.ok()) return credentials.status();
   std::vector<int> ports(options.listen.size(), 0);

@@ -38,13 +38,15 @@ constexpr std::uint8_t kAllBits = 63;
 struct FloatColumn {
   ColumnBit bit;
   std::vector<float> Curve::*values;
+  std::span<const float> CurveView::*view;
 };
-constexpr std::array<FloatColumn, 4> kFloatColumns = {{{kTrainLoss, &Curve::train_loss},
-                                                       {kValidationLoss, &Curve::validation_loss},
-                                                       {kLearningRate, &Curve::learning_rate},
-                                                       {kGradientNoiseScale, &Curve::gradient_noise_scale}}};
+constexpr std::array<FloatColumn, 4> kFloatColumns = {
+    {{kTrainLoss, &Curve::train_loss, &CurveView::train_loss},
+     {kValidationLoss, &Curve::validation_loss, &CurveView::validation_loss},
+     {kLearningRate, &Curve::learning_rate, &CurveView::learning_rate},
+     {kGradientNoiseScale, &Curve::gradient_noise_scale, &CurveView::gradient_noise_scale}}};
 
-bool AllIntegers(const std::vector<double>& values, std::size_t begin, std::size_t end) {
+bool AllIntegers(std::span<const double> values, std::size_t begin, std::size_t end) {
   constexpr double kLimit = 9007199254740992.0;  // 2^53: doubles up to it hold integers exactly
   for (std::size_t i = begin; i < end; ++i) {
     const double value = values[i];
@@ -125,16 +127,16 @@ std::optional<Parts> SplitChunk(std::span<const std::uint8_t> body, std::uint8_t
 
 }  // namespace
 
-absl::Status CheckCurve(const Curve& curve) {
+absl::Status CheckCurve(const CurveView& curve) {
   const auto fits = [&](std::size_t size) { return size == 0 || size == curve.size(); };
   bool ok = fits(curve.tokens.size());
-  for (const FloatColumn& column : kFloatColumns) ok = ok && fits((curve.*column.values).size());
+  for (const FloatColumn& column : kFloatColumns) ok = ok && fits((curve.*column.view).size());
   if (ok) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("a curve's columns must be empty or have one value a step (", curve.size(), " steps)"));
 }
 
-std::vector<std::uint8_t> EncodeChunk(const Curve& curve, std::size_t begin, std::size_t end) {
+std::vector<std::uint8_t> EncodeChunk(const CurveView& curve, std::size_t begin, std::size_t end) {
   const std::size_t points = end - begin;
   thread_local PlaneSink sink;
   sink.Clear();
@@ -156,7 +158,7 @@ std::vector<std::uint8_t> EncodeChunk(const Curve& curve, std::size_t begin, std
     }
   }
   for (const FloatColumn& column : kFloatColumns) {
-    const std::vector<float>& values = curve.*column.values;
+    const std::span<const float> values = curve.*column.view;
     if (values.empty()) continue;
     columns |= column.bit;
     PutColumn<std::uint32_t, kPointsPerChunk>(

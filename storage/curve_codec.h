@@ -18,11 +18,11 @@ namespace sextant::storage {
 inline constexpr std::size_t kPointsPerChunk = 1024;
 
 /// InvalidArgument unless every column is empty or as long as `step`.
-absl::Status CheckCurve(const Curve& curve);
+absl::Status CheckCurve(const CurveView& curve);
 
 /// Encodes points [begin, end) of a checked curve, 1 <= end - begin <= kPointsPerChunk. The bytes hold every
 /// value bit for bit and a checksum. Thread-safe. The format is described in docs/schema.md.
-std::vector<std::uint8_t> EncodeChunk(const Curve& curve, std::size_t begin, std::size_t end);
+std::vector<std::uint8_t> EncodeChunk(const CurveView& curve, std::size_t begin, std::size_t end);
 
 /// Appends a chunk's points to `curve`. A column that only some chunks have is NaN in the others. DataLoss
 /// when the bytes are not a whole chunk of `points` points; `curve` is then unchanged. Memory is bounded by

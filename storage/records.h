@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -83,6 +84,23 @@ struct Curve {
   std::vector<std::int64_t> step;
   std::vector<double> tokens;
   std::vector<float> train_loss, validation_loss, learning_rate, gradient_noise_scale;
+  std::size_t size() const { return step.size(); }
+};
+
+/// A curve whose columns somebody else holds, and keeps as long as the view is used.
+struct CurveView {
+  std::span<const std::int64_t> step;
+  std::span<const double> tokens;
+  std::span<const float> train_loss, validation_loss, learning_rate, gradient_noise_scale;
+  CurveView() = default;
+  // NOLINTNEXTLINE(google-explicit-constructor): a curve is read as its view wherever one is asked for.
+  CurveView(const Curve& curve)
+      : step(curve.step),
+        tokens(curve.tokens),
+        train_loss(curve.train_loss),
+        validation_loss(curve.validation_loss),
+        learning_rate(curve.learning_rate),
+        gradient_noise_scale(curve.gradient_noise_scale) {}
   std::size_t size() const { return step.size(); }
 };
 

@@ -44,9 +44,9 @@ class SqliteStore : public Store {
   absl::Status DeleteStudy(const std::string& id) override {
     return Write([&] { return writer_->DeleteStudy(id); });
   }
-  absl::StatusOr<std::vector<PutOutcome>> PutRuns(const std::string& study_id,
-                                                  std::span<const RunWithCurve> runs) override {
-    return Write([&] { return writer_->PutRuns(study_id, runs); });
+  absl::StatusOr<std::vector<PutOutcome>> PutEncodedRuns(const std::string& study_id,
+                                                         std::span<const EncodedRun> runs) override {
+    return Write([&] { return writer_->PutEncodedRuns(study_id, runs); });
   }
   absl::Status DeleteRun(const std::string& study_id, const std::string& run_id) override {
     return Write([&] { return writer_->DeleteRun(study_id, run_id); });

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/encoded_curve.h"
 #include "storage/records.h"
 
 namespace sextant::storage {
@@ -80,6 +81,13 @@ struct RunWithCurve {
   std::int64_t curve_begin = 0;
 };
 
+/// A RunWithCurve whose curve is compressed already.
+struct EncodedRun {
+  Run run;
+  EncodedCurve curve;
+  std::int64_t curve_begin = 0;
+};
+
 /// All methods return what they say or an error status: NotFound, AlreadyExists, InvalidArgument,
 /// FailedPrecondition (newer schema, read-only), ResourceExhausted (disk full), DataLoss (corruption),
 /// Unavailable (busy). Writing methods are called by one thread at a time (see Writer); reading methods may
@@ -108,8 +116,11 @@ class Store {
   ///    grow with the stored curve.
   /// One outcome a run, in order. InvalidArgument (nothing kept) for a run id that is empty or over 200
   /// bytes, text that is not UTF-8, or curve columns of different lengths; NotFound without the study.
-  virtual absl::StatusOr<std::vector<PutOutcome>> PutRuns(const std::string& study_id,
-                                                          std::span<const RunWithCurve> runs) = 0;
+  absl::StatusOr<std::vector<PutOutcome>> PutRuns(const std::string& study_id,
+                                                  std::span<const RunWithCurve> runs);
+  /// The same, for runs that other threads have encoded.
+  virtual absl::StatusOr<std::vector<PutOutcome>> PutEncodedRuns(const std::string& study_id,
+                                                                 std::span<const EncodedRun> runs) = 0;
   virtual absl::Status DeleteRun(const std::string& study_id, const std::string& run_id) = 0;
   /// Makes `labels` all that `source` says about the runs in `scope`; labels of other sources stay. A source
   /// is 1 to 32 of a-z. NotFound (nothing kept) for a named run that is not there; with kWholeStudy, whose

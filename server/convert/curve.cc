@@ -35,20 +35,23 @@ bool AllRise(const T* values, std::size_t count, T least, bool strictly) {
   return rise != 0;
 }
 
-template <typename T, typename Field>
-void ReadColumn(const std::string& name, const Field& field, std::size_t points, std::vector<T>& column,
-                std::vector<FieldViolation>& violations) {
-  if (field.empty()) return;
-  if (static_cast<std::size_t>(field.size()) != points) {
-    violations.push_back({"curve." + name, absl::StrCat(field.size(), " values for ", points,
-                                                        " steps; leave unmeasured columns empty")});
-    return;
+template <typename T>
+std::span<const T> ReadColumn(const char* name, google::protobuf::RepeatedField<T>& field, std::size_t points,
+                              std::vector<FieldViolation>& violations) {
+  const auto count = static_cast<std::size_t>(field.size());
+  if (count == 0) return {};
+  if (count != points) {
+    violations.push_back(
+        {absl::StrCat("curve.", name),
+         absl::StrCat(count, " values for ", points, " steps; leave unmeasured columns empty")});
+    return {};
   }
-  column.assign(field.data(), field.data() + field.size());
-  if (AllFinite(column.data(), column.size())) return;
-  for (T& value : column) {
-    if (!std::isfinite(value)) value = std::numeric_limits<T>::quiet_NaN();
+  if (!AllFinite(field.data(), count)) {
+    for (T& value : field) {
+      if (!std::isfinite(value)) value = std::numeric_limits<T>::quiet_NaN();
+    }
   }
+  return {field.data(), count};
 }
 
 }  // namespace
@@ -62,10 +65,10 @@ void CurveToProto(const storage::Curve& curve, std::size_t from, std::size_t cou
   CopyPart(curve.gradient_noise_scale, from, count, *message.mutable_gradient_noise_scale());
 }
 
-void CurveFromProto(const v1::Curve& message, storage::Curve& curve,
-                    std::vector<FieldViolation>& violations) {
+storage::CurveView CurveFromProto(v1::Curve& message, std::vector<FieldViolation>& violations) {
+  storage::CurveView curve;
   const auto points = static_cast<std::size_t>(message.step_size());
-  curve.step.assign(message.step().data(), message.step().data() + points);
+  curve.step = {message.step().data(), points};
   const bool steps_rise = AllRise<std::int64_t>(curve.step.data(), points, 0, true);
   for (std::size_t i = 0; !steps_rise && i < points; ++i) {
     if (curve.step[i] >= 0 && (i == 0 || curve.step[i] > curve.step[i - 1])) continue;
@@ -73,7 +76,7 @@ void CurveFromProto(const v1::Curve& message, storage::Curve& curve,
                                                      ": steps count completed updates and must rise")});
     break;
   }
-  ReadColumn("tokens", message.tokens(), points, curve.tokens, violations);
+  curve.tokens = ReadColumn("tokens", *message.mutable_tokens(), points, violations);
   double before = 0;
   const bool tokens_rise = AllRise<double>(curve.tokens.data(), curve.tokens.size(), 0, false);
   for (std::size_t i = 0; !tokens_rise && i < curve.tokens.size(); ++i) {
@@ -85,11 +88,13 @@ void CurveFromProto(const v1::Curve& message, storage::Curve& curve,
     }
     before = curve.tokens[i];
   }
-  ReadColumn("train_loss", message.train_loss(), points, curve.train_loss, violations);
-  ReadColumn("validation_loss", message.validation_loss(), points, curve.validation_loss, violations);
-  ReadColumn("learning_rate", message.learning_rate(), points, curve.learning_rate, violations);
-  ReadColumn("gradient_noise_scale", message.gradient_noise_scale(), points, curve.gradient_noise_scale,
-             violations);
+  curve.train_loss = ReadColumn("train_loss", *message.mutable_train_loss(), points, violations);
+  curve.validation_loss =
+      ReadColumn("validation_loss", *message.mutable_validation_loss(), points, violations);
+  curve.learning_rate = ReadColumn("learning_rate", *message.mutable_learning_rate(), points, violations);
+  curve.gradient_noise_scale =
+      ReadColumn("gradient_noise_scale", *message.mutable_gradient_noise_scale(), points, violations);
+  return curve;
 }
 
 }  // namespace sextant::server

@@ -13,8 +13,9 @@ namespace sextant::server {
 /// Points [from, from + count) of a curve.
 void CurveToProto(const storage::Curve& curve, std::size_t from, std::size_t count, v1::Curve& message);
 
-/// A curve from outside; adds a violation for columns of unequal length, steps that are negative or do not
-/// rise, and token counts that are not positive or fall. Values that are not finite are kept as NaN: a gap.
-void CurveFromProto(const v1::Curve& message, storage::Curve& curve, std::vector<FieldViolation>& violations);
+/// A curve from outside, as a view of the message; adds a violation for columns of unequal length, steps that
+/// are negative or do not rise, and token counts that are not positive or fall. Values that are not finite
+/// become NaN, a gap.
+storage::CurveView CurveFromProto(v1::Curve& message, std::vector<FieldViolation>& violations);
 
 }  // namespace sextant::server

@@ -176,30 +176,30 @@ void RunToProto(const storage::Run& run, v1::Run& message) {
   message.set_curve_point_count(static_cast<int>(run.curve_points));
 }
 
-absl::StatusOr<storage::RunWithCurve> RunFromProto(const v1::Run& message, const storage::Study& study) {
-  storage::RunWithCurve result;
+absl::StatusOr<storage::EncodedRun> RunFromProto(v1::Run& message, const storage::Study& study) {
+  storage::EncodedRun result;
   std::vector<FieldViolation> violations;
   ReadId(message, study, result.run, violations);
-  if (message.curve_begin() != 0) {
-    result.curve_begin = message.curve_begin();
+  result.curve_begin = message.curve_begin();
+  if (result.curve_begin != 0) {
     if (result.curve_begin < 0) violations.push_back({"curve_begin", "negative"});
     if (message.curve().step().empty())
       violations.push_back({"curve", "empty: a continuation brings points"});
-    CurveFromProto(message.curve(), result.curve, violations);
-    if (!violations.empty()) return InvalidFields(violations);
-    return result;
+  } else {
+    if (!v1::RunState_IsValid(message.state())) {
+      violations.push_back({"state", absl::StrCat("unknown value ", message.state())});
+    } else if (message.state() != v1::RUN_STATE_UNSPECIFIED) {
+      result.run.state = static_cast<fitting::RunState>(message.state());
+    }
+    ReadQuantities(message, study, result.run, violations);
+    ReadLoss(message, result.run, violations);
+    ReadText(message, result.run, violations);
+    if (message.has_seed()) result.run.seed = message.seed();
   }
-  if (!v1::RunState_IsValid(message.state())) {
-    violations.push_back({"state", absl::StrCat("unknown value ", message.state())});
-  } else if (message.state() != v1::RUN_STATE_UNSPECIFIED) {
-    result.run.state = static_cast<fitting::RunState>(message.state());
-  }
-  ReadQuantities(message, study, result.run, violations);
-  ReadLoss(message, result.run, violations);
-  ReadText(message, result.run, violations);
-  if (message.has_seed()) result.run.seed = message.seed();
-  if (message.has_curve()) CurveFromProto(message.curve(), result.curve, violations);
+  storage::CurveView curve;
+  if (message.has_curve()) curve = CurveFromProto(*message.mutable_curve(), violations);
   if (!violations.empty()) return InvalidFields(violations);
+  result.curve = storage::EncodedCurve(curve);
   return result;
 }
 

@@ -20,8 +20,10 @@ void RunToProto(const storage::Run& run, v1::Run& message);
 ///    are given must be positive and finite (warmup, decay, floor and betas may be zero);
 ///  - a loss that is NaN or infinite is no problem: the run is marked diverged;
 ///  - curve columns must have one length, with rising steps.
-/// A run without an id gets one made of its content, so that the same run has the same id again.
-absl::StatusOr<storage::RunWithCurve> RunFromProto(const v1::Run& message, const storage::Study& study);
+/// A run without an id gets one made of its content, so that the same run has the same id again. The curve is
+/// encoded here, straight from the message, whose values that are not finite become NaN: the writer's thread,
+/// which all uploads share, then only writes.
+absl::StatusOr<storage::EncodedRun> RunFromProto(v1::Run& message, const storage::Study& study);
 
 /// Where a run says that it came from, split into source and line ("sweep.csv:17"); line 0 without one.
 struct SourceLine {

@@ -74,7 +74,7 @@ absl::Status UploadStream::Handle() {
       if (!has_header_) {
         return InvalidField("header", "missing: the first message of an upload is its header");
       }
-      return TakeChunk(request_.chunk());
+      return TakeChunk(*request_.mutable_chunk());
     case v1::UploadRunsRequest::MESSAGE_NOT_SET:
       break;
   }
@@ -106,7 +106,7 @@ absl::Status UploadStream::TakeHeader(const v1::UploadHeader& header) {
   return absl::OkStatus();
 }
 
-absl::Status UploadStream::TakeChunk(const v1::UploadChunk& chunk) {
+absl::Status UploadStream::TakeChunk(v1::UploadChunk& chunk) {
   if (chunk.index() < 0) return InvalidField("chunk.index", "negative");
   if (chunk.index() < upload_.next_chunk) {  // sent again: it is durable already
     ending_ = chunk.last() && upload_.complete;

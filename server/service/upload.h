@@ -33,7 +33,7 @@ class UploadStream final : public grpc::ServerBidiReactor<v1::UploadRunsRequest,
 
   absl::Status Handle();
   absl::Status TakeHeader(const v1::UploadHeader& header);
-  absl::Status TakeChunk(const v1::UploadChunk& chunk);
+  absl::Status TakeChunk(v1::UploadChunk& chunk);
   void Committed(const absl::Status& status, PreparedChunk& chunk, const storage::Upload& upload);
   /// Sends where the upload stands, then reads on, or ends after the last chunk. Nothing may follow it.
   void Answer(std::vector<v1::Reject> rejects = {});

@@ -27,10 +27,10 @@ void AddReject(PreparedChunk& chunk, const std::string& source, const std::strin
   chunk.rejects.push_back(std::move(reject));
 }
 
-absl::StatusOr<const v1::RunBatch*> BatchOf(const v1::UploadChunk& chunk, v1::RunBatch& decoded) {
+absl::StatusOr<v1::RunBatch*> BatchOf(v1::UploadChunk& chunk, v1::RunBatch& decoded) {
   switch (chunk.content_case()) {
     case v1::UploadChunk::kBatch:
-      return &chunk.batch();
+      return chunk.mutable_batch();
     case v1::UploadChunk::kEncodedBatch:
       if (!EqualInConstantTime(Sha256(chunk.encoded_batch()), chunk.sha256())) {
         return WithReason(
@@ -65,7 +65,7 @@ absl::StatusOr<storage::Upload> FindUpload(storage::Store& store, const storage:
   return upload;
 }
 
-absl::StatusOr<PreparedChunk> PrepareChunk(const v1::UploadChunk& chunk, const storage::Study& study) {
+absl::StatusOr<PreparedChunk> PrepareChunk(v1::UploadChunk& chunk, const storage::Study& study) {
   v1::RunBatch decoded;
   auto batch = BatchOf(chunk, decoded);
   if (!batch.ok()) return batch.status();
@@ -78,7 +78,7 @@ absl::StatusOr<PreparedChunk> PrepareChunk(const v1::UploadChunk& chunk, const s
   prepared.last = chunk.last();
   prepared.runs.reserve(static_cast<std::size_t>((*batch)->runs_size()));
   for (int i = 0; i < (*batch)->runs_size(); ++i) {
-    const v1::Run& message = (*batch)->runs(i);
+    v1::Run& message = *(*batch)->mutable_runs(i);
     auto run = RunFromProto(message, study);
     if (run.ok()) {
       run->run.create_time = run->run.update_time = Now();
@@ -103,7 +103,7 @@ absl::Status CommitChunk(storage::Store& store, const std::string& study_id, boo
       return absl::OkStatus();
     }
   }
-  auto outcomes = store.PutRuns(study_id, chunk.runs);
+  auto outcomes = store.PutEncodedRuns(study_id, chunk.runs);
   if (!outcomes.ok()) return outcomes.status();
   for (std::size_t i = 0; i < outcomes->size(); ++i) {
     const bool continues = chunk.runs[i].curve_begin > 0;

@@ -24,14 +24,15 @@ std::string StoredUploadId(const std::string& study, const std::string& upload_i
 struct PreparedChunk {
   std::int64_t index = 0;
   bool last = false;
-  std::vector<storage::RunWithCurve> runs;  ///< those that passed the checks
+  std::vector<storage::EncodedRun> runs;  ///< those that passed the checks
   std::int64_t rejected = 0;
   std::vector<v1::Reject> rejects;  ///< at most kMaxRejectsPerChunk
 };
 
 /// Checks a chunk and its runs. A run that is wrong is a reject, the others go on. INVALID_ARGUMENT for a
-/// chunk that cannot be read as a whole: wrong digest, no content, too many runs.
-absl::StatusOr<PreparedChunk> PrepareChunk(const v1::UploadChunk& chunk, const storage::Study& study);
+/// chunk that cannot be read as a whole: wrong digest, no content, too many runs. Leaves the chunk's curves
+/// changed (RunFromProto).
+absl::StatusOr<PreparedChunk> PrepareChunk(v1::UploadChunk& chunk, const storage::Study& study);
 
 /// Puts the chunk's runs and `upload`'s new position into the store, in the transaction of the writer.
 /// Updates `upload` and `chunk.rejects`. When another stream of the same upload has committed this chunk

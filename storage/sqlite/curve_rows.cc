@@ -14,6 +14,19 @@ namespace {
 constexpr int kChunkBits = 20;
 constexpr std::int64_t kChunksPerRun = std::int64_t{1} << kChunkBits;
 
+absl::Status CheckPoints(std::size_t points) {
+  if (points <= static_cast<std::size_t>(kChunksPerRun) * kPointsPerChunk) return absl::OkStatus();
+  return absl::InvalidArgumentError("a curve may have at most 2^30 points");
+}
+
+absl::Status PutChunk(Statement& statement, std::int64_t run_key, std::size_t chunk, std::size_t points,
+                      std::span<const std::uint8_t> bytes) {
+  statement.Next((run_key << kChunkBits) + static_cast<std::int64_t>(chunk));
+  return statement.Next(static_cast<std::int64_t>(points)).NextBlobView(bytes).Run();
+}
+
+constexpr char kPutChunk[] = "INSERT OR REPLACE INTO curve_chunks VALUES (?, ?, ?)";
+
 absl::StatusOr<std::int64_t> StoredBytes(Connection& connection, std::int64_t first_key,
                                          std::int64_t last_key) {
   auto statement = connection.Prepare(
@@ -29,9 +42,7 @@ absl::StatusOr<std::int64_t> StoredBytes(Connection& connection, std::int64_t fi
 absl::StatusOr<std::int64_t> WriteCurve(Connection& connection, std::int64_t run_key, const Curve& curve,
                                         std::size_t stored, std::size_t offset) {
   const std::size_t points = offset + curve.size();
-  if (points > static_cast<std::size_t>(kChunksPerRun) * kPointsPerChunk) {
-    return absl::InvalidArgumentError("a curve may have at most 2^30 points");
-  }
+  if (absl::Status status = CheckPoints(points); !status.ok()) return status;
   const std::size_t first_chunk = stored / kPointsPerChunk;
   std::int64_t grown = 0;
   if (stored % kPointsPerChunk != 0) {  // the partial chunk at the end is written anew
@@ -40,18 +51,31 @@ absl::StatusOr<std::int64_t> WriteCurve(Connection& connection, std::int64_t run
     if (!replaced.ok()) return replaced.status();
     grown -= *replaced;
   }
-  auto statement = connection.Prepare("INSERT OR REPLACE INTO curve_chunks VALUES (?, ?, ?)");
+  auto statement = connection.Prepare(kPutChunk);
   if (!statement.ok()) return statement.status();
   for (std::size_t chunk = first_chunk; chunk * kPointsPerChunk < points; ++chunk) {
     const std::size_t begin = chunk * kPointsPerChunk - offset;
     const std::size_t end = std::min(begin + kPointsPerChunk, curve.size());
     const std::vector<std::uint8_t> bytes = EncodeChunk(curve, begin, end);
-    statement->Next((run_key << kChunkBits) + static_cast<std::int64_t>(chunk));
-    statement->Next(static_cast<std::int64_t>(end - begin)).NextBlobView(bytes);
-    if (absl::Status status = statement->Run(); !status.ok()) return status;
+    absl::Status status = PutChunk(*statement, run_key, chunk, end - begin, bytes);
+    if (!status.ok()) return status;
     grown += static_cast<std::int64_t>(bytes.size());
   }
   return grown;
+}
+
+absl::StatusOr<std::int64_t> WriteChunks(Connection& connection, std::int64_t run_key,
+                                         const EncodedCurve& curve) {
+  if (absl::Status status = CheckPoints(curve.points()); !status.ok()) return status;
+  auto statement = connection.Prepare(kPutChunk);
+  if (!statement.ok()) return statement.status();
+  std::int64_t bytes = 0;
+  for (std::size_t i = 0; i < curve.chunks(); ++i) {
+    absl::Status status = PutChunk(*statement, run_key, i, curve.chunk_points(i), curve.chunk(i));
+    if (!status.ok()) return status;
+    bytes += static_cast<std::int64_t>(curve.chunk(i).size());
+  }
+  return bytes;
 }
 
 absl::StatusOr<Curve> ReadCurve(Connection& connection, std::int64_t run_key, std::int64_t points,

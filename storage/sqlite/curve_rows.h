@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "storage/encoded_curve.h"
 #include "storage/records.h"
 #include "storage/sqlite/connection.h"
 
@@ -17,6 +18,9 @@ namespace sextant::storage::sqlite {
 /// stay. Returns by how many bytes the stored chunks grew. InvalidArgument past 2^30 points.
 absl::StatusOr<std::int64_t> WriteCurve(Connection& connection, std::int64_t run_key, const Curve& curve,
                                         std::size_t stored, std::size_t offset = 0);
+/// Writes the whole curve of a run that has none. Returns its bytes; InvalidArgument past 2^30 points.
+absl::StatusOr<std::int64_t> WriteChunks(Connection& connection, std::int64_t run_key,
+                                         const EncodedCurve& curve);
 /// At most `count` points from `from` on, of a curve of `points`. DataLoss when a chunk is damaged or
 /// missing.
 absl::StatusOr<Curve> ReadCurve(Connection& connection, std::int64_t run_key, std::int64_t points,

@@ -32,14 +32,16 @@ absl::Status SetNextRunKey(Connection& connection, std::int64_t key) {
 }
 
 absl::StatusOr<PutOutcome> Update(Connection& connection, std::int64_t study_key, const std::string& study_id,
-                                  const RunWithCurve& given, StudyTotals& totals) {
+                                  const EncodedRun& given, StudyTotals& totals) {
   auto stored = SelectRun(connection, study_key, study_id, given.run.id);
   if (!stored.ok()) return stored.status();
   // No more of a long stored curve than there is to compare.
-  const auto given_points = static_cast<std::int64_t>(given.curve.size());
+  const auto given_points = static_cast<std::int64_t>(given.curve.points());
   auto curve = ReadCurve(connection, stored->run_key, stored->run.curve_points, 0, given_points);
   if (!curve.ok()) return curve.status();
-  const Merge merge = MergeRun(stored->run, *curve, given.run, given.curve);
+  const auto given_curve = given.curve.Decode();
+  if (!given_curve.ok()) return given_curve.status();
+  const Merge merge = MergeRun(stored->run, *curve, given.run, *given_curve);
   if (merge.outcome != PutOutcome::kAccepted) return merge.outcome;
 
   Run next = merge.take_fields ? given.run : stored->run;
@@ -47,9 +49,9 @@ absl::StatusOr<PutOutcome> Update(Connection& connection, std::int64_t study_key
   next.update_time = given.run.update_time;
   next.curve_points = stored->run.curve_points;
   if (merge.take_curve) {
-    auto grown = WriteCurve(connection, stored->run_key, given.curve, curve->size());
+    auto grown = WriteCurve(connection, stored->run_key, *given_curve, curve->size());
     if (!grown.ok()) return grown.status();
-    next.curve_points = static_cast<std::int64_t>(given.curve.size());
+    next.curve_points = given_points;
     totals.curve_bytes += *grown;
     totals.points += next.curve_points - stored->run.curve_points;
   }
@@ -60,7 +62,7 @@ absl::StatusOr<PutOutcome> Update(Connection& connection, std::int64_t study_key
 
 // Appends to a stored run; reads no more of it than the chunk it ends in and what is given again.
 absl::StatusOr<PutOutcome> Continue(Connection& connection, std::int64_t study_key,
-                                    const std::string& study_id, const RunWithCurve& given,
+                                    const std::string& study_id, const EncodedRun& given,
                                     StudyTotals& totals) {
   auto stored = SelectRun(connection, study_key, study_id, given.run.id);
   if (absl::IsNotFound(stored.status())) return PutOutcome::kConflict;
@@ -71,9 +73,11 @@ absl::StatusOr<PutOutcome> Continue(Connection& connection, std::int64_t study_k
   const std::int64_t tail_begin = given.curve_begin / chunk * chunk;
   auto curve = ReadCurve(connection, stored->run_key, points, tail_begin, points - tail_begin);
   if (!curve.ok()) return curve.status();
-  const PutOutcome outcome = MergeContinuation(points, *curve, tail_begin, given.curve, given.curve_begin);
+  const auto more = given.curve.Decode();
+  if (!more.ok()) return more.status();
+  const PutOutcome outcome = MergeContinuation(points, *curve, tail_begin, *more, given.curve_begin);
   if (outcome != PutOutcome::kAccepted) return outcome;
-  Append(given.curve, static_cast<std::size_t>(points - given.curve_begin), *curve);
+  Append(*more, static_cast<std::size_t>(points - given.curve_begin), *curve);
   auto grown = WriteCurve(connection, stored->run_key, *curve, static_cast<std::size_t>(points),
                           static_cast<std::size_t>(tail_begin));
   if (!grown.ok()) return grown.status();
@@ -90,7 +94,7 @@ absl::StatusOr<PutOutcome> Continue(Connection& connection, std::int64_t study_k
 }  // namespace
 
 absl::StatusOr<std::vector<PutOutcome>> PutRuns(Connection& connection, const std::string& study_id,
-                                                std::span<const RunWithCurve> runs) {
+                                                std::span<const EncodedRun> runs) {
   auto study = FindStudy(connection, study_id);
   if (!study.ok()) return study.status();
   auto first_key = NextRunKey(connection);
@@ -99,16 +103,15 @@ absl::StatusOr<std::vector<PutOutcome>> PutRuns(Connection& connection, const st
   StudyTotals totals;
   std::vector<PutOutcome> outcomes;
   outcomes.reserve(runs.size());
-  for (const RunWithCurve& given : runs) {
+  for (const EncodedRun& given : runs) {
     if (absl::Status status = CheckRun(given.run); !status.ok()) return status;
-    if (absl::Status status = CheckCurve(given.curve); !status.ok()) return status;
     if (given.curve_begin > 0) {
       auto outcome = Continue(connection, study->key, study_id, given, totals);
       if (!outcome.ok()) return outcome.status();
       outcomes.push_back(*outcome);
       continue;
     }
-    const auto points = static_cast<std::int64_t>(given.curve.size());
+    const auto points = static_cast<std::int64_t>(given.curve.points());
     auto inserted = InsertRun(connection, study->key, next_key, given.run, points);
     if (!inserted.ok()) return inserted.status();
     if (!*inserted) {
@@ -117,7 +120,7 @@ absl::StatusOr<std::vector<PutOutcome>> PutRuns(Connection& connection, const st
       outcomes.push_back(*outcome);
       continue;
     }
-    auto bytes = WriteCurve(connection, next_key, given.curve, 0);
+    auto bytes = WriteChunks(connection, next_key, given.curve);
     if (!bytes.ok()) return bytes.status();
     ++next_key;
     ++totals.runs;

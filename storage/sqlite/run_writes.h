@@ -13,9 +13,9 @@
 
 namespace sextant::storage::sqlite {
 
-// Each as the Store method of the same name says, inside the caller's transaction.
+// As Store::PutEncodedRuns and Store::DeleteRun say, inside the caller's transaction.
 absl::StatusOr<std::vector<PutOutcome>> PutRuns(Connection& connection, const std::string& study_id,
-                                                std::span<const RunWithCurve> runs);
+                                                std::span<const EncodedRun> runs);
 absl::Status DeleteRun(Connection& connection, const std::string& study_id, const std::string& run_id);
 
 }  // namespace sextant::storage::sqlite

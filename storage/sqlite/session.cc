@@ -82,8 +82,8 @@ absl::Status Session::UpdateStudy(const Study& study, std::int64_t expected_revi
 absl::Status Session::DeleteStudy(const std::string& id) {
   return Write([&] { return sqlite::DeleteStudy(*connection_, id); });
 }
-absl::StatusOr<std::vector<PutOutcome>> Session::PutRuns(const std::string& study_id,
-                                                         std::span<const RunWithCurve> runs) {
+absl::StatusOr<std::vector<PutOutcome>> Session::PutEncodedRuns(const std::string& study_id,
+                                                                std::span<const EncodedRun> runs) {
   return Write([&] { return sqlite::PutRuns(*connection_, study_id, runs); });
 }
 absl::Status Session::DeleteRun(const std::string& study_id, const std::string& run_id) {

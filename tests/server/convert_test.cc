@@ -109,7 +109,8 @@ TEST(Run, WithoutAnIdIsKnownByItsContent) {
 TEST(Run, NeedsTheCountOfItsStudy) {
   storage::Study study = SomeStudy();
   study.param_count = storage::ParamCount::kTotal;
-  auto record = RunFromProto(GoodRun(), study);
+  v1::Run run = GoodRun();
+  auto record = RunFromProto(run, study);
   ASSERT_FALSE(record.ok());
   EXPECT_THAT(std::string(record.status().message()), HasSubstr("params_total: missing"));
 }
@@ -194,10 +195,10 @@ TEST(Curve, KeepsGapsAndSlices) {
     sent.add_step(10 * i);
     sent.add_train_loss(i == 2 ? std::numeric_limits<float>::infinity() : 5.0F - static_cast<float>(i));
   }
-  storage::Curve curve;
   std::vector<FieldViolation> violations;
-  CurveFromProto(sent, curve, violations);
+  const storage::CurveView view = CurveFromProto(sent, violations);
   ASSERT_TRUE(violations.empty());
+  const auto curve = storage::EncodedCurve(view).Decode().value();
   EXPECT_TRUE(std::isnan(curve.train_loss[2]));
   EXPECT_TRUE(curve.tokens.empty());
   v1::Curve part;

@@ -89,12 +89,16 @@ absl::Status ReferenceStore::DeleteStudy(const std::string& id) {
   return state_.studies.erase(id) == 1 ? absl::OkStatus() : NotFoundError(id);
 }
 
-absl::StatusOr<std::vector<PutOutcome>> ReferenceStore::PutRuns(const std::string& study_id,
-                                                                std::span<const RunWithCurve> runs) {
+absl::StatusOr<std::vector<PutOutcome>> ReferenceStore::PutEncodedRuns(const std::string& study_id,
+                                                                       std::span<const EncodedRun> encoded) {
   auto entry = Find(study_id);
   if (!entry.ok()) return entry.status();
-  for (const RunWithCurve& given : runs) {
-    if (!IsWellFormed(given.run) || !CheckCurve(given.curve).ok()) return InvalidArgumentError(given.run.id);
+  std::vector<RunWithCurve> runs;
+  for (const EncodedRun& given : encoded) {
+    if (!IsWellFormed(given.run)) return InvalidArgumentError(given.run.id);
+    auto curve = given.curve.Decode();
+    if (!curve.ok()) return curve.status();
+    runs.push_back({given.run, *std::move(curve), given.curve_begin});
   }
   std::vector<PutOutcome> outcomes;
   for (const RunWithCurve& given : runs) {

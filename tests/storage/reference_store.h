@@ -18,8 +18,8 @@ class ReferenceStore : public Store {
   absl::Status CreateStudy(const Study& study) override;
   absl::Status UpdateStudy(const Study& study, std::int64_t expected_revision) override;
   absl::Status DeleteStudy(const std::string& id) override;
-  absl::StatusOr<std::vector<PutOutcome>> PutRuns(const std::string& study_id,
-                                                  std::span<const RunWithCurve> runs) override;
+  absl::StatusOr<std::vector<PutOutcome>> PutEncodedRuns(const std::string& study_id,
+                                                         std::span<const EncodedRun> runs) override;
   absl::Status DeleteRun(const std::string& study_id, const std::string& run_id) override;
   absl::Status SetRunLabels(const std::string& study_id, const std::string& source,
                             std::span<const RunLabels> labels, LabelScope scope) override;

@@ -91,18 +91,16 @@ __device__ inline void RotateBack(float (&c)[8][4], float scale, const float2* t
   }
 }
 
-// Writes the warp's c[16, 64] to rows `first` .. of `to` (stride elements a row, rows past `limit` left out),
-// through the warp's own rows of the tile at `shared`, so that whole rows leave together.
-__device__ inline void StoreRows(const float (&c)[8][4], unsigned char* shared, int first, int lane, bf16* to,
-                                 size_t stride, int limit) {
-#pragma unroll
-  for (int n = 0; n < 8; ++n) {
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      *reinterpret_cast<uint32_t*>(shared + TileOffset(first + lane / 4 + 8 * half, n) + lane % 4 * 4) =
-          Pack(c[n][2 * half], c[n][2 * half + 1]);
-    }
-  }
+// Where a thread's two elements of fragment column `n`, row `half`, lie in a tile whose rows `first` ..
+// belong to its warp.
+__device__ inline uint32_t FragmentOffset(int first, int lane, int n, int half) {
+  return TileOffset(first + lane / 4 + 8 * half, n) + lane % 4 * 4;
+}
+
+// Writes rows `first` .. first + 15 of the tile at `shared`, put there by this warp, to `to` (stride elements
+// a row, rows past `limit` left out), whole rows together.
+__device__ inline void SendRows(const unsigned char* shared, int first, int lane, bf16* to, size_t stride,
+                                int limit) {
   __syncwarp();
 #pragma unroll
   for (int turn = 0; turn < 4; ++turn) {
@@ -112,6 +110,20 @@ __device__ inline void StoreRows(const float (&c)[8][4], unsigned char* shared, 
           *reinterpret_cast<const uint4*>(shared + TileOffset(r, lane % 8));
     }
   }
+}
+
+// Sends the warp's c[16, 64] through its own rows of the tile at `shared`.
+__device__ inline void StoreRows(const float (&c)[8][4], unsigned char* shared, int first, int lane, bf16* to,
+                                 size_t stride, int limit) {
+#pragma unroll
+  for (int n = 0; n < 8; ++n) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      *reinterpret_cast<uint32_t*>(shared + FragmentOffset(first, lane, n, half)) =
+          Pack(c[n][2 * half], c[n][2 * half + 1]);
+    }
+  }
+  SendRows(shared, first, lane, to, stride, limit);
 }
 
 }  // namespace sextant::trainer::cuda

@@ -183,6 +183,49 @@ void GpuEngine<T>::Multiply(const Gemm& gemm, const void* left, const void* righ
 }
 
 template <typename T>
+bool GpuEngine<T>::SwiGluInProducts() const {
+  const size_t gate_up_bytes = size_t{4} * job_.shape.ffn_hidden * stack_.runs * stack_.rows_per_run;
+  return job_.shape.d_model == kSwiGluProductsWidth && gate_up_bytes > kSwiGluCachedBytes;
+}
+
+template <typename T>
+void GpuEngine<T>::QueueSwiGlu(const typename Buffers<T>::Layer& x, const LayerOffsets& w) {
+  Buffers<T>& b = *at_;
+  const int f = job_.shape.ffn_hidden;
+  if constexpr (std::is_same_v<T, __nv_bfloat16>) {
+    if (SwiGluInProducts()) {
+      Do("gate_up_swiglu", [=, this, &b](cudaStream_t s) {
+        GateUpSwiGlu(x.normed2, b.low + w.gate_up, stack_, f, x.gate_up, x.product, s);
+      });
+      return;
+    }
+  }
+  Do("gate_up", [=, this, &b](cudaStream_t s) {
+    Multiply(*gate_up_.forward, x.normed2, b.low + w.gate_up, nullptr, x.gate_up, s);
+  });
+  Do("swiglu", [=, this](cudaStream_t s) { SwiGlu<T>(x.gate_up, stack_, f, x.product, s); });
+}
+
+template <typename T>
+void GpuEngine<T>::QueueSwiGluBackward(const T* dx, const typename Buffers<T>::Layer& x,
+                                       const LayerOffsets& w) {
+  Buffers<T>& b = *at_;
+  const int f = job_.shape.ffn_hidden;
+  if constexpr (std::is_same_v<T, __nv_bfloat16>) {
+    if (SwiGluInProducts()) {
+      Do("down_x_swiglu",
+         [=, this, &b](cudaStream_t s) { DownSwiGluBackward(dx, b.low + w.down, stack_, f, x.gate_up, s); });
+      return;
+    }
+  }
+  Do("down_x", [=, this, &b](cudaStream_t s) {
+    Multiply(*down_.backward_input, dx, b.low + w.down, nullptr, b.dproduct, s);
+  });
+  Do("swiglu_back",
+     [=, this, &b](cudaStream_t s) { SwiGluBackward<T>(b.dproduct, stack_, f, x.gate_up, s); });
+}
+
+template <typename T>
 void GpuEngine<T>::QueueForward(bool validation, bool gradient, int first_row, int last_row) {
   const int d = job_.shape.d_model;
   const int t = job_.shape.sequence_length;
@@ -212,11 +255,7 @@ void GpuEngine<T>::QueueForward(bool validation, bool gradient, int first_row, i
     Do("norm", [=, this, &b](cudaStream_t s) {
       RmsNorm<T>(x.middle, b.low + w.mlp_norm, stack_, d, x.normed2, x.inverse2, s);
     });
-    Do("gate_up", [=, this, &b](cudaStream_t s) {
-      Multiply(*gate_up_.forward, x.normed2, b.low + w.gate_up, nullptr, x.gate_up, s);
-    });
-    Do("swiglu",
-       [=, this](cudaStream_t s) { SwiGlu<T>(x.gate_up, stack_, job_.shape.ffn_hidden, x.product, s); });
+    QueueSwiGlu(x, w);
     Do("down", [=, this, &b](cudaStream_t s) {
       Multiply(*down_.forward, x.product, b.low + w.down, x.middle, next, s);
     });
@@ -251,12 +290,7 @@ void GpuEngine<T>::QueueBlockBackward(int layer, int turn) {
   DoAside("down_w", [=, this, &b](cudaStream_t s) {
     Multiply(*down_.backward_weight, dx, x.product, nullptr, b.gradient + w.down, s);
   });
-  Do("down_x", [=, this, &b](cudaStream_t s) {
-    Multiply(*down_.backward_input, dx, b.low + w.down, nullptr, b.dproduct, s);
-  });
-  Do("swiglu_back", [=, this, &b](cudaStream_t s) {
-    SwiGluBackward<T>(b.dproduct, stack_, job_.shape.ffn_hidden, x.gate_up, s);
-  });
+  QueueSwiGluBackward(dx, x, w);
   DoAside("gate_up_w", [=, this, &b](cudaStream_t s) {
     Multiply(*gate_up_.backward_weight, x.gate_up, x.normed2, nullptr, b.gradient + w.gate_up, s);
   });

@@ -60,6 +60,9 @@ class GpuEngine final : public Engine {
   void Multiply(const Gemm& gemm, const void* left, const void* right, const void* add, void* output,
                 cudaStream_t stream);
 
+  bool SwiGluInProducts() const;
+  void QueueSwiGlu(const typename Buffers<T>::Layer& x, const LayerOffsets& w);
+  void QueueSwiGluBackward(const T* dx, const typename Buffers<T>::Layer& x, const LayerOffsets& w);
   void QueueForward(bool validation, bool gradient, int first_row, int last_row);
   void QueueBackward();
   void QueueBlockBackward(int layer, int turn);

@@ -100,6 +100,19 @@ void SwiGlu(const T* gate_up, const Stack& stack, int f, T* product, cudaStream_
 template <typename T>
 void SwiGluBackward(const T* dproduct, const Stack& stack, int f, T* gate_up, cudaStream_t stream);
 
+// --- swiglu_products.cu ---
+// The two below are for this d alone. They are faster than cuBLASLt's products with SwiGLU between them where
+// gate_up is larger than kSwiGluCachedBytes, so that the cache does not hold it from one to the next
+// (measured on an H100: at d = 64 as fast, at 256 slower).
+inline constexpr int kSwiGluProductsWidth = 128;
+inline constexpr size_t kSwiGluCachedBytes = size_t{32} << 20;
+// gate_up[rows, 2 f] = x[rows, d] weights[2 f, d]^T of each run, and its SwiGLU product[rows, f].
+void GateUpSwiGlu(const __nv_bfloat16* x, const __nv_bfloat16* weights, const Stack& stack, int f,
+                  __nv_bfloat16* gate_up, __nv_bfloat16* product, cudaStream_t stream);
+// gate_up is replaced by its gradient, given dx[rows, d] behind weights[d, f] of each run.
+void DownSwiGluBackward(const __nv_bfloat16* dx, const __nv_bfloat16* weights, const Stack& stack, int f,
+                        __nv_bfloat16* gate_up, cudaStream_t stream);
+
 // --- cross_entropy.cu ---
 // loss[row] in nats. With `gradient`, logits[rows, vocab] become the gradient of the mean loss over each
 // run's rows first_row .. last_row-1; other rows get zero.

@@ -42,18 +42,31 @@ __device__ inline void Pin(float (&c)[8][4]) {
   SEXTANT_ROW(0), SEXTANT_ROW(1), SEXTANT_ROW(2), SEXTANT_ROW(3), SEXTANT_ROW(4), SEXTANT_ROW(5), \
       SEXTANT_ROW(6), SEXTANT_ROW(7)
 
-// c[64, 64] = a[64, 64] b[64, 64]^T, both tiles; c is defined once the product has been waited for.
-__device__ inline void MultiplyTiles(float (&c)[8][4], uint32_t a_tile, uint32_t b_tile) {
-  const uint64_t a = TileView(a_tile);
-  const uint64_t b = TileView(b_tile);
+// What the rows of a product's right tile are: columns of the output (c = a b^T) or of the left tile (c = a
+// b).
+enum class Right { kRowsOfOutput, kRowsOfInner };
+
+// One product of 16 inner columns. Columns of `a` lie 32 bytes a turn apart, and so do
+// those of `b`, or its rows 2048.
+template <Right kRight>
+__device__ inline void MultiplyTurn(float (&c)[8][4], uint64_t a, uint64_t b, int turn, bool add) {
+  constexpr int kTranspose = kRight == Right::kRowsOfInner ? 1 : 0;
+  asm volatile(
+      "{\n.reg .pred p;\nsetp.ne.b32 p, %34, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 " SEXTANT_ACCUMULATORS
+      ", %32, %33, p, 1, 1, 0, %35;\n}\n"
+      : SEXTANT_OUTPUTS
+      : "l"(a + 2 * turn), "l"(b + (kTranspose ? 128 : 2) * turn), "r"(static_cast<int>(add)),
+        "n"(kTranspose));
+}
+
+// c[64, 64] = the product of two tiles, or with `add` c += it; c is defined once the product has been waited
+// for.
+template <Right kRight = Right::kRowsOfOutput>
+__device__ inline void MultiplyTiles(float (&c)[8][4], uint32_t a_tile, uint32_t b_tile, bool add = false) {
 #pragma unroll
-  for (int k = 0; k < 4; ++k) {  // 16 columns, 32 bytes, a turn
-    asm volatile(
-        "{\n.reg .pred p;\nsetp.ne.b32 p, %34, 0;\n"
-        "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 " SEXTANT_ACCUMULATORS
-        ", %32, %33, p, 1, 1, 0, 0;\n}\n"
-        : SEXTANT_OUTPUTS
-        : "l"(a + 2 * k), "l"(b + 2 * k), "r"(k));
+  for (int turn = 0; turn < 4; ++turn) {
+    MultiplyTurn<kRight>(c, TileView(a_tile), TileView(b_tile), turn, add || turn > 0);
   }
 }
 

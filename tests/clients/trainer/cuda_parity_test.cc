@@ -1,4 +1,5 @@
 // The GPU step against the CPU reference at odd sizes. Skipped where there is no GPU.
+#include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -167,7 +168,11 @@ TEST_P(ParityTest, SameSeedGivesTheSameCurveToTheBit) {
 INSTANTIATE_TEST_SUITE_P(OddSizes, ParityTest,
                          testing::Values(Size{64, 1, 64, 40, 24, 3, 1}, Size{128, 2, 320, 256, 37, 5, 2},
                                          Size{192, 2, 128, 72, 101, 3, 3}, Size{256, 1, 640, 1024, 128, 4, 2},
-                                         Size{320, 1, 64, 8, 300, 20, 1}));
+                                         Size{320, 1, 64, 8, 300, 20, 1}),
+                         [](const auto& size) {
+                           return absl::StrCat("Width", size.param.d_model, "Length",
+                                               size.param.sequence_length, "Runs", size.param.runs);
+                         });
 
 TEST(CudaEngineTest, DivergenceOfOneRunLeavesTheOthersUntouched) {
   if (const auto devices = cuda::CountDevices(); !devices.ok()) GTEST_SKIP() << devices.status().message();

@@ -1,0 +1,18 @@
+#include "storage/store.h"
+
+#include "storage/curve_codec.h"
+
+namespace sextant::storage {
+
+absl::StatusOr<std::vector<PutOutcome>> Store::PutRuns(const std::string& study_id,
+                                                       std::span<const RunWithCurve> runs) {
+  std::vector<EncodedRun> encoded;
+  encoded.reserve(runs.size());
+  for (const RunWithCurve& run : runs) {
+    if (absl::Status status = CheckCurve(run.curve); !status.ok()) return status;
+    encoded.push_back({run.run, EncodedCurve(run.curve), run.curve_begin});
+  }
+  return PutEncodedRuns(study_id, encoded);
+}
+
+}  // namespace sextant::storage
