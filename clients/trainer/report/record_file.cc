@@ -1,6 +1,7 @@
 #include "clients/trainer/report/record_file.h"
 
 #include <absl/strings/str_cat.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -36,7 +37,7 @@ absl::Status Scan(const std::string& path, std::set<std::string>* ids, uint64_t*
 absl::StatusOr<std::unique_ptr<RecordFile>> RecordFile::Open(const std::string& path) {
   std::unique_ptr<RecordFile> out(new RecordFile(path));
   if (path == "-") {
-    out->file_ = stdout;
+    out->descriptor_ = STDOUT_FILENO;
     return out;
   }
   std::error_code error;
@@ -46,25 +47,35 @@ absl::StatusOr<std::unique_ptr<RecordFile>> RecordFile::Open(const std::string& 
     std::filesystem::resize_file(path, whole_bytes, error);
     if (error) return absl::UnavailableError(absl::StrCat(path, ": ", error.message()));
   }
-  out->file_ = std::fopen(path.c_str(), "ab");
-  if (out->file_ == nullptr) return absl::UnavailableError(absl::StrCat(path, ": ", std::strerror(errno)));
+  out->descriptor_ = open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+  if (out->descriptor_ < 0) return absl::UnavailableError(absl::StrCat(path, ": ", std::strerror(errno)));
   return out;
 }
 
 RecordFile::~RecordFile() {
-  if (file_ != nullptr && file_ != stdout) std::fclose(file_);
+  if (descriptor_ > STDOUT_FILENO) close(descriptor_);
 }
 
 absl::Status RecordFile::Append(const std::vector<RunRecord>& records) {
-  for (const RunRecord& record : records) {
-    const std::string line = ToJson(record) + "\n";
-    if (std::fwrite(line.data(), 1, line.size(), file_) != line.size()) {
-      return absl::UnavailableError(absl::StrCat(path_, ": cannot be written: ", std::strerror(errno)));
-    }
+  std::string lines;
+  for (const RunRecord& record : records) lines += ToJson(record) + "\n";
+  const bool is_file = descriptor_ != STDOUT_FILENO;
+  const off_t before = is_file ? lseek(descriptor_, 0, SEEK_END) : 0;
+  // One write: a kill finds all of a pack's runs or none, so that the pack is never trained again in part,
+  // where products over fewer runs would add in another order.
+  size_t written = 0;
+  while (written < lines.size()) {
+    const ssize_t count = write(descriptor_, lines.data() + written, lines.size() - written);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    written += static_cast<size_t>(count);
   }
   // A pipe cannot be synced, a file must be: a line that was announced survives a power cut.
-  if (std::fflush(file_) != 0 || (file_ != stdout && fsync(fileno(file_)) != 0)) {
-    return absl::UnavailableError(absl::StrCat(path_, ": cannot be written: ", std::strerror(errno)));
+  if (written < lines.size() || (is_file && fsync(descriptor_) != 0)) {
+    const std::string reason = std::strerror(errno);
+    if (is_file && ftruncate(descriptor_, before) != 0)
+      return absl::DataLossError(absl::StrCat(path_, ": ", reason));
+    return absl::UnavailableError(absl::StrCat(path_, ": cannot be written: ", reason));
   }
   return absl::OkStatus();
 }

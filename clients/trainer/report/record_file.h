@@ -4,7 +4,6 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
-#include <cstdio>
 #include <memory>
 #include <set>
 #include <string>
@@ -24,13 +23,13 @@ class RecordFile {
 
   // Ids already in the file when it was opened.
   const std::set<std::string>& finished() const { return finished_; }
-  // Writes the lines and waits until the disk has them.
+  // Writes the lines, all or none, and waits until the disk has them.
   absl::Status Append(const std::vector<RunRecord>& records);
 
  private:
   explicit RecordFile(std::string path) : path_(std::move(path)) {}
   std::string path_;
-  std::FILE* file_ = nullptr;
+  int descriptor_ = -1;
   std::set<std::string> finished_;
 };
 

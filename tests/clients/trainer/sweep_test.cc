@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <chrono>
@@ -191,6 +193,30 @@ TEST_F(RunSweepTest, StopsBetweenThePointsOfALongCurve) {
   });
   EXPECT_EQ(RunSweep(sweep_, options_, stop_).code(), absl::StatusCode::kCancelled);
   interrupt.join();
+}
+
+// Of a pack that the disk has no room for nothing is kept, so that it is trained again as a whole.
+TEST_F(RunSweepTest, KeepsAllRunsOfAPackOrNone) {
+  RunRecord record;
+  record.run.shape = {64, 1, 64, 24, 8};
+  record.run.batch_sequences = 1;
+  record.run.schedule.steps = 4;
+  record.run.run_id = "first";
+  auto file = RecordFile::Open(options_.out).value();
+  ASSERT_TRUE(file->Append({record}).ok());
+  const auto bytes = std::filesystem::file_size(options_.out);
+  signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit tight{bytes * 5 / 2, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &tight);
+  record.run.run_id = "second";
+  const absl::Status status = file->Append({record, record});
+  setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(std::filesystem::file_size(options_.out), bytes);
+  EXPECT_TRUE(file->Append({record}).ok());
+  EXPECT_EQ(RecordFile::Open(options_.out).value()->finished(), (std::set<std::string>{"first", "second"}));
 }
 
 TEST(RunRecordTest, EscapesTextAndNamesNonFiniteNumbers) {
