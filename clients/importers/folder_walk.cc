@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "clients/importers/byte_source.h"
+#include "clients/importers/event_files.h"
 #include "clients/importers/limits.h"
 #include "clients/importers/log/lines.h"
 #include "clients/importers/path_pattern.h"
@@ -23,7 +24,6 @@ bool EndsWith(const std::string& text, std::string_view suffix) {
   return text.size() >= suffix.size() &&
          text.compare(text.size() - suffix.size(), suffix.size(), suffix) == 0;
 }
-bool IsEvents(const std::string& name) { return name.find("tfevents") != std::string::npos; }
 
 // The step that a trainer_state.json says it was written at; its keys are sorted, so that it stands before
 // the history. -1 if it does not say.
@@ -92,7 +92,7 @@ absl::Status FolderWalk::Add(Input input) {
 absl::Status FolderWalk::AddEvents(Listing* listing, const std::string& name) {
   Input input;
   for (auto it = listing->files.begin(); it != listing->files.end();) {
-    if (IsEvents(*it)) {
+    if (IsEventFileName(*it)) {
       input.parts.push_back(listing->path(*it));
       it = listing->files.erase(it);
     } else {
@@ -103,9 +103,8 @@ absl::Status FolderWalk::AddEvents(Listing* listing, const std::string& name) {
   // PyTorch's add_hparams writes to a folder of its own, named by the time.
   for (auto it = listing->folders.begin(); it != listing->folders.end();) {
     Listing inner;
-    const bool time = it->find_first_not_of("0123456789.") == std::string::npos;
-    if (time && Read(listing->path(*it), 0, &inner) && inner.folders.empty() && !inner.files.empty() &&
-        std::all_of(inner.files.begin(), inner.files.end(), &IsEvents)) {
+    if (IsHparamsFolderName(*it) && Read(listing->path(*it), 0, &inner) && inner.folders.empty() &&
+        !inner.files.empty() && std::all_of(inner.files.begin(), inner.files.end(), &IsEventFileName)) {
       for (const std::string& file : inner.files) input.parts.push_back(inner.path(file));
       it = listing->folders.erase(it);
     } else {
@@ -201,7 +200,7 @@ absl::Status FolderWalk::Walk(const std::string& folder, const std::string& name
   if (listing.has_file("result.json")) {
     // Ray writes every result three times.
     for (auto it = listing.files.begin(); it != listing.files.end();) {
-      const bool copy = *it == "progress.csv" || IsEvents(*it);
+      const bool copy = *it == "progress.csv" || IsEventFileName(*it);
       if (copy) out_.passed_over.push_back({listing.path(*it), "result.json beside it says the same"});
       it = copy || *it == "params.json" ? listing.files.erase(it) : std::next(it);
     }

@@ -48,7 +48,7 @@ const std::vector<Format>& Formats() {
 absl::StatusOr<Detection> FormatOf(const Input& input, const ImportOptions& options, ByteSource* source) {
   Detection detected{input.format, input.why};
   const bool asked = options.format != "auto";
-  if (asked && !input.found) return Detection{options.format, "as asked"};
+  if (asked && !input.found && input.parts.empty()) return Detection{options.format, "as asked"};
   if (detected.format.empty() && source != nullptr) {
     const auto head = source->Head();
     if (!head.ok()) return head.status();

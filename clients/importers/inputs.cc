@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "clients/importers/byte_source.h"
+#include "clients/importers/event_files.h"
 #include "clients/importers/folder_walk.h"
 #include "clients/importers/limits.h"
 #include "clients/importers/line_reader.h"
@@ -52,6 +53,7 @@ absl::StatusOr<ExpandedInputs> ExpandInputs(const std::vector<std::string>& name
       if (absl::Status expanded = ExpandOne(each, &walk, &out); !expanded.ok()) return expanded;
     }
   }
+  GroupEventFiles(&out.inputs);
   return out;
 }
 

@@ -11,7 +11,7 @@ namespace sextant::importers {
 
 /// One thing to read.
 struct Input {
-  std::string path;                ///< a file, a folder that is one run, or "-" for standard input
+  std::string path;                ///< a file, a folder of a run's files, or "-" for standard input
   std::string format;              ///< what the layout around it says it is; empty: its content decides
   std::string why;                 ///< how the layout told
   std::string run_name;            ///< names a run whose source names none; empty: the path does
@@ -32,9 +32,10 @@ struct ExpandedInputs {
 };
 
 /// Files, folders (searched through, links to folders inside them not followed), patterns with * ? [ and **
-/// (for those that a shell left alone), and "-". Order: as named; within a folder or a pattern by name.
-/// RESOURCE_EXHAUSTED beyond kMaxFolderEntries or kMaxInputs. Reads directories, and the head of
-/// trainer_state.json files; nothing else.
+/// (for those that a shell left alone), and "-". Order: as named; within a folder or a pattern by name; event
+/// files that are named one by one are put together by their folders. RESOURCE_EXHAUSTED beyond
+/// kMaxFolderEntries or kMaxInputs. Reads directories, and the heads of trainer_state.json and event files;
+/// nothing else.
 absl::StatusOr<ExpandedInputs> ExpandInputs(const std::vector<std::string>& named);
 
 /// The lines of a list of inputs, "-" for standard input; blank lines are left out. INVALID_ARGUMENT for a

@@ -88,6 +88,13 @@ class ImportTest(CliTest):
         self.assertIn("--map tokens=COLUMN", err)
         self.assertEqual(self.run_json("studies", "show", "s")["run_count"], 0)
 
+    def test_event_files_named_one_by_one_are_the_run_of_their_folder(self):
+        events = cli_support.SOURCE / "tests/clients/importers/golden/tensorboard/resumed"
+        given = ["--set", "params_non_embedding=1e6", "--set", "batch_size_tokens=1000"]
+        result = self.import_json(*sorted(events.iterdir(), reverse=True), *given)
+        self.assertEqual((result["accepted"], result["rejected"]), (1, 0))
+        self.assertEqual(self.import_json(events, *given)["duplicate"], 1, "as the folder")
+
     def test_standard_input(self):
         out, _ = self.run_cli("-o", "json", "runs", "import", "-", "--study", "s", stdin=HEADER + "a,1e6,2e7,0.001,3.5\n")
         self.assertEqual(json.loads(out)["accepted"], 1)

@@ -82,6 +82,61 @@ TEST_F(InputsTest, EventFilesOfAFolderAreOneRunInNameOrder) {
   EXPECT_THAT(run.parts[2], HasSubstr("1700000000.5/")) << "what add_hparams writes beside the run";
 }
 
+// The first bytes of an event file: a length and its checksum.
+const std::string kEvents("\x18\0\0\0\0\0\0\0\xa3\x7f\x4b\x22", 12);
+
+TEST_F(InputsTest, EventFilesNamedOneByOneAreTheRunOfTheirFolder) {
+  for (const char* name : {"tb/a/events.out.tfevents.1.h", "tb/a/events.out.tfevents.2.h",
+                           "tb/b/events.out.tfevents.3.h", "tb/a/1700000000.5/events.out.tfevents.4.h"})
+    Write(name, kEvents);
+  Write("tb/a/events.out.tfevents.0.h", "");
+  Write("tb/a/hparams.yaml", "a: 1\n");
+  const ExpandedInputs found =
+      Expand({At("tb/a/1700000000.5/events.out.tfevents.4.h"), At("tb/a/events.out.tfevents.2.h"),
+              At("tb/b/events.out.tfevents.3.h"), At("tb/a/../a/events.out.tfevents.1.h"),
+              At("tb/a/events.out.tfevents.0.h"), At("tb/a/events.out.tfevents.2.h")});
+  ASSERT_EQ(found.inputs.size(), 2u);
+  const Input& run = found.inputs[0];
+  EXPECT_EQ(run.run_name, "a");
+  EXPECT_EQ(run.format, "tensorboard");
+  EXPECT_EQ(fs::canonical(run.settings), fs::canonical(At("tb/a/hparams.yaml")));
+  ASSERT_EQ(run.parts.size(), 4u);
+  EXPECT_THAT(run.parts[0], HasSubstr("tfevents.0."));
+  EXPECT_THAT(run.parts[2], HasSubstr("tfevents.2."));
+  EXPECT_THAT(run.parts[3], HasSubstr("1700000000.5/"));
+  EXPECT_EQ(found.inputs[1].run_name, "b");
+  EXPECT_EQ(Expand({At("tb/a")}).inputs[0].run_name, "a") << "as the folder";
+  EXPECT_EQ(Expand({At("tb/*/*tfevents*")}).inputs.size(), 2u);
+}
+
+TEST_F(InputsTest, FoldersOfOneNameThatHoldEventFilesAreToldApartByTheirPaths) {
+  Write("x/v0/events.out.tfevents.1.h", kEvents);
+  Write("y/v0/events.out.tfevents.1.h", kEvents);
+  const ExpandedInputs found = Expand({At("*/v0/events.*")});
+  ASSERT_EQ(found.inputs.size(), 2u);
+  EXPECT_EQ(found.inputs[0].run_name, At("x/v0"));
+  EXPECT_EQ(found.inputs[1].run_name, At("y/v0"));
+}
+
+TEST_F(InputsTest, WhatOnlyHasTheNameOfAnEventFileStaysAsItIs) {
+  Write("tb/events.out.tfevents.1.csv", "step,loss\n1,5\n");
+  Write("tb/events.out.tfevents.2.h", "");
+  const ExpandedInputs found = Expand({At("tb/events.out.tfevents.1.csv"), At("tb/events.out.tfevents.2.h"),
+                                       At("tb/events.out.tfevents.absent")});
+  EXPECT_THAT(Paths(found), ElementsAre("tb/events.out.tfevents.1.csv", "tb/events.out.tfevents.2.h",
+                                        "tb/events.out.tfevents.absent"));
+  for (const Input& input : found.inputs) EXPECT_THAT(input.parts, IsEmpty());
+}
+
+TEST_F(InputsTest, EventFilesReadAsAnotherFormatAreRefused) {
+  Write("tb/events.out.tfevents.1.h", kEvents);
+  options_.format = "csv";
+  const ExpandedInputs found = Expand({At("tb/events.out.tfevents.1.h")});
+  ASSERT_EQ(found.inputs.size(), 1u);
+  EXPECT_THAT(std::string(ImportInput(found.inputs[0], options_, sink_).status().message()),
+              HasSubstr("not csv, which was asked for"));
+}
+
 TEST_F(InputsTest, OfCheckpointsTheNewestStateCounts) {
   const auto state = [](int step) {
     return "{\"global_step\": " + std::to_string(step) + ", \"log_history\": []}";
