@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/crc.hpp>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "clients/importers/limits.h"
@@ -82,6 +83,11 @@ absl::StatusOr<RecordResult> TfRecordReader::Next(std::string_view* payload) {
 }
 
 absl::StatusOr<RecordResult> WandbRecordReader::NextChunk(int* type, std::string* data) {
+  if (next_type_ != 0) {
+    *type = std::exchange(next_type_, 0);
+    *data = std::move(next_);
+    return RecordResult::kRecord;
+  }
   while (true) {
     const std::int64_t left = kWandbBlockBytes - reader_.offset() % kWandbBlockBytes;
     if (left < kWandbChunkHeaderBytes) {
@@ -91,6 +97,7 @@ absl::StatusOr<RecordResult> WandbRecordReader::NextChunk(int* type, std::string
       continue;
     }
     std::string header;
+    chunk_offset_ = reader_.offset();
     const auto read = reader_.Read(kWandbChunkHeaderBytes, &header);
     if (!read.ok()) return read.status();
     if (!*read) return RecordResult::kEnd;
@@ -136,15 +143,12 @@ absl::StatusOr<RecordResult> WandbRecordReader::Next(std::string_view* record) {
     if (lost_ && (type == kMiddle || type == kLast)) continue;
     lost_ = false;
     const bool starts = type == kFull || type == kFirst;
-    if (starts == joining || record_.size() + data.size() > kMaxRecordBytes) {
-      // The end of the record before is lost, or the start of this one is.
-      if (starts) {
-        record_ = std::move(data);
-        joining = type == kFirst;
-        if (joining) continue;
-        *record = record_;
-        return RecordResult::kRecord;
-      }
+    if (starts && joining) {
+      next_type_ = type;
+      next_ = std::move(data);
+      return RecordResult::kCut;
+    }
+    if (!starts && (!joining || record_.size() + data.size() > kMaxRecordBytes)) {
       lost_ = type == kMiddle;
       return joining ? RecordResult::kTooLarge : RecordResult::kBad;
     }

@@ -32,6 +32,7 @@ enum class RecordResult {
   kRecord,
   kBad,       ///< this record cannot be used; reading can go on
   kTooLarge,  ///< this record is beyond kMaxRecordBytes; reading can go on
+  kCut,       ///< the end of this record is missing; reading can go on
   kBroken,    ///< nothing behind this point can be read
   kEnd,
 };
@@ -58,15 +59,19 @@ class WandbRecordReader {
  public:
   explicit WandbRecordReader(ByteSource* source) : reader_(source) {}
   /// The next joined record, valid until the next call. After a bad chunk (kBad) reading resumes at the next
-  /// block; a record beyond kMaxRecordBytes is passed over to its end, as one kTooLarge.
+  /// block; a record beyond kMaxRecordBytes is passed over to its end, as one kTooLarge. kCut: another record
+  /// begins where a record should go on. At the end of the file it may still be written, and is the end.
   absl::StatusOr<RecordResult> Next(std::string_view* record);
-  std::int64_t offset() const { return reader_.offset(); }
+  /// Behind what was read; for kCut, where the record should have gone on.
+  std::int64_t offset() const { return next_type_ != 0 ? chunk_offset_ : reader_.offset(); }
 
  private:
   absl::StatusOr<RecordResult> NextChunk(int* type, std::string* data);
 
   ExactReader reader_;
-  std::string record_;
+  std::string record_, next_;  // next_: the chunk behind a record that was cut, of next_type_
+  int next_type_ = 0;
+  std::int64_t chunk_offset_ = 0;  // where the last chunk begins
   bool header_read_ = false;
   bool lost_ = false;  // the rest of the current record
 };

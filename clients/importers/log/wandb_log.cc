@@ -112,6 +112,11 @@ absl::Status ReadWandbLog(ByteSource* source, Emitter& emitter) {
                                      ": a chunk cannot be read; reading went on behind it"));
       continue;
     }
+    if (*read == RecordResult::kCut) {
+      emitter.Reject(0, absl::StrCat("before byte ", records.offset(),
+                                     ": the end of a record is missing; reading went on behind it"));
+      continue;
+    }
     if (*read == RecordResult::kTooLarge) {
       emitter.Reject(0, absl::StrCat("before byte ", records.offset(), ": a record is longer than ",
                                      kMaxRecordBytes, " bytes"));

@@ -81,17 +81,54 @@ void AppendWandbRecord(const std::string& record, std::string* file) {
   }
 }
 
+const std::string kWandbHeader("\x3A\x57\x26\x42\xE1\xBE\x00", 7);
+
+std::string WandbHistory(char step) {
+  return std::string("\x12\x21\x0a\x0b\x0a\x05_step\x82\x01\x01") + step +
+         "\x0a\x12\x0a\x0atrain/loss\x82\x01\x03"
+         "2.5";
+}
+
+// The first chunk of a long record ends with its block; the rest never came, and another record follows.
+TEST_F(HostileTest, AWandbRecordThatHasNoEndIsReportedWithItsPlace) {
+  for (const bool in_one_chunk : {true, false}) {
+    sink_ = KeepingSink();
+    std::string file = kWandbHeader;
+    AppendWandbRecord(WandbHistory('1'), &file);
+    AppendWandbRecord(std::string(40000, 'x'), &file);
+    file.resize(32768);
+    AppendWandbRecord(in_one_chunk
+                          ? WandbHistory('3')
+                          : WandbHistory('3') + std::string("\x3a\x80\x80\x02", 4) + std::string(32768, 'y'),
+                      &file);
+    AppendWandbRecord(WandbHistory('4'), &file);
+    ASSERT_TRUE(Import(Write("run-x.wandb", file)).ok());
+    ASSERT_EQ(sink_.rejects.size(), 1u);
+    EXPECT_EQ(sink_.rejects[0].reason,
+              "before byte 32768: the end of a record is missing; reading went on behind it");
+    ASSERT_EQ(sink_.runs.size(), 1u);
+    EXPECT_THAT(sink_.runs[0].curve->step, ElementsAre(1, 3, 4));
+  }
+}
+
+TEST_F(HostileTest, AWandbRecordThatIsStillBeingWrittenIsTheEnd) {
+  std::string file = kWandbHeader;
+  AppendWandbRecord(WandbHistory('1'), &file);
+  AppendWandbRecord(std::string(40000, 'x'), &file);
+  for (const std::size_t size : {file.size() - 1, std::size_t{32768}, std::size_t{32760}}) {
+    sink_ = KeepingSink();
+    ASSERT_TRUE(Import(Write("run-x.wandb", file.substr(0, size))).ok());
+    EXPECT_TRUE(sink_.rejects.empty()) << size;
+    ASSERT_EQ(sink_.runs.size(), 1u);
+  }
+}
+
 TEST_F(HostileTest, AWandbRecordBeyondTheLimitIsOneRejectThatSaysSo) {
-  const auto history = [](char step) {
-    return std::string("\x12\x21\x0a\x0b\x0a\x05_step\x82\x01\x01") + step +
-           "\x0a\x12\x0a\x0atrain/loss\x82\x01\x03"
-           "2.5";
-  };
-  std::string file("\x3A\x57\x26\x42\xE1\xBE\x00", 7);
-  AppendWandbRecord(history('1'), &file);
+  std::string file = kWandbHeader;
+  AppendWandbRecord(WandbHistory('1'), &file);
   // Several blocks beyond the limit.
   AppendWandbRecord(std::string(kMaxRecordBytes + (1 << 18), 'x'), &file);
-  AppendWandbRecord(history('3'), &file);
+  AppendWandbRecord(WandbHistory('3'), &file);
   ASSERT_TRUE(Import(Write("run-x.wandb", file)).ok());
   ASSERT_EQ(sink_.rejects.size(), 1u);
   EXPECT_THAT(sink_.rejects[0].reason, HasSubstr("a record is longer than 67108864 bytes"));
