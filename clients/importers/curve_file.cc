@@ -135,9 +135,15 @@ std::string CurveFile::ReadPoint(const CsvRow& row, CurvePoint* point) const {
   return {};
 }
 
-absl::Status CurveFile::Attach(ImportedRun* run, RunSink& sink) {
+absl::Status CurveFile::Attach(ImportedRun* run, bool named, RunSink& sink) {
   const auto found = runs_.find(run->run_id);
-  if (found == runs_.end()) return absl::OkStatus();
+  if (found == runs_.end()) {
+    if (without_curve_.empty()) {
+      without_curve_ = run->run_id;
+      without_curve_named_ = named;
+    }
+    return absl::OkStatus();
+  }
   found->second.claimed = true;
   std::vector<CurvePoint> points;
   CsvRow row;
@@ -178,13 +184,23 @@ absl::Status CurveFile::Attach(ImportedRun* run, RunSink& sink) {
   return absl::OkStatus();
 }
 
-void CurveFile::RejectUnclaimed(RunSink& sink) const {
+void CurveFile::RejectUnclaimed(bool mapped, RunSink& sink) const {
   for (const Reject& bad : bad_rows_) sink.AddReject(bad);
+  std::string hint;
+  if (!without_curve_.empty()) {
+    absl::StrAppend(&hint, "; a run without a curve is called ", Quoted(without_curve_));
+    if (!without_curve_named_ && mapped) {
+      hint += " by its values, as no column is mapped to its id: --map run_id=COLUMN";
+    } else if (!without_curve_named_) {
+      hint += " by its values: call the column with its id run_id";
+    }
+  }
   std::vector<Reject> unclaimed;
   for (const auto& [id, rows] : runs_) {
     if (rows.claimed) continue;
-    unclaimed.push_back({source_->name(), rows.segments.front().line,
-                         absl::StrCat("the curve of ", Quoted(id), " belongs to no run that was read")});
+    unclaimed.push_back(
+        {source_->name(), rows.segments.front().line,
+         absl::StrCat("the curve of ", Quoted(id), " belongs to no run that was read", hint)});
   }
   std::sort(unclaimed.begin(), unclaimed.end(),
             [](const Reject& a, const Reject& b) { return a.line < b.line; });

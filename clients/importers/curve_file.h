@@ -24,10 +24,11 @@ class CurveFile {
   static absl::StatusOr<std::unique_ptr<CurveFile>> Open(const std::string& path);
 
   /// Reads the rows of `run->run_id` into its curve, if there are any. Rows that cannot be read become
-  /// rejects.
-  absl::Status Attach(ImportedRun* run, RunSink& sink);
-  /// Rejects the rows of every run that nothing attached.
-  void RejectUnclaimed(RunSink& sink) const;
+  /// rejects. `named`: the source gives the run its id, which is not one of its values.
+  absl::Status Attach(ImportedRun* run, bool named, RunSink& sink);
+  /// Rejects the rows of every run that nothing attached, and says how runs get the ids that curves name.
+  /// `mapped`: the columns of the runs were mapped.
+  void RejectUnclaimed(bool mapped, RunSink& sink) const;
 
  private:
   struct Segment {
@@ -52,6 +53,8 @@ class CurveFile {
   std::unique_ptr<CsvReader> csv_;
   Columns columns_{};
   std::vector<Reject> bad_rows_;
+  std::string without_curve_;        // the first run that had no rows here
+  bool without_curve_named_ = true;  // and whether its source names it
   std::unordered_map<std::string, RunRows> runs_;
 };
 

@@ -19,6 +19,7 @@ Emitter::Emitter(const ImportOptions& options, std::string source, std::string r
 
 absl::Status Emitter::Emit(ImportedRun run, std::int64_t line, const std::string& wrong) {
   std::string reason = wrong;
+  const bool named = !run.run_id.empty();
   if (reason.empty()) reason = FinishRun(options_.required_params, &run);
   if (!reason.empty()) {
     Reject(line, reason);
@@ -29,7 +30,7 @@ absl::Status Emitter::Emit(ImportedRun run, std::int64_t line, const std::string
   run.source = report_.source;
   run.line = line;
   if (options_.curves != nullptr) {
-    if (absl::Status attached = options_.curves->Attach(&run, sink_); !attached.ok()) return attached;
+    if (absl::Status attached = options_.curves->Attach(&run, named, sink_); !attached.ok()) return attached;
   }
   return sink_.AddRun(std::move(run));
 }

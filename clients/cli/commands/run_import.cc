@@ -148,7 +148,7 @@ int ReadFiles(Session& session, const ImportFlags& flags, const importers::Expan
     return session.Fail(FromLocal(report.status(), mapping ? "see `sextant runs import --help`" : ""));
   }
   reports.Finish();
-  if (curves) curves->RejectUnclaimed(sink);
+  if (curves) curves->RejectUnclaimed(!options.map.empty(), sink);
   return kExitOk;
 }
 

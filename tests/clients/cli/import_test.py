@@ -95,6 +95,14 @@ class ImportTest(CliTest):
         self.assertEqual((result["accepted"], result["rejected"]), (1, 0))
         self.assertEqual(self.import_json(events, *given)["duplicate"], 1, "as the folder")
 
+    def test_a_curve_of_no_run_says_how_runs_get_their_ids(self):
+        runs = self.write("r.csv", "name,N,D\na,1e6,2e7\n")
+        curves = self.write("c.csv", "run_id,step,train_loss\na,1,5.5\n")
+        maps = ["--map", "params_non_embedding=N", "--map", "tokens=D"]
+        reason = self.import_json(runs, "--curves", curves, *maps)["rejects"][0]["reason"]
+        self.assertIn("--map run_id=COLUMN", reason)
+        self.assertEqual(self.import_json(runs, "--curves", curves, *maps, "--map", "run_id=name")["rejects"], [])
+
     def test_standard_input(self):
         out, _ = self.run_cli("-o", "json", "runs", "import", "-", "--study", "s", stdin=HEADER + "a,1e6,2e7,0.001,3.5\n")
         self.assertEqual(json.loads(out)["accepted"], 1)

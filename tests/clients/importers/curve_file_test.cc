@@ -19,7 +19,7 @@ class CurveFileTest : public ImportTest {
     ASSERT_TRUE(opened.ok()) << opened.status();
     options_.curves = opened->get();
     ASSERT_TRUE(Import(Write("runs.csv", runs)).ok());
-    (*opened)->RejectUnclaimed(sink_);
+    (*opened)->RejectUnclaimed(!options_.map.empty(), sink_);
   }
 };
 
@@ -46,6 +46,27 @@ TEST_F(CurveFileTest, RejectsRowsThatCannotBeReadAndCurvesOfNoRun) {
   EXPECT_EQ(sink_.rejects[1].reason, "run_id is missing");
   EXPECT_EQ(sink_.rejects[2].line, 6);
   EXPECT_THAT(sink_.rejects[2].reason, HasSubstr("'z' belongs to no run"));
+}
+
+TEST_F(CurveFileTest, SaysHowRunsGetTheIdsThatCurvesName) {
+  const std::string curves = "run_id,step,train_loss\na,1,5\n";
+  ImportWithCurves("name,params_total,tokens\na,1,100\n", curves);
+  ASSERT_EQ(sink_.rejects.size(), 1u);
+  EXPECT_THAT(sink_.rejects[0].reason, HasSubstr("a run without a curve is called 'r-"));
+  EXPECT_THAT(sink_.rejects[0].reason, HasSubstr("call the column with its id run_id"));
+  sink_ = KeepingSink();
+  Map("params_total=N");
+  Map("tokens=D");
+  ImportWithCurves("run_id,N,D\na,1,100\n", curves);
+  ASSERT_EQ(sink_.rejects.size(), 1u);
+  EXPECT_THAT(sink_.rejects[0].reason, HasSubstr("no column is mapped to its id: --map run_id=COLUMN"));
+  sink_ = KeepingSink();
+  Map("run_id=run_id");
+  ImportWithCurves("run_id,N,D\na,1,100\n", curves);
+  EXPECT_TRUE(sink_.rejects.empty());
+  ImportWithCurves("run_id,N,D\nb,1,100\n", curves);
+  ASSERT_EQ(sink_.rejects.size(), 1u);
+  EXPECT_THAT(sink_.rejects[0].reason, HasSubstr("a run without a curve is called 'b'"));
 }
 
 TEST_F(CurveFileTest, LetsALaterSegmentWinAfterARestart) {
