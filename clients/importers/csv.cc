@@ -34,6 +34,15 @@ void CsvReader::Finish(std::string error) {
   current_ = CsvRow();
 }
 
+void CsvReader::CheckLastRow() {
+  CsvRow& row = ready_.back();
+  row.ended = false;
+  if (row.error.empty() && row.fields.size() < columns_) {
+    row.error = absl::StrCat("the input ends within this row, after ", row.fields.size(), " of ", columns_,
+                             " fields: half written?");
+  }
+}
+
 void CsvReader::OnField(void* data, std::size_t length, void* self) {
   auto* reader = static_cast<CsvReader*>(self);
   if (reader->current_.fields.size() < kMaxColumns) {
@@ -92,8 +101,10 @@ absl::StatusOr<bool> CsvReader::Next(CsvRow* row) {
       Reset();
     }
     in_row_ = parser_.pstate != kRowNotBegun;
+    if (!lines_->ended() && !in_row_ && !ready_.empty()) CheckLastRow();
   }
   if (ready_.empty()) return false;
+  if (columns_ == 0) columns_ = ready_.front().fields.size();
   *row = std::move(ready_.front());
   ready_.pop_front();
   return true;

@@ -19,9 +19,12 @@ struct CsvRow {
   std::int64_t line = 0;    ///< where the row starts, 1-based
   std::int64_t offset = 0;  ///< byte offset of that line
   std::string error;        ///< not empty: the row could not be read, and why
+  bool ended = true;        ///< false: the source ends within the row, which has as many fields as the first
 };
 
-/// Quoted fields may hold delimiters and line ends. Blank lines are skipped. Not thread-safe, not movable.
+/// Quoted fields may hold delimiters and line ends. Blank lines are skipped. A last row that no line end
+/// closes is taken if it has as many fields as the first row, since many writers leave the line end out; with
+/// fewer it is an error. Not thread-safe, not movable.
 class CsvReader {
  public:
   /// `lines` must outlive the reader.
@@ -38,6 +41,7 @@ class CsvReader {
  private:
   void Reset();
   void Finish(std::string error);
+  void CheckLastRow();
   static void OnField(void* data, std::size_t length, void* self);
   static void OnRow(int terminator, void* self);
 
@@ -49,6 +53,7 @@ class CsvReader {
   bool ended_ = false;
   std::size_t row_bytes_ = 0;
   std::size_t excess_fields_ = 0;
+  std::size_t columns_ = 0;  // of the first row
   std::deque<CsvRow> ready_;
 };
 

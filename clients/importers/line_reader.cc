@@ -31,6 +31,7 @@ absl::StatusOr<LineReader::Result> LineReader::Next(std::string_view* line) {
     const char* end = static_cast<const char*>(std::memchr(start, '\n', left));
     const std::size_t length = end != nullptr ? static_cast<std::size_t>(end - start) : left;
     used_ += end != nullptr ? length + 1 : length;
+    ended_ = end != nullptr;
     next_offset_ += static_cast<std::int64_t>(end != nullptr ? length + 1 : length);
     if (joined_.size() + length > max_line_bytes_) too_long = true;
     if (end != nullptr && joined_.empty() && !too_long) {

@@ -25,6 +25,8 @@ class LineReader {
   std::int64_t line_number() const { return line_number_; }
   /// Byte offset where the line last returned starts.
   std::int64_t line_offset() const { return line_offset_; }
+  /// Whether the line last returned ended in '\n'; if not, the source ends within it.
+  bool ended() const { return ended_; }
   /// Goes on at a line start known from line_offset() and line_number().
   absl::Status Seek(std::int64_t offset, std::int64_t line_number);
 
@@ -36,6 +38,7 @@ class LineReader {
   std::string block_;
   std::size_t used_ = 0, filled_ = 0;
   std::string joined_;  // a line that spans blocks
+  bool ended_ = false;
   std::int64_t line_number_ = 0, line_offset_ = 0, next_offset_ = 0;
 };
 

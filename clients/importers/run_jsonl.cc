@@ -9,6 +9,7 @@
 #include "clients/importers/json.h"
 #include "clients/importers/limits.h"
 #include "clients/importers/line_reader.h"
+#include "clients/importers/log/lines.h"
 #include "clients/importers/text.h"
 
 namespace sextant::importers {
@@ -179,6 +180,10 @@ absl::Status ReadRunJsonl(ByteSource* source, Emitter& emitter) {
     }
     line = Trim(line);
     if (line.empty()) continue;
+    if (!lines.ended() && LastJsonLine(line) == LastLine::kHalf) {
+      emitter.Reject(number, kHalfLine);
+      continue;
+    }
     rapidjson::Document document;
     std::string wrong = ParseJson(line, &document);
     if (wrong.empty() && !document.IsObject()) wrong = "the line is not a JSON object";

@@ -54,7 +54,11 @@ absl::Status ReadMetric(const std::string& key, const std::string& path, Emitter
     return absl::OkStatus();
   }
   (*source)->CountInto(emitter.options().bytes_read);
-  return ForEachLine(source->get(), kMaxTextBytes, emitter, [&](std::string_view line, std::int64_t number) {
+  // Every line ends in a number.
+  const LastLineRule last = [](std::string_view line) {
+    return line.empty() ? LastLine::kNothing : LastLine::kHalf;
+  };
+  const auto take = [&](std::string_view line, std::int64_t number) {
     if (Trim(line).empty()) return;
     std::string_view rest = line;
     const std::string_view time = NextWord(&rest), text = NextWord(&rest), at = NextWord(&rest);
@@ -65,7 +69,8 @@ absl::Status ReadMetric(const std::string& key, const std::string& path, Emitter
       return;
     }
     log->AddPoint(key, *step, MlflowValue(*value));
-  });
+  };
+  return ForEachLine(source->get(), kMaxTextBytes, emitter, last, take);
 }
 
 }  // namespace

@@ -100,8 +100,8 @@ std::optional<std::int64_t> StepOfTokens(const Value& row, const std::optional<d
 
 absl::Status ReadHistoryJsonl(ByteSource* source, Emitter& emitter) {
   Runs runs(emitter);
-  const absl::Status read =
-      ForEachLine(source, kMaxJsonLineBytes, emitter, [&](std::string_view line, std::int64_t number) {
+  const absl::Status read = ForEachLine(
+      source, kMaxJsonLineBytes, emitter, LastJsonLine, [&](std::string_view line, std::int64_t number) {
         line = Trim(line);
         if (line.empty()) return;
         rapidjson::Document row;

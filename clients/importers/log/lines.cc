@@ -5,6 +5,10 @@
 
 namespace sextant::importers {
 
+LastLine LastJsonLine(std::string_view line) {
+  return !line.empty() && line.front() == '{' && line.back() != '}' ? LastLine::kHalf : LastLine::kWhole;
+}
+
 std::optional<double> NumberAfter(std::string_view line, std::string_view key) {
   const std::size_t at = line.find(key);
   if (at == std::string_view::npos) return std::nullopt;

@@ -13,9 +13,27 @@
 
 namespace sextant::importers {
 
-/// Calls `each(line, number)` for every line; lines beyond the limit are rejected and skipped.
+/// What a last line is that no newline ends: a writer may have been stopped, or be at work, within it.
+enum class LastLine {
+  kNothing,  ///< nothing would be taken from it, whole or not
+  kWhole,    ///< it ends as such a line does
+  kHalf,     ///< it may go on: a number at its end may lack digits
+};
+using LastLineRule = LastLine (*)(std::string_view line);
+
+/// What is said of a line that is left out as half written.
+inline constexpr char kHalfLine[] =
+    "the input ends within this line, which may be half written: left out (a newline behind it makes it "
+    "whole)";
+
+/// For lines that are JSON objects: half is what a brace opens and none closes.
+LastLine LastJsonLine(std::string_view line);
+
+/// Calls `each(line, number)` for every line; lines beyond the limit are rejected and skipped, and so is a
+/// last line without a newline that `last` takes for half of one.
 template <class Each>
-absl::Status ForEachLine(ByteSource* source, std::size_t max_bytes, Emitter& emitter, Each each) {
+absl::Status ForEachLine(ByteSource* source, std::size_t max_bytes, Emitter& emitter, LastLineRule last,
+                         Each each) {
   LineReader lines(source, max_bytes);
   while (true) {
     std::string_view line;
@@ -26,7 +44,9 @@ absl::Status ForEachLine(ByteSource* source, std::size_t max_bytes, Emitter& emi
       emitter.Reject(lines.line_number(), absl::StrCat("the line is longer than ", max_bytes, " bytes"));
       continue;
     }
-    each(line, lines.line_number());
+    const LastLine kind = lines.ended() ? LastLine::kWhole : last(Trim(line));
+    if (kind == LastLine::kWhole) each(line, lines.line_number());
+    if (kind == LastLine::kHalf) emitter.Reject(lines.line_number(), kHalfLine);
   }
 }
 

@@ -44,13 +44,25 @@ const char* SettingName(const std::string& row) {
   return nullptr;
 }
 
+// What llm.c prints of a step ends in its speed, a validation loss in itself; half a settings row is no row.
+LastLine LastOutput(std::string_view line) {
+  if (line.substr(0, 9) == "val loss ") return LastLine::kHalf;
+  if (line.substr(0, 5) == "step " && (line.size() < 5 || line.substr(line.size() - 5) != "tok/s"))
+    return LastLine::kHalf;
+  return LastLine::kWhole;
+}
+
 }  // namespace
 
 absl::Status ReadLlmcLog(ByteSource* source, Emitter& emitter) {
   LogRun log(emitter);
   bool coarse_rate = false;
+  // Every line ends in a number.
+  const LastLineRule last = [](std::string_view line) {
+    return line.empty() ? LastLine::kNothing : LastLine::kHalf;
+  };
   const absl::Status read =
-      ForEachLine(source, kMaxCsvLineBytes, emitter, [&](std::string_view line, std::int64_t number) {
+      ForEachLine(source, kMaxCsvLineBytes, emitter, last, [&](std::string_view line, std::int64_t number) {
         line = Trim(line);
         if (line.empty()) return;
         std::optional<std::int64_t> step;
@@ -77,7 +89,7 @@ absl::Status ReadLlmcOutput(ByteSource* source, Emitter& emitter) {
   std::int64_t last_step = 0;
   std::optional<double> peak_rate, final_fraction;
   const absl::Status read =
-      ForEachLine(source, kMaxCsvLineBytes, emitter, [&](std::string_view line, std::int64_t) {
+      ForEachLine(source, kMaxCsvLineBytes, emitter, LastOutput, [&](std::string_view line, std::int64_t) {
         if (const auto [name, value] = TableRow(line); !name.empty()) {
           if (const char* field = SettingName(name)) log.SetConfig(field, value);
           if (name == "learning rate (LR)") peak_rate = ParseDouble(value);

@@ -76,6 +76,14 @@ void AddValidation(std::string_view line, LogRun* log) {
   });
 }
 
+// A bar ends every field of an iteration and of a validation, nothing an argument of the dump.
+LastLine Last(std::string_view line) {
+  const bool bars =
+      FindIteration(line) || line.find("validation loss at iteration") != std::string_view::npos;
+  if (bars && line.back() == '|') return LastLine::kWhole;
+  return bars || line.find(" ...") != std::string_view::npos ? LastLine::kHalf : LastLine::kNothing;
+}
+
 }  // namespace
 
 absl::Status ReadMegatron(ByteSource* source, Emitter& emitter) {
@@ -83,7 +91,7 @@ absl::Status ReadMegatron(ByteSource* source, Emitter& emitter) {
   double batch_sequences = 0;
   std::optional<double> sequence_length;
   const absl::Status read =
-      ForEachLine(source, kMaxCsvLineBytes, emitter, [&](std::string_view line, std::int64_t) {
+      ForEachLine(source, kMaxCsvLineBytes, emitter, Last, [&](std::string_view line, std::int64_t) {
         if (line.find("validation loss at iteration") != std::string_view::npos)
           return AddValidation(line, &log);
         const auto iteration = FindIteration(line);

@@ -28,12 +28,21 @@ std::optional<std::int64_t> StepOf(std::string_view line, std::string_view word)
   return step && *step <= kMaxStep ? step : std::nullopt;
 }
 
+// An iteration's line ends in a percentage; the others in a number that may go on.
+LastLine Last(std::string_view line) {
+  const auto begins = [&](std::string_view word) { return line.substr(0, word.size()) == word; };
+  if (begins("iter ")) return line.back() == '%' ? LastLine::kWhole : LastLine::kHalf;
+  const bool known = begins("step ") || begins("Overriding: ") ||
+                     line.find("tokens per iteration will be:") != std::string_view::npos;
+  return known ? LastLine::kHalf : LastLine::kNothing;
+}
+
 }  // namespace
 
 absl::Status ReadNanoGpt(ByteSource* source, Emitter& emitter) {
   LogRun log(emitter);
   const absl::Status read =
-      ForEachLine(source, kMaxCsvLineBytes, emitter, [&](std::string_view line, std::int64_t) {
+      ForEachLine(source, kMaxCsvLineBytes, emitter, Last, [&](std::string_view line, std::int64_t) {
         line = Trim(line);
         SetFromOverride(line, &log);
         if (const auto tokens = NumberAfter(line, "tokens per iteration will be:")) {

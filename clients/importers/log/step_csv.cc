@@ -45,6 +45,11 @@ absl::Status ReadStepCsv(ByteSource* source, Emitter& emitter) {
       emitter.Reject(row.line, row.error.empty() ? "step is not a number from 0" : row.error);
       continue;
     }
+    if (!row.ended) {
+      emitter.Note(
+          absl::StrCat("line ", row.line,
+                       ", the last, does not end in a newline: taken as whole, since it has all fields"));
+    }
     for (std::size_t i = 0; i < row.fields.size() && i < header.fields.size(); ++i) {
       const auto value = i == *step_column ? std::nullopt : ParseDouble(row.fields[i]);
       if (!value) continue;

@@ -29,8 +29,8 @@ void AddSummary(const Value& summary, LogRun* log) {
 absl::Status ReadTrackerMetrics(ByteSource* source, Emitter& emitter) {
   absl::Status emitted;
   bool first = true;
-  const absl::Status read =
-      ForEachLine(source, kMaxJsonLineBytes, emitter, [&](std::string_view line, std::int64_t number) {
+  const absl::Status read = ForEachLine(
+      source, kMaxJsonLineBytes, emitter, LastJsonLine, [&](std::string_view line, std::int64_t number) {
         if (Trim(line).empty() || !emitted.ok()) return;
         rapidjson::Document document;
         std::string wrong = ParseJson(line, &document);

@@ -103,6 +103,13 @@ class ImportTest(CliTest):
         self.assertIn("--map run_id=COLUMN", reason)
         self.assertEqual(self.import_json(runs, "--curves", curves, *maps, "--map", "run_id=name")["rejects"], [])
 
+    def test_half_a_line_from_a_pipe_is_a_reject(self):
+        given = ["--format", "llmc-log", "--set", "params_non_embedding=1e6", "--set", "batch_size_tokens=1000"]
+        out, _ = self.run_cli("-o", "json", "runs", "import", "-", "--study", "s", *given, stdin="s:0 trl:11.0\ns:1 trl:3.1")
+        result = json.loads(out)
+        self.assertEqual((result["accepted"], result["rejected"], result["rejects"][0]["line"]), (1, 1, 2))
+        self.assertIn("half written", result["rejects"][0]["reason"])
+
     def test_standard_input(self):
         out, _ = self.run_cli("-o", "json", "runs", "import", "-", "--study", "s", stdin=HEADER + "a,1e6,2e7,0.001,3.5\n")
         self.assertEqual(json.loads(out)["accepted"], 1)
