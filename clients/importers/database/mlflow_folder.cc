@@ -46,32 +46,68 @@ std::string_view NextWord(std::string_view* line) {
   return word;
 }
 
-// "time_ms value step", and whatever newer writers put behind; old files have no step.
-absl::Status ReadMetric(const std::string& key, const std::string& path, Emitter& emitter, LogRun* log) {
-  auto source = ByteSource::Open(path);
-  if (!source.ok()) {
-    emitter.Reject(0, std::string(source.status().message()));
-    return absl::OkStatus();
-  }
-  (*source)->CountInto(emitter.options().bytes_read);
-  // Every line ends in a number.
-  const LastLineRule last = [](std::string_view line) {
-    return line.empty() ? LastLine::kNothing : LastLine::kHalf;
-  };
-  const auto take = [&](std::string_view line, std::int64_t number) {
-    if (Trim(line).empty()) return;
-    std::string_view rest = line;
-    const std::string_view time = NextWord(&rest), text = NextWord(&rest), at = NextWord(&rest);
-    const auto value = ParseDouble(text);
-    const auto step = at.empty() ? std::optional<std::int64_t>(0) : ParseInt64(at);
-    if (!ParseInt64(time) || !value || !step || *step < 0) {
-      emitter.Reject(number, absl::StrCat("metric ", Quoted(key), ": not 'time value step': ", Quoted(line)));
-      return;
+struct Point {
+  std::int64_t time_ms, step;
+  std::size_t key;
+  double value;
+};
+
+// The values of all metrics, put into the order of time: only that tells what a restart made void.
+class Metrics {
+ public:
+  Metrics(Emitter& emitter, LogRun* log) : emitter_(emitter), log_(*log) {}
+
+  // Lines "time_ms value step", and whatever newer writers put behind; old files have no step.
+  absl::Status Read(const std::string& key, const std::string& path) {
+    auto source = ByteSource::Open(path);
+    if (!source.ok()) {
+      emitter_.Reject(0, std::string(source.status().message()));
+      return absl::OkStatus();
     }
-    log->AddPoint(key, *step, MlflowValue(*value));
-  };
-  return ForEachLine(source->get(), kMaxTextBytes, emitter, last, take);
-}
+    (*source)->CountInto(emitter_.options().bytes_read);
+    const bool known = log_.Knows(key);
+    if (known) keys_.push_back(key);
+    // Every line ends in a number.
+    const LastLineRule last = [](std::string_view line) {
+      return line.empty() ? LastLine::kNothing : LastLine::kHalf;
+    };
+    return ForEachLine(
+        source->get(), kMaxTextBytes, emitter_, last, [&](std::string_view line, std::int64_t number) {
+          if (Trim(line).empty()) return;
+          std::string_view rest = line;
+          const std::string_view time = NextWord(&rest), text = NextWord(&rest), at = NextWord(&rest);
+          const auto time_ms = ParseInt64(time);
+          const auto value = ParseDouble(text);
+          const auto step = at.empty() ? std::optional<std::int64_t>(0) : ParseInt64(at);
+          if (!time_ms || !value || !step || *step < 0) {
+            emitter_.Reject(number,
+                            absl::StrCat("metric ", Quoted(key), ": not 'time value step': ", Quoted(line)));
+          } else if (known && points_.size() < kMaxPoints) {
+            points_.push_back({*time_ms, *step, keys_.size() - 1, MlflowValue(*value)});
+          } else if (known) {
+            ++dropped_;
+          }
+        });
+  }
+
+  void AddAll() {
+    std::stable_sort(points_.begin(), points_.end(), [](const Point& a, const Point& b) {
+      return a.time_ms != b.time_ms ? a.time_ms < b.time_ms : a.step < b.step;
+    });
+    for (const Point& point : points_) log_.AddPoint(keys_[point.key], point.step, point.value);
+    if (dropped_ > 0)
+      emitter_.Note(absl::StrCat("more than ", kMaxPoints, " values; ", dropped_, " were left out"));
+  }
+
+ private:
+  static constexpr std::size_t kMaxPoints = 4 * kMaxCurvePoints;
+
+  Emitter& emitter_;
+  LogRun& log_;
+  std::vector<std::string> keys_;
+  std::vector<Point> points_;
+  std::int64_t dropped_ = 0;
+};
 
 }  // namespace
 
@@ -108,9 +144,8 @@ absl::Status ReadMlflowFolder(const Input& input, Emitter& emitter) {
   NameByPath(emitter, &log.run());
   SetMlflowName((*meta)["run_name"], &log);
   std::size_t visited = 0;
-  auto metric = [&](const std::string& key, const std::string& path) {
-    return ReadMetric(key, path, emitter, &log);
-  };
+  Metrics metrics(emitter, &log);
+  auto metric = [&](const std::string& key, const std::string& path) { return metrics.Read(key, path); };
   auto param = [&](const std::string& key, const std::string& path) {
     const auto text = ReadSmallFile(path, kMaxTextBytes);
     if (text.ok()) log.SetConfig(key, std::string(Trim(*text)));
@@ -119,6 +154,7 @@ absl::Status ReadMlflowFolder(const Input& input, Emitter& emitter) {
   absl::Status read = ForEachKey(input.path + "/metrics", "", 0, &visited, metric);
   if (read.ok()) read = ForEachKey(input.path + "/params", "", 0, &visited, param);
   if (!read.ok()) return read;
+  metrics.AddAll();
   return log.Emit(emitter, 0);
 }
 

@@ -56,6 +56,7 @@ LastLine LastOutput(std::string_view line) {
 
 absl::Status ReadLlmcLog(ByteSource* source, Emitter& emitter) {
   LogRun log(emitter);
+  log.ComeInOrder();
   bool coarse_rate = false;
   // Every line ends in a number.
   const LastLineRule last = [](std::string_view line) {
@@ -86,6 +87,7 @@ absl::Status ReadLlmcLog(ByteSource* source, Emitter& emitter) {
 
 absl::Status ReadLlmcOutput(ByteSource* source, Emitter& emitter) {
   LogRun log(emitter);
+  log.ComeInOrder();
   std::int64_t last_step = 0;
   std::optional<double> peak_rate, final_fraction;
   const absl::Status read =

@@ -28,19 +28,10 @@ LogRun::LogRun(const Emitter& emitter)
       run_(emitter.Prototype()),
       config_(emitter.settings()) {}
 
-void LogRun::DropFrom(Series* series, std::int64_t step) {
-  const auto keep = static_cast<std::size_t>(
-      std::lower_bound(series->step.begin(), series->step.end(), step) - series->step.begin());
-  superseded_ += static_cast<std::int64_t>(series->step.size() - keep);
-  series->step.resize(keep);
-  series->value.resize(keep);
-  series->file_begin = std::min(series->file_begin, keep);
-}
-
-void LogRun::AddPoint(std::string_view name, std::int64_t step, double value) {
+Metric LogRun::MetricOf(std::string_view name) {
   auto found = names_.find(std::string(name));
   if (found == names_.end()) {
-    if (names_.size() >= kMaxNames) return;
+    if (names_.size() >= kMaxNames) return Metric::kIgnored;
     found = names_.emplace(std::string(name), FindMetric(rules_, name)).first;
     constexpr std::size_t kShown = 8;
     if (found->second == Metric::kIgnored && losses_not_taken_.size() < kShown && name.size() < 100 &&
@@ -48,52 +39,19 @@ void LogRun::AddPoint(std::string_view name, std::int64_t step, double value) {
       losses_not_taken_.insert(found->first);
     }
   }
-  if (found->second == Metric::kIgnored || step < 0 || step > kMaxStep) return;
+  return found->second;
+}
+
+void LogRun::AddPoint(std::string_view name, std::int64_t step, double value) {
+  const Metric metric = MetricOf(name);
+  if (metric == Metric::kIgnored || step < 0 || step > kMaxStep) return;
   step += step_offset_;
-  if (step < 0) return;
-  Series& into = series(found->second);
-  if (!into.step.empty() && step <= into.step.back()) {
-    // The same step again is a rewrite of one value, not a restart.
-    if (step == into.step.back()) {
-      into.value.back() = value;
-      return;
-    }
-    DropFrom(&into, step);
-  }
-  if (into.step.size() >= kMaxCurvePoints) {
-    ++dropped_;
-    return;
-  }
-  into.step.push_back(step);
-  into.value.push_back(value);
+  if (step >= 0) series_.Add(metric, step, value);
 }
 
 void LogRun::SetConfig(const std::string& key, const std::string& value) {
   if (config_.size() < kMaxSettings && key.size() <= kMaxTextBytes && value.size() <= kMaxTextBytes)
     config_[key] = value;
-}
-
-void LogRun::RestartAt(std::int64_t step) {
-  for (Series& each : series_) {
-    const bool earlier = each.file_begin > 0 && each.step[each.file_begin - 1] >= step;
-    DropFrom(&each, earlier ? each.step[each.file_begin - 1] + 1 : step);
-  }
-}
-
-void LogRun::BeginFile() {
-  for (Series& each : series_) each.file_begin = each.step.size();
-}
-
-bool LogRun::has_points() const {
-  return std::any_of(std::begin(series_), std::end(series_), [](const Series& s) { return !s.step.empty(); });
-}
-
-std::int64_t LogRun::last_step() const {
-  std::int64_t last = 0;
-  for (const Series& each : series_) {
-    if (!each.step.empty()) last = std::max(last, each.step.back());
-  }
-  return last;
 }
 
 std::string LogRun::ApplyConfig(const Emitter& emitter) {
@@ -150,33 +108,6 @@ void LogRun::ChooseUnits(Emitter& emitter) {
   choose(Metric::kValidationLoss, Metric::kValidationBits, Metric::kValidationPerplexity, "validation");
 }
 
-// A counter at the steps of the curve. Rows without it lie between those with it, in proportion to their
-// steps; outside of them the average batch up to the nearest one goes on.
-std::vector<double> LogRun::TokensBetween(const std::vector<std::int64_t>& steps, const Series& counter,
-                                          double tokens_per_count) {
-  std::vector<double> at, known, tokens(steps.size(), std::nan(""));
-  for (std::size_t i = 0; i < counter.step.size(); ++i) {
-    if (!std::isfinite(counter.value[i])) continue;
-    at.push_back(static_cast<double>(counter.step[i]));
-    known.push_back(counter.value[i] * tokens_per_count);
-  }
-  std::size_t next = 0;
-  for (std::size_t i = 0; i < steps.size() && !at.empty(); ++i) {
-    const auto step = static_cast<double>(steps[i]);
-    while (next < at.size() && at[next] < step) ++next;
-    if (next < at.size() && at[next] == step) {
-      tokens[i] = known[next];
-    } else if (next > 0 && next < at.size()) {
-      const double part = (step - at[next - 1]) / (at[next] - at[next - 1]);
-      tokens[i] = known[next - 1] + part * (known[next] - known[next - 1]);
-    } else {
-      const std::size_t nearest = next == 0 ? 0 : at.size() - 1;
-      if (at[nearest] > 0) tokens[i] = known[nearest] / at[nearest] * step;
-    }
-  }
-  return tokens;
-}
-
 ImportedCurve LogRun::BuildCurve() {
   const double batch = run_.batch_size_tokens.value_or(std::nan(""));
   const double sequence = run_.sequence_length.value_or(std::nan(""));
@@ -213,9 +144,9 @@ ImportedCurve LogRun::BuildCurve() {
   // A logged counter, else consumed samples, else completed steps; one of them for the whole curve.
   curve.tokens.assign(n, std::nan(""));
   if (!series(Metric::kTokens).step.empty()) {
-    curve.tokens = TokensBetween(steps, series(Metric::kTokens), 1);
+    curve.tokens = TokensAt(steps, series(Metric::kTokens), 1);
   } else if (!series(Metric::kSamples).step.empty() && std::isfinite(sequence)) {
-    curve.tokens = TokensBetween(steps, series(Metric::kSamples), sequence);
+    curve.tokens = TokensAt(steps, series(Metric::kSamples), sequence);
   } else {
     for (std::size_t i = 0; i < n; ++i) curve.tokens[i] = static_cast<double>(steps[i]) * batch;
   }
@@ -271,19 +202,22 @@ void LogRun::Summarize(Emitter& emitter) {
                                 "; --metric NAME=validation_loss takes one"));
     }
   }
-  if (superseded_ > 0) {
+  if (series_.superseded() > 0) {
     labels_.insert("restarted");
-    emitter.Note(absl::StrCat("steps go back; ", superseded_, " points were replaced by later ones"));
+    emitter.Note(absl::StrCat("steps go back; ", series_.superseded(),
+                              " values that were logged before, for steps from there on, are left out"));
   }
-  if (dropped_ > 0)
-    emitter.Note(
-        absl::StrCat("a curve holds at most ", kMaxCurvePoints, " points; ", dropped_, " were dropped"));
+  if (series_.dropped() > 0) {
+    emitter.Note(absl::StrCat("a curve holds at most ", kMaxCurvePoints, " points; ", series_.dropped(),
+                              " were dropped"));
+  }
 }
 
 absl::Status LogRun::Emit(Emitter& emitter, std::int64_t line) {
   const std::string wrong = ApplyConfig(emitter);
   // Before series are left out for their unit; a restart that got less far has taken its steps back.
-  if (const std::int64_t last = last_step(); !run_.steps && last > 0) run_.steps = static_cast<double>(last);
+  if (const std::int64_t last = series_.last_step(); !run_.steps && last > 0)
+    run_.steps = static_cast<double>(last);
   ChooseUnits(emitter);
   Summarize(emitter);
   ImportedCurve curve = BuildCurve();

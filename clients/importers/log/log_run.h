@@ -13,31 +13,32 @@
 #include "absl/status/status.h"
 #include "clients/importers/emit.h"
 #include "clients/importers/log/metric_table.h"
+#include "clients/importers/log/series.h"
 #include "clients/importers/run_record.h"
 
 namespace sextant::importers {
 
-/// Collects what a reader finds of one run, then makes the run of it. Series follow the restart rule: a step
-/// that goes back drops the points of that series at and after it. Not thread-safe.
+/// Collects what a reader finds of one run, then makes the run of it. Steps that go back follow SeriesSet's
+/// rule. Not thread-safe.
 class LogRun {
  public:
   explicit LogRun(const Emitter& emitter);
 
   /// A value of the series `name`, measured when `step` updates were completed.
   void AddPoint(std::string_view name, std::int64_t step, double value);
+  /// Whether values of that name are kept.
+  bool Knows(std::string_view name) { return MetricOf(name) != Metric::kIgnored; }
   /// A setting, by its key in the log ("optimizer.lr"). Later values win.
   void SetConfig(const std::string& key, const std::string& value);
-  /// Drops the points at and after `step` of every series, as a restart does; only those since BeginFile.
-  void RestartAt(std::int64_t step);
-  /// What follows comes from another file of the same run.
-  void BeginFile();
+  /// See SeriesSet.
+  void ComeInOrder() { series_.ComeInOrder(); }
+  void RestartAt(std::int64_t step) { series_.RestartAt(step); }
+  void BeginFile() { series_.BeginFile(); }
   /// "interval-mean-loss", "lossy-export", …: said with the run.
   void AddLabel(const std::string& label) { labels_.insert(label); }
   /// The points are last values only: the run gets its final loss and tokens from them, and no curve.
   void LeaveOutCurve() { curve_left_out_ = true; }
-  bool has_points() const;
-  /// The last step with a point, or 0.
-  std::int64_t last_step() const;
+  bool has_points() const { return !series_.empty(); }
 
   /// Fields that the log states outright, in their own units.
   ImportedRun& run() { return run_; }
@@ -48,32 +49,22 @@ class LogRun {
   absl::Status Emit(Emitter& emitter, std::int64_t line);
 
  private:
-  struct Series {
-    std::vector<std::int64_t> step;
-    std::vector<double> value;
-    std::size_t file_begin = 0;  // where the points of the current file begin
-  };
-  static constexpr int kMetrics = static_cast<int>(Metric::kGigaflops) + 1;
-
-  Series& series(Metric metric) { return series_[static_cast<int>(metric)]; }
-  void DropFrom(Series* series, std::int64_t step);
+  Series& series(Metric metric) { return series_.of(metric); }
+  Metric MetricOf(std::string_view name);
   std::string ApplyConfig(const Emitter& emitter);
   void ChooseUnits(Emitter& emitter);
   void Summarize(Emitter& emitter);
-  static std::vector<double> TokensBetween(const std::vector<std::int64_t>& steps, const Series& counter,
-                                           double tokens_per_count);
   ImportedCurve BuildCurve();
 
   const std::vector<MetricRule>& rules_;
   std::int64_t step_offset_;
   ImportedRun run_;
   std::unordered_map<std::string, Metric> names_;
-  Series series_[kMetrics];
+  SeriesSet series_;
   std::map<std::string, std::string> config_;
   std::set<std::string> labels_;
   std::set<std::string> losses_not_taken_;
   bool curve_left_out_ = false;
-  std::int64_t superseded_ = 0, dropped_ = 0;
 };
 
 }  // namespace sextant::importers

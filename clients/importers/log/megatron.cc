@@ -88,6 +88,7 @@ LastLine Last(std::string_view line) {
 
 absl::Status ReadMegatron(ByteSource* source, Emitter& emitter) {
   LogRun log(emitter);
+  log.ComeInOrder();
   double batch_sequences = 0;
   std::optional<double> sequence_length;
   const absl::Status read =

@@ -41,6 +41,7 @@ LastLine Last(std::string_view line) {
 
 absl::Status ReadNanoGpt(ByteSource* source, Emitter& emitter) {
   LogRun log(emitter);
+  log.ComeInOrder();
   const absl::Status read =
       ForEachLine(source, kMaxCsvLineBytes, emitter, Last, [&](std::string_view line, std::int64_t) {
         line = Trim(line);
