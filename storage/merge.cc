@@ -15,14 +15,33 @@ bool SameNumber(T a, T b) {
   return a == b || (std::isnan(a) && std::isnan(b));
 }
 
+enum class Shared { kEqual, kFillsLast, kDiffer };
+
+// Compares the first `count` points of both. With `may_fill` the last of them may have values that `held`
+// lacks.
 template <typename T>
-bool ColumnBegins(const std::vector<T>& shorter, const std::vector<T>& longer, std::size_t count) {
+Shared CompareColumn(const std::vector<T>& held, const std::vector<T>& given, std::size_t count,
+                     bool may_fill) {
+  constexpr T kMissing = std::numeric_limits<T>::quiet_NaN();
   for (std::size_t i = 0; i < count; ++i) {
-    const T missing = std::numeric_limits<T>::quiet_NaN();
-    if (!SameNumber(shorter.empty() ? missing : shorter[i], longer.empty() ? missing : longer[i]))
-      return false;
+    const T before = held.empty() ? kMissing : held[i], now = given.empty() ? kMissing : given[i];
+    if (SameNumber(before, now)) continue;
+    return may_fill && i + 1 == count && std::isnan(before) ? Shared::kFillsLast : Shared::kDiffer;
   }
-  return true;
+  return Shared::kEqual;
+}
+
+// NaN equals NaN, and a column that was not measured equals one that is NaN throughout.
+Shared ComparePoints(const Curve& held, const Curve& given, std::size_t count, bool may_fill) {
+  if (!std::equal(held.step.begin(), held.step.begin() + static_cast<std::ptrdiff_t>(count),
+                  given.step.begin()))
+    return Shared::kDiffer;
+  Shared all = CompareColumn(held.tokens, given.tokens, count, may_fill);
+  for (const auto column :
+       {&Curve::train_loss, &Curve::validation_loss, &Curve::learning_rate, &Curve::gradient_noise_scale}) {
+    all = std::max(all, CompareColumn(held.*column, given.*column, count, may_fill));
+  }
+  return all;
 }
 
 bool SameFields(const Run& a, const Run& b) {
@@ -33,52 +52,74 @@ bool SameFields(const Run& a, const Run& b) {
          a.tags == b.tags;
 }
 
-// What a running run may not change: its recipe, where known.
-bool SameRecipe(const Run& stored, const Run& given) {
+// Whether the peak rate of a run is the largest that its curve holds, as where no setting tells it.
+bool PeakIsMeasured(const Run& run, const Curve& curve) {
+  float peak = 0;
+  for (const float rate : curve.learning_rate) peak = std::fmax(peak, rate);
+  return peak > 0 && static_cast<float>(run.learning_rate) == peak;
+}
+
+// Whether what `before` knows of the recipe stands in `after` too. `rate_may_rise`: the peak rate was
+// measured in both, and the warm-up may have gone on.
+bool SameRecipe(const Run& before, const Run& after, bool rate_may_rise) {
   for (const RunQuantity& quantity : kRunQuantities) {
-    const double known = stored.*quantity.value;
-    if (!quantity.progress && !std::isnan(known) && !SameNumber(known, given.*quantity.value)) return false;
+    const double known = before.*quantity.value, now = after.*quantity.value;
+    if (quantity.progress || std::isnan(known) || SameNumber(known, now)) continue;
+    if (!rate_may_rise || quantity.value != &Run::learning_rate || !(now > known)) return false;
   }
-  return (stored.schedule.empty() || stored.schedule == given.schedule) &&
-         (stored.optimizer.empty() || stored.optimizer == given.optimizer) &&
-         (!stored.seed.has_value() || stored.seed == given.seed);
+  return (before.schedule.empty() || before.schedule == after.schedule) &&
+         (before.optimizer.empty() || before.optimizer == after.optimizer) &&
+         (!before.seed.has_value() || before.seed == after.seed);
+}
+
+// Whether `after` is nowhere behind `before` in what it has processed.
+bool GoesOn(const Run& before, const Run& after) {
+  for (const auto count : {&Run::tokens, &Run::steps, &Run::flops}) {
+    if (!std::isnan(before.*count) && !(after.*count >= before.*count)) return false;
+  }
+  return true;
+}
+
+bool IsAhead(const Run& before, const Run& after) {
+  return GoesOn(before, after) && (after.tokens > before.tokens || after.steps > before.steps);
 }
 
 }  // namespace
 
-bool IsBeginningOf(const Curve& shorter, const Curve& longer) {
-  const std::size_t count = shorter.size();
-  if (count > longer.size()) return false;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (shorter.step[i] != longer.step[i]) return false;
-  }
-  return ColumnBegins(shorter.tokens, longer.tokens, count) &&
-         ColumnBegins(shorter.train_loss, longer.train_loss, count) &&
-         ColumnBegins(shorter.validation_loss, longer.validation_loss, count) &&
-         ColumnBegins(shorter.learning_rate, longer.learning_rate, count) &&
-         ColumnBegins(shorter.gradient_noise_scale, longer.gradient_noise_scale, count);
-}
+Merge MergeRun(const Run& stored, const Curve& tail, std::int64_t tail_begin, const RunWithCurve& given) {
+  const std::int64_t held = stored.curve_points, begin = given.curve_begin;
+  const auto count = static_cast<std::int64_t>(given.curve.size());
+  if (begin > held || (begin > 0 && count == 0)) return {};  // a gap
+  const std::int64_t end = begin + count;
+  const auto shared = static_cast<std::size_t>(std::min(held - begin, count));
+  const Curve held_points = Slice(tail, static_cast<std::size_t>(begin - tail_begin), shared);
+  // Only its last point may have been half logged.
+  const Shared compared = ComparePoints(held_points, given.curve, shared, shared > 0 && end >= held);
+  if (compared == Shared::kDiffer) return {};
+  if (end > held && tail.size() > 0 && given.curve.step[shared] <= tail.step.back()) return {};
+  const bool fills = compared == Shared::kFillsLast;
+  const bool adds = end > held || fills;
+  const Merge points{adds ? PutOutcome::kAccepted : PutOutcome::kDuplicate, false, adds,
+                     fills ? held - 1 : held};
 
-PutOutcome MergeContinuation(std::int64_t points, const Curve& tail, std::int64_t tail_begin,
-                             const Curve& given, std::int64_t begin) {
-  if (begin > points || given.size() == 0) return PutOutcome::kConflict;
-  const auto shared = static_cast<std::size_t>(std::min<std::int64_t>(points - begin, given.step.size()));
-  const Curve held = Slice(tail, static_cast<std::size_t>(begin - tail_begin), shared);
-  if (!IsBeginningOf(Slice(given, 0, shared), held)) return PutOutcome::kConflict;
-  if (shared == given.size()) return PutOutcome::kDuplicate;
-  if (tail.size() > 0 && given.step[shared] <= tail.step.back()) return PutOutcome::kConflict;
-  return PutOutcome::kAccepted;
-}
-
-Merge MergeRun(const Run& stored, const Curve& stored_curve, const Run& given, const Curve& given_curve) {
-  const bool adds_points = given_curve.size() > stored_curve.size();
-  const bool curves_agree =
-      adds_points ? IsBeginningOf(stored_curve, given_curve) : IsBeginningOf(given_curve, stored_curve);
-  const bool same = SameFields(stored, given);
-  const bool may_change = stored.state == fitting::RunState::kRunning && SameRecipe(stored, given);
-  if (!curves_agree || (!same && !may_change)) return {};
-  if (same && !adds_points) return {PutOutcome::kDuplicate, false, false};
-  return {PutOutcome::kAccepted, !same, adds_points};
+  const bool in_parts = given.curve_length > 0;
+  if ((begin > 0 && !in_parts) || SameFields(stored, given.run)) return points;
+  // The whole curve that this is, or is a part of.
+  const std::int64_t whole = std::max(end, given.curve_length);
+  const bool is_last = end == whole;
+  const bool measured =
+      begin == 0 && is_last && PeakIsMeasured(stored, held_points) && PeakIsMeasured(given.run, given.curve);
+  // An earlier state of what is stored says nothing new.
+  const bool ended = given.run.state != fitting::RunState::kRunning;
+  const bool was_running = stored.state == fitting::RunState::kRunning;
+  if (whole < held && count > 0 && !(was_running && ended) && IsAhead(given.run, stored) &&
+      SameRecipe(given.run, stored, false))
+    return points;
+  const bool goes_on = held > 0 && (whole > held || (whole == held && (fills || !is_last)));
+  if (!was_running && !(goes_on && GoesOn(stored, given.run))) return {};
+  if (!SameRecipe(stored, given.run, measured && goes_on)) return {};
+  if (!is_last) return points;  // the fields are taken with the last part
+  return {PutOutcome::kAccepted, true, adds, points.keep};
 }
 
 }  // namespace sextant::storage

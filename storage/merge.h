@@ -11,20 +11,12 @@ namespace sextant::storage {
 struct Merge {
   PutOutcome outcome = PutOutcome::kConflict;
   bool take_fields = false;  ///< kAccepted: the given run's fields replace the stored ones (never labels)
-  bool take_curve = false;   ///< kAccepted: the given curve, longer, replaces the stored one
+  bool take_points = false;  ///< kAccepted: the given points stand for the stored ones from `keep` on
+  std::int64_t keep = 0;     ///< how many stored points stay as they are
 };
 
-/// True when every point of `shorter` equals the point of `longer` at its index. NaN equals NaN, and a column
-/// that was not measured equals one that is NaN throughout.
-bool IsBeginningOf(const Curve& shorter, const Curve& longer);
-
-/// What becomes of `given`, whose first point is point `begin` of a run that holds `points`. `tail` are the
-/// run's points from index `tail_begin` <= begin to its end.
-PutOutcome MergeContinuation(std::int64_t points, const Curve& tail, std::int64_t tail_begin,
-                             const Curve& given, std::int64_t begin);
-
-/// Decides as Store::PutRuns says. `stored_curve` is the stored curve, or, where that is
-/// longer than the given one, at least as many of its first points as are given.
-Merge MergeRun(const Run& stored, const Curve& stored_curve, const Run& given, const Curve& given_curve);
+/// Decides as Store::PutRuns says, for a run that is stored. `tail` are the points of its curve from index
+/// `tail_begin` <= given.curve_begin on: all of them to its end, or at least as many as are given.
+Merge MergeRun(const Run& stored, const Curve& tail, std::int64_t tail_begin, const RunWithCurve& given);
 
 }  // namespace sextant::storage

@@ -10,7 +10,7 @@ absl::StatusOr<std::vector<PutOutcome>> Store::PutRuns(const std::string& study_
   encoded.reserve(runs.size());
   for (const RunWithCurve& run : runs) {
     if (absl::Status status = CheckCurve(run.curve); !status.ok()) return status;
-    encoded.push_back({run.run, EncodedCurve(run.curve), run.curve_begin});
+    encoded.push_back({run.run, EncodedCurve(run.curve), run.curve_begin, run.curve_length});
   }
   return PutEncodedRuns(study_id, encoded);
 }

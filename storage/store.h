@@ -77,15 +77,19 @@ enum class LabelScope : std::uint8_t { kNamedRuns, kWholeStudy };
 struct RunWithCurve {
   Run run;
   Curve curve;  ///< may be empty
-  /// Above 0: `curve` goes on where a stored run holds this many points; only the run's id counts then.
+  /// Above 0: `curve` goes on where a stored run holds this many points; without `curve_length` only the
+  /// run's id counts then.
   std::int64_t curve_begin = 0;
+  /// Above 0: `curve` is a part of one of so many points. Every part comes with the run's fields, which are
+  /// judged with every part; those of a stored run change with the last.
+  std::int64_t curve_length = 0;
 };
 
 /// A RunWithCurve whose curve is compressed already.
 struct EncodedRun {
   Run run;
   EncodedCurve curve;
-  std::int64_t curve_begin = 0;
+  std::int64_t curve_begin = 0, curve_length = 0;
 };
 
 /// All methods return what they say or an error status: NotFound, AlreadyExists, InvalidArgument,
@@ -103,12 +107,17 @@ class Store {
   virtual absl::Status DeleteStudy(const std::string& id) = 0;           ///< with its runs, curves and fits
   /// Adds runs; a run whose id exists with equal content is kDuplicate, with other content kConflict (kept as
   /// it was). Content is everything but times, source and labels (which are annotations: SetRunLabels). A run
-  /// given again with a longer curve that extends the stored one, or with a final state after kRunning,
-  /// updates it (kAccepted). In detail:
+  /// that has gone on since it was stored updates what is there (kAccepted). In detail:
   ///  - a curve that is a beginning of the stored one (or empty) adds nothing; one that contradicts it is a
-  ///  conflict;
-  ///  - while the stored state is kRunning, loss, tokens, steps, flops, tags and state may change, and other
-  ///    quantities may become known, but a known one may not change;
+  ///    conflict; one that goes on behind it extends it. Values that the last stored point lacks may come,
+  ///    since a step may have been half logged;
+  ///  - while the stored state is kRunning, and whenever the curve goes on so, loss, tokens, steps, flops,
+  ///  tags
+  ///    and state may change, and other quantities may become known, but a known one may not change; where
+  ///    the curve goes on, tokens, steps and flops may not fall, and a peak rate that is the largest of the
+  ///    curve's own, both stored and given, may rise (not for a curve in parts);
+  ///  - an earlier state of the stored run (a shorter beginning of its curve, fewer tokens or steps, the same
+  ///    recipe) adds nothing: kDuplicate;
   ///  - create_time stays that of the first time; source and update_time become those of the update.
   ///  - a continuation (curve_begin > 0) appends what the stored curve does not hold yet. kDuplicate when it
   ///    holds all of it; kConflict when the run is not there, when points before it are missing, when

@@ -153,6 +153,21 @@ void ReadId(const v1::Run& message, const storage::Study& study, storage::Run& r
   }
 }
 
+// Which part of a long curve the message brings.
+void ReadPart(const v1::Run& message, storage::EncodedRun& result, std::vector<FieldViolation>& violations) {
+  result.curve_begin = message.curve_begin();
+  result.curve_length = message.curve_length();
+  const std::int64_t points = message.curve().step_size();
+  if (result.curve_begin < 0) violations.push_back({"curve_begin", "negative"});
+  if (result.curve_begin != 0 && points == 0)
+    violations.push_back({"curve", "empty: a continuation brings points"});
+  if (message.has_curve_length() &&
+      (result.curve_length < 0 || result.curve_length - points < result.curve_begin))
+    violations.push_back({"curve_length", "less than the points up to the end of this message"});
+  if (message.has_curve_length() && message.name().empty() && message.run_id().empty())
+    violations.push_back({"run_id", "missing: messages of one curve need the run's id"});
+}
+
 }  // namespace
 
 void RunToProto(const storage::Run& run, v1::Run& message) {
@@ -180,12 +195,8 @@ absl::StatusOr<storage::EncodedRun> RunFromProto(v1::Run& message, const storage
   storage::EncodedRun result;
   std::vector<FieldViolation> violations;
   ReadId(message, study, result.run, violations);
-  result.curve_begin = message.curve_begin();
-  if (result.curve_begin != 0) {
-    if (result.curve_begin < 0) violations.push_back({"curve_begin", "negative"});
-    if (message.curve().step().empty())
-      violations.push_back({"curve", "empty: a continuation brings points"});
-  } else {
+  ReadPart(message, result, violations);
+  if (result.curve_begin == 0 || result.curve_length != 0) {
     if (!v1::RunState_IsValid(message.state())) {
       violations.push_back({"state", absl::StrCat("unknown value ", message.state())});
     } else if (message.state() != v1::RUN_STATE_UNSPECIFIED) {

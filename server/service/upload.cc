@@ -130,8 +130,8 @@ absl::Status UploadStream::TakeChunk(v1::UploadChunk& chunk) {
   auto work = std::make_shared<std::pair<PreparedChunk, storage::Upload>>(*std::move(prepared), upload_);
   Commit(
       core_.writer, "study", StudyName(study_.id),
-      [work, study = study_.id, resumable = resumable_](storage::Store& store) {
-        return CommitChunk(store, study, resumable, work->first, work->second);
+      [this, work, study = study_.id, resumable = resumable_](storage::Store& store) {
+        return CommitChunk(store, study, resumable, work->first, work->second, refused_);
       },
       [this, work](const absl::Status& status) { Committed(status, work->first, work->second); });
   return absl::OkStatus();

@@ -46,6 +46,7 @@ class UploadStream final : public grpc::ServerBidiReactor<v1::UploadRunsRequest,
   bool has_header_ = false, resumable_ = false, ending_ = false;
   storage::Study study_;
   storage::Upload upload_;
+  RefusedRuns refused_;
   // Of the chain and of the writes.
   std::mutex mutex_;
   v1::UploadRunsResponse sending_, waiting_;

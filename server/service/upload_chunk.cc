@@ -2,6 +2,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
+#include <span>
 #include <utility>
 
 #include "server/convert/run.h"
@@ -49,6 +51,40 @@ absl::StatusOr<v1::RunBatch*> BatchOf(v1::UploadChunk& chunk, v1::RunBatch& deco
   return absl::InternalError("unknown content");
 }
 
+bool IsPart(const storage::EncodedRun& run) { return run.curve_length > 0; }
+
+void Count(PreparedChunk& chunk, const storage::EncodedRun& given, storage::PutOutcome outcome,
+           storage::Upload& upload, RefusedRuns& refused) {
+  const bool continues = given.curve_begin > 0 && !IsPart(given);
+  if (outcome == storage::PutOutcome::kConflict) {
+    if (IsPart(given)) refused.insert(given.run.id);
+    return AddReject(chunk, given.run.source, given.run.id,
+                     continues
+                         ? absl::StrCat("points from ", given.curve_begin,
+                                        " on do not continue what the study holds of run ", given.run.id)
+                         : kConflict);
+  }
+  if (continues) return;  // its run has been counted
+  const std::int64_t end = given.curve_begin + static_cast<std::int64_t>(given.curve.points());
+  if (IsPart(given) && end < given.curve_length) return;  // its run will be
+  ++(outcome == storage::PutOutcome::kAccepted ? upload.accepted : upload.duplicate);
+}
+
+// Parts of curves go one by one: when one is refused, those behind it are not to be stored.
+absl::Status PutAll(storage::Store& store, const std::string& study_id, PreparedChunk& chunk,
+                    storage::Upload& upload, RefusedRuns& refused) {
+  const std::span<const storage::EncodedRun> runs = chunk.runs;
+  const bool parts = std::any_of(runs.begin(), runs.end(), &IsPart);
+  const std::size_t size = parts ? 1 : runs.size();
+  for (std::size_t at = 0; at < runs.size(); at += size) {
+    if (parts && IsPart(runs[at]) && runs[at].curve_begin > 0 && refused.contains(runs[at].run.id)) continue;
+    auto outcomes = store.PutEncodedRuns(study_id, runs.subspan(at, size));
+    if (!outcomes.ok()) return outcomes.status();
+    for (std::size_t i = 0; i < size; ++i) Count(chunk, runs[at + i], (*outcomes)[i], upload, refused);
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string StoredUploadId(const std::string& study, const std::string& upload_id) {
@@ -92,7 +128,7 @@ absl::StatusOr<PreparedChunk> PrepareChunk(v1::UploadChunk& chunk, const storage
 }
 
 absl::Status CommitChunk(storage::Store& store, const std::string& study_id, bool resumable,
-                         PreparedChunk& chunk, storage::Upload& upload) {
+                         PreparedChunk& chunk, storage::Upload& upload, RefusedRuns& refused) {
   auto study = store.GetStudy(study_id);
   if (!study.ok()) return study.status();
   if (resumable) {
@@ -103,27 +139,7 @@ absl::Status CommitChunk(storage::Store& store, const std::string& study_id, boo
       return absl::OkStatus();
     }
   }
-  auto outcomes = store.PutEncodedRuns(study_id, chunk.runs);
-  if (!outcomes.ok()) return outcomes.status();
-  for (std::size_t i = 0; i < outcomes->size(); ++i) {
-    const bool continues = chunk.runs[i].curve_begin > 0;
-    if (continues && (*outcomes)[i] != storage::PutOutcome::kConflict) continue;  // its run has been counted
-    switch ((*outcomes)[i]) {
-      case storage::PutOutcome::kAccepted:
-        ++upload.accepted;
-        break;
-      case storage::PutOutcome::kDuplicate:
-        ++upload.duplicate;
-        break;
-      case storage::PutOutcome::kConflict:
-        AddReject(chunk, chunk.runs[i].run.source, chunk.runs[i].run.id,
-                  continues
-                      ? absl::StrCat("points from ", chunk.runs[i].curve_begin,
-                                     " on do not continue what the study holds of run ", chunk.runs[i].run.id)
-                      : kConflict);
-        break;
-    }
-  }
+  if (absl::Status put = PutAll(store, study_id, chunk, upload, refused); !put.ok()) return put;
   upload.rejected += chunk.rejected;
   upload.next_chunk = chunk.index + 1;
   upload.complete = chunk.last;

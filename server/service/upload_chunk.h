@@ -5,6 +5,7 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,10 +35,13 @@ struct PreparedChunk {
 /// changed (RunFromProto).
 absl::StatusOr<PreparedChunk> PrepareChunk(v1::UploadChunk& chunk, const storage::Study& study);
 
+/// Ids of runs whose curve comes in several messages, one of which was refused: those that follow are too.
+using RefusedRuns = std::set<std::string>;
+
 /// Puts the chunk's runs and `upload`'s new position into the store, in the transaction of the writer.
-/// Updates `upload` and `chunk.rejects`. When another stream of the same upload has committed this chunk
-/// already, only takes over its position. `resumable`: the position is stored.
+/// Updates `upload`, `refused` and `chunk.rejects`. When another stream of the same upload has committed this
+/// chunk already, only takes over its position. `resumable`: the position is stored.
 absl::Status CommitChunk(storage::Store& store, const std::string& study_id, bool resumable,
-                         PreparedChunk& chunk, storage::Upload& upload);
+                         PreparedChunk& chunk, storage::Upload& upload, RefusedRuns& refused);
 
 }  // namespace sextant::server

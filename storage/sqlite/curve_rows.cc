@@ -40,21 +40,24 @@ absl::StatusOr<std::int64_t> StoredBytes(Connection& connection, std::int64_t fi
 }  // namespace
 
 absl::StatusOr<std::int64_t> WriteCurve(Connection& connection, std::int64_t run_key, const Curve& curve,
-                                        std::size_t stored, std::size_t offset) {
-  const std::size_t points = offset + curve.size();
+                                        std::int64_t keep, std::int64_t held, std::int64_t offset) {
+  const auto first_point = static_cast<std::size_t>(offset);
+  const std::size_t points = first_point + curve.size();
   if (absl::Status status = CheckPoints(points); !status.ok()) return status;
-  const std::size_t first_chunk = stored / kPointsPerChunk;
+  const std::size_t first_chunk = static_cast<std::size_t>(keep) / kPointsPerChunk;
+  const std::size_t chunks_held = (static_cast<std::size_t>(held) + kPointsPerChunk - 1) / kPointsPerChunk;
   std::int64_t grown = 0;
-  if (stored % kPointsPerChunk != 0) {  // the partial chunk at the end is written anew
-    const std::int64_t key = (run_key << kChunkBits) + static_cast<std::int64_t>(first_chunk);
-    auto replaced = StoredBytes(connection, key, key);
+  if (first_chunk < chunks_held) {  // what is written anew
+    const std::int64_t first_key = run_key << kChunkBits;
+    auto replaced = StoredBytes(connection, first_key + static_cast<std::int64_t>(first_chunk),
+                                first_key + static_cast<std::int64_t>(chunks_held) - 1);
     if (!replaced.ok()) return replaced.status();
     grown -= *replaced;
   }
   auto statement = connection.Prepare(kPutChunk);
   if (!statement.ok()) return statement.status();
   for (std::size_t chunk = first_chunk; chunk * kPointsPerChunk < points; ++chunk) {
-    const std::size_t begin = chunk * kPointsPerChunk - offset;
+    const std::size_t begin = chunk * kPointsPerChunk - first_point;
     const std::size_t end = std::min(begin + kPointsPerChunk, curve.size());
     const std::vector<std::uint8_t> bytes = EncodeChunk(curve, begin, end);
     absl::Status status = PutChunk(*statement, run_key, chunk, end - begin, bytes);

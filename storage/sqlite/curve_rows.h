@@ -14,10 +14,11 @@
 namespace sextant::storage::sqlite {
 
 /// Writes the points of a checked curve that begins at point `offset` of the run, a multiple of
-/// kPointsPerChunk. The first `stored` points of the run are stored already: chunks that hold none but them
-/// stay. Returns by how many bytes the stored chunks grew. InvalidArgument past 2^30 points.
+/// kPointsPerChunk. Of the `held` points that are stored the first `keep` stay as they are: chunks that hold
+/// none but them are not written. Returns by how many bytes the stored chunks grew. InvalidArgument past 2^30
+/// points.
 absl::StatusOr<std::int64_t> WriteCurve(Connection& connection, std::int64_t run_key, const Curve& curve,
-                                        std::size_t stored, std::size_t offset = 0);
+                                        std::int64_t keep, std::int64_t held, std::int64_t offset);
 /// Writes the whole curve of a run that has none. Returns its bytes; InvalidArgument past 2^30 points.
 absl::StatusOr<std::int64_t> WriteChunks(Connection& connection, std::int64_t run_key,
                                          const EncodedCurve& curve);

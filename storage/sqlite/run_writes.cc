@@ -31,61 +31,45 @@ absl::Status SetNextRunKey(Connection& connection, std::int64_t key) {
   return statement->Next(key).Run();
 }
 
+// Merges a run into the stored one of its id. Reads no more of a long stored curve than the chunks that hold
+// what is given again, or that it ends in.
 absl::StatusOr<PutOutcome> Update(Connection& connection, std::int64_t study_key, const std::string& study_id,
-                                  const EncodedRun& given, StudyTotals& totals) {
-  auto stored = SelectRun(connection, study_key, study_id, given.run.id);
+                                  const EncodedRun& encoded, StudyTotals& totals) {
+  auto stored = SelectRun(connection, study_key, study_id, encoded.run.id);
+  if (encoded.curve_begin > 0 && absl::IsNotFound(stored.status())) return PutOutcome::kConflict;
   if (!stored.ok()) return stored.status();
-  // No more of a long stored curve than there is to compare.
-  const auto given_points = static_cast<std::int64_t>(given.curve.points());
-  auto curve = ReadCurve(connection, stored->run_key, stored->run.curve_points, 0, given_points);
-  if (!curve.ok()) return curve.status();
-  const auto given_curve = given.curve.Decode();
+  const std::int64_t points = stored->run.curve_points;
+  if (encoded.curve_begin > points) return PutOutcome::kConflict;
+  auto given_curve = encoded.curve.Decode();
   if (!given_curve.ok()) return given_curve.status();
-  const Merge merge = MergeRun(stored->run, *curve, given.run, *given_curve);
+  const RunWithCurve given{encoded.run, *std::move(given_curve), encoded.curve_begin, encoded.curve_length};
+  const auto chunk = static_cast<std::int64_t>(kPointsPerChunk);
+  const std::int64_t tail_begin = given.curve_begin / chunk * chunk;
+  const std::int64_t given_end = given.curve_begin + static_cast<std::int64_t>(given.curve.size());
+  auto tail =
+      ReadCurve(connection, stored->run_key, points, tail_begin, std::min(points, given_end) - tail_begin);
+  if (!tail.ok()) return tail.status();
+  const Merge merge = MergeRun(stored->run, *tail, tail_begin, given);
   if (merge.outcome != PutOutcome::kAccepted) return merge.outcome;
 
   Run next = merge.take_fields ? given.run : stored->run;
-  next.source = given.run.source;
+  // A continuation that brings points alone says nothing of where the run comes from.
+  next.source = given.curve_begin > 0 && !merge.take_fields ? stored->run.source : given.run.source;
   next.update_time = given.run.update_time;
-  next.curve_points = stored->run.curve_points;
-  if (merge.take_curve) {
-    auto grown = WriteCurve(connection, stored->run_key, *given_curve, curve->size());
+  next.curve_points = points;
+  if (merge.take_points) {
+    Curve joined;
+    if (given.curve_begin > 0) {
+      joined = Slice(*tail, 0, static_cast<std::size_t>(given.curve_begin - tail_begin));
+      Append(given.curve, 0, joined);
+    }
+    auto grown = WriteCurve(connection, stored->run_key, given.curve_begin > 0 ? joined : given.curve,
+                            merge.keep, points, tail_begin);
     if (!grown.ok()) return grown.status();
-    next.curve_points = given_points;
+    next.curve_points = std::max(points, given_end);
     totals.curve_bytes += *grown;
-    totals.points += next.curve_points - stored->run.curve_points;
+    totals.points += next.curve_points - points;
   }
-  absl::Status status = ReplaceRun(connection, study_key, stored->run_key, stored->run, next);
-  if (!status.ok()) return status;
-  return PutOutcome::kAccepted;
-}
-
-// Appends to a stored run; reads no more of it than the chunk it ends in and what is given again.
-absl::StatusOr<PutOutcome> Continue(Connection& connection, std::int64_t study_key,
-                                    const std::string& study_id, const EncodedRun& given,
-                                    StudyTotals& totals) {
-  auto stored = SelectRun(connection, study_key, study_id, given.run.id);
-  if (absl::IsNotFound(stored.status())) return PutOutcome::kConflict;
-  if (!stored.ok()) return stored.status();
-  const std::int64_t points = stored->run.curve_points;
-  if (given.curve_begin > points) return PutOutcome::kConflict;
-  const auto chunk = static_cast<std::int64_t>(kPointsPerChunk);
-  const std::int64_t tail_begin = given.curve_begin / chunk * chunk;
-  auto curve = ReadCurve(connection, stored->run_key, points, tail_begin, points - tail_begin);
-  if (!curve.ok()) return curve.status();
-  const auto more = given.curve.Decode();
-  if (!more.ok()) return more.status();
-  const PutOutcome outcome = MergeContinuation(points, *curve, tail_begin, *more, given.curve_begin);
-  if (outcome != PutOutcome::kAccepted) return outcome;
-  Append(*more, static_cast<std::size_t>(points - given.curve_begin), *curve);
-  auto grown = WriteCurve(connection, stored->run_key, *curve, static_cast<std::size_t>(points),
-                          static_cast<std::size_t>(tail_begin));
-  if (!grown.ok()) return grown.status();
-  Run next = stored->run;
-  next.update_time = given.run.update_time;
-  next.curve_points = tail_begin + static_cast<std::int64_t>(curve->size());
-  totals.curve_bytes += *grown;
-  totals.points += next.curve_points - points;
   absl::Status status = ReplaceRun(connection, study_key, stored->run_key, stored->run, next);
   if (!status.ok()) return status;
   return PutOutcome::kAccepted;
@@ -106,7 +90,7 @@ absl::StatusOr<std::vector<PutOutcome>> PutRuns(Connection& connection, const st
   for (const EncodedRun& given : runs) {
     if (absl::Status status = CheckRun(given.run); !status.ok()) return status;
     if (given.curve_begin > 0) {
-      auto outcome = Continue(connection, study->key, study_id, given, totals);
+      auto outcome = Update(connection, study->key, study_id, given, totals);
       if (!outcome.ok()) return outcome.status();
       outcomes.push_back(*outcome);
       continue;

@@ -132,6 +132,64 @@ TEST_F(UploadTest, RejectsARunThatContradictsAStoredOne) {
   EXPECT_THAT(answer.rejects(0).reason(), HasSubstr("other content"));
 }
 
+// The points [begin, end) of a run that has logged `points`, as a message of a long curve.
+v1::Run Part(int points, int begin, int end) {
+  v1::Run run = SomeRun("long", 1e8, 1000.0 * points);
+  run.set_steps(points);
+  run.set_loss_nats(2 + 1.0 / points);
+  run.set_curve_length(points);
+  if (begin > 0) run.set_curve_begin(begin);
+  for (int i = begin; i < end; ++i) {
+    run.mutable_curve()->add_step(i + 1);
+    run.mutable_curve()->add_train_loss(2 + 1.0F / static_cast<float>(i + 1));
+  }
+  return run;
+}
+
+TEST_F(UploadTest, ALongCurveThatGoesOnIsCountedOnceWithItsLastMessage) {
+  EXPECT_EQ(Upload("s", {Part(50, 0, 20), Part(50, 20, 40), Part(50, 40, 50)}).accepted(), 1);
+  EXPECT_EQ(Upload("s", {Part(50, 0, 20), Part(50, 20, 50)}).duplicate(), 1);
+  const auto grown = Upload("s", {Part(90, 0, 30), Part(90, 30, 60), Part(90, 60, 90)});
+  EXPECT_EQ(grown.accepted(), 1);
+  EXPECT_EQ(grown.duplicate(), 0);
+  EXPECT_EQ(grown.rejected(), 0);
+  Context context;
+  v1::GetRunRequest request;
+  v1::Run stored;
+  request.set_name("studies/s/runs/long");
+  ASSERT_TRUE(runs->GetRun(&context, request, &stored).ok());
+  EXPECT_EQ(stored.curve_point_count(), 90);
+  EXPECT_EQ(stored.steps(), 90);
+  EXPECT_EQ(stored.tokens(), 90000);
+}
+
+TEST_F(UploadTest, ALongCurveOfOtherContentIsOneRejectAndLeavesTheStoredOne) {
+  Upload("s", {Part(20, 0, 20)});
+  std::vector<v1::Run> other = {Part(60, 0, 20), Part(60, 20, 40), Part(60, 40, 60)};
+  other[0].mutable_curve()->set_train_loss(3, 9);
+  const auto answer = Upload("s", other);
+  EXPECT_EQ(answer.rejected(), 1);
+  EXPECT_EQ(answer.accepted() + answer.duplicate(), 0);
+  ASSERT_EQ(answer.rejects_size(), 1);
+  EXPECT_THAT(answer.rejects(0).reason(), HasSubstr("other content"));
+  Context context;
+  v1::GetRunRequest request;
+  v1::Run stored;
+  request.set_name("studies/s/runs/long");
+  ASSERT_TRUE(runs->GetRun(&context, request, &stored).ok());
+  EXPECT_EQ(stored.curve_point_count(), 20);
+}
+
+TEST_F(UploadTest, MessagesOfALongCurveThatDoNotFitTogetherAreRejects) {
+  v1::Run beyond = Part(60, 0, 20), nameless = Part(60, 0, 20);
+  beyond.set_curve_length(19);
+  nameless.clear_run_id();
+  const auto answer = Upload("s", {beyond, nameless});
+  ASSERT_EQ(answer.rejects_size(), 2);
+  EXPECT_THAT(answer.rejects(0).reason(), HasSubstr("curve_length"));
+  EXPECT_THAT(answer.rejects(1).reason(), HasSubstr("run_id"));
+}
+
 TEST_F(UploadTest, ResumesWhereItBroke) {
   {
     Stream stream(*runs, "studies/s", "u");

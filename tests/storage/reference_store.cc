@@ -98,23 +98,12 @@ absl::StatusOr<std::vector<PutOutcome>> ReferenceStore::PutEncodedRuns(const std
     if (!IsWellFormed(given.run)) return InvalidArgumentError(given.run.id);
     auto curve = given.curve.Decode();
     if (!curve.ok()) return curve.status();
-    runs.push_back({given.run, *std::move(curve), given.curve_begin});
+    runs.push_back({given.run, *std::move(curve), given.curve_begin, given.curve_length});
   }
   std::vector<PutOutcome> outcomes;
   for (const RunWithCurve& given : runs) {
-    if (given.curve_begin > 0) {
-      const auto found = (*entry)->runs.find(given.run.id);
-      if (found == (*entry)->runs.end()) {
-        outcomes.push_back(PutOutcome::kConflict);
-        continue;
-      }
-      RunWithCurve& stored = found->second;
-      const auto points = static_cast<std::int64_t>(stored.curve.size());
-      outcomes.push_back(MergeContinuation(points, stored.curve, 0, given.curve, given.curve_begin));
-      if (outcomes.back() != PutOutcome::kAccepted) continue;
-      Append(given.curve, static_cast<std::size_t>(points - given.curve_begin), stored.curve);
-      stored.run.update_time = given.run.update_time;
-      stored.run.curve_points = static_cast<std::int64_t>(stored.curve.size());
+    if (given.curve_begin > 0 && !(*entry)->runs.contains(given.run.id)) {
+      outcomes.push_back(PutOutcome::kConflict);
       continue;
     }
     auto [at, is_new] = (*entry)->runs.try_emplace(given.run.id, given);
@@ -125,7 +114,7 @@ absl::StatusOr<std::vector<PutOutcome>> ReferenceStore::PutEncodedRuns(const std
       (*entry)->labels[given.run.id][kUploadLabels] = given.run.labels;
       outcomes.push_back(PutOutcome::kAccepted);
     } else {
-      const Merge merge = MergeRun(stored.run, stored.curve, given.run, given.curve);
+      const Merge merge = MergeRun(stored.run, stored.curve, 0, given);
       outcomes.push_back(merge.outcome);
       if (merge.outcome != PutOutcome::kAccepted) continue;
       const Run before = stored.run;
@@ -133,9 +122,12 @@ absl::StatusOr<std::vector<PutOutcome>> ReferenceStore::PutEncodedRuns(const std
       stored.run.study_id = study_id;
       stored.run.labels = before.labels;
       stored.run.create_time = before.create_time;
-      stored.run.source = given.run.source;
+      if (given.curve_begin == 0 || merge.take_fields) stored.run.source = given.run.source;
       stored.run.update_time = given.run.update_time;
-      if (merge.take_curve) stored.curve = given.curve;
+      if (merge.take_points) {
+        stored.curve = Slice(stored.curve, 0, static_cast<std::size_t>(given.curve_begin));
+        Append(given.curve, 0, stored.curve);
+      }
     }
     stored.run.curve_points = static_cast<std::int64_t>(stored.curve.size());
   }

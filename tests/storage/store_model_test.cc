@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "storage/curve_parts.h"
 #include "storage/run_fields.h"
 #include "storage/sqlite_store.h"
 #include "tests/storage/reference_store.h"
@@ -107,6 +108,15 @@ class Model {
     made.curve = SampleCurve(std::array<std::size_t, 5>{0, 10, 700, 1024, 1500}[Pick(5)], curve_seed);
     // A curve of fewer points is a beginning of the longer ones but for its learning rates.
     made.curve.learning_rate.clear();
+    if (Pick(4) == 0 && made.curve.size() > 0)
+      made.curve.validation_loss.back() = 2.5F;  // half logged before
+    if (Pick(2) == 0) made.run.steps = made.run.tokens = static_cast<double>(1 + made.curve.size());
+    if (Pick(4) == 0) {
+      const std::size_t begin = std::min(made.curve.size(), std::array<std::size_t, 3>{0, 10, 700}[Pick(3)]);
+      if (Pick(2) == 0) made.curve_length = static_cast<std::int64_t>(made.curve.size());
+      made.curve = Slice(made.curve, begin, (made.curve.size() - begin) / (1 + Pick(2)));
+      made.curve_begin = static_cast<std::int64_t>(begin);
+    }
     if (Pick(3) == 0) made.run.state = fitting::RunState::kRunning;
     if (Pick(4) == 0) made.run.loss = kUnknown;
     if (Pick(4) == 0) made.run.seed.reset();

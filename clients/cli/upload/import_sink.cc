@@ -42,18 +42,15 @@ absl::Status ImportSink::AddRun(importers::ImportedRun run) {
 bool ImportSink::Upload(v1::Run message) {
   const int points = message.curve().step_size();
   if (points <= kPointsPerMessage) return uploader_->Add(std::move(message));
+  // Every part comes with the run's fields: one that is stored already is held against each of them.
   v1::Curve whole;
   whole.Swap(message.mutable_curve());
-  *message.mutable_curve() = CurvePart(whole, 0, kPointsPerMessage);
-  v1::Run part;
-  part.set_run_id(message.run_id());
-  part.set_source(message.source());
-  if (!uploader_->Add(std::move(message))) return false;
-  for (int begin = kPointsPerMessage; begin < points; begin += kPointsPerMessage) {
-    v1::Run next = part;
-    next.set_curve_begin(begin);
-    *next.mutable_curve() = CurvePart(whole, begin, begin + kPointsPerMessage);
-    if (!uploader_->Add(std::move(next))) return false;
+  message.set_curve_length(points);
+  for (int begin = 0; begin < points; begin += kPointsPerMessage) {
+    v1::Run part = message;
+    if (begin > 0) part.set_curve_begin(begin);
+    *part.mutable_curve() = CurvePart(whole, begin, begin + kPointsPerMessage);
+    if (!uploader_->Add(std::move(part))) return false;
   }
   return true;
 }

@@ -155,6 +155,75 @@ class ImportTest(CliTest):
         for wrong in (["--set", "nope=1"], ["--metric", "x=nope"], ["--step-offset", "x"], ["--format", "nope"]):
             self.run_cli("runs", "import", log, "--study", "s", *wrong, code=2)
 
+    # Logs of runs in training, a line a step: at line n, and what stands before the first.
+    GROWING = {
+        "main.log": ("", lambda n: f"s:{n} tel:{9 - n / 100:.4f}\n" if n % 5 == 0 else
+                     f"s:{n - 1} trl:{9 - n / 90:.4f} lr:{min(n, 12) / 1e4:.6f} norm:1.00\n"),
+        "out.txt": ("| total batch size      | 1000     |\n", lambda n:
+                    f"val loss {9 - n / 100:.6f}\n" if n % 5 == 0 else
+                    f"step {n:4}/90 | loss {9 - n / 90:.6f} (+0.1z)| norm 1.0 (+0.1z)| lr {min(n, 12) / 1e4:.2e} | 9 ms | 9 tok/s\n"),
+        "nanogpt.txt": ("tokens per iteration will be: 1,000\nOverriding: learning_rate = 6e-4\n", lambda n:
+                        f"step {n}: train loss 5.0, val loss {9 - n / 100:.4f}\n" if n % 5 == 0 else
+                        f"iter {n - 1}: loss {9 - n / 90:.4f}, time 9.00ms, mfu 9.00%\n"),
+        "megatron.txt": ("  seq_length ............ 100\n", lambda n:
+                         f" validation loss at iteration {n - 1} | lm loss value: {9 - n / 100:E} | lm loss PPL: 9 |\n" if n % 5 == 0 else
+                         f" iteration {n}/ 90 | consumed samples: {n * 10} | learning rate: {min(n, 12) / 1e4:E} | "
+                         f"global batch size: 10 | lm loss: {9 - n / 90:E} |\n"),
+        "history.jsonl": ("", lambda n: json.dumps(
+            {"_step": n, "tokens": 1000 * n, "train/loss": 9 - n / 90} if n % 5 else {"_step": n, "eval/loss": 9 - n / 100}) + "\n"),
+        "metrics.csv": ("step,tokens,train_loss,val_loss\n", lambda n:
+                        f"{n},,,{9 - n / 100}\n" if n % 5 == 0 else f"{n},{n * 1000},{9 - n / 90},\n"),
+    }
+
+    def test_a_log_that_has_grown_extends_its_run(self):
+        given = ["--set", "params_non_embedding=1e6", "--set", "batch_size_tokens=1000"]
+        modes = {"local": self.where, "server": ["--server", self.start_server()]}
+        for mode, where in modes.items():
+            self.run_cli("studies", "create", "growing", where=where)
+            for name, (head, line) in self.GROWING.items():
+                with self.subTest(mode=mode, log=name):
+                    path = f"{mode}/{name}"
+                    log = [head] + [line(n) for n in range(1, 31)]
+                    arguments = ("runs", "import", self.folder / path, "--study", "growing", *given)
+                    for lines, half in ((3, 8), (4, 0), (5, 4), (6, 0), (11, 9), (30, 0)):
+                        self.write(path, "".join(log[:lines + 1]) + (log[lines + 1][:half] if half else ""))
+                        result = self.run_json(*arguments, where=where)
+                        self.assertEqual((result["accepted"], result["duplicate"]), (1, 0), f"{lines} lines: {result}")
+                        self.assertEqual(self.run_json(*arguments, where=where)["duplicate"], 1)
+                    grown = self.run_json("runs", "list", "--study", "growing", "--filter", f"source:{path}", where=where)
+                    self.assertEqual(len(grown), 1, grown)
+                    self.run_cli("runs", "import", self.folder / path, "--study", f"whole-{mode}", "--create-study",
+                                 *given, where=where)
+                    at_once = self.run_json("runs", "list", "--study", f"whole-{mode}", "--filter", f"source:{path}", where=where)
+                    for run in grown + at_once:
+                        for own in ("name", "create_time", "update_time"):
+                            del run[own]
+                    self.assertEqual(grown, at_once)
+                    self.write(path, "".join(log[:4]))
+                    self.assertEqual(self.run_json(*arguments, where=where, code=None)["accepted"], 0, "an earlier state")
+                    self.write(path, "".join(log[:20]) + log[20].replace("8.", "7.") + "".join(log[21:]))
+                    refused = self.run_json(*arguments, where=where, code=1)
+                    self.assertEqual(refused["rejected"], 1)
+                    self.assertIn("other content", refused["rejects"][0]["reason"])
+
+    def test_a_log_longer_than_a_message_that_has_grown_extends_its_run(self):
+        given = ["--set", "params_non_embedding=1e6", "--set", "batch_size_tokens=1000"]
+        lines = [f"s:{n} trl:{3 + 4 / (n + 1):.4f} lr:0.000600 norm:1.00\n" for n in range(100_000)]
+        log = self.folder / "long.log"
+        arguments = ("runs", "import", log, "--study", "s", *given)
+        for points in (20_000, 45_000, 60_000, 100_000):
+            self.write("long.log", "".join(lines[:points]))
+            self.assertEqual(self.import_json(log, *given), {"accepted": 1, "duplicate": 0, "rejected": 0, "rejects": []})
+            run, = self.run_json("runs", "list", "--study", "s")
+            self.assertEqual((run["curve_point_count"], run["steps"], run["tokens"]), (points, points, points * 1000))
+            self.assertEqual(self.run_json(*arguments)["duplicate"], 1)
+        self.write("long.log", "".join(lines[:50_000]) + lines[50_000].replace(" lr:0.0006", " lr:0.0005") + "".join(lines[50_001:]))
+        self.assertEqual(self.import_json(log, *given, code=1)["rejected"], 1)
+        self.write("long.log", "".join(lines) + "s:100000 trl:2.0 lr:0.000600 norm:1.00\n")
+        other = ["--set", "params_non_embedding=2e6", "--set", "batch_size_tokens=1000"]
+        self.assertEqual(self.import_json(log, *other, code=1)["rejected"], 1)
+        self.assertEqual(self.import_json(log, *given)["accepted"], 1)
+
     def test_a_listing_can_be_imported_elsewhere(self):
         path = self.write("r.csv", HEADER + "a,1e6,2e7,0.001,3.5\nb,1e6,4e7,0.002,inf\n")
         self.import_json(path)
