@@ -185,11 +185,12 @@ class ImportTest(CliTest):
                     path = f"{mode}/{name}"
                     log = [head] + [line(n) for n in range(1, 31)]
                     arguments = ("runs", "import", self.folder / path, "--study", "growing", *given)
-                    for lines, half in ((3, 8), (4, 0), (5, 4), (6, 0), (11, 9), (30, 0)):
+                    # Cut within a line, between the lines of one step, and during the warm-up.
+                    for lines, half in ((4, 4), (5, 0), (11, 9), (30, 0)):
                         self.write(path, "".join(log[:lines + 1]) + (log[lines + 1][:half] if half else ""))
                         result = self.run_json(*arguments, where=where)
                         self.assertEqual((result["accepted"], result["duplicate"]), (1, 0), f"{lines} lines: {result}")
-                        self.assertEqual(self.run_json(*arguments, where=where)["duplicate"], 1)
+                    self.assertEqual(self.run_json(*arguments, where=where)["duplicate"], 1)
                     grown = self.run_json("runs", "list", "--study", "growing", "--filter", f"source:{path}", where=where)
                     self.assertEqual(len(grown), 1, grown)
                     self.run_cli("runs", "import", self.folder / path, "--study", f"whole-{mode}", "--create-study",
@@ -211,7 +212,7 @@ class ImportTest(CliTest):
         lines = [f"s:{n} trl:{3 + 4 / (n + 1):.4f} lr:0.000600 norm:1.00\n" for n in range(100_000)]
         log = self.folder / "long.log"
         arguments = ("runs", "import", log, "--study", "s", *given)
-        for points in (20_000, 45_000, 60_000, 100_000):
+        for points in (20_000, 45_000, 100_000):
             self.write("long.log", "".join(lines[:points]))
             self.assertEqual(self.import_json(log, *given), {"accepted": 1, "duplicate": 0, "rejected": 0, "rejects": []})
             run, = self.run_json("runs", "list", "--study", "s")
