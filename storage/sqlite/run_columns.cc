@@ -9,6 +9,9 @@ namespace {
 
 std::string ChangesName(std::int64_t study_key) { return absl::StrCat("run_changes/", study_key); }
 
+// Counts of studies begin above this, which is above the counts of every study that was deleted.
+#define DELETED_RUN_CHANGES "coalesce((SELECT value FROM counters WHERE name = 'deleted_run_changes'), 0)"
+
 void AddColumnsOf(const Condition& condition, std::set<ColumnName>& names) {
   for (const Condition& child : condition.children) AddColumnsOf(child, names);
   switch (condition.kind) {
@@ -164,7 +167,8 @@ absl::Status RunColumns::NoteScan(Connection& connection, std::int64_t study_key
 }
 
 absl::StatusOr<std::int64_t> RunChanges(Connection& connection, std::int64_t study_key) {
-  auto statement = connection.Prepare("SELECT value FROM counters WHERE name = ?");
+  auto statement = connection.Prepare(
+      "SELECT coalesce((SELECT value FROM counters WHERE name = ?), " DELETED_RUN_CHANGES ")");
   if (!statement.ok()) return statement.status();
   const std::string name = ChangesName(study_key);
   auto row = statement->NextTextView(name).Step();
@@ -173,11 +177,25 @@ absl::StatusOr<std::int64_t> RunChanges(Connection& connection, std::int64_t stu
 }
 
 absl::Status CountRunChange(Connection& connection, std::int64_t study_key) {
-  auto statement = connection.Prepare(
-      "INSERT INTO counters VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1");
+  auto statement = connection.Prepare("INSERT INTO counters VALUES (?, 1 + " DELETED_RUN_CHANGES
+                                      ") ON CONFLICT (name) DO UPDATE SET value = value + 1");
   if (!statement.ok()) return statement.status();
   const std::string name = ChangesName(study_key);
   return statement->NextTextView(name).Run();
+}
+
+absl::Status ForgetRunChanges(Connection& connection, std::int64_t study_key) {
+  auto changes = RunChanges(connection, study_key);
+  if (!changes.ok()) return changes.status();
+  auto keep = connection.Prepare(
+      "INSERT INTO counters VALUES ('deleted_run_changes', ?) "
+      "ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)");
+  if (!keep.ok()) return keep.status();
+  if (absl::Status status = keep->Next(*changes + 1).Run(); !status.ok()) return status;
+  auto forget = connection.Prepare("DELETE FROM counters WHERE name = ?");
+  if (!forget.ok()) return forget.status();
+  const std::string name = ChangesName(study_key);
+  return forget->NextTextView(name).Run();
 }
 
 }  // namespace sextant::storage::sqlite

@@ -105,5 +105,7 @@ class RunColumns {
 absl::StatusOr<std::int64_t> RunChanges(Connection& connection, std::int64_t study_key);
 /// Called by whatever changes runs, in its transaction.
 absl::Status CountRunChange(Connection& connection, std::int64_t study_key);
+/// Called by whatever deletes the study.
+absl::Status ForgetRunChanges(Connection& connection, std::int64_t study_key);
 
 }  // namespace sextant::storage::sqlite

@@ -91,7 +91,7 @@ absl::Status UpdateStudy(Connection& connection, const Study& study, std::int64_
 absl::Status DeleteStudy(Connection& connection, const std::string& id) {
   auto study = FindStudy(connection, id);
   if (!study.ok()) return study.status();
-  if (absl::Status status = CountRunChange(connection, study->key); !status.ok()) return status;
+  if (absl::Status status = ForgetRunChanges(connection, study->key); !status.ok()) return status;
   // Chunks first: they are found through the runs. Fits' details go by cascade.
   for (const char* sql :
        {"DELETE FROM curve_chunks WHERE chunk_key IN (SELECT c.chunk_key FROM runs r CROSS JOIN curve_chunks "
