@@ -2,21 +2,21 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <optional>
 #include <utility>
 
+#include "storage/fault.h"
 #include "storage/sqlite/file_lock.h"
+#include "storage/sqlite/file_watch.h"
+#include "storage/sqlite/open.h"
 #include "storage/sqlite/reader_pool.h"
-#include "storage/sqlite/schema.h"
 #include "storage/sqlite/session.h"
 
 namespace sextant::storage {
 namespace {
 
-using sqlite::Connection;
-using sqlite::OpenMode;
 using sqlite::Session;
 
 Micros SystemClock() {
@@ -28,12 +28,23 @@ Micros SystemClock() {
 // Sends writes to the one writing session, reads to the pool.
 class SqliteStore : public Store {
  public:
-  SqliteStore(std::optional<sqlite::FileLock> lock, std::string path, std::unique_ptr<Session> writer,
-              sqlite::ReaderPool::Open open_reader, int readers)
+  SqliteStore(std::optional<sqlite::FileLock> lock, std::shared_ptr<sqlite::FileWatch> watch,
+              std::unique_ptr<Session> writer, sqlite::ReaderPool::Open open_reader, int readers)
       : lock_(std::move(lock)),
-        path_(std::move(path)),
+        watch_(std::move(watch)),
         writer_(std::move(writer)),
-        readers_(std::move(open_reader), readers) {}
+        readers_(std::make_unique<sqlite::ReaderPool>(std::move(open_reader), readers)) {
+    if (lock_) lock_->MarkLog(true);
+  }
+  // The writer is closed last: that folds the log into the file and removes it. The mark goes before, so that
+  // a process which ends between the two does not leave one without a log.
+  ~SqliteStore() override {
+    if (!lock_) return;
+    lock_->MarkLog(false);
+    readers_.reset();
+    writer_.reset();
+    if (sqlite::HasLog(watch_->path())) lock_->MarkLog(true);
+  }
 
   absl::Status CreateStudy(const Study& study) override {
     return Write([&] { return writer_->CreateStudy(study); });
@@ -129,142 +140,92 @@ class SqliteStore : public Store {
     return Read([&](auto& reader) { return reader->GetHealth(); });
   }
   absl::Status CheckIntegrity() override {
+    if (absl::Status status = watch_->Check(); !status.ok()) return absl::DataLossError(status.message());
     return Read([&](auto& reader) { return reader->CheckIntegrity(); });
   }
   absl::Status BackUp(const std::string& path) override {
     return Read([&](auto& reader) { return reader->BackUp(path); });
   }
   absl::Status Checkpoint() override {
-    return Write([&] { return writer_->Checkpoint(); });
+    if (writer_ == nullptr) return absl::OkStatus();
+    // Also when the file is no longer in its place: it may have been renamed.
+    if (absl::Status status = writer_->Checkpoint(); !status.ok()) return status;
+    return watch_->Check();
   }
 
  private:
   template <typename Work>
   auto Write(Work work) -> decltype(work()) {
     if (writer_ == nullptr) {
-      return absl::FailedPreconditionError(absl::StrCat(path_, " was opened read-only"));
+      return WithFault(
+          absl::FailedPreconditionError(absl::StrCat(
+              watch_->path(), " is open for reading only: make the file and its folder writable")),
+          kFaultReadOnly);
     }
-    return work();
+    if (absl::Status status = InPlace(); !status.ok()) return status;
+    auto result = work();
+    // What went into a file that has been taken away meanwhile is not acknowledged.
+    if (result.ok()) {
+      if (absl::Status status = InPlace(); !status.ok()) return status;
+    }
+    return result;
+  }
+  absl::Status InPlace() {
+    absl::Status status = watch_->Check();
+    // The log is still open here, though nobody may find it again: what it holds goes into the file, and then
+    // nobody needs to miss it.
+    if (!status.ok() && writer_->Checkpoint().ok()) lock_->MarkLog(false);
+    return status;
   }
   template <typename Work>
   auto Read(Work work) -> decltype(work(std::declval<sqlite::ReaderPool::Lease&>())) {
-    auto reader = readers_.Acquire();
+    auto reader = readers_->Acquire();
     if (!reader.ok()) return reader.status();
     return work(*reader);
   }
 
-  // Destroyed in reverse: readers, then the writer (whose closing checkpoints the log), then the lock.
   std::optional<sqlite::FileLock> lock_;
-  const std::string path_;
+  const std::shared_ptr<sqlite::FileWatch> watch_;
   std::unique_ptr<Session> writer_;
-  sqlite::ReaderPool readers_;
+  std::unique_ptr<sqlite::ReaderPool> readers_;
 };
-
-absl::StatusOr<std::string> CanonicalPath(const std::string& path, bool create) {
-  if (path.empty()) return absl::InvalidArgumentError("the database path is empty");
-  std::error_code error;
-  // Made absolute first: a relative path to nothing yet stays relative, and then has no folder.
-  const std::filesystem::path canonical =
-      std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
-  if (error) return absl::FailedPreconditionError(absl::StrCat("cannot open ", path, ": ", error.message()));
-  if (std::filesystem::is_directory(canonical, error)) {
-    return absl::FailedPreconditionError(absl::StrCat(path, " is a directory, not a database file"));
-  }
-  if (std::filesystem::exists(canonical, error)) return canonical.string();
-  if (!create) return absl::NotFoundError(absl::StrCat("no database file ", path));
-  std::filesystem::create_directories(canonical.parent_path(), error);
-  if (error) {
-    return absl::PermissionDeniedError(
-        absl::StrCat("cannot make the folder ", canonical.parent_path().string(), ": ", error.message()));
-  }
-  return canonical.string();
-}
-
-absl::StatusOr<std::unique_ptr<Session>> OpenWriter(const std::string& path, const SqliteOptions& options,
-                                                    const Session::Clock& clock) {
-  auto connection = Connection::Open(path, OpenMode::kCreate);
-  if (!connection.ok()) return connection.status();
-  // The page size counts only in a new file. 16 KiB pages hold several chunks each, 4 KiB pages few with
-  // waste.
-  const std::string settings = absl::StrCat(
-      "PRAGMA page_size = 16384; PRAGMA foreign_keys = ON; PRAGMA secure_delete = OFF; PRAGMA synchronous = ",
-      options.durability == Durability::kFull ? "FULL" : "NORMAL",
-      "; PRAGMA cache_size = ", -(options.write_cache_bytes >> 10),
-      "; PRAGMA busy_timeout = 10000; PRAGMA journal_size_limit = 67108864");
-  if (absl::Status status = (*connection)->Execute(settings); !status.ok()) return status;
-  // Refuse somebody else's file before changing its journal mode.
-  auto version = sqlite::ReadSchemaVersion(**connection);
-  if (!version.ok()) return version.status();
-  if (absl::Status s = (*connection)->Execute("PRAGMA journal_mode = WAL"); !s.ok()) return s;
-  if (absl::Status status = sqlite::Migrate(**connection); !status.ok()) return status;
-  return std::make_unique<Session>(*std::move(connection), clock);
-}
-
-// A file in WAL mode without a log, in a folder where no sidecar can be made, is read as it stands.
-absl::StatusOr<std::unique_ptr<Connection>> OpenForReading(const std::string& path) {
-  auto connection = Connection::Open(path, OpenMode::kReadOnly);
-  if (!connection.ok()) return connection.status();
-  absl::Status status = (*connection)->Execute("SELECT count(*) FROM sqlite_schema");
-  std::error_code error;
-  const bool has_log = std::filesystem::exists(path + "-wal", error);
-  const bool cannot_open =
-      absl::IsNotFound(status) || absl::IsPermissionDenied(status) || absl::IsFailedPrecondition(status);
-  if (cannot_open && !has_log) {
-    auto immutable = Connection::Open(path, OpenMode::kImmutable);
-    if (immutable.ok() && (*immutable)->Execute("SELECT count(*) FROM sqlite_schema").ok()) return immutable;
-  }
-  if (!status.ok()) return status;
-  return connection;
-}
-
-absl::StatusOr<std::unique_ptr<Session>> OpenReader(const std::string& path, const Session::Clock& clock,
-                                                    const sqlite::ListingAids& listing) {
-  auto connection = OpenForReading(path);
-  if (!connection.ok()) return connection.status();
-  absl::Status status =
-      (*connection)
-          ->Execute("PRAGMA query_only = ON; PRAGMA cache_size = -8000; PRAGMA busy_timeout = 10000");
-  if (!status.ok()) return status;
-  return std::make_unique<Session>(*std::move(connection), clock, listing);
-}
-
-absl::Status CheckReadable(const std::string& path) {
-  auto connection = OpenForReading(path);
-  if (!connection.ok()) return connection.status();
-  auto version = sqlite::ReadSchemaVersion(**connection);
-  if (!version.ok()) return version.status();
-  if (*version == sqlite::CurrentSchemaVersion()) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(path, " has the older schema version ", *version,
-                                                    ": open it once for writing to bring it up to date"));
-}
 
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Store>> OpenSqliteStore(const std::string& path,
                                                        const SqliteOptions& options) {
-  auto canonical = CanonicalPath(path, options.create && !options.read_only);
+  auto canonical = sqlite::CanonicalPath(path, options.create && !options.read_only);
   if (!canonical.ok()) return canonical.status();
   const Session::Clock clock = options.clock ? options.clock : SystemClock;
   std::optional<sqlite::FileLock> lock;
   std::unique_ptr<Session> writer;
   if (options.read_only) {
-    if (absl::Status status = CheckReadable(*canonical); !status.ok()) return status;
+    if (absl::Status status = sqlite::CheckReadable(*canonical); !status.ok()) return status;
   } else {
     auto held = sqlite::FileLock::Acquire(*canonical);
     if (!held.ok()) return held.status();
     lock.emplace(*std::move(held));
-    auto opened = OpenWriter(*canonical, options, clock);
+    if (absl::Status status = sqlite::CheckLog(*canonical, lock->log_was_left()); !status.ok()) return status;
+    auto opened = sqlite::OpenWriter(*canonical, options, clock);
     if (!opened.ok()) return opened.status();
     writer = *std::move(opened);
   }
+  auto watch = std::make_shared<sqlite::FileWatch>(*canonical);
   sqlite::ListingAids listing;
   if (options.column_cache_bytes > 0) {
     listing.columns = std::make_shared<sqlite::RunColumns>(options.column_cache_bytes);
     listing.steps_before_columns = options.scan_steps_before_columns;
   }
-  auto open_reader = [file = *canonical, clock, listing] { return OpenReader(file, clock, listing); };
-  return std::make_shared<SqliteStore>(std::move(lock), *canonical, std::move(writer), open_reader,
-                                       std::max(options.reader_connections, 1));
+  auto open_reader = [watch, clock, listing]() -> absl::StatusOr<std::unique_ptr<Session>> {
+    auto reader = sqlite::OpenReader(watch->path(), clock, listing);
+    if (absl::Status status = watch->CheckFile(); !status.ok()) return status;  // it may be another's now
+    return reader;
+  };
+  auto store = std::make_shared<SqliteStore>(std::move(lock), std::move(watch), std::move(writer),
+                                             open_reader, std::max(options.reader_connections, 1));
+  // One reader from the start: what is taken away later can still be read, and saved.
+  if (auto health = store->GetHealth(); !health.ok()) return health.status();
+  return store;
 }
 
 }  // namespace sextant::storage

@@ -12,6 +12,7 @@
 
 #include "storage/sqlite/curve_rows.h"
 #include "storage/sqlite/error.h"
+#include "storage/sqlite/open.h"
 #include "storage/sqlite/schema.h"
 
 namespace sextant::storage::sqlite {
@@ -54,6 +55,21 @@ absl::Status CheckCurves(Connection& connection) {
   }
 }
 
+// SQLite reads a last page that was cut short as if it ended in zeros. While there is a log, the page may be
+// whole there.
+absl::Status CheckLength(Connection& connection) {
+  auto statement = connection.Prepare("PRAGMA page_size");
+  if (!statement.ok()) return statement.status();
+  if (auto row = statement->Step(); !row.ok()) return row.status();
+  const auto page_bytes = static_cast<std::uintmax_t>(statement->Int(0));
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(connection.path(), error);
+  if (error || HasLog(connection.path()) || page_bytes == 0 || bytes % page_bytes == 0)
+    return absl::OkStatus();
+  return Damaged(connection, absl::StrCat("its last page is cut short (", bytes, " bytes are no multiple of ",
+                                          page_bytes, ")"));
+}
+
 // Makes the file's bytes and its name durable.
 absl::Status SyncFile(const std::string& path) {
   for (const std::string& name : {path, std::filesystem::path(path).parent_path().string()}) {
@@ -66,15 +82,21 @@ absl::Status SyncFile(const std::string& path) {
   return absl::OkStatus();
 }
 
+// The copy and the file it is made of report through one connection: a message names both.
+absl::Status CopyFailed(const Connection& from, const std::string& path, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat("copying ", from.path(), " to ", path, ": ",
+                                                  std::string(status.message())));
+}
+
 absl::Status CopyPages(Connection& from, const std::string& path) {
   auto to = Connection::Open(path, OpenMode::kCreate);
   if (!to.ok()) return to.status();
   // One step copies everything under a read lock, which in WAL mode stops nobody; several steps would start
   // over whenever somebody wrote in between.
   sqlite3_backup* backup = sqlite3_backup_init((*to)->handle(), "main", from.handle(), "main");
-  if (backup == nullptr) return (*to)->LastError();
+  if (backup == nullptr) return CopyFailed(from, path, (*to)->LastError());
   sqlite3_backup_step(backup, -1);
-  if (sqlite3_backup_finish(backup) != SQLITE_OK) return (*to)->LastError();
+  if (sqlite3_backup_finish(backup) != SQLITE_OK) return CopyFailed(from, path, (*to)->LastError());
   // A copy is one file: not in WAL mode until a store opens it.
   return (*to)->Execute("PRAGMA journal_mode = DELETE");
 }
@@ -102,6 +124,7 @@ absl::StatusOr<StoreHealth> GetHealth(Connection& connection) {
 }
 
 absl::Status CheckIntegrity(Connection& connection) {
+  if (absl::Status s = CheckLength(connection); !s.ok()) return s;
   if (absl::Status s = ExpectNoFinding(connection, "PRAGMA integrity_check(10)"); !s.ok()) return s;
   absl::Status status =
       ExpectNoFinding(connection,
@@ -139,7 +162,12 @@ absl::Status BackUp(Connection& connection, const std::string& path) {
 absl::Status Checkpoint(Connection& connection) {
   const int code =
       sqlite3_wal_checkpoint_v2(connection.handle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
-  return code == SQLITE_OK ? absl::OkStatus() : connection.LastError();
+  if (code == SQLITE_OK) return absl::OkStatus();
+  const absl::Status status = connection.LastError();
+  if (!absl::IsResourceExhausted(status)) return status;
+  return absl::ResourceExhaustedError(
+      absl::StrCat("no room to fold the write-ahead log into ", connection.path(),
+                   ": the log stays beside it and holds what was written; free space on that file system"));
 }
 
 }  // namespace sextant::storage::sqlite

@@ -2,16 +2,54 @@
 
 #include <absl/strings/str_cat.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 
 #include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+
+#include "storage/fault.h"
 
 namespace sextant::storage::sqlite {
 namespace {
 
+// SQLite reports one code for the file, its log, the temporary files that it makes elsewhere, and quotas: the
+// space that is left tells them apart.
 absl::Status Full(const std::string& path) {
+  constexpr std::uintmax_t kRoomBytes = 1 << 20;
+  constexpr char kNothingKept[] = "nothing of this write was kept; ";
+  std::error_code error;
+  const auto space = std::filesystem::space(std::filesystem::path(path).parent_path(), error);
+  if (error || space.available < kRoomBytes) {
+    return absl::ResourceExhaustedError(absl::StrCat("no space left for ", path, ": ", kNothingKept,
+                                                     "free space on that file system and retry"));
+  }
+  const char* folder = std::getenv("SQLITE_TMPDIR");
+  if (folder == nullptr) folder = std::getenv("TMPDIR");
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "no space left while writing ", path, ", though its file system has ", space.available >> 20,
+      " MiB free: ", kNothingKept, "look for a quota, and whether the folder of temporary files (",
+      folder != nullptr ? folder : "/var/tmp", ") is full, then retry"));
+}
+
+// SQLite has mostly forgotten the errno of a write that failed by the time it reports it.
+bool IsAtSizeLimit(const std::string& path) {
+  constexpr std::uintmax_t kOneWriteBytes = 1 << 17;  // a page, and then some
+  rlimit limit{};
+  if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return false;
+  for (const char* suffix : {"", "-wal"}) {
+    std::error_code error;
+    const auto bytes = std::filesystem::file_size(path + suffix, error);
+    if (!error && bytes + kOneWriteBytes >= limit.rlim_cur) return true;
+  }
+  return false;
+}
+
+absl::Status MayNotGrow(const std::string& path) {
   return absl::ResourceExhaustedError(
-      absl::StrCat("no space left for ", path,
-                   ": nothing of this write was kept; free space on that file system and retry"));
+      absl::StrCat(path,
+                   " and its log may not grow any more: nothing of this write was kept; raise the limit "
+                   "on file sizes (`ulimit -f`) of this process, or of the file system, and retry"));
 }
 
 absl::Status CannotOpen(int system_errno, const std::string& detail, const std::string& path) {
@@ -24,10 +62,12 @@ absl::Status CannotOpen(int system_errno, const std::string& detail, const std::
       return absl::PermissionDeniedError(absl::StrCat(
           "cannot open ", path, ": permission denied; check the owner and mode of the file and folder"));
     case EISDIR:
-      return absl::FailedPreconditionError(absl::StrCat(path, " is a directory, not a database file"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          "cannot open ", path, " or its log beside it (-wal, -shm): one of them is a directory"));
     case EROFS:
-      return absl::FailedPreconditionError(
-          absl::StrCat("cannot write ", path, ": the file system is read-only"));
+      return WithFault(absl::FailedPreconditionError(absl::StrCat(
+                           "cannot write ", path, ": the file system is read-only; name a file elsewhere")),
+                       kFaultReadOnly);
     default:
       return absl::FailedPreconditionError(absl::StrCat("cannot open ", path, ": ", detail));
   }
@@ -38,6 +78,9 @@ absl::Status CannotOpen(int system_errno, const std::string& detail, const std::
 absl::Status StatusFromCode(int extended_code, int system_errno, const std::string& detail,
                             const std::string& path) {
   if (system_errno == ENOSPC || system_errno == EDQUOT) return Full(path);
+  if (extended_code == SQLITE_IOERR_WRITE && (system_errno == EFBIG || IsAtSizeLimit(path))) {
+    return MayNotGrow(path);
+  }
   switch (extended_code & 0xff) {
     case SQLITE_FULL:
       return Full(path);
@@ -52,8 +95,10 @@ absl::Status StatusFromCode(int extended_code, int system_errno, const std::stri
     case SQLITE_LOCKED:
       return absl::UnavailableError(absl::StrCat(path, " is busy: ", detail, "; retry"));
     case SQLITE_READONLY:
-      return absl::FailedPreconditionError(
-          absl::StrCat(path, " is read-only: make the file and its folder writable, or name another file"));
+      return WithFault(
+          absl::FailedPreconditionError(absl::StrCat(
+              path, " is read-only: make the file and its folder writable, or name another file")),
+          kFaultReadOnly);
     case SQLITE_PERM:
     case SQLITE_AUTH:
       return absl::PermissionDeniedError(absl::StrCat(path, ": ", detail));

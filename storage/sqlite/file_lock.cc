@@ -1,6 +1,7 @@
 #include "storage/sqlite/file_lock.h"
 
 #include <absl/strings/ascii.h>
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -16,13 +17,20 @@
 namespace sextant::storage::sqlite {
 namespace {
 
+constexpr char kLogMark[] = " log";
+
+std::string Read(int descriptor) {
+  char text[64];
+  const ssize_t length = pread(descriptor, text, sizeof(text), 0);
+  return {text, length > 0 ? static_cast<std::size_t>(length) : 0};
+}
+
 // "process 1234", or "another process" when the holder has not written its id yet.
 std::string Holder(int descriptor) {
-  char text[32];
-  const ssize_t length = pread(descriptor, text, sizeof(text), 0);
   std::string digits;
-  for (ssize_t i = 0; i < length && absl::ascii_isdigit(static_cast<unsigned char>(text[i])); ++i) {
-    digits += text[i];
+  for (const char c : Read(descriptor)) {
+    if (!absl::ascii_isdigit(static_cast<unsigned char>(c))) break;
+    digits += c;
   }
   return digits.empty() ? "another process" : "another process (pid " + digits + ")";
 }
@@ -42,13 +50,20 @@ absl::StatusOr<FileLock> FileLock::Acquire(const std::string& database_path) {
     }
     return absl::InternalError(absl::StrCat("cannot lock ", path, ": ", std::strerror(errno)));
   }
-  // The id only improves the message above; a full disk must not keep a store from opening.
-  const std::string id = absl::StrCat(getpid(), "\n");
-  if (ftruncate(descriptor, 0) == 0 && pwrite(descriptor, id.data(), id.size(), 0) < 0) errno = 0;
+  lock.log_was_left_ = absl::StrContains(Read(descriptor), kLogMark);
+  // The mark of the holder before stays until this one has opened the file.
+  if (!lock.log_was_left_) lock.MarkLog(false);
   return lock;
 }
 
-FileLock::FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+void FileLock::MarkLog(bool is_there) {
+  // Only messages get poorer when this fails: a full disk must not keep a store from opening.
+  const std::string text = absl::StrCat(getpid(), is_there ? kLogMark : "", "\n");
+  if (ftruncate(descriptor_, 0) == 0 && pwrite(descriptor_, text.data(), text.size(), 0) < 0) errno = 0;
+}
+
+FileLock::FileLock(FileLock&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), log_was_left_(other.log_was_left_) {}
 
 FileLock::~FileLock() {
   if (descriptor_ >= 0) close(descriptor_);

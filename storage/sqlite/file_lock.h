@@ -8,19 +8,27 @@
 namespace sextant::storage::sqlite {
 
 /// Holds FILE.lock (a sidecar, so that SQLite's own locks on FILE are never touched). The kernel releases it
-/// when the process ends, however it ends; the empty sidecar stays behind and is harmless.
+/// when the process ends, however it ends; the sidecar stays behind and is harmless. It holds the process id
+/// and, while there is a write-ahead log that must not get lost, the word "log".
 class FileLock {
  public:
   /// FailedPrecondition when another store holds it (with its process id and the remedy), PermissionDenied or
   /// NotFound when the sidecar cannot be made. `database_path` must be canonical.
   static absl::StatusOr<FileLock> Acquire(const std::string& database_path);
   FileLock(FileLock&& other) noexcept;
+
+  /// The holder before left the mark: it did not close the database in order.
+  bool log_was_left() const { return log_was_left_; }
+  /// Says that from now on there is a log, or no longer. As far as the disk lets it.
+  void MarkLog(bool is_there);
+
   FileLock& operator=(FileLock&&) = delete;
   ~FileLock();
 
  private:
   explicit FileLock(int descriptor) : descriptor_(descriptor) {}
   int descriptor_;
+  bool log_was_left_ = false;
 };
 
 }  // namespace sextant::storage::sqlite

@@ -14,13 +14,16 @@ absl::StatusOr<ReaderPool::Lease> ReaderPool::Acquire() {
     ++opened_;
   }
   auto session = open_();
-  if (!session.ok()) {
-    const std::lock_guard lock(mutex_);
-    --opened_;
-    returned_.notify_one();
-    return session.status();
-  }
-  return Lease(this, *std::move(session));
+  if (session.ok()) return Lease(this, *std::move(session));
+  // Those that are open go on serving what they see.
+  std::unique_lock lock(mutex_);
+  --opened_;
+  returned_.notify_all();
+  returned_.wait(lock, [&] { return !idle_.empty() || opened_ == 0; });
+  if (idle_.empty()) return session.status();
+  std::unique_ptr<Session> idle = std::move(idle_.back());
+  idle_.pop_back();
+  return Lease(this, std::move(idle));
 }
 
 void ReaderPool::Return(std::unique_ptr<Session> session) {

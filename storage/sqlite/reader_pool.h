@@ -13,7 +13,8 @@
 
 namespace sextant::storage::sqlite {
 
-/// Opens connections as they are needed, up to a limit; then whoever comes waits for one. Thread-safe. Leases
+/// Opens connections as they are needed, up to a limit; then, and when no more can be opened, whoever comes
+/// waits for one. Thread-safe. Leases
 /// must end before the pool does.
 class ReaderPool {
  public:
