@@ -34,37 +34,65 @@ absl::Status Core::LoadLaws() {
   return absl::OkStatus();
 }
 
-absl::Status Core::LoadStudy(const std::string& id) {
-  if (absl::Status status = LoadLaws(); !status.ok()) return status;
-  fits.AddStudy(id);
+absl::Status Core::LoadFits(const std::string& study) {
   std::string after;
   do {
-    auto page = store->ListFits(id, kMaxFitPage, after);
+    auto page = store->ListFits(study, kMaxFitPage, after);
     if (!page.ok()) return page.status();
-    for (const storage::Fit& fit : page->items) fits.Put(id, fit.id, ServeFit(fit));
+    for (storage::Fit& fit : page->items) {
+      if (absl::Status status = Serve(std::move(fit)); !status.ok()) return status;
+    }
     after = page->next_key;
   } while (!after.empty());
   return absl::OkStatus();
 }
 
-absl::Status Core::LoadFromStore() {
+absl::Status Core::LoadStudy(const std::string& id) {
   if (absl::Status status = LoadLaws(); !status.ok()) return status;
+  fits.AddStudy(id);
+  return LoadFits(id);
+}
+
+absl::Status Core::Serve(storage::Fit fit) {
+  if (fit.state == storage::FitState::kRunning && !jobs.IsActive(FitName(fit.study_id, fit.id))) {
+    MarkEnded(absl::AbortedError("the server stopped while this fit ran; create it again"), fit);
+    if (why_read_only.empty()) {
+      if (absl::Status status = store->PutFit(fit); !status.ok()) return status;
+    }
+  }
+  fits.Put(fit.study_id, fit.id, ServeFit(fit));
+  return absl::OkStatus();
+}
+
+absl::Status Core::LoadFromStore() {
+  // Damage to laws or fits does not keep the runs from being read and saved.
+  if (absl::Status status = LoadLaws(); absl::IsDataLoss(status)) {
+    Log().warn("the laws that users added are left out: {}", std::string(status.message()));
+  } else if (!status.ok()) {
+    return status;
+  }
+  std::vector<std::string> studies;
   std::string after;
   do {
     auto page = store->ListStudies(kMaxStudyPage, after);
     if (!page.ok()) return page.status();
-    for (const storage::Study& study : page->items) fits.AddStudy(study.id);
+    for (const storage::Study& study : page->items) studies.push_back(study.id);
     after = page->next_key;
   } while (!after.empty());
+  for (const std::string& study : studies) fits.AddStudy(study);
 
   auto stored = store->LoadAllFits();
+  if (absl::IsDataLoss(stored.status())) {
+    for (const std::string& study : studies) {
+      if (absl::Status status = LoadFits(study); !status.ok()) {
+        Log().warn("fits of study {} are left out: {}", study, std::string(status.message()));
+      }
+    }
+    return absl::OkStatus();
+  }
   if (!stored.ok()) return stored.status();
   for (storage::Fit& fit : *stored) {
-    if (fit.state == storage::FitState::kRunning) {
-      MarkEnded(absl::AbortedError("the server stopped while this fit ran; create it again"), fit);
-      if (absl::Status status = store->PutFit(fit); !status.ok()) return status;
-    }
-    fits.Put(fit.study_id, fit.id, ServeFit(fit));
+    if (absl::Status status = Serve(std::move(fit)); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -76,7 +104,7 @@ void Core::Stop() {
   executor.Stop();
   writer.Stop();
   if (absl::Status status = store->Checkpoint(); !status.ok()) {
-    Log().warn("the write-ahead log was not folded into the file: {}", std::string(status.message()));
+    Log().warn("{}", std::string(status.message()));
   }
 }
 

@@ -30,7 +30,8 @@ struct Core {
   Executor executor;
   const Calls calls;
   std::atomic<int> open_uploads{0};
-  std::string database;  ///< path, for GetServerInfo
+  std::string database;       ///< path
+  std::string why_read_only;  ///< not empty: the store refuses writes
 
   /// Loads user laws, studies and fits; fits that a dead process left running are marked failed.
   absl::Status LoadFromStore();
@@ -42,6 +43,9 @@ struct Core {
 
  private:
   absl::Status LoadLaws();
+  absl::Status LoadFits(const std::string& study);
+  /// Serves a fit; one that a dead process left running is marked failed.
+  absl::Status Serve(storage::Fit fit);
 
   bool stopped_ = false;
 };

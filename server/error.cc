@@ -10,6 +10,7 @@
 #include "fitting/fit.h"
 #include "google/rpc/error_details.pb.h"
 #include "server/limits.h"
+#include "storage/fault.h"
 
 namespace sextant::server {
 namespace {
@@ -72,9 +73,9 @@ absl::Status InvalidField(const std::string& field, const std::string& descripti
   return InvalidFields({{field, description}});
 }
 
-absl::Status MissingResource(const std::string& type, const std::string& name) {
+absl::Status MissingResource(const std::string& type, const std::string& name, const std::string& hint) {
   return AboutResource(absl::StatusCode::kNotFound, type, name, "_NOT_FOUND",
-                       absl::StrCat(type, " ", name, " does not exist"));
+                       absl::StrCat(type, " ", name, " does not exist", hint));
 }
 
 absl::Status TakenResource(const std::string& type, const std::string& name) {
@@ -143,6 +144,9 @@ absl::Status Annotate(absl::Status status, const std::string& type, const std::s
     case absl::StatusCode::kResourceExhausted:
       return QuotaExceeded("STORE_FULL", name, message, 10);
     case absl::StatusCode::kFailedPrecondition:
+      if (const std::string fault = storage::FaultOf(status); !fault.empty()) {
+        return UnmetPrecondition("STORE_" + fault, name, message);
+      }
       return UnmetPrecondition(
           absl::StartsWith(message, fitting::kNotIdentifiable) ? "DESIGN_NOT_IDENTIFIABLE" : "PRECONDITION",
           name, message);

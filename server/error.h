@@ -27,7 +27,8 @@ absl::Status InvalidFields(const std::vector<FieldViolation>& violations);
 absl::Status InvalidField(const std::string& field, const std::string& description);
 
 /// NOT_FOUND with ResourceInfo; the reason is TYPE_NOT_FOUND ("RUN_NOT_FOUND"). `type` is "run", "study", ….
-absl::Status MissingResource(const std::string& type, const std::string& name);
+/// `hint`, if any, ends the message.
+absl::Status MissingResource(const std::string& type, const std::string& name, const std::string& hint = "");
 /// ALREADY_EXISTS, reason TYPE_EXISTS.
 absl::Status TakenResource(const std::string& type, const std::string& name);
 

@@ -90,6 +90,12 @@ bool FitJobs::IsActive(const std::string& fit_name) {
   return active_.count(fit_name) > 0;
 }
 
+std::optional<storage::Fit> FitJobs::UnstoredEnd(const std::string& fit_name) {
+  const std::lock_guard lock(mutex_);
+  const auto found = unstored_.find(fit_name);
+  return found == unstored_.end() ? std::nullopt : std::optional(found->second);
+}
+
 void FitJobs::Cancel(const std::string& fit_name) {
   const std::lock_guard lock(mutex_);
   const auto found = active_.find(fit_name);
@@ -115,6 +121,7 @@ void FitJobs::Stop() {
   for (std::thread& runner : runners_) {
     if (runner.joinable()) runner.join();
   }
+  StoreUnstoredEnds();
 }
 
 void FitJobs::Loop() {
@@ -127,6 +134,7 @@ void FitJobs::Loop() {
       job = std::move(queue_.front());
       queue_.pop_front();
     }
+    StoreUnstoredEnds();
     Run(job);
   }
 }
@@ -187,20 +195,46 @@ void FitJobs::Store(const std::shared_ptr<Job>& job, storage::Fit ended,
         },
         [this, job, shared, served](const absl::Status& status) {
           if (status.ok()) return End(job, *shared, *served);
-          storage::Fit lost = job->fit;
-          MarkEnded(absl::Status(status.code(), absl::StrCat("the result could not be stored: ",
-                                                             std::string(status.message()))),
-                    lost);
-          End(job, lost, ServeFit(lost));
+          Lose(job, absl::Status(status.code(), absl::StrCat("the result could not be stored: ",
+                                                             std::string(status.message()))));
         });
     if (submitted.ok()) return;
-    if (!absl::IsResourceExhausted(submitted)) {
-      storage::Fit lost = job->fit;
-      MarkEnded(submitted, lost);
-      return End(job, lost, ServeFit(lost));
-    }
+    if (!absl::IsResourceExhausted(submitted)) return Lose(job, submitted);
     // This is a thread of our own: it can wait for a full queue.
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
+void FitJobs::Lose(const std::shared_ptr<Job>& job, const absl::Status& status) {
+  storage::Fit lost = job->fit;
+  MarkEnded(status, lost);
+  if (!absl::IsNotFound(status)) {  // else its study is gone
+    const std::lock_guard lock(mutex_);
+    unstored_[FitName(lost.study_id, lost.id)] = lost;
+  }
+  End(job, lost, ServeFit(lost));
+}
+
+void FitJobs::StoreUnstoredEnds() {
+  std::map<std::string, storage::Fit> ends;
+  {
+    const std::lock_guard lock(mutex_);
+    ends = unstored_;
+  }
+  for (const auto& [name, end] : ends) {
+    writer_
+        .Submit(
+            [end](storage::Store& store) {
+              auto stored = store.GetFit(end.study_id, end.id);
+              if (!stored.ok() || stored->state != storage::FitState::kRunning) return absl::OkStatus();
+              return store.PutFit(end);
+            },
+            [this, name](const absl::Status& status) {
+              if (!status.ok()) return;
+              const std::lock_guard lock(mutex_);
+              unstored_.erase(name);
+            })
+        .IgnoreError();  // it stays, for the next time
   }
 }
 

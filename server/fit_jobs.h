@@ -55,6 +55,8 @@ class FitJobs {
   void Unwatch(const std::string& fit_name, std::uint64_t watch);
 
   bool IsActive(const std::string& fit_name);
+  /// How a fit ended whose end the store had no room for, while the store still has it as running.
+  std::optional<storage::Fit> UnstoredEnd(const std::string& fit_name);
   /// Asks an active fit to stop; does nothing otherwise.
   void Cancel(const std::string& fit_name);
   void CancelStudy(const std::string& study);
@@ -80,6 +82,10 @@ class FitJobs {
   void Store(const std::shared_ptr<Job>& job, storage::Fit ended,
              const std::shared_ptr<const StudyLabels>& labels);
   void End(const std::shared_ptr<Job>& job, const storage::Fit& ended, const ServedFit& served);
+  /// Ends a fit whose result cannot be stored.
+  void Lose(const std::shared_ptr<Job>& job, const absl::Status& status);
+  /// Tries again to store how fits ended.
+  void StoreUnstoredEnds();
 
   const std::shared_ptr<storage::Store> store_;
   storage::Writer& writer_;
@@ -91,6 +97,7 @@ class FitJobs {
   std::condition_variable wake_;
   std::map<std::string, std::shared_ptr<Job>> active_;  // by fit name; guarded by mutex_
   std::deque<std::shared_ptr<Job>> queue_;              // guarded by mutex_
+  std::map<std::string, storage::Fit> unstored_;        // by fit name; guarded by mutex_
   int taken_ = 0;                                       // places; guarded by mutex_
   bool draining_ = false;                               // guarded by mutex_
   std::uint64_t next_watch_ = 1;                        // guarded by mutex_

@@ -1,9 +1,17 @@
 #include "server/law_table.h"
 
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+#include <absl/strings/str_split.h>
+
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "server/error.h"
 #include "server/limits.h"
+#include "server/names.h"
 
 namespace sextant::server {
 namespace {
@@ -21,7 +29,54 @@ absl::StatusOr<LawEntry> MakeEntry(std::shared_ptr<const fitting::Law> law,
   return entry;
 }
 
+// Insertions, deletions and replacements between two words (Levenshtein).
+std::size_t EditDistance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
+    }
+  }
+  return row[b.size()];
+}
+
+bool AreClose(const std::string& a, const std::string& b) {
+  return EditDistance(a, b) <= std::max<std::size_t>(1, a.size() / 4);
+}
+
+// One holds the other, or `id` is nearly one of the words of `known`.
+bool SharesAPart(const std::string& id, const std::string& known) {
+  constexpr std::size_t kShortestPart = 3, kShortestWord = 5;
+  if (id.size() < kShortestPart) return false;
+  if (absl::StrContains(known, id) || absl::StrContains(id, known)) return true;
+  const std::vector<std::string> words = absl::StrSplit(known, '-');
+  return std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+    return word.size() >= kShortestWord && AreClose(id, word);
+  });
+}
+
 }  // namespace
+
+absl::Status MissingLaw(const LawTable::Snapshot& laws, const std::string& id) {
+  constexpr std::size_t kMostNamed = 4, kLongestId = 64;
+  std::vector<std::pair<std::size_t, std::string>> near;  // distance, id; those that share a part come first
+  if (id.size() <= kLongestId) {
+    for (const auto& [known, entry] : laws) {
+      const bool shares = SharesAPart(id, known);
+      if (shares || AreClose(id, known)) {
+        near.emplace_back(EditDistance(id, known) + (shares ? 0 : kLongestId), known);
+      }
+    }
+  }
+  std::sort(near.begin(), near.end());
+  std::vector<std::string> named;
+  for (std::size_t i = 0; i < near.size() && i < kMostNamed; ++i) named.push_back(near[i].second);
+  return MissingResource("law", LawName(id),
+                         named.empty() ? "" : absl::StrCat("; near it: ", absl::StrJoin(named, ", ")));
+}
 
 absl::StatusOr<std::unique_ptr<LawTable>> LawTable::Create(
     std::shared_ptr<const fitting::Catalogue> catalogue) {

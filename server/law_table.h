@@ -49,4 +49,7 @@ class LawTable {
   std::atomic<std::shared_ptr<const Snapshot>> snapshot_{std::make_shared<const Snapshot>()};
 };
 
+/// NOT_FOUND for `id`, with the ids that it may have been meant for.
+absl::Status MissingLaw(const LawTable::Snapshot& laws, const std::string& id);
+
 }  // namespace sextant::server

@@ -5,12 +5,16 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <memory>
 
 #include "server/digest.h"
 #include "server/error.h"
 #include "server/limits.h"
+#include "server/log.h"
 #include "server/status.h"
+#include "storage/fault.h"
 
 namespace sextant::server {
 namespace {
@@ -27,6 +31,23 @@ std::string DigestOf(const google::protobuf::Message& message) {
   return Hex(Sha256(bytes));
 }
 
+// A store that cannot write concerns whoever runs the server, not only the clients who are told. Once in a
+// while is enough.
+void LogFault(const absl::Status& status) {
+  const bool is_fault = absl::IsResourceExhausted(status) || absl::IsDataLoss(status) ||
+                        !storage::FaultOf(status).empty() || absl::IsInternal(status);
+  if (!is_fault || !ReasonOf(status).empty()) return;
+  using Clock = std::chrono::steady_clock;
+  static std::atomic<Clock::rep> next{Clock::duration::min().count()};
+  const Clock::rep now = Clock::now().time_since_epoch().count();
+  Clock::rep due = next.load();
+  if (now < due ||
+      !next.compare_exchange_strong(due, now + Clock::duration(std::chrono::seconds(10)).count())) {
+    return;
+  }
+  Log().info("a write failed: {}", std::string(status.message()));
+}
+
 }  // namespace
 
 void Commit(storage::Writer& writer, const std::string& type, const std::string& name,
@@ -35,8 +56,14 @@ void Commit(storage::Writer& writer, const std::string& type, const std::string&
   auto shared = std::make_shared<Finish>(std::move(finish));
   const absl::Status submitted = writer.Submit(
       [work = std::move(work)](storage::Store& store) { return StopExceptions([&] { return work(store); }); },
-      [shared, type, name](absl::Status status) { (*shared)(Annotate(std::move(status), type, name)); });
-  if (!submitted.ok()) (*shared)(Annotate(submitted, type, name));
+      [shared, type, name](absl::Status status) {
+        LogFault(status);
+        (*shared)(Annotate(std::move(status), type, name));
+      });
+  if (submitted.ok()) return;
+  const std::string message(submitted.message());
+  (*shared)(absl::IsResourceExhausted(submitted) ? QuotaExceeded("QUEUE_FULL", "writes", message, 1)
+                                                 : TryLater("DRAINING", message, 5));
 }
 
 absl::Status OncePerRequest(storage::Store& store, const std::string& request_id,

@@ -22,8 +22,10 @@
 #include "server/service/prediction_service.h"
 #include "server/service/reflection.h"
 #include "server/service/run_service.h"
+#include "server/service/scratch_folder.h"
 #include "server/service/study_service.h"
 #include "server/service/system_service.h"
+#include "storage/fault.h"
 #include "storage/sqlite_store.h"
 
 namespace sextant::server {
@@ -45,6 +47,10 @@ absl::StatusOr<std::shared_ptr<const fitting::Catalogue>> LoadCatalogue(const st
   for (const EmbeddedLaw& law : EmbeddedLaws()) texts.emplace_back(law.file, law.toml);
   return fitting::Catalogue::FromTexts(texts,
                                        fitting::Derivatives::kWhenNeeded);  // they ship: tests compile them
+}
+
+bool MayNotBeWritten(const absl::Status& status) {
+  return absl::IsPermissionDenied(status) || storage::FaultOf(status) == storage::kFaultReadOnly;
 }
 
 std::string WithPort(const std::string& address, int port) {
@@ -146,12 +152,24 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& opti
   storage::SqliteOptions sqlite;
   sqlite.durability = options.full_fsync ? storage::Durability::kFull : storage::Durability::kNormal;
   auto store = storage::OpenSqliteStore(options.database, sqlite);
+  std::string why_read_only;
+  if (!store.ok() && options.read_only_if_needed && MayNotBeWritten(store.status())) {
+    why_read_only = std::string(store.status().message());
+    sqlite.read_only = true;
+    auto reading = storage::OpenSqliteStore(options.database, sqlite);
+    // A file that is not there, or cannot be read either, is said as it was before.
+    if (reading.ok() || absl::IsFailedPrecondition(reading.status()) || absl::IsDataLoss(reading.status())) {
+      store = std::move(reading);
+    }
+  }
   if (!store.ok()) return store.status();
-  return Create(options, *std::move(store));
+  if (!sqlite.read_only) RemoveScratchFolders(options.database);
+  return Create(options, *std::move(store), why_read_only);
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& options,
-                                                       std::shared_ptr<storage::Store> store) {
+                                                       std::shared_ptr<storage::Store> store,
+                                                       const std::string& why_read_only) {
   if (absl::Status status = ValidateOptions(options); !status.ok()) return status;
   auto catalogue = LoadCatalogue(options.laws_folder);
   if (!catalogue.ok()) return catalogue.status();
@@ -165,6 +183,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& opti
   }
   auto impl = std::make_unique<Impl>(std::move(store), *std::move(laws), std::move(tokens), options.threads);
   impl->core.database = options.database;
+  impl->core.why_read_only = why_read_only;
   if (absl::Status status = impl->core.LoadFromStore(); !status.ok()) return status;
   if (absl::Status status = impl->Start(options); !status.ok()) return status;
   return std::unique_ptr<Server>(new Server(std::move(impl)));
@@ -175,6 +194,8 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() { Shutdown(std::chrono::milliseconds(0)); }
 
 const std::vector<std::string>& Server::addresses() const { return impl_->addresses; }
+
+const std::string& Server::why_read_only() const { return impl_->core.why_read_only; }
 
 int Server::port() const { return impl_->port; }
 

@@ -25,9 +25,11 @@ class Server {
   /// UNAVAILABLE (an address cannot be bound; the message says which).
   static absl::StatusOr<std::unique_ptr<Server>> Create(const ServerOptions& options);
 
-  /// The same over a store that is open already; `options.database` is a name to show.
+  /// The same over a store that is open already; `options.database` is a name to show. `why_read_only` is not
+  /// empty when the store refuses writes.
   static absl::StatusOr<std::unique_ptr<Server>> Create(const ServerOptions& options,
-                                                        std::shared_ptr<storage::Store> store);
+                                                        std::shared_ptr<storage::Store> store,
+                                                        const std::string& why_read_only = "");
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -36,6 +38,9 @@ class Server {
   const std::vector<std::string>& addresses() const;
   /// The port of the first HOST:PORT address; 0 without one.
   int port() const;
+
+  /// Why the database was opened for reading only; empty when it was not.
+  const std::string& why_read_only() const;
 
   /// A channel to the services in this process, without a socket. Messages, limits and errors are as over the
   /// wire.

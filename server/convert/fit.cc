@@ -98,7 +98,9 @@ void FitToProto(const storage::Fit& fit, v1::Fit& message) {
     auto* error = message.mutable_error();
     error->set_code(fit.error_code);
     error->set_message(fit.error);
-    error->set_reason(ReasonOf(Annotate(status, "fit", message.name())));
+    // Nothing else aborts a fit than the end of the server that ran it.
+    error->set_reason(absl::IsAborted(status) ? "SERVER_STOPPED"
+                                              : ReasonOf(Annotate(status, "fit", message.name())));
   }
 }
 

@@ -44,7 +44,7 @@ absl::Status CompareLaws(Core& core, const v1::CompareFitsRequest& request, cons
   for (const std::string& name : request.laws()) {
     const auto id = ParseLawName(name);
     const auto found = known->find(id ? *id : name);
-    if (found == known->end()) return MissingResource("law", LawName(id ? *id : name));
+    if (found == known->end()) return MissingLaw(*known, id ? *id : name);
     laws.push_back(found->second.law);
   }
   fitting::SolveOptions options;

@@ -11,21 +11,11 @@
 #include <utility>
 
 #include "server/core.h"
+#include "server/error.h"
+#include "server/service/scratch_folder.h"
 #include "server/status.h"
 
 namespace sextant::server {
-
-/// A folder of its own under the system's temporary one, removed with all it holds.
-class ScratchFolder {
- public:
-  /// RESOURCE_EXHAUSTED or INTERNAL when it cannot be made.
-  absl::Status Create();
-  ~ScratchFolder();
-  std::string File(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 /// Writes a new file at the path it is given.
 using FileMaker = std::function<absl::Status(const std::string& path)>;
@@ -67,7 +57,10 @@ class FileDownload final : public grpc::ServerWriteReactor<Response> {
   }
 
   absl::Status Open(const FileMaker& make) {
-    if (absl::Status status = folder_.Create(); !status.ok()) return status;
+    auto health =
+        core_.store->GetHealth();  // nothing is taken out of a database that is larger than all of it
+    if (!health.ok()) return Annotate(health.status(), "database", core_.database);
+    if (absl::Status status = folder_.Create(core_, health->file_bytes); !status.ok()) return status;
     const std::string path = folder_.File("file.db");
     if (absl::Status status = make(path); !status.ok()) return status;
     file_.open(path, std::ios::binary);

@@ -50,7 +50,7 @@ absl::StatusOr<NewFit> CheckRequest(Core& core, const v1::CreateFitRequest& requ
   const auto law_id = ParseLawName(request.law());
   const auto laws = core.laws->Load();
   const auto law = laws->find(law_id ? *law_id : request.law());
-  if (law == laws->end()) return MissingResource("law", LawName(law_id ? *law_id : request.law()));
+  if (law == laws->end()) return MissingLaw(*laws, law_id ? *law_id : request.law());
   auto order = FitOrderFromProto(request, *study, law->second.law->spec());
   if (!order.ok()) return order.status();
   NewFit made;
@@ -126,7 +126,9 @@ ServerUnaryReactor* FitService::ListFits(CallbackServerContext* context, const v
     }
     auto page = core_.store->ListFits(*study, *size, *after);
     if (!page.ok()) return Annotate(page.status(), "study", request->parent());
-    for (const storage::Fit& fit : page->items) FitToProto(fit, *response->add_fits());
+    for (storage::Fit& fit : page->items) {
+      FitToProto(AsEnded(core_, std::move(fit)), *response->add_fits());
+    }
     response->set_next_page_token(MakePageToken(arguments, page->next_key));
     return absl::OkStatus();
   });

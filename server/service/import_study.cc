@@ -1,6 +1,7 @@
 #include "server/service/import_study.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_replace.h>
 
 #include <filesystem>
 #include <memory>
@@ -21,19 +22,25 @@ namespace {
 
 constexpr char kFileName[] = "study.db";
 
+// What is wrong with the file that came, in words that do not name the server's copy of it; or with the
+// server, when it cannot read that.
+absl::Status WrongFile(const std::string& what, const absl::Status& status, const std::string& path) {
+  if (!absl::IsFailedPrecondition(status) && !absl::IsDataLoss(status) && !absl::IsNotFound(status)) {
+    return Annotate(status, "study", "studies");
+  }
+  const std::string message = absl::StrReplaceAll(status.message(), {{path, "the file"}});
+  return InvalidField("data", absl::StrCat(what, message));
+}
+
 /// What a file says of itself is checked before anything of it is copied. Returns the id of its study.
 absl::StatusOr<std::string> CheckFile(const std::string& path) {
   storage::SqliteOptions options;
   options.read_only = true;
   auto store = storage::OpenSqliteStore(path, options);
-  if (!store.ok()) {
-    return InvalidField("data", absl::StrCat("not a study that was exported: ", store.status().message()));
-  }
-  if (absl::Status whole = (*store)->CheckIntegrity(); !whole.ok()) {
-    return InvalidField("data", absl::StrCat("damaged: ", whole.message()));
-  }
+  if (!store.ok()) return WrongFile("not a study that was exported: ", store.status(), path);
+  if (absl::Status whole = (*store)->CheckIntegrity(); !whole.ok()) return WrongFile("", whole, path);
   auto studies = (*store)->ListStudies(2, "");
-  if (!studies.ok()) return studies.status();
+  if (!studies.ok()) return WrongFile("", studies.status(), path);
   if (studies->items.size() != 1) {
     return InvalidField("data",
                         absl::StrCat("holds ", studies->items.empty() ? "no study" : "several studies",
@@ -73,7 +80,7 @@ absl::Status StudyImport::Take() {
     study_id_ = request_.study_id();
     if (!study_id_.empty() && !IsLabel(study_id_)) return InvalidField("study_id", kLabelRule);
     if (study_id_ == kPublishedStudy) return TakenResource("study", StudyName(study_id_));
-    if (absl::Status status = folder_.Create(); !status.ok()) return status;
+    if (absl::Status status = folder_.Create(core_, 0); !status.ok()) return status;
     file_.open(folder_.File(kFileName), std::ios::binary);
   }
   bytes_ += static_cast<std::int64_t>(request_.data().size());
@@ -83,7 +90,7 @@ absl::Status StudyImport::Take() {
                          0);
   }
   file_.write(request_.data().data(), static_cast<std::streamsize>(request_.data().size()));
-  if (!file_) return absl::ResourceExhaustedError("no room for the file in the system's temporary folder");
+  if (!file_) return NoRoom(folder_.File(kFileName), "the file of a study");
   StartRead(&request_);
   return absl::OkStatus();
 }
@@ -92,6 +99,7 @@ absl::Status StudyImport::Store() {
   if (!begun_) return InvalidField("data", "missing: the file that `ExportStudy` gave, in pieces");
   file_.close();
   const std::string path = folder_.File(kFileName);
+  if (!file_) return NoRoom(path, "the file of a study");
   auto own_id = CheckFile(path);
   if (!own_id.ok()) return own_id.status();
   const std::string id = study_id_.empty() ? *own_id : study_id_;

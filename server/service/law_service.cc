@@ -26,7 +26,7 @@ ServerUnaryReactor* LawService::GetLaw(CallbackServerContext* context, const v1:
     if (!id) return InvalidField("name", "not of the form laws/LAW");
     const auto laws = core_.laws->Load();
     const auto found = laws->find(*id);
-    if (found == laws->end()) return MissingResource("law", request->name());
+    if (found == laws->end()) return MissingLaw(*laws, *id);
     LawToProto(found->second, *response);
     return absl::OkStatus();
   });
@@ -99,7 +99,7 @@ ServerUnaryReactor* LawService::EvaluateLaw(CallbackServerContext* context,
     if (!id) return InvalidField("name", "not of the form laws/LAW");
     const auto laws = core_.laws->Load();
     const auto found = laws->find(*id);
-    if (found == laws->end()) return MissingResource("law", request->name());
+    if (found == laws->end()) return MissingLaw(*laws, *id);
     return server::EvaluateLaw(*found->second.law, *request, *response);
   });
 }
@@ -111,7 +111,7 @@ ServerUnaryReactor* LawService::DeleteLaw(CallbackServerContext* context, const 
     if (!id) return InvalidField("name", "not of the form laws/LAW");
     const auto laws = core_.laws->Load();
     const auto found = laws->find(*id);
-    if (found == laws->end()) return MissingResource("law", request->name());
+    if (found == laws->end()) return MissingLaw(*laws, *id);
     if (found->second.built_in) {
       return UnmetPrecondition("LAW_BUILT_IN", request->name(),
                                absl::StrCat(request->name(), " ships with Sextant and cannot be deleted"));

@@ -20,7 +20,7 @@ using Group = std::vector<std::shared_ptr<const fitting::Predictor>>;
 
 absl::Status AddLaw(const LawTable::Snapshot& laws, const std::string& id, std::vector<Group>& groups) {
   const auto found = laws.find(id);
-  if (found == laws.end()) return MissingResource("law", LawName(id));
+  if (found == laws.end()) return MissingLaw(laws, id);
   if (!found->second.predictor) {
     return UnmetPrecondition("LAW_NOT_PUBLISHED", LawName(id),
                              absl::StrCat("law ", id, " has no published values: fit it to a study first"));

@@ -1,11 +1,19 @@
 #include "server/service/read_fit.h"
 
+#include <utility>
+
 #include "server/convert/fit.h"
 #include "server/convert/law.h"
 #include "server/error.h"
 #include "server/names.h"
 
 namespace sextant::server {
+
+storage::Fit AsEnded(Core& core, storage::Fit fit) {
+  if (fit.state != storage::FitState::kRunning) return fit;
+  auto end = core.jobs.UnstoredEnd(FitName(fit.study_id, fit.id));
+  return end.has_value() ? *std::move(end) : std::move(fit);
+}
 
 absl::Status ReadFit(Core& core, const std::string& name, v1::Fit& response) {
   const auto fit_name = ParseFitName(name);
@@ -19,7 +27,7 @@ absl::Status ReadFit(Core& core, const std::string& name, v1::Fit& response) {
   }
   auto fit = core.store->GetFit(fit_name->study, fit_name->id);
   if (!fit.ok()) return Annotate(fit.status(), "fit", name);
-  FitToProto(*fit, response);
+  FitToProto(AsEnded(core, *std::move(fit)), response);
   return absl::OkStatus();
 }
 

@@ -40,7 +40,9 @@ absl::StatusOr<v1::RunBatch*> BatchOf(v1::UploadChunk& chunk, v1::RunBatch& deco
             "WRONG_DIGEST", {{"index", absl::StrCat(chunk.index())}});
       }
       if (!decoded.ParseFromString(chunk.encoded_batch())) {
-        return InvalidField("chunk.encoded_batch", "not a serialized RunBatch");
+        return InvalidField("chunk.encoded_batch",
+                            "not a serialized RunBatch: cut short or damaged before its digest was "
+                            "taken; serialize it again");
       }
       return &decoded;
     case v1::UploadChunk::CONTENT_NOT_SET:

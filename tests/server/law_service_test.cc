@@ -104,6 +104,20 @@ TEST_F(LawServiceTest, TakesAUsersLawAndKeepsIt) {
   EXPECT_EQ(Reason(Delete("laws/my-lr")), "LAW_NOT_FOUND");
 }
 
+TEST_F(LawServiceTest, NamesLawsThatAreNearAMissingOne) {
+  const auto message = [&](const std::string& id) {
+    Context context;
+    v1::GetLawRequest request;
+    v1::Law law;
+    request.set_name("laws/" + id);
+    return laws->GetLaw(&context, request, &law).error_message();
+  };
+  EXPECT_EQ(message("step-law"), "law laws/step-law does not exist; near it: step-law-bs, step-law-lr");
+  EXPECT_THAT(message("lr-power-dn"), HasSubstr("lr-power-nd"));
+  EXPECT_THAT(message("chinchila"), HasSubstr("loss-chinchilla"));
+  EXPECT_EQ(message("zzzzzz"), "law laws/zzzzzz does not exist");
+}
+
 TEST_F(LawServiceTest, PointsAtWhatIsWrong) {
   v1::Law law;
   std::string broken = kMyLaw;
