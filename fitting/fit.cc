@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "fitting/critical_batch_fit.h"
+#include "fitting/law/target_names.h"
 #include "fitting/optimum/optimum_fit.h"
 #include "fitting/optimum_record.h"
 #include "fitting/optimum_runs.h"
@@ -163,6 +164,10 @@ std::vector<std::string> ValidateFitRequest(const FitRequest& request, const Law
   }
   if (critical && !request.holdout_filter.empty()) {
     problems.push_back("holdout_filter: not for laws of the critical batch: a cell is no run to be scored");
+  }
+  if (IsOtherHyperparameter(law.target) && !request.holdout_filter.empty()) {
+    problems.push_back(absl::StrCat("holdout_filter: not for laws of ", TargetName(law.target),
+                                    ": runs kept back have no score for one"));
   }
   if (!request.loss.empty()) {
     if (absl::StatusOr<Objective> objective = ParseObjective(request.loss); !objective.ok()) {

@@ -120,6 +120,13 @@ TEST_F(FitServiceTest, RefusesWrongOptionsTogether) {
   request = RateFit();
   request.set_law("no-such-law");
   EXPECT_EQ(Reason(Create(request, fit)), "LAW_NOT_FOUND");
+  for (const char* law : {"weight-decay-power-nd", "beta2-power-d", "cbs-power-d"}) {
+    request = RateFit();
+    request.set_law(law);
+    request.set_estimator("");
+    request.set_holdout_filter("tokens > 1e10");
+    EXPECT_THAT(Create(request, fit).error_message(), HasSubstr("holdout_filter: not for laws of")) << law;
+  }
   request = RateFit();
   request.set_parent("studies/nowhere");
   EXPECT_EQ(Reason(Create(request, fit)), "STUDY_NOT_FOUND");
