@@ -33,11 +33,14 @@ absl::StatusOr<std::unique_ptr<EmbeddedServer>> EmbeddedServer::Open(const std::
   }
   server::ServerOptions options;
   options.database = file.string();
+  options.read_only_if_needed = true;
   options.reflection = false;
   auto server = server::Server::Create(options);
   if (!server.ok()) return server.status();
   return std::unique_ptr<EmbeddedServer>(new EmbeddedServer(*std::move(server)));
 }
+
+const std::string& EmbeddedServer::why_read_only() const { return server_->why_read_only(); }
 
 std::shared_ptr<grpc::Channel> EmbeddedServer::channel() { return server_->InProcessChannel(); }
 

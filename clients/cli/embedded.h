@@ -17,13 +17,16 @@ namespace sextant::cli {
 /// Holds the database open, as sextantd does: one process at a time. Closing it ends running fits.
 class EmbeddedServer {
  public:
-  /// Creates the file and its folder if they are not there. The status says what to do about it.
+  /// Creates the file and its folder if they are not there; a file that may not be written is opened for
+  /// reading. The status says what to do about it.
   static absl::StatusOr<std::unique_ptr<EmbeddedServer>> Open(const std::string& database);
   ~EmbeddedServer();
   EmbeddedServer(const EmbeddedServer&) = delete;
   EmbeddedServer& operator=(const EmbeddedServer&) = delete;
 
   std::shared_ptr<grpc::Channel> channel();
+  /// Why it was opened for reading only; empty when it was not.
+  const std::string& why_read_only() const;
 
  private:
   explicit EmbeddedServer(std::unique_ptr<server::Server> server);

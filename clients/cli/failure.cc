@@ -73,6 +73,10 @@ std::string AdviceForReason(const std::string& reason, const std::string& resour
     return "`sextant fits create --study ID --law lr-power-nd` makes one; `sextant fits list --study ID` "
            "shows those that run or failed";
   }
+  if (reason == "STORE_FULL")
+    return "what was stored before is kept; make room, then run the same command again";
+  if (reason == "STORE_READ_ONLY")
+    return "copy the database to where it may be written and name that with --db";
   if (reason == "TOO_EARLY") return "ask again when the run has gone further";
   if (reason == "CURVE_UNUSABLE") return "give a curve with more usable points";
   if (reason == "EXTRAPOLATION_LIMIT") return "raise --max-extrapolation, or fit larger runs";
@@ -150,6 +154,17 @@ Failure FromFitError(int code, const std::string& reason, const std::string& mes
   failure.advice = AdviceForReason(reason, "");
   failure.exit_code = MeansWithheld(reason) ? kExitWithheld : kExitServerBase + code;
   return failure;
+}
+
+std::string AdviceForOpening(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kFailedPrecondition:
+      return "--db FILE names another database, --server HOST:PORT a running sextantd";
+    default:
+      return {};
+  }
 }
 
 Failure FromLocal(const absl::Status& status, const std::string& advice) {

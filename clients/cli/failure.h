@@ -27,6 +27,9 @@ Failure FromFitError(int code, const std::string& reason, const std::string& mes
 /// Exit code 1, with the status's message.
 Failure FromLocal(const absl::Status& status, const std::string& advice = {});
 
+/// What to do when a database cannot be opened; empty when the status's message says it all.
+std::string AdviceForOpening(const absl::Status& status);
+
 /// Control characters of foreign text made harmless for a terminal.
 std::string Safe(const std::string& text);
 /// The same for text whose line ends are meant.

@@ -1,3 +1,5 @@
+#include <signal.h>
+
 #include <cstring>
 #include <string>
 #include <vector>
@@ -8,6 +10,8 @@
 
 int main(int argc, char** argv) {
   using namespace sextant::cli;
+  // A file that may not grow (ulimit -f) is an error of the write, as a full disk is.
+  ::signal(SIGXFSZ, SIG_IGN);
   StartInterruptWatcher();
   CommandTree tree;
   AddStudies(tree);

@@ -49,23 +49,30 @@ Session::~Session() {
   embedded_.reset();
 }
 
-int Session::Connect() {
-  if (channel_) return kExitOk;
+absl::Status Session::TryConnect() {
+  if (channel_) return absl::OkStatus();
   if (!globals_.server.empty()) {
     channel_ = OpenChannel(globals_.server);
-    return kExitOk;
+    return absl::OkStatus();
   }
   auto embedded = EmbeddedServer::Open(database_);
-  if (!embedded.ok()) {
-    return Fail(
-        FromLocal(embedded.status(),
-                  "if another process has it open, reach that one with --server HOST:PORT (sextantd), or "
-                  "choose another file with --db; `sextant doctor` tells more"));
-  }
+  if (!embedded.ok()) return embedded.status();
   embedded_ = *std::move(embedded);
   channel_ = embedded_->channel();
+  return absl::OkStatus();
+}
+
+int Session::Connect() {
+  const bool first = !channel_;
+  const absl::Status status = TryConnect();
+  if (!status.ok()) return Fail(FromLocal(status, AdviceForOpening(status)));
+  if (first && embedded_ && !embedded_->why_read_only().empty()) {
+    Note("opened for reading only: " + Safe(embedded_->why_read_only()));
+  }
   return kExitOk;
 }
+
+std::string Session::why_read_only() const { return embedded_ ? embedded_->why_read_only() : ""; }
 
 grpc::Status Session::NotConnected() { return {grpc::StatusCode::FAILED_PRECONDITION, "not connected"}; }
 

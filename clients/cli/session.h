@@ -31,6 +31,10 @@ class Session {
 
   /// Opens the channel if it is not open.
   int Connect();
+  /// The same without a word.
+  absl::Status TryConnect();
+  /// Why the database of this process was opened for reading only; empty when it was not.
+  std::string why_read_only() const;
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
   /// Calls a unary method with the deadline of --timeout, cancelled by Ctrl-C.

@@ -6,7 +6,6 @@
 
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/probe.h"
-#include "clients/cli/embedded.h"
 #include "clients/cli/output/records.h"
 #include "clients/cli/output/text_table.h"
 #include "sextant/v1/system_service.grpc.pb.h"
@@ -77,17 +76,21 @@ void CheckDatabase(Session& session, std::vector<Check>* checks, int* exit_code)
   } else if (!std::filesystem::exists(path, error)) {
     checks->push_back(
         {"database", "ok", Safe(path) + " is not there yet; the first command that needs it makes it", ""});
-  } else if (auto opened = EmbeddedServer::Open(path); !opened.ok()) {
+  } else if (std::filesystem::is_regular_file(path, error) && std::filesystem::file_size(path, error) == 0 &&
+             !error) {
+    checks->push_back(
+        {"database", "warning", Safe(path) + " is empty: it holds no study",
+         "the next command makes a new database of it; if it held one, restore a backup first"});
+  } else if (const absl::Status opened = session.TryConnect(); !opened.ok()) {
     *exit_code = kExitLocal;
-    checks->push_back({"database", "problem", Safe(std::string(opened.status().message())),
-                       "if another process has it open, reach that one with --server HOST:PORT"});
+    checks->push_back({"database", "problem", Safe(std::string(opened.message())), AdviceForOpening(opened)});
   } else {
-    opened->reset();
-    if (const int code = session.Connect(); code != kExitOk) {
-      *exit_code = code;
-      return;
+    Check check = ServiceCheck(session, "database", exit_code);
+    if (const std::string why = session.why_read_only(); !why.empty()) {
+      check.detail += "; opened for reading only: " + Safe(why);
+      if (check.status == "ok") check.status = "warning";
     }
-    checks->push_back(ServiceCheck(session, "database", exit_code));
+    checks->push_back(std::move(check));
   }
 }
 

@@ -1,52 +1,36 @@
 // Files that a command writes.
 #pragma once
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "clients/cli/session.h"
 
 namespace sextant::cli {
 
-/// A file that is whole when Close says so; "-" is standard output.
+/// A new file, or "-" for standard output. It is written under another name beside its own
+/// (PATH.partial-PID), which it gets when Close has found it whole; otherwise nothing is left.
 class OutputFile {
  public:
-  explicit OutputFile(std::string path) : path_(std::move(path)) {
-    file_ = path_ == "-" ? stdout : std::fopen(path_.c_str(), "wbx");
-    if (file_ == nullptr) error_ = std::strerror(errno);
-  }
-  ~OutputFile() {
-    if (file_ != nullptr && file_ != stdout) std::fclose(file_);
-  }
+  explicit OutputFile(std::string path);
+  ~OutputFile();
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
 
-  void Write(const std::string& bytes) {
-    if (error_.empty() && std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) {
-      error_ = std::strerror(errno);
-    }
-  }
-  bool ok() const { return error_.empty(); }
-  /// Removes what was written.
-  void Discard() {
-    if (path_ != "-") std::remove(path_.c_str());
-  }
-  int Close(const Session& session) {
-    if (ok() && std::fflush(file_) != 0) error_ = std::strerror(errno);
-    if (ok()) return kExitOk;
-    return session.Fail({kExitLocal,
-                         "cannot write " + Safe(path_) + ": " + error_,
-                         {},
-                         error_ == std::strerror(EEXIST) ? "it goes to a new file" : ""});
-  }
+  void Write(const std::string& bytes);
+  bool ok() const { return error_ == 0; }
+  /// Brings what was written to the disk.
+  bool Finish();
+  /// Finish, and the name; the exit code.
+  int Close(const Session& session);
 
  private:
-  std::string path_, error_;
+  bool is_stdout() const { return path_ == "-"; }
+
+  const std::string path_, partial_;
   std::FILE* file_ = nullptr;
+  int error_ = 0;
 };
 
 /// Writes to `path` what a call streams in messages with a `data` field; nothing is left there when it fails.
@@ -54,21 +38,17 @@ template <typename Service, typename Piece, typename Request, typename Method>
 int Download(Session& session, const std::string& path, const Request& request, Method method) {
   OutputFile out(path);
   if (!out.ok()) return out.Close(session);
-  if (const int code = session.Connect(); code != kExitOk) {
-    out.Discard();
-    return code;
-  }
+  if (const int code = session.Connect(); code != kExitOk) return code;
   const auto stub = Service::NewStub(session.channel());
   grpc::ClientContext context;
   session.Prepare(&context, 0);
   const InterruptScope scope([&] { context.TryCancel(); });
   const std::unique_ptr<grpc::ClientReader<Piece>> stream = ((*stub).*method)(&context, request);
   Piece piece;
-  while (stream->Read(&piece)) out.Write(piece.data());
+  while (out.ok() && stream->Read(&piece)) out.Write(piece.data());
+  if (!out.ok()) context.TryCancel();
   const grpc::Status status = stream->Finish();
-  if (status.ok()) return out.Close(session);
-  out.Discard();
-  return session.FailServer(status);
+  return out.ok() && !status.ok() ? session.FailServer(status) : out.Close(session);
 }
 
 }  // namespace sextant::cli

@@ -86,9 +86,7 @@ int TagKeys(Session& session, const std::string& study, std::set<std::string>* k
                      });
 }
 
-int ExportCsv(Session& session, const ExportOptions& options) {
-  std::error_code error;
-  std::filesystem::create_directories(options.out, error);
+int WriteCsv(Session& session, const ExportOptions& options) {
   OutputFile runs(options.out + "/runs.csv"), curves(options.out + "/curves.csv");
   if (!runs.ok()) return runs.Close(session);
   if (!curves.ok()) return curves.Close(session);
@@ -123,8 +121,22 @@ int ExportCsv(Session& session, const ExportOptions& options) {
     return runs.ok() && curves.ok();
   });
   if (code != kExitOk) return code;
+  // Both or neither, as far as the disk is concerned.
+  if (!runs.Finish()) return runs.Close(session);
+  if (!curves.Finish()) return curves.Close(session);
   const int closed = runs.Close(session);
   return closed != kExitOk ? closed : curves.Close(session);
+}
+
+int ExportCsv(Session& session, const ExportOptions& options) {
+  std::error_code error;
+  const bool is_new = std::filesystem::create_directories(options.out, error);
+  if (error) {
+    return session.FailLocal("cannot make the folder " + Safe(options.out) + ": " + error.message());
+  }
+  const int code = WriteCsv(session, options);
+  if (code != kExitOk && is_new) std::filesystem::remove(options.out, error);  // it is empty
+  return code;
 }
 
 int RunExport(Session& session, const ExportOptions& options) {
@@ -157,7 +169,15 @@ int RunImport(Session& session, const std::string& path, const std::string& id) 
   }
   stream->WritesDone();
   const grpc::Status status = stream->Finish();
-  if (!status.ok()) return session.FailServer(status);
+  if (!status.ok()) {
+    if (Interrupted() || status.error_code() != grpc::StatusCode::INVALID_ARGUMENT) {
+      return session.FailServer(status);
+    }
+    Failure failure = FromServer(status, session.globals().server);
+    failure.advice =
+        "take the file that `sextant studies export` wrote; if it was copied, copy it again whole";
+    return session.Fail(failure);
+  }
   session.Note("imported " + Safe(IdOf(study.name())) + ": " + std::to_string(study.run_count()) + " runs, " +
                std::to_string(study.fit_count()) + " fits");
   return kExitOk;
