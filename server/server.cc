@@ -150,6 +150,7 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& options) {
   if (absl::Status status = ValidateOptions(options); !status.ok()) return status;
   storage::SqliteOptions sqlite;
+  sqlite.columns_ahead = !options.listen.empty();
   sqlite.durability = options.full_fsync ? storage::Durability::kFull : storage::Durability::kNormal;
   auto store = storage::OpenSqliteStore(options.database, sqlite);
   std::string why_read_only;

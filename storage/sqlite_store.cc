@@ -11,6 +11,7 @@
 #include "storage/sqlite/file_lock.h"
 #include "storage/sqlite/file_watch.h"
 #include "storage/sqlite/open.h"
+#include "storage/sqlite/quiet_task.h"
 #include "storage/sqlite/reader_pool.h"
 #include "storage/sqlite/session.h"
 
@@ -18,6 +19,8 @@ namespace sextant::storage {
 namespace {
 
 using sqlite::Session;
+
+constexpr std::chrono::milliseconds kQuiet{500};
 
 Micros SystemClock() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
@@ -29,16 +32,23 @@ Micros SystemClock() {
 class SqliteStore : public Store {
  public:
   SqliteStore(std::optional<sqlite::FileLock> lock, std::shared_ptr<sqlite::FileWatch> watch,
-              std::unique_ptr<Session> writer, sqlite::ReaderPool::Open open_reader, int readers)
+              std::unique_ptr<Session> writer, sqlite::ReaderPool::Open open_reader, int readers,
+              bool columns_ahead)
       : lock_(std::move(lock)),
         watch_(std::move(watch)),
         writer_(std::move(writer)),
         readers_(std::make_unique<sqlite::ReaderPool>(std::move(open_reader), readers)) {
     if (lock_) lock_->MarkLog(true);
+    if (!columns_ahead) return;
+    // What goes wrong here goes wrong again, and is told, where a listing reads.
+    ahead_ = std::make_unique<sqlite::QuietTask>(
+        kQuiet, [this] { Read([](auto& reader) { return reader->ReadAhead(); }).IgnoreError(); });
+    ahead_->Poke();
   }
   // The writer is closed last: that folds the log into the file and removes it. The mark goes before, so that
   // a process which ends between the two does not leave one without a log.
   ~SqliteStore() override {
+    ahead_.reset();
     if (!lock_) return;
     lock_->MarkLog(false);
     readers_.reset();
@@ -99,7 +109,9 @@ class SqliteStore : public Store {
     return Read([&](auto& reader) { return reader->GetRun(study_id, run_id); });
   }
   absl::StatusOr<Page<Run>> ListRuns(const RunQuery& query) override {
-    return Read([&](auto& reader) { return reader->ListRuns(query); });
+    auto page = Read([&](auto& reader) { return reader->ListRuns(query); });
+    if (ahead_ != nullptr) ahead_->Poke();
+    return page;
   }
   absl::StatusOr<Curve> GetCurve(const std::string& study_id, const std::string& run_id) override {
     return Read([&](auto& reader) { return reader->GetCurve(study_id, run_id); });
@@ -168,6 +180,7 @@ class SqliteStore : public Store {
     if (result.ok()) {
       if (absl::Status status = InPlace(); !status.ok()) return status;
     }
+    if (ahead_ != nullptr) ahead_->Poke();
     return result;
   }
   absl::Status InPlace() {
@@ -188,6 +201,7 @@ class SqliteStore : public Store {
   const std::shared_ptr<sqlite::FileWatch> watch_;
   std::unique_ptr<Session> writer_;
   std::unique_ptr<sqlite::ReaderPool> readers_;
+  std::unique_ptr<sqlite::QuietTask> ahead_;
 };
 
 }  // namespace
@@ -222,7 +236,8 @@ absl::StatusOr<std::shared_ptr<Store>> OpenSqliteStore(const std::string& path,
     return reader;
   };
   auto store = std::make_shared<SqliteStore>(std::move(lock), std::move(watch), std::move(writer),
-                                             open_reader, std::max(options.reader_connections, 1));
+                                             open_reader, std::max(options.reader_connections, 1),
+                                             options.columns_ahead && options.column_cache_bytes > 0);
   // One reader from the start: what is taken away later can still be read, and saved.
   if (auto health = store->GetHealth(); !health.ok()) return health.status();
   return store;

@@ -30,6 +30,9 @@ struct SqliteOptions {
   /// When they are read: by the second listing of one state of a study that takes more steps of SQLite's
   /// machine (some five a run) than this; 0: by every listing.
   int scan_steps_before_columns = 100'000;
+  /// Reads them ahead as well, on a thread of its own, half a second after the last write or listing: for
+  /// processes that stay.
+  bool columns_ahead = false;
   std::function<Micros()> clock;  ///< for request ids; empty: the system's
 };
 

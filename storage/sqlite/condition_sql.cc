@@ -197,6 +197,8 @@ absl::Status Add(const Condition& condition, bool negated, int depth, int& nodes
 
 }  // namespace
 
+std::span<const RunField> RunFields() { return kFields; }
+
 absl::StatusOr<RunField> FindRunField(const std::string& name) {
   for (const RunField& field : kFields) {
     if (name == field.name) return field;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -34,6 +35,8 @@ struct RunField {
   FieldKind kind;
 };
 
+/// All of them.
+std::span<const RunField> RunFields();
 /// The run field of that name; InvalidArgument names the ones there are.
 absl::StatusOr<RunField> FindRunField(const std::string& name);
 

@@ -104,8 +104,7 @@ absl::StatusOr<std::shared_ptr<const StudyColumns>> RunColumns::Load(Connection&
   if (!version.ok()) return version.status();
   const auto before = Current(study.key, *version);
   if (before != nullptr && before->Has(names)) return before;
-  const std::int64_t a_row = static_cast<std::int64_t>(9 * names.size() + sizeof(std::size_t));
-  const std::int64_t needed = study.run_count * a_row;
+  const std::int64_t needed = BytesNeeded(study, names.size());
   if (needed > limit_bytes_) return nullptr;
   auto next = std::make_shared<StudyColumns>();
   // What is there already stays as long as it fits.
@@ -164,6 +163,23 @@ absl::Status RunColumns::NoteScan(Connection& connection, std::int64_t study_key
   const std::lock_guard lock(mutex_);
   scanned_[study_key] = *version;
   return absl::OkStatus();
+}
+
+void RunColumns::NoteListing(std::int64_t study_key) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = read_ahead_.find(study_key); found != read_ahead_.end()) found->second = 0;
+}
+
+bool RunColumns::PaysAhead(const StudyKey& study) {
+  const std::lock_guard lock(mutex_);
+  std::int64_t& then = read_ahead_[study.key];
+  if (then > 0 && study.run_count < then + then / 4) return false;
+  then = study.run_count;
+  return true;
+}
+
+std::int64_t RunColumns::BytesNeeded(const StudyKey& study, std::size_t columns) {
+  return study.run_count * static_cast<std::int64_t>(9 * columns + sizeof(std::size_t));
 }
 
 absl::StatusOr<std::int64_t> RunChanges(Connection& connection, std::int64_t study_key) {

@@ -82,6 +82,14 @@ class RunColumns {
   /// Whether NoteScan was called for this state of the study: reading columns pays from the second scan on.
   absl::StatusOr<bool> ScannedBefore(Connection& connection, std::int64_t study_key);
   absl::Status NoteScan(Connection& connection, std::int64_t study_key);
+  /// A listing of the study wants columns.
+  void NoteListing(std::int64_t study_key);
+  /// Whether to read columns of the study before a listing asks for them: when listings did since they were
+  /// last read ahead, or the study has grown by a quarter. Answers once: the caller reads them.
+  bool PaysAhead(const StudyKey& study);
+  std::int64_t limit_bytes() const { return limit_bytes_; }
+  /// About what `columns` of a study take, texts left out.
+  static std::int64_t BytesNeeded(const StudyKey& study, std::size_t columns);
   /// As Find, reading what is missing in one scan; nullptr when it would not fit.
   absl::StatusOr<std::shared_ptr<const StudyColumns>> Load(Connection& connection, const StudyKey& study,
                                                            const std::set<ColumnName>& names);
@@ -98,6 +106,8 @@ class RunColumns {
   std::mutex mutex_;
   std::map<std::int64_t, Kept> kept_;             ///< by study key
   std::map<std::int64_t, std::int64_t> scanned_;  ///< study key -> version
+  /// Of studies that were read ahead: its runs then; 0 once a listing came.
+  std::map<std::int64_t, std::int64_t> read_ahead_;
 };
 
 /// How often the study's runs were changed: never the same for two committed states of a study key, even when

@@ -183,6 +183,7 @@ absl::StatusOr<Page<Run>> SelectRuns(Connection& connection, const RunQuery& que
   SqlText checked;
   if (absl::Status status = AddConditions(query.where, checked); !status.ok()) return status;
   const std::set<ColumnName> names = ColumnsOf(query.where, query.order_by);
+  if (!names.empty()) aids.columns->NoteListing(study->key);
   auto columns = aids.columns->Find(connection, study->key, names);
   if (!columns.ok()) return columns.status();
   if (*columns == nullptr) {

@@ -6,6 +6,7 @@
 #include "storage/sqlite/curve_rows.h"
 #include "storage/sqlite/fit_rows.h"
 #include "storage/sqlite/other_rows.h"
+#include "storage/sqlite/read_ahead.h"
 #include "storage/sqlite/run_labels.h"
 #include "storage/sqlite/run_queries.h"
 #include "storage/sqlite/run_rows.h"
@@ -130,6 +131,10 @@ absl::StatusOr<Run> Session::GetRun(const std::string& study_id, const std::stri
 }
 absl::StatusOr<Page<Run>> Session::ListRuns(const RunQuery& query) {
   return Read([&] { return SelectRuns(*connection_, query, listing_); });
+}
+absl::Status Session::ReadAhead() {
+  if (listing_.columns == nullptr) return absl::OkStatus();
+  return Read([&] { return ReadColumnsAhead(*connection_, *listing_.columns); });
 }
 absl::StatusOr<Curve> Session::GetCurve(const std::string& study_id, const std::string& run_id) {
   return GetCurvePart(study_id, run_id, 0, std::numeric_limits<std::int64_t>::max());

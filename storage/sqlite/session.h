@@ -62,6 +62,8 @@ class Session : public Store {
   absl::Status CheckIntegrity() override;
   absl::Status BackUp(const std::string& path) override;
   absl::Status Checkpoint() override;
+  /// Reads columns that listings may ask for into its listing aids.
+  absl::Status ReadAhead();
 
  private:
   template <typename Work>

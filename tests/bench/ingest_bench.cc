@@ -11,6 +11,7 @@
 #include <fstream>
 #include <random>
 #include <sstream>
+#include <thread>
 
 #include "server/convert/curve.h"
 #include "server/convert/run.h"
@@ -147,10 +148,14 @@ void Ingest(const Daemon& daemon, const std::string& raw_path, const Options& op
   Report("server memory, peak", PeakMebibytes(daemon.pid()), "MiB", "target: under 256");
 }
 
+// The first call is shown as well.
 template <typename Call>
 void Time(const char* what, std::size_t times, double target_ms, Call call) {
-  const Spent median = storage::Median(times, call);
-  std::printf("%-52s %10.3f %-12s target: under %g\n", what, 1e3 * median.wall, "ms, median", target_ms);
+  storage::Spent first;
+  Measure(first, call);
+  const storage::Spent median = storage::Median(times, call);
+  std::printf("%-52s %10.3f %-12s target: under %g (first call %.3f)\n", what, 1e3 * median.wall,
+              "ms, median", target_ms, 1e3 * first.wall);
   std::fflush(stdout);
 }
 
@@ -180,6 +185,11 @@ void Read(const Daemon& daemon, std::int64_t runs) {
     CheckCall(stub->GetCurve(&context, request, &response));
     if (response.curve().step_size() != 1000) storage::Fail(absl::InternalError("not the whole curve"));
   });
+  // Half a second after the last write the server reads what listings filter by into memory, which takes it
+  // less than a second here.
+  const double before = CpuOf(daemon.pid());
+  std::this_thread::sleep_for(std::chrono::seconds(2));
+  Report("columns for listings, read ahead", 1e3 * (CpuOf(daemon.pid()) - before), "ms CPU", "");
   const std::string late = "run_id >= \"trial-" + std::to_string(1'000'000 + runs * 9 / 10) + "\"";
   const std::pair<const char*, std::string> filters[] = {
       {"page of 100, no filter", ""},
@@ -222,6 +232,7 @@ int Main(const Options& options) {
   if (!daemon.ready()) storage::Fail(absl::InternalError("sextantd did not start"));
   Ingest(daemon, folder / "raw.db", options, runs, points);
   Read(daemon, runs);
+  Report("server memory, peak, listings included", PeakMebibytes(daemon.pid()), "MiB", "target: under 256");
   daemon.Signal(SIGTERM);
   daemon.Wait(std::chrono::seconds(60));
   Report("disk", static_cast<double>(std::filesystem::file_size(database)) / static_cast<double>(points),

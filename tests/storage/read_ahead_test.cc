@@ -1,0 +1,113 @@
+// Columns that are read before anybody asks for them, and when.
+#include "storage/sqlite/read_ahead.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+
+#include "storage/sqlite/quiet_task.h"
+#include "storage/sqlite_store.h"
+#include "tests/storage/sample_records.h"
+#include "tests/storage/temp_folder.h"
+
+namespace sextant::storage::sqlite {
+namespace {
+
+class ReadAheadTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    store_ = OpenSqliteStore(folder_.File("a.db")).value();
+    ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+    connection_ = Connection::Open(folder_.File("a.db"), OpenMode::kReadOnly).value();
+  }
+  void Put(int first, int count) {
+    std::vector<RunWithCurve> runs;
+    for (int i = first; i < first + count; ++i) {
+      runs.push_back({SampleRun("s", i), {}});
+      runs.back().run.tags = {{"sweep", i % 2 == 0 ? "even" : "odd"}};
+    }
+    ASSERT_TRUE(store_->PutRuns("s", runs).ok());
+  }
+  void ReadAhead() { ASSERT_TRUE(ReadColumnsAhead(*connection_, columns_).ok()); }
+  bool Has(const std::set<ColumnName>& names) {
+    return *columns_.Find(*connection_, Study().key, names) != nullptr;
+  }
+  StudyKey Study() { return FindStudy(*connection_, "s").value(); }
+
+  const std::set<ColumnName> loss_ = {{ColumnName::Kind::kField, "loss"}};
+  TempFolder folder_;
+  std::shared_ptr<Store> store_;
+  std::unique_ptr<Connection> connection_;
+  RunColumns columns_{64 << 20};
+};
+
+TEST_F(ReadAheadTest, ReadsWhatFiltersMayNameOfALargeStudy) {
+  Put(0, 5000);
+  ReadAhead();
+  EXPECT_TRUE(Has({{ColumnName::Kind::kField, "loss"},
+                   {ColumnName::Kind::kField, "state"},
+                   {ColumnName::Kind::kField, "schedule"},
+                   {ColumnName::Kind::kLabels, ""},
+                   {ColumnName::Kind::kTag, "sweep"}}));
+  EXPECT_FALSE(Has({{ColumnName::Kind::kTag, "unheard-of"}}));
+}
+
+TEST_F(ReadAheadTest, LeavesSmallStudiesToTheirScans) {
+  Put(0, 4999);
+  ReadAhead();
+  EXPECT_FALSE(Has(loss_));
+}
+
+TEST_F(ReadAheadTest, FollowsSmallChangesOnlyWhileListingsCome) {
+  Put(0, 5000);
+  ReadAhead();
+  Put(5000, 1);
+  ReadAhead();
+  EXPECT_FALSE(Has(loss_)) << "nobody listed the study since";
+  columns_.NoteListing(Study().key);
+  ReadAhead();
+  EXPECT_TRUE(Has(loss_));
+}
+
+TEST_F(ReadAheadTest, FollowsAGrownStudyUnasked) {
+  Put(0, 5000);
+  ReadAhead();
+  Put(5000, 1250);
+  ReadAhead();
+  EXPECT_TRUE(Has(loss_));
+}
+
+TEST_F(ReadAheadTest, ReadsNothingThatDoesNotFit) {
+  RunColumns few(1000);
+  Put(0, 5000);
+  ASSERT_TRUE(ReadColumnsAhead(*connection_, few).ok());
+  EXPECT_EQ(*few.Find(*connection_, Study().key, loss_), nullptr);
+}
+
+TEST(QuietTask, RunsAfterAPoke) {
+  std::mutex mutex;
+  std::condition_variable ran;
+  int times = 0;
+  QuietTask task(std::chrono::milliseconds(1), [&] {
+    const std::lock_guard lock(mutex);
+    ++times;
+    ran.notify_one();
+  });
+  task.Poke();
+  std::unique_lock lock(mutex);
+  EXPECT_TRUE(ran.wait_for(lock, std::chrono::seconds(60), [&] { return times > 0; }));
+}
+
+TEST(QuietTask, StopsWithoutRunningWhatWaits) {
+  std::atomic<int> times{0};
+  {
+    QuietTask task(std::chrono::hours(1), [&] { ++times; });
+    task.Poke();
+  }
+  EXPECT_EQ(times, 0);
+}
+
+}  // namespace
+}  // namespace sextant::storage::sqlite
