@@ -85,7 +85,9 @@ absl::Status Core::LoadFromStore() {
   if (absl::IsDataLoss(stored.status())) {
     for (const std::string& study : studies) {
       if (absl::Status status = LoadFits(study); !status.ok()) {
-        Log().warn("fits of study {} are left out: {}", study, std::string(status.message()));
+        const std::string damage(status.message());
+        Log().warn("fits of study {} are left out: {}", study, damage);
+        fits.MarkDamaged(study, damage);
       }
     }
     return absl::OkStatus();

@@ -43,18 +43,23 @@ void FitTable::ChangeStudy(const std::string& study, Change change) {
   const auto found = next->find(study);
   if (found == next->end()) return;
   auto changed = std::make_shared<ServedStudy>(*found->second);
-  change(changed->fits);
+  change(*changed);
   changed->current = CurrentOf(changed->fits);
   found->second = std::move(changed);
   snapshot_.store(std::move(next));
 }
 
 void FitTable::Put(const std::string& study, const std::string& fit, ServedFit served) {
-  ChangeStudy(study, [&](auto& fits) { fits.insert_or_assign(fit, std::move(served)); });
+  ChangeStudy(study,
+              [&](ServedStudy& served_study) { served_study.fits.insert_or_assign(fit, std::move(served)); });
 }
 
 void FitTable::Remove(const std::string& study, const std::string& fit) {
-  ChangeStudy(study, [&](auto& fits) { fits.erase(fit); });
+  ChangeStudy(study, [&](ServedStudy& served_study) { served_study.fits.erase(fit); });
+}
+
+void FitTable::MarkDamaged(const std::string& study, const std::string& damage) {
+  ChangeStudy(study, [&](ServedStudy& served_study) { served_study.damage = damage; });
 }
 
 ServedFit ServeFit(const storage::Fit& fit) {

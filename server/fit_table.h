@@ -24,6 +24,7 @@ struct ServedFit {
 
 struct ServedStudy {
   std::map<std::string, ServedFit> fits;  ///< by fit id
+  std::string damage;                     ///< why not all of its fits could be read; empty when they were
   /// The newest successful fit of each quantity, in order of the quantity's name.
   std::vector<std::shared_ptr<const fitting::Predictor>> current;
 };
@@ -41,6 +42,8 @@ class FitTable {
   /// Does nothing if the study is gone.
   void Put(const std::string& study, const std::string& fit, ServedFit served);
   void Remove(const std::string& study, const std::string& fit);
+  /// Says that fits of the study may be missing here.
+  void MarkDamaged(const std::string& study, const std::string& damage);
 
  private:
   template <typename Change>

@@ -12,7 +12,8 @@ struct ServerOptions {
   /// HOST:PORT (port 0: any free one) or unix:PATH. Empty: no port; only InProcessChannel reaches the server.
   std::vector<std::string> listen;
   std::string database;  ///< SQLite file; made if missing
-  /// Read it where it may not be written (permissions, a read-only file system) instead of refusing to start.
+  /// Read it where it may not be written (permissions, a read-only or full disk) instead of refusing to
+  /// start.
   bool read_only_if_needed = false;
   bool full_fsync = true;  ///< survive loss of power, not only of the process
   std::string

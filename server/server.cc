@@ -50,7 +50,8 @@ absl::StatusOr<std::shared_ptr<const fitting::Catalogue>> LoadCatalogue(const st
 }
 
 bool MayNotBeWritten(const absl::Status& status) {
-  return absl::IsPermissionDenied(status) || storage::FaultOf(status) == storage::kFaultReadOnly;
+  return absl::IsPermissionDenied(status) || absl::IsResourceExhausted(status) ||
+         storage::FaultOf(status) == storage::kFaultReadOnly;
 }
 
 std::string WithPort(const std::string& address, int port) {
@@ -157,9 +158,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& opti
   if (!store.ok() && options.read_only_if_needed && MayNotBeWritten(store.status())) {
     why_read_only = std::string(store.status().message());
     sqlite.read_only = true;
+    sqlite.why_read_only = why_read_only;
     auto reading = storage::OpenSqliteStore(options.database, sqlite);
-    // A file that is not there, or cannot be read either, is said as it was before.
-    if (reading.ok() || absl::IsFailedPrecondition(reading.status()) || absl::IsDataLoss(reading.status())) {
+    // Of a file that cannot be read either, the first refusal says more, unless the second is about content.
+    const bool about_content =
+        absl::IsFailedPrecondition(reading.status()) || absl::IsDataLoss(reading.status());
+    if (reading.ok() || (about_content && !absl::IsResourceExhausted(store.status()))) {
       store = std::move(reading);
     }
   }

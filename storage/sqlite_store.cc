@@ -32,14 +32,16 @@ Micros SystemClock() {
 class SqliteStore : public Store {
  public:
   SqliteStore(std::optional<sqlite::FileLock> lock, std::shared_ptr<sqlite::FileWatch> watch,
-              std::unique_ptr<Session> writer, sqlite::ReaderPool::Open open_reader, int readers,
-              bool columns_ahead)
+              std::unique_ptr<Session> writer, sqlite::ReaderPool::Open open_reader,
+              const SqliteOptions& options)
       : lock_(std::move(lock)),
         watch_(std::move(watch)),
         writer_(std::move(writer)),
-        readers_(std::make_unique<sqlite::ReaderPool>(std::move(open_reader), readers)) {
+        readers_(std::make_unique<sqlite::ReaderPool>(std::move(open_reader),
+                                                      std::max(options.reader_connections, 1))),
+        why_read_only_(options.why_read_only) {
     if (lock_) lock_->MarkLog(true);
-    if (!columns_ahead) return;
+    if (!options.columns_ahead || options.column_cache_bytes <= 0) return;
     // What goes wrong here goes wrong again, and is told, where a listing reads.
     ahead_ = std::make_unique<sqlite::QuietTask>(
         kQuiet, [this] { Read([](auto& reader) { return reader->ReadAhead(); }).IgnoreError(); });
@@ -169,10 +171,9 @@ class SqliteStore : public Store {
   template <typename Work>
   auto Write(Work work) -> decltype(work()) {
     if (writer_ == nullptr) {
-      return WithFault(
-          absl::FailedPreconditionError(absl::StrCat(
-              watch_->path(), " is open for reading only: make the file and its folder writable")),
-          kFaultReadOnly);
+      return WithFault(absl::FailedPreconditionError(
+                           absl::StrCat(watch_->path(), " is open for reading only: ", why_read_only_)),
+                       kFaultReadOnly);
     }
     if (absl::Status status = InPlace(); !status.ok()) return status;
     auto result = work();
@@ -201,6 +202,7 @@ class SqliteStore : public Store {
   const std::shared_ptr<sqlite::FileWatch> watch_;
   std::unique_ptr<Session> writer_;
   std::unique_ptr<sqlite::ReaderPool> readers_;
+  const std::string why_read_only_;
   std::unique_ptr<sqlite::QuietTask> ahead_;
 };
 
@@ -236,8 +238,7 @@ absl::StatusOr<std::shared_ptr<Store>> OpenSqliteStore(const std::string& path,
     return reader;
   };
   auto store = std::make_shared<SqliteStore>(std::move(lock), std::move(watch), std::move(writer),
-                                             open_reader, std::max(options.reader_connections, 1),
-                                             options.columns_ahead && options.column_cache_bytes > 0);
+                                             open_reader, options);
   // One reader from the start: what is taken away later can still be read, and saved.
   if (auto health = store->GetHealth(); !health.ok()) return health.status();
   return store;

@@ -20,6 +20,7 @@ enum class Durability {
 struct SqliteOptions {
   bool create = true;      ///< make the file, and its folder, if they are missing; false: NotFound
   bool read_only = false;  ///< takes no lock, writes nothing; writing methods answer FailedPrecondition
+  std::string why_read_only = "it was asked for";  ///< for that answer
   Durability durability = Durability::kFull;
   int reader_connections = 8;  ///< at most; further readers wait for one
   std::int64_t write_cache_bytes = 32

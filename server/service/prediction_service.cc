@@ -29,6 +29,13 @@ absl::Status AddLaw(const LawTable::Snapshot& laws, const std::string& id, std::
   return absl::OkStatus();
 }
 
+// What may be missing for damage is not said to be missing.
+absl::Status OrDamage(const ServedStudy& study, const std::string& name, const absl::Status& missing) {
+  if (study.damage.empty()) return missing;
+  return Annotate(absl::DataLossError(absl::StrCat("fits of the study cannot be read: ", study.damage)),
+                  "fit", name);
+}
+
 absl::Status AddStudy(const FitTable::Snapshot& fits, const LawTable::Snapshot& laws, const std::string& name,
                       std::vector<Group>& groups) {
   const auto id = ParseStudyName(name);
@@ -42,8 +49,9 @@ absl::Status AddStudy(const FitTable::Snapshot& fits, const LawTable::Snapshot& 
   const auto found = fits.find(*id);
   if (found == fits.end()) return MissingResource("study", name);
   if (found->second->current.empty()) {
-    return UnmetPrecondition("FIT_NOT_READY", name,
-                             absl::StrCat(name, " has no finished fit; create one first"));
+    return OrDamage(*found->second, name,
+                    UnmetPrecondition("FIT_NOT_READY", name,
+                                      absl::StrCat(name, " has no finished fit; create one first")));
   }
   groups.push_back(found->second->current);
   return absl::OkStatus();
@@ -58,7 +66,9 @@ absl::Status AddFit(const FitTable::Snapshot& fits, const LawTable::Snapshot& la
   const auto study = fits.find(fit->study);
   if (study == fits.end()) return MissingResource("study", StudyName(fit->study));
   const auto found = study->second->fits.find(fit->id);
-  if (found == study->second->fits.end()) return MissingResource("fit", name);
+  if (found == study->second->fits.end()) {
+    return OrDamage(*study->second, name, MissingResource("fit", name));
+  }
   const ServedFit& served = found->second;
   if (!served.predictor) {
     return UnmetPrecondition("FIT_NOT_READY", name,

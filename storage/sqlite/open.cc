@@ -28,10 +28,12 @@ absl::StatusOr<std::unique_ptr<Connection>> OpenForReading(const std::string& pa
   if (!connection.ok()) return connection.status();
   absl::Status status = (*connection)->Execute("SELECT count(*) FROM sqlite_schema");
   std::error_code error;
-  const bool has_log = std::filesystem::exists(path + "-wal", error);
   const bool cannot_open =
       absl::IsNotFound(status) || absl::IsPermissionDenied(status) || absl::IsFailedPrecondition(status);
-  if (cannot_open && !has_log) {
+  // On a full disk SQLite leaves the log that it could not use; elsewhere a log may be somebody's in use.
+  const bool has_log =
+      absl::IsResourceExhausted(status) ? HasLog(path) : std::filesystem::exists(path + "-wal", error);
+  if ((cannot_open || absl::IsResourceExhausted(status)) && !has_log) {
     auto immutable = Connection::Open(path, OpenMode::kImmutable);
     if (immutable.ok() && (*immutable)->Execute("SELECT count(*) FROM sqlite_schema").ok()) return immutable;
   }
@@ -143,6 +145,7 @@ absl::Status CheckReadable(const std::string& path) {
   auto version = ReadSchemaVersion(**connection);
   if (!version.ok()) return version.status();
   if (*version == CurrentSchemaVersion()) return absl::OkStatus();
+  if (*version == 0) return absl::FailedPreconditionError(absl::StrCat(path, " is empty: it holds no study"));
   return absl::FailedPreconditionError(absl::StrCat(path, " has the older schema version ", *version,
                                                     ": open it once for writing to bring it up to date"));
 }

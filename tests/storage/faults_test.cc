@@ -74,6 +74,13 @@ bool ReadsWhole(Store& store, int runs) {
   return whole;
 }
 
+// A file system of 1.5 MB that only this process sees.
+bool MountSmall(const std::string& mount_point) {
+  if (unshare(CLONE_NEWNS | (geteuid() == 0 ? 0 : CLONE_NEWUSER)) != 0) return false;
+  mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+  return mount("tmpfs", mount_point.c_str(), "tmpfs", 0, "size=1500k") == 0;
+}
+
 }  // namespace
 
 TEST(Faults, AFullDiskRefusesWritesAndLosesNothing) {
@@ -81,9 +88,7 @@ TEST(Faults, AFullDiskRefusesWritesAndLosesNothing) {
   const std::string mount_point = folder.File("small");
   std::filesystem::create_directory(mount_point);
   const int code = InChild([&] {
-    if (unshare(CLONE_NEWNS | (geteuid() == 0 ? 0 : CLONE_NEWUSER)) != 0) return kCannotTry;
-    mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
-    if (mount("tmpfs", mount_point.c_str(), "tmpfs", 0, "size=1500k") != 0) return kCannotTry;
+    if (!MountSmall(mount_point)) return kCannotTry;
     const std::string path = mount_point + "/store.db";
     auto store = OpenSqliteStore(path);
     EXPECT_TRUE(store.ok()) << store.status();
@@ -117,6 +122,33 @@ TEST(Faults, AFullDiskRefusesWritesAndLosesNothing) {
     if (again.ok()) {
       EXPECT_TRUE(ReadsWhole(**again, kept + 1));
     }
+    return 0;
+  });
+  if (code == kCannotTry) GTEST_SKIP() << "needs the right to mount a tmpfs";
+  EXPECT_EQ(code, 0);
+}
+
+TEST(Faults, AClosedFileOnAFullDiskIsStillRead) {
+  TempFolder folder;
+  const std::string mount_point = folder.File("small");
+  std::filesystem::create_directory(mount_point);
+  const int code = InChild([&] {
+    if (!MountSmall(mount_point)) return kCannotTry;
+    const std::string path = mount_point + "/store.db";
+    Fill(path, 2);
+    {
+      std::ofstream fill(mount_point + "/fill", std::ios::binary);
+      const std::string page(4096, 'x');
+      while (fill.write(page.data(), 4096).flush()) {
+      }
+    }
+    EXPECT_EQ(OpenSqliteStore(path).status().code(), absl::StatusCode::kResourceExhausted);
+    SqliteOptions options;
+    options.read_only = true;
+    auto store = OpenSqliteStore(path, options);
+    EXPECT_TRUE(store.ok()) << store.status();
+    EXPECT_TRUE(store.ok() && ReadsWhole(**store, 2));
+    EXPECT_TRUE(store.ok() && (*store)->BackUp(folder.File("saved.db")).ok());
     return 0;
   });
   if (code == kCannotTry) GTEST_SKIP() << "needs the right to mount a tmpfs";

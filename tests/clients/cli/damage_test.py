@@ -42,6 +42,8 @@ class DamageTest(CliTest):
         self.assertEqual(self.database_check(code=1)["status"], "problem")
         _, errors = self.run_cli("fits", "list", "--study", "s", code=64 + 15)
         self.assertIn("is damaged", errors)
+        _, errors = self.run_cli("predict", "--study", "s", "--params", "1e7", "--tokens", "1e9", code=64 + 15)
+        self.assertIn("fits of the study cannot be read", errors)
         server = ["--server", self.start_server(self.folder / "runs.db")]
         self.run_cli("studies", "export", "s", "--format", "jsonl", "--out", self.folder / "saved.jsonl", where=server)
         saved = self.run_json("runs", "import", self.folder / "saved.jsonl", "--study", "s", "--create-study",
@@ -92,7 +94,7 @@ class DamageTest(CliTest):
         self.assertEqual(check["status"], "warning")
         refused = as_nobody("studies", "create", "t")
         self.assertEqual(refused.returncode, 64 + 9)
-        self.assertIn("make the file and its folder writable", refused.stderr)
+        self.assertIn("is open for reading only: ", refused.stderr)
         database.chmod(0)
         self.assertEqual(as_nobody("studies", "list").returncode, 1)
 
