@@ -1,7 +1,5 @@
 // Causal attention in bf16 on Hopper's warpgroup products, tile by tile with the softmax kept running (Dao
 // 2023), head dimension 64.
-#include <cmath>
-
 #include "clients/trainer/cuda/attention_tiles.cuh"
 #include "clients/trainer/cuda/kernels.h"
 #include "clients/trainer/cuda/warpgroup.cuh"
@@ -65,21 +63,13 @@ __global__ void __launch_bounds__(Groups * 128, 4 / Groups)
     LoadTile<kTile, kThreads>(stage + kTileBytes, base + 2 * d, stride, tile * kTile, length);
     CommitCopies();
   };
-  load(0);
 
+  load(0);
   const int row = first_row + warp * 16 + lane / 4;  // this thread's rows are row and row + 8
   float sums[8][4] = {};
   float largest[2] = {-INFINITY, -INFINITY};
   float total[2] = {};
-  for (int tile = 0; tile < tiles; ++tile) {
-    if (tile + 1 < tiles) {
-      load(tile + 1);
-      WaitCopies<1>();
-    } else {
-      WaitCopies<0>();
-    }
-    PublishTiles();
-    __syncthreads();
+  ForEachTile(0, tiles, load, [&](int tile) {
     const int first_key = tile * kTile;
     if (first_key < group_row + kTile) {
       const uint32_t k_tile = kv_tiles + tile % 2 * kStageBytes;
@@ -89,16 +79,7 @@ __global__ void __launch_bounds__(Groups * 128, 4 / Groups)
       CommitProducts();
       WaitProducts<0>();
       Pin(s);
-      if (first_key == group_row) {
-#pragma unroll
-        for (int n = 0; n < 8; ++n) {
-#pragma unroll
-          for (int i = 0; i < 4; ++i) {
-            const int key = first_key + n * 8 + lane % 4 * 2 + i % 2;
-            if (key > row + i / 2 * 8) s[n][i] = -INFINITY;
-          }
-        }
-      }
+      if (first_key == group_row) HideLaterKeys(s, first_key, row, lane);
       AddSoftmax(s, sums, largest, total);
       uint32_t p[4][4];
       PackRows(p, s);
@@ -109,8 +90,7 @@ __global__ void __launch_bounds__(Groups * 128, 4 / Groups)
       WaitProducts<0>();
       Pin(sums);
     }
-    __syncthreads();
-  }
+  });
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     float sum = total[half];

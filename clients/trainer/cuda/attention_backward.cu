@@ -1,7 +1,5 @@
 // Gradients of causal attention in bf16. The scores are recomputed twice, once by query tile and once by key
 // tile, so that every sum has one owner and one order: no atomics, the same bits every time.
-#include <cmath>
-
 #include "clients/trainer/cuda/attention_tiles.cuh"
 #include "clients/trainer/cuda/kernels.h"
 #include "clients/trainer/cuda/warpgroup.cuh"
@@ -83,15 +81,7 @@ __global__ void __launch_bounds__(Groups * 128, 4 / Groups)
 
   const uint32_t own = warp / 4 * kTileBytes;  // the warpgroup's rows of the two tiles
   float dq[8][4] = {};
-  for (int tile = 0; tile < tiles; ++tile) {
-    if (tile + 1 < tiles) {
-      load(tile + 1);
-      WaitCopies<1>();
-    } else {
-      WaitCopies<0>();
-    }
-    PublishTiles();
-    __syncthreads();
+  ForEachTile(0, tiles, load, [&](int tile) {
     const int first_key = tile * kTile;
     if (first_key < group_row + kTile) {
       const uint32_t k_tile = kv_tiles + tile % 2 * kStageBytes;
@@ -104,16 +94,7 @@ __global__ void __launch_bounds__(Groups * 128, 4 / Groups)
       WaitProducts<0>();
       Pin(s);
       Pin(dp);
-      if (first_key == group_row) {
-#pragma unroll
-        for (int n = 0; n < 8; ++n) {
-#pragma unroll
-          for (int i = 0; i < 4; ++i) {
-            const int key = first_key + n * 8 + lane % 4 * 2 + i % 2;
-            if (key > row + i / 2 * 8) s[n][i] = -INFINITY;
-          }
-        }
-      }
+      if (first_key == group_row) HideLaterKeys(s, first_key, row, lane);
 #pragma unroll
       for (int n = 0; n < 8; ++n) {
 #pragma unroll
@@ -130,8 +111,7 @@ __global__ void __launch_bounds__(Groups * 128, 4 / Groups)
       WaitProducts<0>();
       Pin(dq);
     }
-    __syncthreads();
-  }
+  });
   RotateBack(dq, kScale, table, row, length, lane);
   StoreRows(dq, shared, warp * 16, lane, dqkv + (task.window * length + first_row) * stride + task.head * 64,
             stride, length - first_row);
@@ -175,20 +155,12 @@ __global__ void __launch_bounds__(128, 3)
       deltas[tile % 2 * kTile + threadIdx.x] = at < length ? delta[row_base + at] : 0;
     }
   };
-  load(first_tile);
 
+  load(first_tile);
   const int key = first_key + warp * 16 + lane / 4;
   float dk[8][4] = {};
   float dv[8][4] = {};
-  for (int tile = first_tile; tile < tiles; ++tile) {
-    if (tile + 1 < tiles) {
-      load(tile + 1);
-      WaitCopies<1>();
-    } else {
-      WaitCopies<0>();
-    }
-    PublishTiles();
-    __syncthreads();
+  ForEachTile(first_tile, tiles, load, [&](int tile) {
     const uint32_t q_tile = tiles_at + tile % 2 * kStageBytes;
     float s[8][4];
     float dp[8][4];
@@ -233,8 +205,7 @@ __global__ void __launch_bounds__(128, 3)
     WaitProducts<0>();
     Pin(dv);
     Pin(dk);
-    __syncthreads();
-  }
+  });
   RotateBack(dk, kScale, table, key, length, lane);
   bf16* to = dqkv + (task.window * length + first_key) * stride + task.head * 64;
   StoreRows(dk, shared, warp * 16, lane, to + d, stride, length - first_key);

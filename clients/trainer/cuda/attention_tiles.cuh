@@ -4,8 +4,11 @@
 
 #include <cuda_runtime_api.h>
 
+#include <cmath>
+
 #include "clients/trainer/cuda/device_util.cuh"
 #include "clients/trainer/cuda/kernels.h"
+#include "clients/trainer/cuda/warpgroup.cuh"
 
 namespace sextant::trainer::cuda {
 
@@ -68,6 +71,37 @@ __device__ inline void LoadTile(uint32_t tile, const bf16* matrix, size_t stride
     const bool valid = first_row + r < limit;
     CopyAsync16(tile + TileOffset(r, i % 8), matrix + (valid ? first_row + r : 0) * stride + i % 8 * 8,
                 valid);
+  }
+}
+
+// Calls use(tile) for tiles `first` .. `end` - 1 once load(tile) has brought them and every thread is ready,
+// with the copies of the next on the way. `load` commits what it queues; the first has been called.
+template <typename Load, typename Use>
+__device__ inline void ForEachTile(int first, int end, Load load, Use use) {
+  for (int tile = first; tile < end; ++tile) {
+    if (tile + 1 < end) {
+      load(tile + 1);
+      WaitCopies<1>();
+    } else {
+      WaitCopies<0>();
+    }
+    PublishTiles();
+    __syncthreads();
+    use(tile);
+    __syncthreads();
+  }
+}
+
+// Hides keys after their query in the scores s[64, 64] of a diagonal tile: `row` is the thread's first of the
+// queries, `first_key` the tile's first key.
+__device__ inline void HideLaterKeys(float (&s)[8][4], int first_key, int row, int lane) {
+#pragma unroll
+  for (int n = 0; n < 8; ++n) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const int key = first_key + n * 8 + lane % 4 * 2 + i % 2;
+      if (key > row + i / 2 * 8) s[n][i] = -INFINITY;
+    }
   }
 }
 
