@@ -169,7 +169,7 @@ int PrintCompletions(const CommandTree& tree, const std::vector<std::string>& wo
   const CLI::App* parent = at->get_parent();
   const std::string path = parent == nullptr ? "" : parent->get_name() + " " + at->get_name();
   if (path == "studies show" || path == "studies delete") candidates.OfferStudies();
-  if (path == "laws show") candidates.OfferLaws();
+  if (path == "laws show" || path == "laws delete") candidates.OfferLaws();
   if (path == "sextant completion") {
     for (const char* shell : {"bash", "zsh", "fish"}) candidates.Offer(shell);
   }

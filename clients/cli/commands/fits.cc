@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/deletion.h"
 #include "clients/cli/commands/fit_print.h"
 #include "clients/cli/commands/number_pairs.h"
 #include "clients/cli/commands/paging.h"
@@ -139,6 +140,13 @@ int RunWatch(Session& session, const std::string& study, const std::string& text
   return WaitAndPrint(session, name);
 }
 
+int RunDelete(Session& session, const std::string& study, const std::string& text, bool yes) {
+  v1::DeleteFitRequest request;
+  if (const int code = ResolveFit(session, study, text, request.mutable_name()); code != kExitOk) return code;
+  return DeleteOne(session, &FitService::Stub::DeleteFit, request, "fits",
+                   study.empty() ? text : study + "/" + text, "a deleted fit predicts no more", yes);
+}
+
 }  // namespace
 
 void AddFits(CommandTree& tree) {
@@ -209,6 +217,17 @@ void AddFits(CommandTree& tree) {
     tree.SetRun(command, [=](Session& session) { return run(session, *study, *name); });
   };
   add_single("show", "show one fit", "sextant fits show studies/mine/fits/first -o json", RunShow);
+  {
+    auto study = std::make_shared<std::string>();
+    auto name = std::make_shared<std::string>();
+    auto yes = std::make_shared<bool>(false);
+    CLI::App* command =
+        tree.AddCommand(noun, "delete", "delete a fit", {"sextant fits delete mine/first --yes"});
+    command->add_option("FIT", *name, "its name, or its id with --study, or STUDY/FIT")->required();
+    command->add_option("--study", *study, "the study")->type_name("ID");
+    command->add_flag("-y,--yes", *yes, "really");
+    tree.SetRun(command, [=](Session& session) { return RunDelete(session, *study, *name, *yes); });
+  }
   add_single("watch", "wait until a fit has ended, then show it", "sextant fits watch mine/first", RunWatch);
 }
 

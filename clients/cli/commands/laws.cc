@@ -1,4 +1,5 @@
 #include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/deletion.h"
 #include "clients/cli/commands/paging.h"
 #include "clients/cli/output/quantity.h"
 #include "clients/cli/output/records.h"
@@ -132,6 +133,13 @@ int RunCreate(Session& session, const std::string& file, bool check_only) {
   return PrintRecord(session, LawColumns(), law);
 }
 
+int RunDelete(Session& session, const std::string& id, bool yes) {
+  v1::DeleteLawRequest request;
+  request.set_name(LawName(id));
+  return DeleteOne(session, &LawService::Stub::DeleteLaw, request, "laws", id,
+                   "a deleted law is fitted no more; the fits that were made of it stay", yes);
+}
+
 }  // namespace
 
 void AddLaws(CommandTree& tree) {
@@ -162,6 +170,15 @@ void AddLaws(CommandTree& tree) {
     command->add_option("FILE", *file, "the law's text; - for standard input")->required();
     command->add_flag("--check", *check_only, "only say whether it is sound");
     tree.SetRun(command, [=](Session& session) { return RunCreate(session, *file, *check_only); });
+  }
+  {
+    auto id = std::make_shared<std::string>();
+    auto yes = std::make_shared<bool>(false);
+    CLI::App* command =
+        tree.AddCommand(noun, "delete", "delete a law of your own", {"sextant laws delete my-law --yes"});
+    command->add_option("LAW", *id, "its id")->required();
+    command->add_flag("-y,--yes", *yes, "really");
+    tree.SetRun(command, [=](Session& session) { return RunDelete(session, *id, *yes); });
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/curve_rows.h"
+#include "clients/cli/commands/deletion.h"
 #include "clients/cli/commands/paging.h"
 #include "clients/cli/commands/run_columns.h"
 #include "clients/cli/output/json.h"
@@ -94,6 +95,13 @@ int RunCurve(Session& session, const std::string& study, const std::string& text
   return code != kExitOk ? code : PrintCurve(session, curve);
 }
 
+int RunDelete(Session& session, const std::string& study, const std::string& text, bool yes) {
+  v1::DeleteRunRequest request;
+  if (const int code = ResolveRun(session, study, text, request.mutable_name()); code != kExitOk) return code;
+  return DeleteOne(session, &RunService::Stub::DeleteRun, request, "runs",
+                   study.empty() ? text : study + "/" + text, "deleting a run deletes its curve", yes);
+}
+
 }  // namespace
 
 void AddRuns(CommandTree& tree) {
@@ -125,6 +133,17 @@ void AddRuns(CommandTree& tree) {
   add_single("show", "show one run", "sextant runs show --study mine r-0123456789abcdef0123", RunShow);
   add_single("curve", "print a run's curve", "sextant runs curve mine/d128-lr0.001 -o csv > curve.csv",
              RunCurve);
+  {
+    auto study = std::make_shared<std::string>();
+    auto name = std::make_shared<std::string>();
+    auto yes = std::make_shared<bool>(false);
+    CLI::App* command = tree.AddCommand(noun, "delete", "delete a run and its curve",
+                                        {"sextant runs delete mine/d128-lr0.001 --yes"});
+    command->add_option("RUN", *name, "its id with --study, or STUDY/RUN")->required();
+    command->add_option("--study", *study, "the study")->type_name("ID");
+    command->add_flag("-y,--yes", *yes, "really");
+    tree.SetRun(command, [=](Session& session) { return RunDelete(session, *study, *name, *yes); });
+  }
 }
 
 }  // namespace sextant::cli

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/deletion.h"
 #include "clients/cli/commands/paging.h"
 #include "clients/cli/commands/study_words.h"
 #include "clients/cli/output/quantity.h"
@@ -116,18 +117,10 @@ int RunShow(Session& session, const std::string& id) {
 }
 
 int RunDelete(Session& session, const std::string& id, bool yes) {
-  if (!yes) {
-    return session.FailUsage("deleting a study deletes its runs, curves and fits",
-                             "say so with `sextant studies delete " + Safe(id) + " --yes`");
-  }
-  if (const int code = session.Connect(); code != kExitOk) return code;
   v1::DeleteStudyRequest request;
   request.set_name(StudyName(id));
-  google::protobuf::Empty nothing;
-  if (const int code = session.Call(&StudyService::Stub::DeleteStudy, request, &nothing); code != kExitOk)
-    return code;
-  session.Note("deleted " + Safe(id));
-  return kExitOk;
+  return DeleteOne(session, &StudyService::Stub::DeleteStudy, request, "studies", id,
+                   "deleting a study deletes its runs, curves and fits", yes);
 }
 
 }  // namespace
