@@ -16,7 +16,8 @@ PairFlags PairsByForm(Evaluator& evaluator) {
   const std::vector<ParameterMap::Free>& free = evaluator.map().free();
   const std::size_t k = free.size();
   PairFlags flags(k * k, 0);
-  for (const auto& [a, b] : *evaluator.bound().SecondDerivativePairs()) {
+  const auto pairs = evaluator.bound().SecondDerivativePairs();
+  for (const auto& [a, b] : *pairs) {
     for (std::size_t i = 0; i < k; ++i) {
       for (std::size_t j = 0; j < k; ++j) {
         if (free[i].index == a && free[j].index == b) flags[i * k + j] = flags[j * k + i] = 1;
