@@ -112,13 +112,14 @@ inline Vec Exp(Vec x) {
 // e_log.c. x must be a positive normal number.
 inline Vec LogInRange(Vec x) {
   constexpr double kLn2High = 6.93147180369123816490e-01, kLn2Low = 1.90821492927058770002e-10;
-  constexpr std::int64_t kSqrtHalf = 0x3fe6a09e667f3bcd;
-  const Bits bits = reinterpret_cast<Bits>(x);
-  const Bits above = bits - kSqrtHalf;
+  constexpr std::uint64_t kSqrtHalf = 0x3fe6a09e667f3bcd;
+  // Unsigned: of an x out of range nothing is used, but it must not overflow either.
+  const Unsigned bits = reinterpret_cast<Unsigned>(x);
+  const Unsigned above = bits - kSqrtHalf;
   // The exponent, as a double without a conversion instruction: put it into the low bits of 2^52.
-  const Unsigned biased = reinterpret_cast<Unsigned>(above + (std::int64_t{1023} << 52)) >> 52;
+  const Unsigned biased = (above + (std::uint64_t{1023} << 52)) >> 52;
   const Vec k = reinterpret_cast<Vec>(biased | 0x4330000000000000u) - (0x1p52 + 1023.0);
-  const Vec m = reinterpret_cast<Vec>(bits - (above & static_cast<std::int64_t>(0xfff0000000000000u)));
+  const Vec m = reinterpret_cast<Vec>(bits - (above & std::uint64_t{0xfff0000000000000}));
   const Vec f = m - 1.0;
   const Vec s = f / (f + 2.0);
   const Vec z = s * s, w = z * z;
