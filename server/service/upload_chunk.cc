@@ -1,8 +1,11 @@
 #include "server/service/upload_chunk.h"
 
 #include <absl/strings/str_cat.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
 
 #include <algorithm>
+#include <functional>
 #include <span>
 #include <utility>
 
@@ -29,25 +32,51 @@ void AddReject(PreparedChunk& chunk, const std::string& source, const std::strin
   chunk.rejects.push_back(std::move(reject));
 }
 
-absl::StatusOr<v1::RunBatch*> BatchOf(v1::UploadChunk& chunk, v1::RunBatch& decoded) {
+// Calls each(run) for the runs of a serialized RunBatch until one answers false. One message serves them all,
+// so that its arrays are used again while they are in the cache: parsed whole, a batch is megabytes of fresh
+// memory. False when the bytes are no RunBatch.
+template <typename Each>
+bool ForEachSerializedRun(const std::string& bytes, Each each) {
+  using google::protobuf::internal::WireFormatLite;
+  constexpr std::uint32_t kRunTag =
+      WireFormatLite::MakeTag(v1::RunBatch::kRunsFieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const std::uint8_t*>(bytes.data()),
+                                            static_cast<int>(bytes.size()));
+  v1::Run run;
+  while (const std::uint32_t tag = in.ReadTag()) {
+    if (tag != kRunTag) {
+      if (!WireFormatLite::SkipField(&in, tag)) return false;
+      continue;
+    }
+    int length = 0;
+    if (!in.ReadVarintSizeAsInt(&length)) return false;
+    const char* begin = bytes.data() + in.CurrentPosition();
+    if (!in.Skip(length) || !run.ParseFromArray(begin, length)) return false;
+    if (!each(run)) return true;
+  }
+  return in.ConsumedEntireMessage();
+}
+
+absl::Status ForEachRun(v1::UploadChunk& chunk, const std::function<bool(v1::Run&)>& each) {
   switch (chunk.content_case()) {
     case v1::UploadChunk::kBatch:
-      return chunk.mutable_batch();
+      for (v1::Run& run : *chunk.mutable_batch()->mutable_runs()) {
+        if (!each(run)) break;
+      }
+      return absl::OkStatus();
     case v1::UploadChunk::kEncodedBatch:
       if (!EqualInConstantTime(Sha256(chunk.encoded_batch()), chunk.sha256())) {
         return WithReason(
             InvalidField("chunk.sha256", "is not the SHA-256 of encoded_batch: send the chunk again"),
             "WRONG_DIGEST", {{"index", absl::StrCat(chunk.index())}});
       }
-      if (!decoded.ParseFromString(chunk.encoded_batch())) {
-        return InvalidField("chunk.encoded_batch",
-                            "not a serialized RunBatch: cut short or damaged before its digest was "
-                            "taken; serialize it again");
-      }
-      return &decoded;
+      if (ForEachSerializedRun(chunk.encoded_batch(), each)) return absl::OkStatus();
+      return InvalidField("chunk.encoded_batch",
+                          "not a serialized RunBatch: cut short or damaged before its digest was "
+                          "taken; serialize it again");
     case v1::UploadChunk::CONTENT_NOT_SET:
       // A client that learns late that nothing follows may say so with an empty chunk.
-      if (chunk.last()) return &decoded;
+      if (chunk.last()) return absl::OkStatus();
       return InvalidField("chunk", "holds neither batch nor encoded_batch");
   }
   return absl::InternalError("unknown content");
@@ -104,27 +133,26 @@ absl::StatusOr<storage::Upload> FindUpload(storage::Store& store, const storage:
 }
 
 absl::StatusOr<PreparedChunk> PrepareChunk(v1::UploadChunk& chunk, const storage::Study& study) {
-  v1::RunBatch decoded;
-  auto batch = BatchOf(chunk, decoded);
-  if (!batch.ok()) return batch.status();
-  if ((*batch)->runs_size() > kMaxRunsPerChunk) {
-    return InvalidField("chunk.batch", absl::StrCat((*batch)->runs_size(), " runs; at most ",
-                                                    kMaxRunsPerChunk, " fit in a chunk"));
-  }
   PreparedChunk prepared;
   prepared.index = chunk.index();
   prepared.last = chunk.last();
-  prepared.runs.reserve(static_cast<std::size_t>((*batch)->runs_size()));
-  for (int i = 0; i < (*batch)->runs_size(); ++i) {
-    v1::Run& message = *(*batch)->mutable_runs(i);
+  int count = 0;
+  const absl::Status read = ForEachRun(chunk, [&](v1::Run& message) {
+    if (++count > kMaxRunsPerChunk) return false;
     auto run = RunFromProto(message, study);
     if (run.ok()) {
       run->run.create_time = run->run.update_time = Now();
       prepared.runs.push_back(*std::move(run));
     } else {
-      AddReject(prepared, message.source(), absl::StrCat("chunk ", chunk.index(), ", run ", i + 1),
+      AddReject(prepared, message.source(), absl::StrCat("chunk ", chunk.index(), ", run ", count),
                 std::string(run.status().message()));
     }
+    return true;
+  });
+  if (!read.ok()) return read;
+  if (count > kMaxRunsPerChunk) {
+    return InvalidField(
+        "chunk.batch", absl::StrCat("more than ", kMaxRunsPerChunk, " runs, which are what fits in a chunk"));
   }
   return prepared;
 }

@@ -254,6 +254,56 @@ TEST_F(UploadTest, ChecksTheDigestOfAnEncodedBatch) {
   EXPECT_EQ(RunCount(), 1);
 }
 
+// One message serves all runs of the bytes: none may keep what the run before it had.
+TEST_F(UploadTest, RunsOfAnEncodedBatchKeepNothingOfOneAnother) {
+  v1::RunBatch batch;
+  v1::Run& full = *batch.add_runs() = SomeRun("full");
+  full.set_seed(7);
+  full.set_weight_decay(0.1);
+  full.set_optimizer("adamw");
+  (*full.mutable_tags())["sweep"] = "a";
+  full.add_labels("mine");
+  full.mutable_curve()->add_step(1);
+  full.mutable_curve()->add_train_loss(3);
+  *batch.add_runs() = SomeRun("bare");
+  v1::UploadRunsRequest request;
+  std::string bytes = batch.SerializeAsString();
+  request.mutable_chunk()->set_encoded_batch(bytes);
+  request.mutable_chunk()->set_sha256(Sha256(bytes));
+  {
+    Stream stream(*runs, "studies/s", "u");
+    ASSERT_TRUE(stream.Send(request));
+    EXPECT_TRUE(stream.HalfCloseAndFinish().ok());
+  }
+  Context context;
+  v1::GetRunRequest get;
+  v1::Run run;
+  get.set_name("studies/s/runs/bare");
+  ASSERT_TRUE(runs->GetRun(&context, get, &run).ok());
+  EXPECT_FALSE(run.has_seed());
+  EXPECT_FALSE(run.has_weight_decay());
+  EXPECT_EQ(run.optimizer(), "");
+  EXPECT_TRUE(run.tags().empty());
+  EXPECT_TRUE(run.labels().empty());
+  EXPECT_EQ(run.curve_point_count(), 0);
+}
+
+TEST_F(UploadTest, RefusesBytesThatAreNoBatchAsAWhole) {
+  v1::RunBatch batch;
+  *batch.add_runs() = SomeRun("r");
+  const std::string whole = batch.SerializeAsString();
+  for (const std::string& bytes : {whole.substr(0, whole.size() - 1), whole + "\x0a", whole + "\x0a\x7f",
+                                   whole + std::string("\x0a\x02\xff\xff", 4), std::string("\x04")}) {
+    v1::UploadRunsRequest request;
+    request.mutable_chunk()->set_encoded_batch(bytes);
+    request.mutable_chunk()->set_sha256(Sha256(bytes));
+    Stream stream(*runs, "studies/s", "");
+    ASSERT_TRUE(stream.Send(request));
+    EXPECT_THAT(stream.Finish().error_message(), HasSubstr("not a serialized RunBatch"));
+    EXPECT_EQ(RunCount(), 0);
+  }
+}
+
 TEST_F(UploadTest, NeedsAHeaderAStudyAndContent) {
   {
     Context context;
