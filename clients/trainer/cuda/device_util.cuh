@@ -21,14 +21,18 @@ __device__ inline Vec8 Load8(const float* p) {
   return v;
 }
 
+// The two bf16 of a word.
+__device__ inline float Low(uint32_t pair) { return __uint_as_float(pair << 16); }
+__device__ inline float High(uint32_t pair) { return __uint_as_float(pair & 0xffff0000U); }
+
 __device__ inline Vec8 Load8(const bf16* p) {
   const uint4 raw = *reinterpret_cast<const uint4*>(p);
   const uint32_t words[4] = {raw.x, raw.y, raw.z, raw.w};
   Vec8 v;
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
-    v.at[2 * i] = __uint_as_float(words[i] << 16);
-    v.at[2 * i + 1] = __uint_as_float(words[i] & 0xffff0000U);
+    v.at[2 * i] = Low(words[i]);
+    v.at[2 * i + 1] = High(words[i]);
   }
   return v;
 }

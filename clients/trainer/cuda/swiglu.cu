@@ -1,6 +1,7 @@
 // SwiGLU and its gradient, eight columns a thread.
 #include "clients/trainer/cuda/device_util.cuh"
 #include "clients/trainer/cuda/kernels.h"
+#include "clients/trainer/cuda/swiglu.cuh"
 
 namespace sextant::trainer::cuda {
 namespace {
@@ -29,10 +30,9 @@ __global__ void SwiGluBackwardKernel(const T* dproduct, size_t total, int f, T* 
   Vec8 up = Load8(gate_up + at + f);
 #pragma unroll
   for (int j = 0; j < 8; ++j) {
-    const float sigmoid = 1 / (1 + __expf(-gate.at[j]));
-    const float silu = gate.at[j] * sigmoid;
-    gate.at[j] = dy.at[j] * up.at[j] * (sigmoid + silu * (1 - sigmoid));
-    up.at[j] = dy.at[j] * silu;
+    const float2 gradient = SwiGluGradient(dy.at[j], gate.at[j], up.at[j]);
+    gate.at[j] = gradient.x;
+    up.at[j] = gradient.y;
   }
   Store8(gate_up + at, gate);
   Store8(gate_up + at + f, up);

@@ -4,8 +4,9 @@
 // products.
 #include <algorithm>
 
-#include "clients/trainer/cuda/attention_tiles.cuh"
 #include "clients/trainer/cuda/kernels.h"
+#include "clients/trainer/cuda/swiglu.cuh"
+#include "clients/trainer/cuda/tiles.cuh"
 #include "clients/trainer/cuda/warpgroup.cuh"
 
 namespace sextant::trainer::cuda {
@@ -24,19 +25,10 @@ constexpr int kForwardBytes = kSteps * (kRowTileBytes + kPairBytes) + 3 * kRowTi
 constexpr int kGatesAt = kSteps * (kRowTileBytes + static_cast<int>(kTileBytes));
 constexpr int kBackwardBytes = kGatesAt + 4 * kRowTileBytes;
 
-// The two elements of a pair.
-__device__ inline float Low(uint32_t pair) { return __uint_as_float(pair << 16); }
-__device__ inline float High(uint32_t pair) { return __uint_as_float(pair & 0xffff0000U); }
-
 __device__ inline float SwiGluOf(float gate, float up) { return gate * up / (1 + __expf(-gate)); }
 
-// Gradients of gate and up.
-__device__ inline float2 SwiGluGradient(float dy, float gate, float up) {
-  dy = __bfloat162float(__float2bfloat16_rn(dy));  // as wide models round it, on its way through memory
-  const float sigmoid = 1 / (1 + __expf(-gate));
-  const float silu = gate * sigmoid;
-  return {dy * up * (sigmoid + silu * (1 - sigmoid)), dy * silu};
-}
+// As wide models round it, on its way through memory.
+__device__ inline float Rounded(float v) { return __bfloat162float(__float2bfloat16_rn(v)); }
 
 __global__ void __launch_bounds__(kThreads, 2)
     GateUpKernel(const bf16* x, const bf16* weights, size_t parameter_stride, int rows, int f, bf16* gate_up,
@@ -166,8 +158,8 @@ __global__ void __launch_bounds__(kThreads, 2)
       for (int half = 0; half < 2; ++half) {
         uint32_t* gate = reinterpret_cast<uint32_t*>(gates + FragmentOffset(warp * 16, lane, n, half));
         uint32_t* up = gate + kRowTileBytes / 4;
-        const float2 low = SwiGluGradient(dproduct[n][2 * half], Low(*gate), Low(*up));
-        const float2 high = SwiGluGradient(dproduct[n][2 * half + 1], High(*gate), High(*up));
+        const float2 low = SwiGluGradient(Rounded(dproduct[n][2 * half]), Low(*gate), Low(*up));
+        const float2 high = SwiGluGradient(Rounded(dproduct[n][2 * half + 1]), High(*gate), High(*up));
         *gate = Pack(low.x, high.x);
         *up = Pack(low.y, high.y);
       }
