@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "clients/cli/commands/command_tree.h"
 #include "clients/cli/session.h"
 
 namespace sextant::cli {
@@ -25,5 +26,18 @@ int DeleteOne(Session& session,
   session.Note("deleted " + Safe(text));
   return kExitOk;
 }
+
+/// A `delete` verb: what it says of itself, and its positional argument.
+struct DeleteVerb {
+  const char* summary;
+  const char* example;
+  const char* positional;
+  const char* help;
+  bool in_study;  ///< takes --study as well
+};
+/// Adds it to `noun`. `run` gets the study ("" when none was given), the positional argument, and whether
+/// --yes was said.
+void AddDelete(CommandTree& tree, CLI::App* noun, const DeleteVerb& verb,
+               int (*run)(Session&, const std::string& study, const std::string& text, bool yes));
 
 }  // namespace sextant::cli

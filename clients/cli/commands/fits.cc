@@ -217,17 +217,10 @@ void AddFits(CommandTree& tree) {
     tree.SetRun(command, [=](Session& session) { return run(session, *study, *name); });
   };
   add_single("show", "show one fit", "sextant fits show studies/mine/fits/first -o json", RunShow);
-  {
-    auto study = std::make_shared<std::string>();
-    auto name = std::make_shared<std::string>();
-    auto yes = std::make_shared<bool>(false);
-    CLI::App* command =
-        tree.AddCommand(noun, "delete", "delete a fit", {"sextant fits delete mine/first --yes"});
-    command->add_option("FIT", *name, "its name, or its id with --study, or STUDY/FIT")->required();
-    command->add_option("--study", *study, "the study")->type_name("ID");
-    command->add_flag("-y,--yes", *yes, "really");
-    tree.SetRun(command, [=](Session& session) { return RunDelete(session, *study, *name, *yes); });
-  }
+  AddDelete(tree, noun,
+            {"delete a fit", "sextant fits delete mine/first --yes", "FIT",
+             "its name, or its id with --study, or STUDY/FIT", true},
+            RunDelete);
   add_single("watch", "wait until a fit has ended, then show it", "sextant fits watch mine/first", RunWatch);
 }
 

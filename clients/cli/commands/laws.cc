@@ -133,7 +133,7 @@ int RunCreate(Session& session, const std::string& file, bool check_only) {
   return PrintRecord(session, LawColumns(), law);
 }
 
-int RunDelete(Session& session, const std::string& id, bool yes) {
+int RunDelete(Session& session, const std::string&, const std::string& id, bool yes) {
   v1::DeleteLawRequest request;
   request.set_name(LawName(id));
   return DeleteOne(session, &LawService::Stub::DeleteLaw, request, "laws", id,
@@ -171,15 +171,9 @@ void AddLaws(CommandTree& tree) {
     command->add_flag("--check", *check_only, "only say whether it is sound");
     tree.SetRun(command, [=](Session& session) { return RunCreate(session, *file, *check_only); });
   }
-  {
-    auto id = std::make_shared<std::string>();
-    auto yes = std::make_shared<bool>(false);
-    CLI::App* command =
-        tree.AddCommand(noun, "delete", "delete a law of your own", {"sextant laws delete my-law --yes"});
-    command->add_option("LAW", *id, "its id")->required();
-    command->add_flag("-y,--yes", *yes, "really");
-    tree.SetRun(command, [=](Session& session) { return RunDelete(session, *id, *yes); });
-  }
+  AddDelete(tree, noun,
+            {"delete a law of your own", "sextant laws delete my-law --yes", "LAW", "its id", false},
+            RunDelete);
 }
 
 }  // namespace sextant::cli

@@ -133,17 +133,10 @@ void AddRuns(CommandTree& tree) {
   add_single("show", "show one run", "sextant runs show --study mine r-0123456789abcdef0123", RunShow);
   add_single("curve", "print a run's curve", "sextant runs curve mine/d128-lr0.001 -o csv > curve.csv",
              RunCurve);
-  {
-    auto study = std::make_shared<std::string>();
-    auto name = std::make_shared<std::string>();
-    auto yes = std::make_shared<bool>(false);
-    CLI::App* command = tree.AddCommand(noun, "delete", "delete a run and its curve",
-                                        {"sextant runs delete mine/d128-lr0.001 --yes"});
-    command->add_option("RUN", *name, "its id with --study, or STUDY/RUN")->required();
-    command->add_option("--study", *study, "the study")->type_name("ID");
-    command->add_flag("-y,--yes", *yes, "really");
-    tree.SetRun(command, [=](Session& session) { return RunDelete(session, *study, *name, *yes); });
-  }
+  AddDelete(tree, noun,
+            {"delete a run and its curve", "sextant runs delete mine/d128-lr0.001 --yes", "RUN",
+             "its id with --study, or STUDY/RUN", true},
+            RunDelete);
 }
 
 }  // namespace sextant::cli

@@ -116,7 +116,7 @@ int RunShow(Session& session, const std::string& id) {
   return PrintRecord(session, StudyColumns(), study);
 }
 
-int RunDelete(Session& session, const std::string& id, bool yes) {
+int RunDelete(Session& session, const std::string&, const std::string& id, bool yes) {
   v1::DeleteStudyRequest request;
   request.set_name(StudyName(id));
   return DeleteOne(session, &StudyService::Stub::DeleteStudy, request, "studies", id,
@@ -159,15 +159,10 @@ void AddStudies(CommandTree& tree) {
   }
   AddStudyCells(tree, noun);
   AddStudyFiles(tree, noun);
-  {
-    auto id = std::make_shared<std::string>();
-    auto yes = std::make_shared<bool>(false);
-    CLI::App* command = tree.AddCommand(noun, "delete", "delete a study with its runs, curves and fits",
-                                        {"sextant studies delete pile-sweep --yes"});
-    command->add_option("ID", *id, "the study")->required();
-    command->add_flag("-y,--yes", *yes, "really");
-    tree.SetRun(command, [id, yes](Session& session) { return RunDelete(session, *id, *yes); });
-  }
+  AddDelete(tree, noun,
+            {"delete a study with its runs, curves and fits", "sextant studies delete pile-sweep --yes", "ID",
+             "the study", false},
+            RunDelete);
 }
 
 }  // namespace sextant::cli
