@@ -17,8 +17,8 @@
 
 namespace sextant::server {
 
-/// Writes a new file at the path it is given.
-using FileMaker = std::function<absl::Status(const std::string& path)>;
+/// Writes a new file at the path it is given, from a database that takes so many bytes.
+using FileMaker = std::function<absl::Status(const std::string& path, std::int64_t database_bytes)>;
 
 /// Makes the file in a scratch folder, then sends it in messages with a `data` field, one at a time. Deletes
 /// itself.
@@ -57,12 +57,12 @@ class FileDownload final : public grpc::ServerWriteReactor<Response> {
   }
 
   absl::Status Open(const FileMaker& make) {
-    auto health =
-        core_.store->GetHealth();  // nothing is taken out of a database that is larger than all of it
+    // Nothing is taken out of a database that is larger than all of it.
+    auto health = core_.store->GetHealth();
     if (!health.ok()) return Annotate(health.status(), "database", core_.database);
     if (absl::Status status = folder_.Create(core_, health->file_bytes); !status.ok()) return status;
     const std::string path = folder_.File("file.db");
-    if (absl::Status status = make(path); !status.ok()) return status;
+    if (absl::Status status = make(path, health->file_bytes); !status.ok()) return status;
     file_.open(path, std::ios::binary);
     return file_ ? absl::OkStatus() : absl::InternalError("the file that was made cannot be read back");
   }

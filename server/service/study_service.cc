@@ -99,7 +99,7 @@ ServerUnaryReactor* StudyService::ListStudies(CallbackServerContext* context,
 grpc::ServerWriteReactor<v1::ExportStudyResponse>* StudyService::ExportStudy(
     CallbackServerContext* context, const v1::ExportStudyRequest* request) {
   return FileDownload<v1::ExportStudyResponse>::Begin(
-      core_, *context, [this, name = request->name()](const std::string& path) -> absl::Status {
+      core_, *context, [this, name = request->name()](const std::string& path, std::int64_t) -> absl::Status {
         const auto id = ParseStudyName(name);
         if (!id) return InvalidField("name", "not of the form studies/STUDY");
         if (absl::Status status = RefusePublished(*id); !status.ok()) return status;

@@ -52,10 +52,8 @@ grpc::ServerUnaryReactor* SystemService::GetServerInfo(grpc::CallbackServerConte
 grpc::ServerWriteReactor<v1::BackUpResponse>* SystemService::BackUp(grpc::CallbackServerContext* context,
                                                                     const v1::BackUpRequest*) {
   return FileDownload<v1::BackUpResponse>::Begin(
-      core_, *context, [this](const std::string& path) -> absl::Status {
-        auto health = core_.store->GetHealth();
-        if (!health.ok()) return Annotate(health.status(), "database", core_.database);
-        if (absl::Status room = CheckRoom(path, health->file_bytes, "a copy of the database"); !room.ok())
+      core_, *context, [this](const std::string& path, std::int64_t database_bytes) -> absl::Status {
+        if (absl::Status room = CheckRoom(path, database_bytes, "a copy of the database"); !room.ok())
           return room;
         const absl::Status copied = core_.store->BackUp(path);
         return copied.ok() ? copied : Annotate(copied, "database", core_.database);

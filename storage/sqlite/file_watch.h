@@ -10,7 +10,8 @@
 namespace sextant::storage::sqlite {
 
 /// A file that is removed, renamed or replaced stays open, and takes writes that nobody finds again; the same
-/// holds for its write-ahead log. Two stat calls a commit tell. Thread-safe.
+/// holds for its write-ahead log. Two stat calls tell; the store makes them before and after each commit.
+/// Thread-safe.
 class FileWatch {
  public:
   /// `path` is the file as it is open.
