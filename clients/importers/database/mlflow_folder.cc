@@ -67,27 +67,24 @@ class Metrics {
     (*source)->CountInto(emitter_.options().bytes_read);
     const bool known = log_.Knows(key);
     if (known) keys_.push_back(key);
-    // Every line ends in a number.
-    const LastLineRule last = [](std::string_view line) {
-      return line.empty() ? LastLine::kNothing : LastLine::kHalf;
-    };
-    return ForEachLine(
-        source->get(), kMaxTextBytes, emitter_, last, [&](std::string_view line, std::int64_t number) {
-          if (Trim(line).empty()) return;
-          std::string_view rest = line;
-          const std::string_view time = NextWord(&rest), text = NextWord(&rest), at = NextWord(&rest);
-          const auto time_ms = ParseInt64(time);
-          const auto value = ParseDouble(text);
-          const auto step = at.empty() ? std::optional<std::int64_t>(0) : ParseInt64(at);
-          if (!time_ms || !value || !step || *step < 0) {
-            emitter_.Reject(number,
-                            absl::StrCat("metric ", Quoted(key), ": not 'time value step': ", Quoted(line)));
-          } else if (known && points_.size() < kMaxPoints) {
-            points_.push_back({*time_ms, *step, keys_.size() - 1, MlflowValue(*value)});
-          } else if (known) {
-            ++dropped_;
-          }
-        });
+    return ForEachLine(source->get(), kMaxTextBytes, emitter_, LastNumberLine,
+                       [&](std::string_view line, std::int64_t number) {
+                         if (Trim(line).empty()) return;
+                         std::string_view rest = line;
+                         const std::string_view time = NextWord(&rest), text = NextWord(&rest),
+                                                at = NextWord(&rest);
+                         const auto time_ms = ParseInt64(time);
+                         const auto value = ParseDouble(text);
+                         const auto step = at.empty() ? std::optional<std::int64_t>(0) : ParseInt64(at);
+                         if (!time_ms || !value || !step || *step < 0) {
+                           emitter_.Reject(number, absl::StrCat("metric ", Quoted(key),
+                                                                ": not 'time value step': ", Quoted(line)));
+                         } else if (known && points_.size() < kMaxPoints) {
+                           points_.push_back({*time_ms, *step, keys_.size() - 1, MlflowValue(*value)});
+                         } else if (known) {
+                           ++dropped_;
+                         }
+                       });
   }
 
   void AddAll() {

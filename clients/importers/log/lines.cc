@@ -5,6 +5,8 @@
 
 namespace sextant::importers {
 
+LastLine LastNumberLine(std::string_view line) { return line.empty() ? LastLine::kNothing : LastLine::kHalf; }
+
 LastLine LastJsonLine(std::string_view line) {
   return !line.empty() && line.front() == '{' && line.back() != '}' ? LastLine::kHalf : LastLine::kWhole;
 }

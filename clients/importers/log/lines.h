@@ -29,6 +29,9 @@ inline constexpr char kHalfLine[] =
 /// For lines that are JSON objects: half is what a brace opens and none closes.
 LastLine LastJsonLine(std::string_view line);
 
+/// For lines that end in a number each.
+LastLine LastNumberLine(std::string_view line);
+
 /// Calls `each(line, number)` for every line; lines beyond the limit are rejected and skipped, and so is a
 /// last line without a newline that `last` takes for half of one.
 template <class Each>

@@ -58,12 +58,8 @@ absl::Status ReadLlmcLog(ByteSource* source, Emitter& emitter) {
   LogRun log(emitter);
   log.ComeInOrder();
   bool coarse_rate = false;
-  // Every line ends in a number.
-  const LastLineRule last = [](std::string_view line) {
-    return line.empty() ? LastLine::kNothing : LastLine::kHalf;
-  };
-  const absl::Status read =
-      ForEachLine(source, kMaxCsvLineBytes, emitter, last, [&](std::string_view line, std::int64_t number) {
+  const absl::Status read = ForEachLine(
+      source, kMaxCsvLineBytes, emitter, LastNumberLine, [&](std::string_view line, std::int64_t number) {
         line = Trim(line);
         if (line.empty()) return;
         std::optional<std::int64_t> step;

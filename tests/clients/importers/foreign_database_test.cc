@@ -87,8 +87,8 @@ TEST_F(ForeignDatabaseTest, ADatabaseOfThatShapeWithOtherColumnsIsRefusedByName)
 }
 
 TEST_F(ForeignDatabaseTest, AValueBeyondTheLimitCostsItsRunOnly) {
-  for (const char* given : {"params_non_embedding=1e6", "tokens=1e9"})
-    options_.set.push_back(*ParseFieldMapping(given, "--set"));
+  Set("params_non_embedding=1e6");
+  Set("tokens=1e9");
   const std::string path = Make(
       "CREATE TABLE experiments(experiment_id, name);"
       "CREATE TABLE runs(run_uuid, name, status, start_time, lifecycle_stage, experiment_id);"

@@ -20,14 +20,8 @@ using ::testing::Not;
 
 constexpr float kNan = CurvePoint::kMissing;
 
-auto Floats(std::vector<float> values) {
-  return ::testing::Pointwise(::testing::NanSensitiveFloatEq(), std::move(values));
-}
-
 class GoldenTest : public ImportTest {
  protected:
-  void Set(const std::string& text) { options_.set.push_back(*ParseFieldMapping(text, "--set")); }
-
   /// Reads a golden file or folder as the command line does.
   void Read(const std::string& name) {
     const auto found =

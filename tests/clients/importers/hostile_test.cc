@@ -17,8 +17,8 @@ using ::testing::HasSubstr;
 class HostileTest : public ImportTest {
  protected:
   HostileTest() {
-    for (const char* given : {"params_non_embedding=1e6", "tokens=1e9"})
-      options_.set.push_back(*ParseFieldMapping(given, "--set"));
+    Set("params_non_embedding=1e6");
+    Set("tokens=1e9");
   }
 
   /// What is said of a file that is refused as a whole.

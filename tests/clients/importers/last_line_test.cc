@@ -14,8 +14,8 @@ using ::testing::IsEmpty;
 class LastLineTest : public ImportTest {
  protected:
   LastLineTest() {
-    for (const char* given : {"params_total=1e6", "batch_size_tokens=10"})
-      options_.set.push_back(*ParseFieldMapping(given, "--set"));
+    Set("params_total=1e6");
+    Set("batch_size_tokens=10");
   }
   /// The steps of the only run's curve.
   std::vector<std::int64_t> Steps(const std::string& name, const std::string& content) {

@@ -19,16 +19,6 @@ using ::testing::Not;
 class LogTest : public ImportTest {
  protected:
   LogTest() { Set("params_non_embedding=1e6"); }
-  void Set(const std::string& text) { options_.set.push_back(*ParseFieldMapping(text, "--set")); }
-
-  /// The only run of a file, which is recognised as `format`.
-  ImportedRun Only(const std::string& name, const std::string& content, const std::string& format) {
-    const auto report = Import(Write(name, content));
-    EXPECT_TRUE(report.ok()) << report.status();
-    EXPECT_EQ(report.ok() ? report->format : "", format);
-    EXPECT_EQ(sink_.runs.size(), 1u) << (sink_.rejects.empty() ? "" : sink_.rejects[0].reason);
-    return sink_.runs.empty() ? ImportedRun() : sink_.runs[0];
-  }
 };
 
 TEST_F(LogTest, LlmcLogCountsValidationBeforeAndTrainingAfterTheUpdate) {

@@ -14,27 +14,14 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-using ::testing::Pointwise;
 
 const float kNone = std::nanf("");
-MATCHER(SameFloat, "") {
-  const auto [a, b] = arg;
-  return a == b || (std::isnan(a) && std::isnan(b));
-}
-auto Floats(std::vector<float> values) { return Pointwise(SameFloat(), values); }
 
 class RestartTest : public ImportTest {
  protected:
   RestartTest() {
-    for (const char* given : {"params_total=1e6", "batch_size_tokens=10"})
-      options_.set.push_back(*ParseFieldMapping(given, "--set"));
-  }
-  ImportedRun Only(const std::string& name, const std::string& content, const std::string& format) {
-    const auto report = Import(Write(name, content));
-    EXPECT_TRUE(report.ok()) << report.status();
-    EXPECT_EQ(report.ok() ? report->format : "", format);
-    EXPECT_EQ(sink_.runs.size(), 1u);
-    return sink_.runs.empty() ? ImportedRun() : sink_.runs[0];
+    Set("params_total=1e6");
+    Set("batch_size_tokens=10");
   }
 };
 
