@@ -65,6 +65,15 @@ class UploadTest : public ServiceTest {
     EXPECT_TRUE(studies->GetStudy(&context, request, &study).ok());
     return study.run_count();
   }
+  v1::Run Stored(const std::string& run) {
+    Context context;
+    v1::GetRunRequest request;
+    v1::Run stored;
+    request.set_name("studies/s/runs/" + run);
+    const auto status = runs->GetRun(&context, request, &stored);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return stored;
+  }
   v1::Upload Position(const std::string& upload_id) {
     Context context;
     v1::GetUploadRequest request;
@@ -153,11 +162,7 @@ TEST_F(UploadTest, ALongCurveThatGoesOnIsCountedOnceWithItsLastMessage) {
   EXPECT_EQ(grown.accepted(), 1);
   EXPECT_EQ(grown.duplicate(), 0);
   EXPECT_EQ(grown.rejected(), 0);
-  Context context;
-  v1::GetRunRequest request;
-  v1::Run stored;
-  request.set_name("studies/s/runs/long");
-  ASSERT_TRUE(runs->GetRun(&context, request, &stored).ok());
+  const v1::Run stored = Stored("long");
   EXPECT_EQ(stored.curve_point_count(), 90);
   EXPECT_EQ(stored.steps(), 90);
   EXPECT_EQ(stored.tokens(), 90000);
@@ -172,12 +177,7 @@ TEST_F(UploadTest, ALongCurveOfOtherContentIsOneRejectAndLeavesTheStoredOne) {
   EXPECT_EQ(answer.accepted() + answer.duplicate(), 0);
   ASSERT_EQ(answer.rejects_size(), 1);
   EXPECT_THAT(answer.rejects(0).reason(), HasSubstr("other content"));
-  Context context;
-  v1::GetRunRequest request;
-  v1::Run stored;
-  request.set_name("studies/s/runs/long");
-  ASSERT_TRUE(runs->GetRun(&context, request, &stored).ok());
-  EXPECT_EQ(stored.curve_point_count(), 20);
+  EXPECT_EQ(Stored("long").curve_point_count(), 20);
 }
 
 TEST_F(UploadTest, MessagesOfALongCurveThatDoNotFitTogetherAreRejects) {
@@ -275,11 +275,7 @@ TEST_F(UploadTest, RunsOfAnEncodedBatchKeepNothingOfOneAnother) {
     ASSERT_TRUE(stream.Send(request));
     EXPECT_TRUE(stream.HalfCloseAndFinish().ok());
   }
-  Context context;
-  v1::GetRunRequest get;
-  v1::Run run;
-  get.set_name("studies/s/runs/bare");
-  ASSERT_TRUE(runs->GetRun(&context, get, &run).ok());
+  const v1::Run run = Stored("bare");
   EXPECT_FALSE(run.has_seed());
   EXPECT_FALSE(run.has_weight_decay());
   EXPECT_EQ(run.optimizer(), "");

@@ -81,14 +81,24 @@ bool MountSmall(const std::string& mount_point) {
   return mount("tmpfs", mount_point.c_str(), "tmpfs", 0, "size=1500k") == 0;
 }
 
-}  // namespace
-
-TEST(Faults, AFullDiskRefusesWritesAndLosesNothing) {
+// Runs `work` with a folder that has little room; skips the test where none can be made.
+void OnSmallDisk(const std::function<void(const std::string& mount_point)>& work) {
   TempFolder folder;
   const std::string mount_point = folder.File("small");
   std::filesystem::create_directory(mount_point);
   const int code = InChild([&] {
     if (!MountSmall(mount_point)) return kCannotTry;
+    work(mount_point);
+    return 0;
+  });
+  if (code == kCannotTry) GTEST_SKIP() << "needs the right to mount a tmpfs";
+  EXPECT_EQ(code, 0);
+}
+
+}  // namespace
+
+TEST(Faults, AFullDiskRefusesWritesAndLosesNothing) {
+  OnSmallDisk([](const std::string& mount_point) {
     const std::string path = mount_point + "/store.db";
     auto store = OpenSqliteStore(path);
     EXPECT_TRUE(store.ok()) << store.status();
@@ -122,18 +132,12 @@ TEST(Faults, AFullDiskRefusesWritesAndLosesNothing) {
     if (again.ok()) {
       EXPECT_TRUE(ReadsWhole(**again, kept + 1));
     }
-    return 0;
   });
-  if (code == kCannotTry) GTEST_SKIP() << "needs the right to mount a tmpfs";
-  EXPECT_EQ(code, 0);
 }
 
 TEST(Faults, AClosedFileOnAFullDiskIsStillRead) {
   TempFolder folder;
-  const std::string mount_point = folder.File("small");
-  std::filesystem::create_directory(mount_point);
-  const int code = InChild([&] {
-    if (!MountSmall(mount_point)) return kCannotTry;
+  OnSmallDisk([&](const std::string& mount_point) {
     const std::string path = mount_point + "/store.db";
     Fill(path, 2);
     {
@@ -149,10 +153,7 @@ TEST(Faults, AClosedFileOnAFullDiskIsStillRead) {
     EXPECT_TRUE(store.ok()) << store.status();
     EXPECT_TRUE(store.ok() && ReadsWhole(**store, 2));
     EXPECT_TRUE(store.ok() && (*store)->BackUp(folder.File("saved.db")).ok());
-    return 0;
   });
-  if (code == kCannotTry) GTEST_SKIP() << "needs the right to mount a tmpfs";
-  EXPECT_EQ(code, 0);
 }
 
 TEST(Faults, AFileThatMayNotBeWrittenSaysSo) {
