@@ -13,6 +13,7 @@
 #include <string>
 #include <thread>
 
+#include "server/guard/resources.h"
 #include "server/log.h"
 #include "server/options.h"
 #include "server/server.h"
@@ -25,7 +26,7 @@ struct Flags {
   std::string fsync = "full";
   std::string port_file;
   double shutdown_seconds = 10;
-  bool verbose = false;
+  int max_connections = 0, max_connections_per_peer = 0;
 };
 
 void AddFlags(CLI::App& app, Flags& flags) {
@@ -52,6 +53,14 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--tls-key", flags.server.tls_key, "PEM private key");
   app.add_option("--tls-client-ca", flags.server.tls_client_ca,
                  "PEM: ask clients for a certificate signed by this");
+  app.add_option("--max-connections", flags.max_connections,
+                 "open at a time; 0: 2048, and never more than half of the descriptors (ulimit -n)")
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
+  app.add_option("--max-connections-per-peer", flags.max_connections_per_peer,
+                 "of one address, or one user of a unix socket; 0: a quarter of --max-connections")
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
   app.add_flag("--insecure-non-loopback", flags.server.insecure_non_loopback,
                "serve unencrypted on addresses that other machines reach");
   app.set_version_flag("--version", std::string("sextantd ") + sextant::server::kVersion);
@@ -110,6 +119,9 @@ int Serve(Flags& flags, const sigset_t& signals) {
   using std::chrono::milliseconds;
   flags.server.full_fsync = flags.fsync == "full";
   sextant::server::Log().set_level(spdlog::level::info);
+  sextant::server::Connections::OfProcess().SetLimits(sextant::server::ConnectionLimits(
+      sextant::server::RaiseDescriptorLimit(), flags.max_connections, flags.max_connections_per_peer));
+  const sextant::server::MemoryReturn memory_return;
   auto server = sextant::server::Server::Create(flags.server);
   if (!server.ok()) return Fail(server.status());
   if (!flags.port_file.empty() && !WritePortFile(flags.port_file, (*server)->port())) {

@@ -11,8 +11,8 @@
 #include "grpc/health/v1/health.pb.h"
 #include "server/auth.h"
 #include "server/core.h"
-#include "server/credentials.h"
 #include "server/embedded_laws.h"
+#include "server/guard/entrance.h"
 #include "server/limits.h"
 #include "server/request_log.h"
 #include "server/service/critical_batch_service.h"
@@ -31,13 +31,6 @@
 namespace sextant::server {
 namespace {
 
-// A client that pings more often than this is cut off; a peer that does not answer ours is taken for dead,
-// which ends its streams.
-constexpr int kMinClientPingMs = 15'000, kServerPingMs = 60'000, kPingTimeoutMs = 20'000;
-// Upload chunks are megabytes: in gRPC's frames of 16 KiB, read 8 KiB at a time, much of an upload's CPU goes
-// into waking threads.
-constexpr int kMaxFrameBytes = 1 << 20, kReadBytes = 256 << 10;
-
 absl::StatusOr<std::shared_ptr<const fitting::Catalogue>> LoadCatalogue(const std::string& folder) {
   if (!folder.empty()) return fitting::Catalogue::Load(folder);
   const char* from_environment = std::getenv("SEXTANT_LAWS");
@@ -52,11 +45,6 @@ absl::StatusOr<std::shared_ptr<const fitting::Catalogue>> LoadCatalogue(const st
 bool MayNotBeWritten(const absl::Status& status) {
   return absl::IsPermissionDenied(status) || absl::IsResourceExhausted(status) ||
          storage::FaultOf(status) == storage::kFaultReadOnly;
-}
-
-std::string WithPort(const std::string& address, int port) {
-  return address.rfind("unix:", 0) == 0 ? address
-                                        : absl::StrCat(address.substr(0, address.rfind(':') + 1), port);
 }
 
 }  // namespace
@@ -79,9 +67,8 @@ struct Server::Impl {
   SystemService system{core};
   std::vector<std::unique_ptr<grpc::Service>>
       reflection;  // none, or both versions: they want all names first
-  std::vector<std::string> addresses;
-  int port = 0;
   bool stopped = false;
+  std::unique_ptr<Entrance> entrance;
   std::unique_ptr<grpc::Server> grpc;
 
   std::vector<grpc::Service*> Services() {
@@ -105,18 +92,9 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
 
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinClientPingMs);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kServerPingMs);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingTimeoutMs);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kMaxFrameBytes);
-  builder.AddChannelArgument(GRPC_ARG_TCP_READ_CHUNK_SIZE, kReadBytes);
-  auto credentials = MakeCredentials(options);
-  if (!credentials.ok()) return credentials.status();
-  std::vector<int> ports(options.listen.size(), 0);
-  for (std::size_t i = 0; i < options.listen.size(); ++i) {
-    builder.AddListeningPort(options.listen[i], *credentials, &ports[i]);
-  }
+  auto opened = Entrance::Open(options, builder);
+  if (!opened.ok()) return opened.status();
+  entrance = *std::move(opened);
   for (grpc::Service* service : Services()) builder.RegisterService(service);
   if (reflect) {
     reflection.push_back(std::make_unique<ReflectionService>(names));
@@ -129,23 +107,13 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
     builder.experimental().SetInterceptorCreators(std::move(interceptors));
   }
   grpc = builder.BuildAndStart();
-  for (std::size_t i = 0; i < ports.size(); ++i) {
-    if (grpc != nullptr && ports[i] != 0) continue;
-    return absl::UnavailableError(absl::StrCat("cannot listen on ", options.listen[i],
-                                               ": the port is taken, or the address is not of this machine; "
-                                               "choose another with --listen (port 0: any free one)"));
-  }
   if (grpc == nullptr) return absl::UnavailableError("the server did not start");
-  for (std::size_t i = 0; i < ports.size(); ++i) {
-    addresses.push_back(WithPort(options.listen[i], ports[i]));
-    if (port == 0 && options.listen[i].rfind("unix:", 0) != 0) port = ports[i];
-  }
   if (auto* health = grpc->GetHealthCheckService()) {
     for (const std::string& name : names) {
       if (name.rfind("sextant.", 0) == 0) health->SetServingStatus(name, true);
     }
   }
-  return absl::OkStatus();
+  return options.listen.empty() ? absl::OkStatus() : entrance->Start();
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& options) {
@@ -198,11 +166,11 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Server::~Server() { Shutdown(std::chrono::milliseconds(0)); }
 
-const std::vector<std::string>& Server::addresses() const { return impl_->addresses; }
+const std::vector<std::string>& Server::addresses() const { return impl_->entrance->addresses(); }
 
 const std::string& Server::why_read_only() const { return impl_->core.why_read_only; }
 
-int Server::port() const { return impl_->port; }
+int Server::port() const { return impl_->entrance->port(); }
 
 std::shared_ptr<grpc::Channel> Server::InProcessChannel() {
   grpc::ChannelArguments arguments;
@@ -213,6 +181,7 @@ std::shared_ptr<grpc::Channel> Server::InProcessChannel() {
 void Server::Shutdown(std::chrono::milliseconds patience) {
   if (impl_->stopped) return;
   impl_->stopped = true;
+  if (impl_->entrance) impl_->entrance->Close();
   if (auto* health = impl_->grpc->GetHealthCheckService()) health->SetServingStatus(false);
   impl_->core.jobs.Drain();
   impl_->grpc->Shutdown(std::chrono::system_clock::now() + patience);

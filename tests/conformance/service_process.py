@@ -58,7 +58,8 @@ def message_module(name: str):
 class Sextantd:
     """Starts the binary on a free port over a database in a folder of its own; stops it on exit."""
 
-    def __init__(self, binary: str, flags=()):
+    def __init__(self, binary: str, flags=(), **process):
+        """`process`: more arguments of subprocess.Popen."""
         self.folder = tempfile.TemporaryDirectory(prefix="sextant-conformance-")
         self.path = pathlib.Path(self.folder.name)
         self.database = self.path / "test.db"
@@ -66,7 +67,7 @@ class Sextantd:
         self.log = open(self.path / "log", "w+", encoding="utf-8")
         self.process = subprocess.Popen(
             [binary, "--listen", "127.0.0.1:0", "--db", str(self.database), "--port-file", str(port_file),
-             "--fsync", "normal", "--shutdown-seconds", "5", *flags], stdout=self.log, stderr=self.log)
+             "--fsync", "normal", "--shutdown-seconds", "5", *flags], stdout=self.log, stderr=self.log, **process)
         deadline = time.monotonic() + 60
         while not port_file.exists():
             if self.process.poll() is not None or time.monotonic() > deadline:
