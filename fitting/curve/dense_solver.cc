@@ -164,7 +164,8 @@ DenseSolution SolveQuickly(const DenseProblem& problem, std::vector<double> star
 DenseSolution SolveFromStarts(const DenseProblem& problem, const std::vector<std::vector<double>>& starts,
                               int* at_optimum) {
   std::vector<DenseSolution> quick(starts.size());
-  tbb::parallel_for(size_t{0}, starts.size(), [&](size_t i) { quick[i] = SolveQuickly(problem, starts[i]); });
+  tbb::parallel_for(size_t{0}, starts.size(),
+                    [&](size_t i) { quick[i] = SolveQuickly(problem, starts[i], 300); });
   size_t best = 0;
   for (size_t i = 1; i < quick.size(); ++i) {
     if (quick[i].objective < quick[best].objective) best = i;

@@ -41,8 +41,32 @@ absl::Status CheckInput(std::span<const double> x, std::span<const double> y, st
   return absl::OkStatus();
 }
 
-// e^v inside the range of doubles: asked for at 1e300, a power law still gives a number.
-double Exponential(double v) { return std::exp(std::clamp(v, -690.0, 690.0)); }
+// What a double can hold: asked for at 1e300, a power law still gives a number.
+constexpr double kLeastLog = -744, kMostLog = 709;
+double Exponential(double v) { return std::exp(std::clamp(v, kLeastLog, kMostLog)); }
+
+// Says which answers no double can hold.
+void WarnOfRange(const CurveExtrapolation& result, std::vector<std::string>& warnings) {
+  size_t points = 0, parameters = 0;
+  const auto outside = [](double y) {
+    return y <= std::exp(kLeastLog) || y >= std::exp(kMostLog) || !std::isfinite(y);
+  };
+  for (const ExtrapolatedPoint& p : result.points)
+    points += outside(p.value) || outside(p.low) || outside(p.high);
+  for (const CurveFormFit& fit : result.fits) {
+    for (const CurveParameter& p : fit.parameters) parameters += !std::isfinite(p.estimate);
+  }
+  if (points > 0) {
+    warnings.push_back(
+        absl::StrCat(points, " of ", result.points.size(),
+                     " answers or their bounds lie beyond the numbers that can be written: the ",
+                     "nearest such numbers are given"));
+  }
+  if (parameters > 0) {
+    warnings.push_back(absl::StrCat(
+        parameters, " parameters are beyond the numbers that can be written in the units of x and y"));
+  }
+}
 
 CurveFormFit Report(const FormFit& fit, const LogCurve& curve, double weight) {
   return {.law = fit.form.law(),
@@ -59,6 +83,24 @@ std::string LawOf(const GridElement& element) {
   if (element.family == GridFamily::kBreak) return "curve-bnsl";
   if (element.fixed[0] > 0) return "curve-m4";
   return element.fixed[1] > 0 ? "curve-m2" : "curve-m1";
+}
+
+// Every form by itself, with its share in the average.
+std::vector<CurveFormFit> ReportForms(const FormAverage& average, const LogCurve& curve, int max_breaks) {
+  std::vector<FormFit> fits;
+  for (CurveForm form : {CurveForm::kM1, CurveForm::kM2, CurveForm::kM3, CurveForm::kM4}) {
+    if (curve.u.size() > 4 || form == CurveForm::kM1) fits.push_back(FitForm(form, 0, curve));
+  }
+  if (curve.u.size() >= 8) fits.push_back(FitBroken(std::min(max_breaks, 1), curve));
+  std::map<std::string, double> share;
+  for (const GridElement& element : average.elements()) share[LawOf(element)] += element.weight;
+  for (const PolishedForm& polished : average.polished()) share[polished.form.law()] += polished.weight;
+  double covered = 0;
+  for (const FormFit& fit : fits) covered += share[fit.form.law()];
+  std::vector<CurveFormFit> reports;
+  for (const FormFit& fit : fits)
+    reports.push_back(Report(fit, curve, covered > 0 ? share[fit.form.law()] / covered : 0));
+  return reports;
 }
 
 // Adds the interval of every point from draws of ln(y / y_ref) (one row a draw), each with its own
@@ -115,26 +157,18 @@ absl::StatusOr<CurveExtrapolation> ExtrapolateCurve(std::span<const double> x, s
     }
     AddIntervals(BootstrapForm(fit, curve, u, kReplicates, options.seed), curve, curve.noise, options,
                  result.points);
+    WarnOfRange(result, result.warnings);
     return result;
   }
 
   result.law = "curve-average";
-  std::vector<FormFit> fits;
-  for (CurveForm form : {CurveForm::kM1, CurveForm::kM2, CurveForm::kM3, CurveForm::kM4}) {
-    if (curve.u.size() > 4 || form == CurveForm::kM1) fits.push_back(FitForm(form, 0, curve));
-  }
-  if (curve.u.size() >= 8) fits.push_back(FitBroken(std::min(options.max_breaks, 1), curve));
   const FormAverage average(curve);
-  std::map<std::string, double> grid_share;
-  for (const GridElement& element : average.elements()) grid_share[LawOf(element)] += element.weight;
-  double covered = 0;
-  for (const FormFit& fit : fits) covered += grid_share[fit.form.law()];
-  for (const FormFit& fit : fits) {
-    result.fits.push_back(Report(fit, curve, covered > 0 ? grid_share[fit.form.law()] / covered : 0));
-  }
+  result.noise = average.noise();
+  if (options.report_forms) result.fits = ReportForms(average, curve, options.max_breaks);
   for (size_t k = 0; k < u.size(); ++k)
     result.points[k].value = Exponential(curve.log_y + average.Predict(u[k]));
-  AddIntervals(average.Draw(u, kDraws, options.seed), curve, curve.noise, options, result.points);
+  AddIntervals(average.Draw(u, kDraws, options.seed), curve, average.noise(), options, result.points);
+  WarnOfRange(result, result.warnings);
   return result;
 }
 

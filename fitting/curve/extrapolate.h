@@ -24,6 +24,8 @@ struct ExtrapolateOptions {
   int max_breaks = 2;       // the number of breaks is chosen up to this, at most 3
   double confidence = 0.9;  // of the intervals, in (0, 1)
   uint64_t seed = 1;        // of the interval's draws
+  // kAuto only: also fit every form by itself, to be reported beside the average. Nine tenths of the time.
+  bool report_forms = false;
 };
 
 struct CurveParameter {
@@ -50,8 +52,8 @@ struct ExtrapolatedPoint {
 struct CurveExtrapolation {
   std::string law;                        // "curve-average", or the one form asked for
   std::vector<ExtrapolatedPoint> points;  // one for every finite positive `at`, in the order asked
-  std::vector<CurveFormFit> fits;
-  double noise = 0;  // sd of ln y about the fit
+  std::vector<CurveFormFit> fits;         // the one form asked for, or with report_forms all of them
+  double noise = 0;                       // sd of ln y about the fit
   size_t points_used = 0;
   std::vector<std::string> warnings;
 };

@@ -10,6 +10,7 @@
 #include "fitting/curve/form_average.h"
 #include "fitting/curve/normal_quantile.h"
 #include "fitting/curve/peer_process.h"
+#include "fitting/curve/recorded_schedule.h"
 
 namespace sextant::fitting {
 namespace {
@@ -29,8 +30,17 @@ std::string Percent(double share) {
   return text;
 }
 
+// Training loss where it is recorded, otherwise validation loss.
+LossColumn LossToForecast(const LossCurve& curve) {
+  const auto recorded = [](const std::vector<double>& column) {
+    return std::any_of(column.begin(), column.end(), [](double v) { return std::isfinite(v); });
+  };
+  return !recorded(curve.train_loss) && recorded(curve.validation_loss) ? LossColumn::kValidation
+                                                                        : LossColumn::kTrain;
+}
+
 CleanCurve CleanForForecast(const LossCurve& curve, const ScheduleSpec& schedule,
-                            const std::vector<double>& rate) {
+                            const std::vector<double>& rate, LossColumn loss) {
   LossCurve with_rate = curve;
   // The label needs the rate: steepening by annealing is not a drop. The schedule knows it where the curve
   // does not.
@@ -42,6 +52,7 @@ CleanCurve CleanForForecast(const LossCurve& curve, const ScheduleSpec& schedule
     }
   }
   CleanOptions options;
+  options.loss = loss;
   options.warmup_steps = schedule.warmup_steps;
   return Clean(with_rate, options);
 }
@@ -116,6 +127,27 @@ void MixWithSeen(const CleanCurve& curve, const ScheduleSpec& schedule, double t
   outlook = {level - std::log(mean), (1 - seen) * outlook.sd};
 }
 
+// The run's schedule as far as it is declared or recorded. Where the decay of kWsd begins is read off the
+// run's own rates, or those of its peers; what is left is assumed, and said.
+ScheduleSpec ScheduleOf(const RunInFlight& run, std::span<const FinishedRun> finished,
+                        std::vector<std::string>& warnings) {
+  RecordedSchedule read = ReadSchedule(run.curve, run.schedule, run.shape_known);
+  ScheduleSpec schedule = read.schedule;
+  warnings = std::move(read.warnings);
+  if (schedule.shape != DecayShape::kWsd || read.decay_seen || !(schedule.total_steps >= 1)) return schedule;
+  if (const std::optional<double> share = DecayShareOfPeers(finished)) {
+    schedule.decay_share = *share;
+    schedule = ReadSchedule(run.curve, schedule, true).schedule;  // not before what is seen
+    warnings.push_back("the decay of the rate has not begun: it is taken to last " +
+                       Percent(schedule.decay_share) + " of the steps, as in finished runs");
+  } else {
+    warnings.push_back(
+        "the decay of the rate has not begun and no finished run records one: it is taken to last " +
+        Percent(schedule.decay_share) + " of the steps");
+  }
+  return schedule;
+}
+
 absl::Status CheckOptions(const ForecastOptions& options) {
   if (!(options.confidence > 0 && options.confidence < 1))
     return absl::InvalidArgumentError("confidence must lie in (0, 1)");
@@ -150,22 +182,27 @@ void DrawPath(const std::vector<double>& rate, double now, double level, double 
 absl::StatusOr<RunForecast> ForecastRun(const RunInFlight& run, std::span<const FinishedRun> finished,
                                         const ForecastOptions& options) {
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
-  absl::StatusOr<std::vector<double>> rate = MakeSchedule(run.schedule);
-  if (!rate.ok()) return rate.status();
   RunForecast forecast;
+  const ScheduleSpec schedule = ScheduleOf(run, finished, forecast.warnings);
+  absl::StatusOr<std::vector<double>> rate = MakeSchedule(schedule);
+  if (!rate.ok()) return rate.status();
   if (run.curve.step.empty()) {
     forecast.reason = "the curve records no steps";
     return forecast;
   }
-  const CleanCurve curve = CleanForForecast(run.curve, run.schedule, *rate);
+  const LossColumn loss = LossToForecast(run.curve);
+  if (loss == LossColumn::kValidation) {
+    forecast.warnings.push_back("the curve records no training loss: its validation loss is forecast");
+  }
+  const CleanCurve curve = CleanForForecast(run.curve, schedule, *rate, loss);
   forecast.quality = curve.quality;
   const CurveLabel label = curve.quality.label;
   if (label == CurveLabel::kMalformed || label == CurveLabel::kDiverged) {
     forecast.reason = std::string(CurveLabelName(label)) + ": " + curve.quality.reason;
     return forecast;
   }
-  forecast.share_done = curve.x.empty() ? 0 : std::min(1.0, curve.x.back() / run.schedule.total_steps);
-  const double warmup_share = run.schedule.warmup_steps / run.schedule.total_steps;
+  forecast.share_done = curve.x.empty() ? 0 : std::min(1.0, curve.x.back() / schedule.total_steps);
+  const double warmup_share = schedule.warmup_steps / schedule.total_steps;
   const double needed = std::max(options.min_share, 2 * warmup_share);
   const auto too_early = [&](std::string why) {
     forecast.state = ForecastState::kTooEarly;
@@ -176,12 +213,12 @@ absl::StatusOr<RunForecast> ForecastRun(const RunInFlight& run, std::span<const 
     return too_early(Percent(forecast.share_done) + " of the steps are done; a forecast needs " +
                      Percent(needed));
   }
-  const std::optional<Snapshot> now = Look(curve, run.schedule, forecast.share_done);
+  const std::optional<Snapshot> now = Look(curve, schedule, forecast.share_done);
   if (label == CurveLabel::kTooShort || !now) {
     return too_early("too few points after the warm-up: " + std::to_string(curve.x.size()));
   }
-  const std::vector<Peer> peers = UsePeers(finished, run.schedule, forecast.share_done, options.tail_share);
-  Outlook outlook = OwnOutlook(curve, *rate, run.schedule, now->level, options.tail_share);
+  const std::vector<Peer> peers = UsePeers(finished, schedule, loss, forecast.share_done, options.tail_share);
+  Outlook outlook = OwnOutlook(curve, *rate, schedule, now->level, options.tail_share);
   if (peers.size() >= kLeastPeers) {
     const std::vector<PeerExample> examples = Nearest(peers, now->features);
     const PeerProcess process(examples);
@@ -206,7 +243,7 @@ absl::StatusOr<RunForecast> ForecastRun(const RunInFlight& run, std::span<const 
   const double z = NormalQuantile(0.5 * (1 + options.confidence));
   forecast.state = ForecastState::kForecast;
   const Outlook rest = outlook;
-  MixWithSeen(curve, run.schedule, options.tail_share, now->level, outlook);
+  MixWithSeen(curve, schedule, options.tail_share, now->level, outlook);
   outlook.sd = std::max(outlook.sd, curve.quality.noise / 3);
   forecast.end_loss = std::exp(now->level - outlook.drop);
   forecast.low = std::exp(now->level - outlook.drop - z * outlook.sd);

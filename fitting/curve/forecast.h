@@ -20,8 +20,9 @@
 namespace sextant::fitting {
 
 struct RunInFlight {
-  LossCurve curve;        // partial; `step` required
-  ScheduleSpec schedule;  // of the whole run
+  LossCurve curve;          // partial; `step` required
+  ScheduleSpec schedule;    // of the whole run; ReadSchedule corrects it by the rates that the curve records
+  bool shape_known = true;  // false: nobody declared schedule.shape, the rates or an assumption tell it
 };
 
 // A finished run of the same study, used as a peer.
@@ -50,9 +51,10 @@ struct RunForecast {
   std::vector<std::string> warnings;
 };
 
+// Training loss is forecast; validation loss, with a warning, where the curve records no training loss.
 // InvalidArgument on a bad schedule or options; everything wrong with the curve is a state with a reason.
-// Peers whose schedule has another shape, warm-up share or end, or whose curve stops before the end, are left
-// out. Deterministic, thread-safe.
+// Peers whose schedule has another shape, warm-up share, decay or end, or whose curve stops before the end,
+// are left out. Deterministic, thread-safe.
 absl::StatusOr<RunForecast> ForecastRun(const RunInFlight& run, std::span<const FinishedRun> peers,
                                         const ForecastOptions& options = {});
 

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "fitting/curve/local_regression.h"
+#include "fitting/curve/quantile.h"
+#include "fitting/curve/recorded_schedule.h"
 
 namespace sextant::fitting {
 namespace {
@@ -54,18 +56,31 @@ std::optional<Snapshot> Look(const CleanCurve& curve, const ScheduleSpec& schedu
                    std::log(schedule.total_steps)}};
 }
 
-std::vector<Peer> UsePeers(std::span<const FinishedRun> runs, const ScheduleSpec& schedule, double share,
-                           double tail_share) {
+std::optional<double> DecayShareOfPeers(std::span<const FinishedRun> runs) {
+  std::vector<double> shares;
+  for (const FinishedRun& run : runs) {
+    if (run.schedule.shape != DecayShape::kWsd) continue;
+    const RecordedSchedule read = ReadSchedule(run.curve, run.schedule, true);
+    if (read.decay_seen) shares.push_back(read.schedule.decay_share);
+  }
+  if (shares.empty()) return std::nullopt;
+  return Quantile(std::move(shares), 0.5);
+}
+
+std::vector<Peer> UsePeers(std::span<const FinishedRun> runs, const ScheduleSpec& schedule, LossColumn loss,
+                           double share, double tail_share) {
   std::vector<Peer> peers;
   std::map<std::pair<double, double>, int> groups;
   const double warmup_share = schedule.warmup_steps / schedule.total_steps;
   const double floor = schedule.final_learning_rate / schedule.peak_learning_rate;
   for (const FinishedRun& run : runs) {
-    const ScheduleSpec& s = run.schedule;
+    const ScheduleSpec s = ReadSchedule(run.curve, run.schedule, true).schedule;
     if (s.shape != schedule.shape || !(s.total_steps >= 1) || !(s.peak_learning_rate > 0)) continue;
     if (std::fabs(s.warmup_steps / s.total_steps - warmup_share) > 0.05) continue;
     if (std::fabs(s.final_learning_rate / s.peak_learning_rate - floor) > 0.05) continue;
+    if (s.shape == DecayShape::kWsd && std::fabs(s.decay_share - schedule.decay_share) > 0.05) continue;
     CleanOptions options;
+    options.loss = loss;
     options.warmup_steps = s.warmup_steps;
     Peer peer;
     const CleanCurve curve = Clean(run.curve, options);

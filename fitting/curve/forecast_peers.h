@@ -29,10 +29,14 @@ struct Peer {
   double level = 0, end = 0;  // ln loss then, and at the end
 };
 
-// The finished runs whose schedule has the same shape, warm-up share and floor, and whose curve reaches the
-// end.
-std::vector<Peer> UsePeers(std::span<const FinishedRun> runs, const ScheduleSpec& schedule, double share,
-                           double tail_share);
+// The finished runs whose schedule has the same shape, warm-up share, decay and floor, and whose curve of the
+// same kind of loss reaches the end.
+std::vector<Peer> UsePeers(std::span<const FinishedRun> runs, const ScheduleSpec& schedule, LossColumn loss,
+                           double share, double tail_share);
+
+// The share of a finished kWsd run that its decay takes, by the median of the runs whose recorded rates show
+// it; nothing when none does.
+std::optional<double> DecayShareOfPeers(std::span<const FinishedRun> runs);
 // The examples nearest in features, each scaled by how much it varies: at most 160, cost grows with the cube.
 std::vector<PeerExample> Nearest(const std::vector<Peer>& peers, const PeerFeatures& to);
 

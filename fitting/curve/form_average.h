@@ -9,12 +9,14 @@
 #ifndef SEXTANT_FITTING_CURVE_FORM_AVERAGE_H_
 #define SEXTANT_FITTING_CURVE_FORM_AVERAGE_H_
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "fitting/curve/log_curve.h"
+#include "fitting/curve/polished_form.h"
 
 namespace sextant::fitting {
 
@@ -28,8 +30,9 @@ struct GridElement {
   std::array<double, 3> linear{};      // intercept, slope(s)
   std::array<double, 9> covariance{};  // of `linear`, for unit residual variance, row-major
   double residual_variance = 0;        // of v
+  double mean_square = 0;              // weighted mean of the squared residuals of v
   double held_out = 0;                 // mean squared error of v over the held-out tails
-  double weight = 0;
+  double weight = 0;                   // the logarithm of its prior until normalised
   // ln(y / y_last) at u, for coefficients near `linear`.
   double Predict(double at, const std::array<double, 3>& coefficients) const;
 };
@@ -49,6 +52,7 @@ struct FormAverageTuning {
   double outlier = 2.5;      // median absolute residuals (as sd) beyond which a point loses weight
   double independent = 20;   // points that count as independent evidence in the intervals
   double trim = 0.1;         // share of the weight cut off at either end of the predictions
+  double exact = 3;          // noise and misfit are at most this many residuals of the form that fits best
 };
 
 class FormAverage {
@@ -60,6 +64,9 @@ class FormAverage {
   // `draws` predictions at every u (row per draw): an element by weight, coefficients by their covariance.
   std::vector<std::vector<double>> Draw(std::span<const double> u, int draws, uint64_t seed) const;
   const std::vector<GridElement>& elements() const { return elements_; }
+  const std::vector<PolishedForm>& polished() const { return polished_; }
+  // Sd of v about the curve's forms: the curve's own noise, or less where a form fits it better than that.
+  double noise() const { return noise_; }
 
  private:
   void Build(const LogCurve& curve);
@@ -70,15 +77,21 @@ class FormAverage {
   template <int kColumns>
   void AddElement(GridFamily family, std::array<double, 3> fixed, const double* features,
                   const double* target, const double* slope, double log_prior);
+  void Polish(const LogCurve& curve);
   void Normalise();
+  double Evidence(double mean_square, double held_out) const;
+  double Falling(double at, double at_end) const { return may_rise_ ? at : std::min(at, at_end); }
 
   FormAverageTuning tuning_;
   const LogCurve* curve_ = nullptr;  // only while constructing
   std::vector<double> point_weight_;
   std::vector<size_t> heads_;  // sizes of the heads whose tails are held out
-  double variance_floor_ = 0;
-  double offset_ = 0;  // from the last points' residuals
+  double variance_floor_ = 0, noise_ = 0, misfit_ = 0;
+  size_t points_ = 0;
+  bool may_rise_ = false;  // a curve that falls on the whole is not extrapolated upwards
+  double offset_ = 0;      // from the last points' residuals
   std::vector<GridElement> elements_;
+  std::vector<PolishedForm> polished_;
 };
 
 }  // namespace sextant::fitting

@@ -106,15 +106,11 @@ void FormAverage::AddElement(GridFamily family, std::array<double, 3> fixed, con
     const double error = point_error(i, k);
     sum += point_weight_[i] * error * error;
   }
-  element.residual_variance =
-      sum / std::max(1.0, static_cast<double>(n) - kColumns) + tuning_.misfit * tuning_.misfit;
-  element.held_out = held_weight > 0 ? held_sum / held_weight : sum / static_cast<double>(n);
   const double count = static_cast<double>(n);
-  const double fit = -.5 * tuning_.fit_power * count * std::log(sum / count + variance_floor_);
-  const double tail =
-      heads_.empty() ? 0
-                     : -.5 * tuning_.tail_power * count * .35 * std::log(element.held_out + variance_floor_);
-  element.weight = log_prior + fit + tail;  // a logarithm until Normalise
+  element.residual_variance = sum / std::max(1.0, count - kColumns);
+  element.mean_square = sum / count;
+  element.held_out = held_weight > 0 ? held_sum / held_weight : sum / count;
+  element.weight = log_prior;
   elements_.push_back(element);
 }
 

@@ -11,6 +11,7 @@ namespace sextant::fitting {
 namespace {
 
 constexpr size_t kMostBins = 120;
+constexpr double kWidestRange = 300;  // of ln y: ratios and their squares stay doubles
 
 }  // namespace
 
@@ -62,6 +63,11 @@ absl::StatusOr<LogCurve> PrepareLogCurve(std::span<const double> x, std::span<co
   if (n < 3) {
     return absl::FailedPreconditionError(
         "a learning curve needs at least three usable points at different x; there are " + std::to_string(n));
+  }
+  const auto [least, greatest] = std::minmax_element(curve.v.begin(), curve.v.end());
+  if (*greatest - *least > kWidestRange) {
+    return absl::FailedPreconditionError(
+        "y spans more than 130 powers of ten, which no loss or error does: check the column and its units");
   }
   curve.log_x = curve.u.back();
   curve.log_y = curve.v.back();

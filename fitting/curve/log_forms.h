@@ -2,12 +2,14 @@
 #ifndef SEXTANT_FITTING_CURVE_LOG_FORMS_H_
 #define SEXTANT_FITTING_CURVE_LOG_FORMS_H_
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <vector>
 
 #include "fitting/curve/dense_solver.h"
 #include "fitting/curve/extrapolate.h"
-#include "fitting/curve/form_average.h"
+#include "fitting/curve/log_curve.h"
 
 namespace sextant::fitting {
 
@@ -21,6 +23,10 @@ class LogForm {
   int parameters() const { return static_cast<int>(lower_.size()); }
   const std::string& law() const { return law_; }
   int breaks() const { return breaks_; }
+  // The value nearest to `value` that parameter i may take.
+  double Clamped(size_t i, double value) const { return std::clamp(value, lower_[i], upper_[i]); }
+  // The greatest y / y_ref of the curve.
+  double largest() const { return largest_; }
   // ln(y / y_ref) at u; `gradient`, when not null, has parameters() elements.
   double Evaluate(const double* p, double u, double* gradient) const;
   // Fits the first `points` points of the curve (all of them: curve.u.size()). The curve must outlive the

@@ -24,11 +24,12 @@ std::vector<Change> MergeChanges(const std::vector<double>& rate) {
   std::vector<Change> changes;
   double sum = rate[0], within = 0;
   Change open;
-  size_t begin = 0;
-  const auto close = [&](size_t end) {
+  size_t begin = 0, last = 0;  // the first and the last step of the open change at which the rate changed
+  const auto close = [&] {
     if (open.drop == 0) return;
-    // The whole fall is placed in the middle of the stretch it came from.
-    const size_t middle = (begin + end) / 2;
+    // The whole fall is placed in the middle of the stretch it came from. What lies between its last change
+    // and the next one, or the end, is no part of that stretch: the rate stood still there.
+    const size_t middle = (begin + last) / 2;
     open.step = middle;
     open.rate = rate[middle];
     changes.push_back(open);
@@ -41,15 +42,16 @@ std::vector<Change> MergeChanges(const std::vector<double>& rate) {
       // A change of direction, or a stretch long enough, ends the merged change.
       if (open.drop != 0 &&
           ((drop > 0) != (open.drop > 0) || within >= total / kMostChanges || begin + 200 < i)) {
-        close(i - 1);
+        close();
       }
       if (open.drop == 0) begin = i;
+      last = i;
       open.drop += drop;
       within += std::fabs(drop);
     }
     sum += rate[i];
   }
-  close(rate.size() - 1);
+  close();
   sum = 0;
   size_t next = 0;
   for (size_t i = 0; i < rate.size() && next < changes.size(); ++i) {

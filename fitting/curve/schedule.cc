@@ -19,6 +19,45 @@ absl::StatusOr<DecayShape> ParseDecayShape(const std::string& name) {
                                     "' is not known; use constant, cosine, linear, wsd or inverse-sqrt");
 }
 
+const char* DecayShapeName(DecayShape shape) {
+  switch (shape) {
+    case DecayShape::kConstant:
+      return "constant";
+    case DecayShape::kCosine:
+      return "cosine";
+    case DecayShape::kLinear:
+      return "linear";
+    case DecayShape::kWsd:
+      return "wsd";
+    case DecayShape::kInverseSqrt:
+      return "inverse-sqrt";
+  }
+  return "unknown";
+}
+
+double RateAt(const ScheduleSpec& spec, double step) {
+  const double peak = spec.peak_learning_rate, floor = spec.final_learning_rate;
+  if (step <= spec.warmup_steps) return peak * step / spec.warmup_steps;
+  const double decay_steps = std::max(1.0, spec.total_steps - spec.warmup_steps);
+  const double share = std::clamp((step - spec.warmup_steps) / decay_steps, 0.0, 1.0);
+  switch (spec.shape) {
+    case DecayShape::kConstant:
+      return peak;
+    case DecayShape::kCosine:
+      return floor + 0.5 * (peak - floor) * (1 + std::cos(std::numbers::pi * share));
+    case DecayShape::kLinear:
+      return peak + (floor - peak) * share;
+    case DecayShape::kWsd: {
+      const double wsd_steps = std::max(1.0, spec.decay_share * spec.total_steps);
+      const double into_decay = step - (spec.total_steps - wsd_steps);
+      return into_decay <= 0 ? peak : peak + (floor - peak) * std::min(1.0, into_decay / wsd_steps);
+    }
+    case DecayShape::kInverseSqrt:
+      return peak * std::sqrt(std::max(1.0, spec.warmup_steps) / step);
+  }
+  return peak;
+}
+
 absl::StatusOr<std::vector<double>> MakeSchedule(const ScheduleSpec& spec) {
   if (!(spec.total_steps >= 1) || spec.total_steps > static_cast<double>(kMaxScheduleSteps)) {
     return absl::InvalidArgumentError("total_steps must be between 1 and " +
@@ -36,38 +75,8 @@ absl::StatusOr<std::vector<double>> MakeSchedule(const ScheduleSpec& spec) {
   if (!(spec.decay_share > 0) || spec.decay_share > 1) {
     return absl::InvalidArgumentError("decay_share must lie in (0, 1]");
   }
-  const auto total = static_cast<size_t>(spec.total_steps);
-  const double peak = spec.peak_learning_rate, floor = spec.final_learning_rate;
-  const double decay_steps = std::max(1.0, spec.total_steps - spec.warmup_steps);
-  const double wsd_steps = std::max(1.0, spec.decay_share * spec.total_steps);
-  std::vector<double> rate(total);
-  for (size_t i = 0; i < total; ++i) {
-    const double step = static_cast<double>(i) + 1;
-    if (step <= spec.warmup_steps) {
-      rate[i] = peak * step / spec.warmup_steps;
-      continue;
-    }
-    const double share = std::clamp((step - spec.warmup_steps) / decay_steps, 0.0, 1.0);
-    switch (spec.shape) {
-      case DecayShape::kConstant:
-        rate[i] = peak;
-        break;
-      case DecayShape::kCosine:
-        rate[i] = floor + 0.5 * (peak - floor) * (1 + std::cos(std::numbers::pi * share));
-        break;
-      case DecayShape::kLinear:
-        rate[i] = peak + (floor - peak) * share;
-        break;
-      case DecayShape::kWsd: {
-        const double into_decay = step - (spec.total_steps - wsd_steps);
-        rate[i] = into_decay <= 0 ? peak : peak + (floor - peak) * std::min(1.0, into_decay / wsd_steps);
-        break;
-      }
-      case DecayShape::kInverseSqrt:
-        rate[i] = peak * std::sqrt(std::max(1.0, spec.warmup_steps) / step);
-        break;
-    }
-  }
+  std::vector<double> rate(static_cast<size_t>(spec.total_steps));
+  for (size_t i = 0; i < rate.size(); ++i) rate[i] = RateAt(spec, static_cast<double>(i) + 1);
   return rate;
 }
 

@@ -29,6 +29,9 @@ struct ScheduleSpec {
 
 // "constant", "cosine", "linear", "wsd", "inverse-sqrt"; InvalidArgument otherwise.
 absl::StatusOr<DecayShape> ParseDecayShape(const std::string& name);
+const char* DecayShapeName(DecayShape shape);
+// The learning rate of one step (1 for the first) of a spec that MakeSchedule accepts.
+double RateAt(const ScheduleSpec& spec, double step);
 // The learning rate of every step; InvalidArgument naming the field when the spec makes no sense.
 absl::StatusOr<std::vector<double>> MakeSchedule(const ScheduleSpec& spec);
 

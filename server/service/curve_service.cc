@@ -47,7 +47,9 @@ absl::Status CheckInterval(bool given, double interval) {
   return absl::OkStatus();
 }
 
-constexpr char kAssumedSchedule[] = "the run records no schedule: cosine to zero is assumed";
+constexpr char kAssumedSchedule[] =
+    "the run records no schedule: it is read off the curve's learning rates, cosine to zero where they do "
+    "not tell";
 
 /// The schedule as the run recorded it; cosine to zero where it did not.
 absl::StatusOr<fitting::ScheduleSpec> ScheduleOf(const storage::Run& run, double total_steps) {
@@ -131,7 +133,8 @@ absl::Status Forecast(Core& core, const v1::ForecastRunRequest& request, v1::For
   if (!peers.ok()) return peers.status();
   fitting::ForecastOptions options;
   if (request.has_interval()) options.confidence = request.interval();
-  auto forecast = fitting::ForecastRun({loaded->curve, *schedule}, *peers, options);
+  auto forecast =
+      fitting::ForecastRun({loaded->curve, *schedule, !loaded->run.schedule.empty()}, *peers, options);
   if (!forecast.ok()) return Annotate(forecast.status(), "run", request.name());
   if (forecast->state != fitting::ForecastState::kForecast) {
     const bool early = forecast->state == fitting::ForecastState::kTooEarly;
@@ -166,6 +169,7 @@ absl::Status Extrapolate(const v1::ExtrapolateCurveRequest& request, v1::Extrapo
   options.form = *form;
   if (request.has_interval()) options.confidence = request.interval();
   if (request.has_seed()) options.seed = static_cast<std::uint64_t>(request.seed());
+  options.report_forms = request.report_forms();
   auto answer =
       fitting::ExtrapolateCurve({request.x().data(), static_cast<std::size_t>(request.x_size())},
                                 {request.y().data(), static_cast<std::size_t>(request.y_size())},

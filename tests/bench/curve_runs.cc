@@ -5,34 +5,13 @@
 #include <cmath>
 #include <fstream>
 #include <map>
-#include <sstream>
 
 #include "fitting/curve/extrapolate.h"
 #include "fitting/curve/local_regression.h"
+#include "tests/bench/csv_rows.h"
 
 namespace sextant::bench {
 namespace {
-
-// Rows of a CSV file as maps from column name to text.
-std::vector<std::map<std::string, std::string>> ReadCsv(const std::string& path) {
-  std::ifstream file(path);
-  std::vector<std::string> names;
-  std::vector<std::map<std::string, std::string>> rows;
-  for (std::string line; std::getline(file, line);) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    std::stringstream stream(line);
-    std::vector<std::string> fields;
-    for (std::string field; std::getline(stream, field, ',');) fields.push_back(field);
-    if (names.empty()) {
-      names = fields;
-      continue;
-    }
-    std::map<std::string, std::string> row;
-    for (size_t i = 0; i < std::min(names.size(), fields.size()); ++i) row[names[i]] = fields[i];
-    rows.push_back(std::move(row));
-  }
-  return rows;
-}
 
 // Runs with their curves inside, as `runs export` writes them.
 std::vector<CalibrationRun> ReadJsonLines(const std::string& path) {

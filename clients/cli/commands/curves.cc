@@ -27,6 +27,7 @@ struct ExtrapolateOptions {
   std::vector<std::string> at;
   std::optional<double> interval;
   std::optional<std::int64_t> seed;
+  bool forms = false;
 };
 
 struct Columns {
@@ -170,6 +171,7 @@ int RunExtrapolate(Session& session, const ExtrapolateOptions& options) {
   request.set_law(options.law);
   if (options.interval) request.set_interval(*options.interval);
   if (options.seed) request.set_seed(*options.seed);
+  request.set_report_forms(options.forms);
   if (const int code = session.Connect(); code != kExitOk) return code;
   v1::ExtrapolateCurveResponse response;
   if (const int code = session.Call(&CurveService::Stub::ExtrapolateCurve, request, &response);
@@ -203,6 +205,8 @@ void AddCurves(CommandTree& tree) {
       ->type_name("ID");
   AddNumber(command, "--interval", &options->interval, "coverage of the intervals [0.9]");
   AddWholeNumber(command, "--seed", &options->seed, 0, INT64_MAX, "of the intervals [1]");
+  command->add_flag("--forms", options->forms,
+                    "without --law: also fit every form by itself, for -o json (about ten times as long)");
   tree.SetRun(command, [options](Session& session) { return RunExtrapolate(session, *options); });
 }
 

@@ -9,6 +9,7 @@
 
 #include "fitting/curve/peer_process.h"
 #include "fitting/curve/random.h"
+#include "fitting/curve/recorded_schedule.h"
 #include "tests/bench/curve_runs.h"
 #include "tests/test_paths.h"
 
@@ -172,6 +173,84 @@ TEST(Forecast, SaysWhatIsWrongWithACurve) {
   one.curve.step.resize(1);
   one.curve.train_loss.resize(1);
   EXPECT_EQ(ForecastRun(one, {})->state, ForecastState::kTooEarly);
+}
+
+TEST(Forecast, OfACurveThatRecordsValidationLossOnly) {
+  const FinishedRun run = Simulate(8);
+  RunInFlight train = Cut(run, .5), validation = train;
+  validation.curve.validation_loss = train.curve.train_loss;
+  validation.curve.train_loss.assign(train.curve.step.size(), NAN);
+  std::vector<FinishedRun> peers = Peers(12), validated = peers;
+  for (FinishedRun& peer : validated) peer.curve.validation_loss.swap(peer.curve.train_loss);
+  for (bool with_peers : {false, true}) {
+    const auto a = ForecastRun(train, with_peers ? peers : std::vector<FinishedRun>());
+    const auto b = ForecastRun(validation, with_peers ? validated : std::vector<FinishedRun>());
+    ASSERT_TRUE(a.ok() && b.ok());
+    ASSERT_EQ(b->state, ForecastState::kForecast) << b->reason;
+    EXPECT_EQ(a->end_loss, b->end_loss);
+    EXPECT_EQ(a->peers_used, b->peers_used);
+    ASSERT_FALSE(b->warnings.empty());
+    EXPECT_NE(b->warnings[0].find("validation loss"), std::string::npos);
+  }
+  // Peers that record another kind of loss are no peers.
+  EXPECT_EQ(ForecastRun(validation, peers)->peers_used, 0u);
+}
+
+TEST(Forecast, ReadsWhereTheDecayBegins) {
+  const auto record = [](double share_of_decay, double until) {
+    RunInFlight run;
+    run.schedule = {
+        .shape = DecayShape::kWsd, .peak_learning_rate = 1e-3, .total_steps = 1000, .warmup_steps = 40};
+    ScheduleSpec truth = run.schedule;
+    truth.decay_share = share_of_decay;
+    for (int step = 5; step <= until; step += 5) {
+      run.curve.step.push_back(step);
+      run.curve.train_loss.push_back(5 * std::pow(step / 5.0, -.2));
+      run.curve.learning_rate.push_back(RateAt(truth, step));
+    }
+    return run;
+  };
+  const RunInFlight decaying = record(.4, 800);
+  EXPECT_NEAR(ReadSchedule(decaying.curve, decaying.schedule, true).schedule.decay_share, .4, .015);
+  const RunInFlight level = record(.05, 930);  // the declared tenth would have begun at 900
+  EXPECT_NEAR(ReadSchedule(level.curve, level.schedule, true).schedule.decay_share, .07, .006);
+  EXPECT_FALSE(ReadSchedule(level.curve, level.schedule, true).decay_seen);
+  // Half way, only the finished runs know.
+  std::vector<FinishedRun> peers;
+  for (int i = 0; i < 3; ++i) peers.push_back({record(.3, 1000).curve, level.schedule, 1e6, 1e4});
+  const auto forecast = ForecastRun(record(.3, 500), peers), alone = ForecastRun(record(.3, 500), {});
+  ASSERT_TRUE(forecast.ok() && alone.ok());
+  ASSERT_FALSE(forecast->warnings.empty());
+  EXPECT_NE(forecast->warnings[0].find("30 % of the steps, as in finished runs"), std::string::npos)
+      << forecast->warnings[0];
+  EXPECT_NE(alone->warnings[0].find("no finished run records one"), std::string::npos);
+}
+
+TEST(RecordedSchedule, TellsTheShapeThatNobodyDeclared) {
+  for (DecayShape shape :
+       {DecayShape::kCosine, DecayShape::kLinear, DecayShape::kInverseSqrt, DecayShape::kWsd}) {
+    const ScheduleSpec truth = {
+        .shape = shape, .peak_learning_rate = 2e-4, .total_steps = 2000, .warmup_steps = 100};
+    LossCurve curve;
+    for (int step = 10; step <= (shape == DecayShape::kWsd ? 1950 : 1200); step += 10) {
+      curve.step.push_back(step);
+      curve.train_loss.push_back(3);
+      curve.learning_rate.push_back(4 * RateAt(truth, step));  // a group with a factor of its own
+    }
+    ScheduleSpec declared = truth;
+    declared.shape = DecayShape::kCosine;
+    declared.warmup_steps = 0;
+    const RecordedSchedule read = ReadSchedule(curve, declared, false);
+    EXPECT_STREQ(DecayShapeName(read.schedule.shape), DecayShapeName(shape));
+    EXPECT_NEAR(read.schedule.warmup_steps, 100, 10);
+    EXPECT_TRUE(read.warnings.empty()) << DecayShapeName(shape);
+    // Declared wrongly, it is said.
+    EXPECT_EQ(ReadSchedule(curve, declared, true).warnings.empty(), shape == DecayShape::kCosine);
+    // Early on, nothing tells them apart.
+    curve.step.resize(12);
+    curve.learning_rate.resize(12);
+    EXPECT_EQ(ReadSchedule(curve, declared, false).warnings.empty(), shape == DecayShape::kInverseSqrt);
+  }
 }
 
 TEST(Forecast, LeavesOutPeersOfAnotherSchedule) {

@@ -50,6 +50,7 @@ TEST(MultiPowerFit, PredictsASchedulesItHasNotSeen) {
   ASSERT_TRUE(fit.ok()) << fit.status().message();
   EXPECT_TRUE(fit->converged);
   EXPECT_LT(fit->relative_error, .0025);
+  EXPECT_GE(fit->starts_at_optimum, 9) << "of " << fit->starts;
   for (DecayShape shape : {DecayShape::kWsd, DecayShape::kLinear}) {
     const ScheduledCurve unseen = Curve(Rates(shape, 16000), 0, 9);
     EXPECT_LT(RelativeError(MultiPowerLoss(fit->law, unseen.learning_rate, unseen.step), unseen.loss), .003);
@@ -62,6 +63,18 @@ TEST(MultiPowerFit, FindsTheLawBehindExactCurves) {
   EXPECT_LT(fit->relative_error, 4e-4);  // what merging the rate changes costs
   EXPECT_NEAR(fit->law.l0, kTruth.l0, .02);
   EXPECT_NEAR(fit->law.alpha, kTruth.alpha, .02);
+}
+
+TEST(MultiPowerFit, PlacesALoneDropWhereItIs) {
+  // One drop at step 2500 of 8000 and nothing after it: placed later, its gain would come too late.
+  std::vector<double> rate = Rates(DecayShape::kConstant, 8000);
+  for (size_t i = 2500; i < rate.size(); ++i) rate[i] = 6e-5;
+  std::vector<double> later = Rates(DecayShape::kConstant, 8000);
+  for (size_t i = 6000; i < later.size(); ++i) later[i] = 6e-5;
+  const auto fit = FitMultiPower(std::vector<ScheduledCurve>{Curve(rate, 0, 1), Curve(later, 0, 2)},
+                                 {.points_per_curve = 120});
+  ASSERT_TRUE(fit.ok()) << fit.status().message();
+  EXPECT_LT(fit->relative_error, 2e-4);
 }
 
 TEST(TissueFit, RecoversItsOwnLaw) {
