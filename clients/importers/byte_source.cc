@@ -70,6 +70,27 @@ absl::StatusOr<std::string_view> ByteSource::Head() {
   return std::string_view(head_);
 }
 
+absl::StatusOr<std::vector<std::string>> ByteSource::Pieces() {
+  std::vector<std::string> pieces;
+  struct stat info;
+  if (head_.size() < kHeadBytes || fstat(fd_, &info) != 0 || !S_ISREG(info.st_mode)) return pieces;
+  const auto behind = static_cast<std::int64_t>(info.st_size) - static_cast<std::int64_t>(head_.size());
+  const auto piece = static_cast<std::int64_t>(kPieceBytes);
+  const std::int64_t count = std::clamp<std::int64_t>((behind + piece - 1) / piece, 0, kPieces);
+  for (std::int64_t i = 0; i < count; ++i) {
+    // Evenly spread, the last up to the end of the file.
+    const std::int64_t from =
+        behind <= piece ? 0 : (behind - piece) * i / std::max<std::int64_t>(count - 1, 1);
+    std::string bytes(kPieceBytes, '\0');
+    const auto at = static_cast<off_t>(from + static_cast<std::int64_t>(head_.size()));
+    const ssize_t got = pread(fd_, bytes.data(), bytes.size(), at);
+    if (got < 0) return ErrnoStatus(errno, name_, "cannot read");
+    bytes.resize(static_cast<std::size_t>(got));
+    pieces.push_back(std::move(bytes));
+  }
+  return pieces;
+}
+
 absl::StatusOr<std::size_t> ByteSource::Read(char* buffer, std::size_t bytes) {
   if (head_used_ < head_.size()) {
     const std::size_t taken = std::min(bytes, head_.size() - head_used_);

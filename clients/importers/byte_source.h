@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -25,6 +26,9 @@ class ByteSource {
 
   /// Up to kHeadBytes from the start; consumes nothing. Call before the first Read.
   absl::StatusOr<std::string_view> Head();
+  /// Pieces of what lies behind the head, in order, the end of the file the last; none of a pipe, or where
+  /// the head is all. At most kPieces of kPieceBytes; consumes nothing. Call after Head.
+  absl::StatusOr<std::vector<std::string>> Pieces();
   /// Fills up to `bytes`; 0 at the end.
   absl::StatusOr<std::size_t> Read(char* buffer, std::size_t bytes);
   /// Continues at `offset` from the start. FAILED_PRECONDITION for pipes.

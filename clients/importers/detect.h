@@ -1,21 +1,21 @@
-// Which format a file has, by its content.
+// Which format a file has, by its structure.
 #pragma once
 
 #include <string>
-#include <string_view>
+
+#include "clients/importers/format.h"
+#include "clients/importers/sample.h"
 
 namespace sextant::importers {
 
 struct Detection {
-  std::string format;  ///< a name of FormatNames(); empty: unknown
+  const Format* format = nullptr;  ///< null: none, and `why` says for what reason
+  int percent = 0;                 ///< how sure that is
   std::string why;
-  bool sure = true;  ///< false: nothing else fits, but any table or any JSON would do
 };
 
-/// What DetectFormat calls a SQLite file; its tables decide further.
-inline constexpr char kSqliteFormat[] = "sqlite";
-
-/// Looks at the first bytes of a file. With `mapped` columns a table is a table of runs, whatever its header.
-Detection DetectFormat(std::string_view head, bool mapped);
+/// Asks every format; the surest wins. What is of none of them, or a known thing that cannot be read, has the
+/// reason and the way out in `why`.
+Detection DetectFormat(const Sample& sample);
 
 }  // namespace sextant::importers

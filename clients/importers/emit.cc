@@ -7,10 +7,15 @@
 
 namespace sextant::importers {
 
-Emitter::Emitter(const ImportOptions& options, std::string source, std::string run_name,
+Emitter::Emitter(const ImportOptions& options, const Format& format, std::string source, std::string run_name,
                  std::map<std::string, std::string> settings, RunSink& sink)
-    : options_(options), sink_(sink), run_name_(std::move(run_name)), settings_(std::move(settings)) {
+    : options_(options),
+      format_(format),
+      sink_(sink),
+      run_name_(std::move(run_name)),
+      settings_(std::move(settings)) {
   report_.source = std::move(source);
+  report_.format = format.name;
   for (const FieldMapping& entry : options.set) {
     const std::string reason = SetField(entry.field, entry.column, &prototype_);
     if (prototype_error_.empty()) prototype_error_ = reason;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "clients/importers/format.h"
 #include "clients/importers/import.h"
 
 namespace sextant::importers {
@@ -12,9 +13,9 @@ namespace sextant::importers {
 /// Checks runs, attaches curves, counts and hands on. One an import; not thread-safe.
 class Emitter {
  public:
-  /// `source` is what messages and records call the input. `settings` stand beside it: hyperparameters that a
-  /// log's own settings go on top of.
-  Emitter(const ImportOptions& options, std::string source, std::string run_name,
+  /// `source` is what messages and records call the input. `settings` stand next to it: hyperparameters that
+  /// a log's own settings go on top of.
+  Emitter(const ImportOptions& options, const Format& format, std::string source, std::string run_name,
           std::map<std::string, std::string> settings, RunSink& sink);
 
   /// A run with the values that the user gave for all runs; what the source says goes on top.
@@ -30,6 +31,7 @@ class Emitter {
   void About(const std::string& what) { about_ = what; }
 
   const ImportOptions& options() const { return options_; }
+  const Format& format() const { return format_; }
   const std::string& source() const { return report_.source; }
   /// Names the run of a source that names none.
   const std::string& run_name() const { return run_name_; }
@@ -38,6 +40,7 @@ class Emitter {
 
  private:
   const ImportOptions& options_;
+  const Format& format_;
   RunSink& sink_;
   FileReport report_;
   std::string run_name_, about_;

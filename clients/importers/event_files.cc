@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "clients/importers/byte_source.h"
-#include "clients/importers/detect.h"
+#include "clients/importers/log/record_stream.h"
 
 namespace sextant::importers {
 namespace {
@@ -26,7 +26,7 @@ Content ContentOf(const std::string& path) {
   if (!head.ok()) return Content::kOther;
   // What a writer leaves that has not flushed anything yet.
   if (head->empty()) return Content::kNone;
-  return DetectFormat(*head, false).format == "tensorboard" ? Content::kEvents : Content::kOther;
+  return BeginsWithTfRecord(*head) ? Content::kEvents : Content::kOther;
 }
 
 struct Group {

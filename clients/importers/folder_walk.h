@@ -5,14 +5,14 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "clients/importers/folder_claims.h"
 #include "clients/importers/inputs.h"
 
 namespace sextant::importers {
 
-/// Adds what is to be read under `folder` to `*out`: MLflow runs, W&B run folders, Ray trials, TensorBoard
-/// folders, the newest of several checkpoints, and every other regular file as one whose content decides.
-/// `name` names the folder in run names. Hidden files and folders are passed over, .trash of MLflow among
-/// them. Not thread-safe.
+/// Adds what is to be read under `folder` to `*out`: what the formats claim of each folder, then every other
+/// regular file as one whose content decides. `name` names the folder in run names. Hidden files and folders
+/// are passed over, .trash of MLflow among them. Not thread-safe.
 class FolderWalk {
  public:
   FolderWalk(ExpandedInputs* out, std::size_t* visited) : out_(*out), visited_(*visited) {}
@@ -20,12 +20,8 @@ class FolderWalk {
   absl::Status Walk(const std::string& folder, const std::string& name, std::size_t depth);
 
  private:
-  struct Listing;
-  bool Read(const std::string& folder, std::size_t depth, Listing* listing);
+  bool Read(const std::string& folder, std::size_t depth, FolderListing* listing);
   absl::Status Add(Input input);
-  absl::Status AddEvents(Listing* listing, const std::string& name);
-  absl::Status AddCheckpoints(Listing* listing, const std::string& name);
-  absl::Status AddRest(const Listing& listing, const std::string& name);
 
   ExpandedInputs& out_;
   std::size_t& visited_;

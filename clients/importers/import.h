@@ -30,8 +30,9 @@ struct ImportOptions {
 /// What was found in one input.
 struct FileReport {
   std::string source;
-  std::string format;  ///< empty: passed over, and `why` says for what reason
-  std::string why;     ///< how the format was recognised
+  std::string format;          ///< empty: passed over, and `why` says for what reason
+  std::string why;             ///< how the format was recognised
+  int confidence_percent = 0;  ///< 100 for what the user or a folder's layout says
   std::int64_t records = 0, runs = 0, rejected = 0;
 };
 

@@ -26,6 +26,9 @@ inline constexpr std::size_t kMaxSettingsFileBytes = 1u << 20;  ///< YAML beside
 inline constexpr std::size_t kMaxSettings = 10'000;             ///< of one run
 inline constexpr std::size_t kMaxDatabaseTextBytes = 1u << 20;  ///< of one value of a foreign database
 inline constexpr std::size_t kMaxDatabaseRuns = 100'000;
-inline constexpr std::size_t kHeadBytes = 64u << 10;  ///< what format detection looks at
+inline constexpr std::size_t kHeadBytes = 64u << 10;  ///< what format detection looks at first
+/// Then at so many pieces of the rest: a launcher's and a model's own output before the first line of a log
+/// was up to 1 MB in the logs that this was made for.
+inline constexpr std::size_t kPieces = 16, kPieceBytes = 64u << 10;
 
 }  // namespace sextant::importers

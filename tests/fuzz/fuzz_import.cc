@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "clients/importers/format.h"
 #include "clients/importers/import.h"
 #include "clients/importers/log/record_stream.h"
 
@@ -138,7 +139,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   Input input;
-  if (kFormat == "mlflow-sqlite" || kFormat == "optuna") {
+  const sextant::importers::Format* format = sextant::importers::FindFormat(kFormat);
+  if (format != nullptr && format->read == nullptr) {  // a database
     input.path = Folder() + "/store.db";
     WriteFile(input.path, bytes);
     (void)ImportInput(input, options, sink);

@@ -93,7 +93,8 @@ void InputReports::Add(const importers::FileReport& report) {
   }
   constexpr int kShown = 40;
   const std::string line =
-      fmt::format("{}: {} ({}), {} runs{}", Safe(report.source), report.format, Safe(report.why), report.runs,
+      fmt::format("{}: {}, {} % sure ({}), {} runs{}", Safe(report.source), report.format,
+                  report.confidence_percent, Safe(report.why), report.runs,
                   report.rejected > 0 ? fmt::format(", {} rejected", report.rejected) : "");
   if (several_ && ++shown_ <= kShown) {
     session_.Note(line);

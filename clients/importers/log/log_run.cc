@@ -24,6 +24,7 @@ std::string NamesOf(const std::set<std::string>& names) {
 
 LogRun::LogRun(const Emitter& emitter)
     : rules_(emitter.options().metrics),
+      format_names_(emitter.format().metrics),
       step_offset_(emitter.options().step_offset),
       run_(emitter.Prototype()),
       config_(emitter.settings()) {}
@@ -32,7 +33,7 @@ Metric LogRun::MetricOf(std::string_view name) {
   auto found = names_.find(std::string(name));
   if (found == names_.end()) {
     if (names_.size() >= kMaxNames) return Metric::kIgnored;
-    found = names_.emplace(std::string(name), FindMetric(rules_, name)).first;
+    found = names_.emplace(std::string(name), FindMetric(rules_, format_names_, name)).first;
     constexpr std::size_t kShown = 8;
     if (found->second == Metric::kIgnored && losses_not_taken_.size() < kShown && name.size() < 100 &&
         ToLower(name).find("loss") != std::string::npos && name != "loss scale" && name != "loss-scale") {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "clients/importers/emit.h"
 #include "clients/importers/log/metric_table.h"
 #include "clients/importers/log/series.h"
@@ -57,6 +58,7 @@ class LogRun {
   ImportedCurve BuildCurve();
 
   const std::vector<MetricRule>& rules_;
+  absl::Span<const MetricName> format_names_;
   std::int64_t step_offset_;
   ImportedRun run_;
   std::unordered_map<std::string, Metric> names_;

@@ -20,61 +20,57 @@ constexpr Quantity kQuantities[] = {{"train_loss", Metric::kTrainLoss},
                                     {"samples", Metric::kSamples},
                                     {"ignore", Metric::kIgnored}};
 
-struct Entry {
-  const char* glob;
-  Metric metric;
-};
 // First match wins, so that units come before splits.
-constexpr Entry kTable[] = {{"*val*bpb*", Metric::kValidationBits},
-                            {"*eval*bpb*", Metric::kValidationBits},
-                            {"*bpb*", Metric::kTrainBits},
-                            {"*val*ppl*", Metric::kValidationPerplexity},
-                            {"*validation*PPL*", Metric::kValidationPerplexity},
-                            {"*val*erplexity*", Metric::kValidationPerplexity},
-                            {"*ppl*", Metric::kTrainPerplexity},
-                            {"*erplexity*", Metric::kTrainPerplexity},
-                            {"*vs samples", Metric::kIgnored},
-                            {"train/loss", Metric::kTrainLoss},
-                            {"loss", Metric::kTrainLoss},
-                            {"train_loss", Metric::kTrainLoss},
-                            {"train_loss_nats", Metric::kTrainLoss},
-                            {"training_loss", Metric::kTrainLoss},
-                            {"lm loss", Metric::kTrainLoss},
-                            {"lm-loss-training/lm loss", Metric::kTrainLoss},
-                            {"trl", Metric::kTrainLoss},
-                            {"train/CrossEntropyLoss", Metric::kTrainLoss},
-                            {"eval/loss", Metric::kValidationLoss},
-                            {"eval_loss", Metric::kValidationLoss},
-                            {"val/loss", Metric::kValidationLoss},
-                            {"val_loss", Metric::kValidationLoss},
-                            {"val_loss_nats", Metric::kValidationLoss},
-                            {"validation/loss", Metric::kValidationLoss},
-                            {"validation_loss", Metric::kValidationLoss},
-                            {"tel", Metric::kValidationLoss},
-                            {"lm loss validation", Metric::kValidationLoss},
-                            {"lm loss value", Metric::kValidationLoss},
-                            {"learning_rate", Metric::kLearningRate},
-                            {"learning-rate", Metric::kLearningRate},
-                            {"learning rate", Metric::kLearningRate},
-                            {"lr", Metric::kLearningRate},
-                            {"lr-*", Metric::kLearningRate},
-                            {"train/lr", Metric::kLearningRate},
-                            {"train/learning_rate", Metric::kLearningRate},
-                            {"optim/learning_rate_group0", Metric::kLearningRate},
-                            {"gradient_noise_scale", Metric::kGradientNoiseScale},
-                            {"*/gradient_noise_scale", Metric::kGradientNoiseScale},
-                            {"throughput/total_tokens", Metric::kTokens},
-                            {"num_input_tokens_seen", Metric::kTokens},
-                            {"train/num_input_tokens_seen", Metric::kTokens},
-                            {"consumed_tokens", Metric::kTokens},
-                            {"tokens", Metric::kTokens},
-                            {"train/tokens", Metric::kTokens},
-                            {"total_flos", Metric::kFlops},
-                            {"throughput/total_gflops", Metric::kGigaflops},
-                            {"throughput/total_training_Gflops", Metric::kGigaflops},
-                            {"consumed samples", Metric::kSamples},
-                            {"consumed-samples", Metric::kSamples},
-                            {"consumed_samples", Metric::kSamples}};
+constexpr MetricName kTable[] = {{"*val*bpb*", Metric::kValidationBits},
+                                 {"*eval*bpb*", Metric::kValidationBits},
+                                 {"*bpb*", Metric::kTrainBits},
+                                 {"*val*ppl*", Metric::kValidationPerplexity},
+                                 {"*validation*PPL*", Metric::kValidationPerplexity},
+                                 {"*val*erplexity*", Metric::kValidationPerplexity},
+                                 {"*ppl*", Metric::kTrainPerplexity},
+                                 {"*erplexity*", Metric::kTrainPerplexity},
+                                 {"*vs samples", Metric::kIgnored},
+                                 {"train/loss", Metric::kTrainLoss},
+                                 {"loss", Metric::kTrainLoss},
+                                 {"train_loss", Metric::kTrainLoss},
+                                 {"train_loss_nats", Metric::kTrainLoss},
+                                 {"training_loss", Metric::kTrainLoss},
+                                 {"lm loss", Metric::kTrainLoss},
+                                 {"lm-loss-training/lm loss", Metric::kTrainLoss},
+                                 {"trl", Metric::kTrainLoss},
+                                 {"train/CrossEntropyLoss", Metric::kTrainLoss},
+                                 {"eval/loss", Metric::kValidationLoss},
+                                 {"eval_loss", Metric::kValidationLoss},
+                                 {"val/loss", Metric::kValidationLoss},
+                                 {"val_loss", Metric::kValidationLoss},
+                                 {"val_loss_nats", Metric::kValidationLoss},
+                                 {"validation/loss", Metric::kValidationLoss},
+                                 {"validation_loss", Metric::kValidationLoss},
+                                 {"tel", Metric::kValidationLoss},
+                                 {"lm loss validation", Metric::kValidationLoss},
+                                 {"lm loss value", Metric::kValidationLoss},
+                                 {"learning_rate", Metric::kLearningRate},
+                                 {"learning-rate", Metric::kLearningRate},
+                                 {"learning rate", Metric::kLearningRate},
+                                 {"lr", Metric::kLearningRate},
+                                 {"lr-*", Metric::kLearningRate},
+                                 {"train/lr", Metric::kLearningRate},
+                                 {"train/learning_rate", Metric::kLearningRate},
+                                 {"optim/learning_rate_group0", Metric::kLearningRate},
+                                 {"gradient_noise_scale", Metric::kGradientNoiseScale},
+                                 {"*/gradient_noise_scale", Metric::kGradientNoiseScale},
+                                 {"throughput/total_tokens", Metric::kTokens},
+                                 {"num_input_tokens_seen", Metric::kTokens},
+                                 {"train/num_input_tokens_seen", Metric::kTokens},
+                                 {"consumed_tokens", Metric::kTokens},
+                                 {"tokens", Metric::kTokens},
+                                 {"train/tokens", Metric::kTokens},
+                                 {"total_flos", Metric::kFlops},
+                                 {"throughput/total_gflops", Metric::kGigaflops},
+                                 {"throughput/total_training_Gflops", Metric::kGigaflops},
+                                 {"consumed samples", Metric::kSamples},
+                                 {"consumed-samples", Metric::kSamples},
+                                 {"consumed_samples", Metric::kSamples}};
 
 }  // namespace
 
@@ -114,7 +110,8 @@ bool GlobMatches(std::string_view glob, std::string_view text) {
   return g == glob.size();
 }
 
-Metric FindMetric(const std::vector<MetricRule>& overrides, std::string_view name) {
+Metric FindMetric(const std::vector<MetricRule>& overrides, absl::Span<const MetricName> names,
+                  std::string_view name) {
   if (name.size() > 512) return Metric::kIgnored;
   for (const MetricRule& rule : overrides) {
     if (GlobMatches(rule.glob, name)) return rule.metric;
@@ -122,8 +119,10 @@ Metric FindMetric(const std::vector<MetricRule>& overrides, std::string_view nam
   // Members of nested objects are joined by dots: {"train": {"loss": 3}} is train/loss to the table.
   std::string slashed(name);
   std::replace(slashed.begin(), slashed.end(), '.', '/');
-  for (const Entry& entry : kTable) {
-    if (GlobMatches(entry.glob, slashed)) return entry.metric;
+  for (const absl::Span<const MetricName> table : {names, absl::Span<const MetricName>(kTable)}) {
+    for (const MetricName& entry : table) {
+      if (GlobMatches(entry.glob, slashed)) return entry.metric;
+    }
   }
   return Metric::kIgnored;
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 
 namespace sextant::importers {
 
@@ -26,6 +27,12 @@ enum class Metric {
   kGigaflops,
 };
 
+/// A name in a table that is built in; `glob` takes * and ?.
+struct MetricName {
+  const char* glob;
+  Metric metric;
+};
+
 /// One `--metric NAME=QUANTITY`; `glob` takes * and ?.
 struct MetricRule {
   std::string glob;
@@ -35,10 +42,12 @@ struct MetricRule {
 /// Reads "NAME=QUANTITY". INVALID_ARGUMENT with the quantities that there are.
 absl::StatusOr<MetricRule> ParseMetricRule(const std::string& text);
 
-/// Whether `text` matches `glob`, '*' for any run of characters and '?' for one..
+/// Whether `text` matches `glob`, '*' for any run of characters and '?' for one.
 bool GlobMatches(std::string_view glob, std::string_view text);
 
-/// The first matching rule of `overrides`, then of the built-in table; kIgnored without one.
-Metric FindMetric(const std::vector<MetricRule>& overrides, std::string_view name);
+/// The first matching rule of `overrides`, then of the format's own `names`, then of the common table;
+/// kIgnored without one.
+Metric FindMetric(const std::vector<MetricRule>& overrides, absl::Span<const MetricName> names,
+                  std::string_view name);
 
 }  // namespace sextant::importers

@@ -16,7 +16,6 @@ namespace {
 constexpr std::size_t kTfHeaderBytes = 12;
 constexpr std::int64_t kWandbBlockBytes = 32768;
 constexpr std::int64_t kWandbChunkHeaderBytes = 7;
-constexpr std::string_view kWandbMagic("\x3A\x57\x26\x42\xE1\xBE\x00", 7);
 enum ChunkType { kPadding = 0, kFull = 1, kFirst = 2, kMiddle = 3, kLast = 4 };
 
 }  // namespace
@@ -27,6 +26,11 @@ std::uint32_t MaskedCrc32c(std::string_view bytes) {
   crc.process_bytes(bytes.data(), bytes.size());
   const std::uint32_t value = crc.checksum();
   return ((value >> 15) | (value << 17)) + 0xA282EAD8u;
+}
+
+bool BeginsWithTfRecord(std::string_view head) {
+  return head.size() >= kTfHeaderBytes &&
+         MaskedCrc32c(head.substr(0, 8)) == WireReader::Load<std::uint32_t>(head.substr(8));
 }
 
 absl::StatusOr<bool> ExactReader::Read(std::size_t bytes, std::string* out) {

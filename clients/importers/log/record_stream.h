@@ -13,6 +13,9 @@ namespace sextant::importers {
 /// CRC-32C as TFRecord masks it: rotate right by 15, add 0xA282EAD8.
 std::uint32_t MaskedCrc32c(std::string_view bytes);
 
+/// Whether `head` begins as TFRecord does: a length with its checksum.
+bool BeginsWithTfRecord(std::string_view head);
+
 /// Reads exactly what is asked for, and knows where it is. Not thread-safe.
 class ExactReader {
  public:
@@ -52,6 +55,9 @@ class TfRecordReader {
   std::string header_, payload_, checksum_;
   std::int64_t record_offset_ = 0;
 };
+
+/// What W&B's transaction logs begin with.
+inline constexpr std::string_view kWandbMagic("\x3A\x57\x26\x42\xE1\xBE\x00", 7);
 
 /// W&B's transaction log: LevelDB-like blocks of 32 KiB counted from the start of the file, IEEE CRC-32 over
 /// type and data, a seven-byte header. Not thread-safe.

@@ -1,26 +1,13 @@
 #include <cmath>
 
+#include "clients/importers/emit.h"
+#include "clients/importers/format.h"
 #include "clients/importers/log/lines.h"
 #include "clients/importers/log/log_run.h"
-#include "clients/importers/log/readers.h"
+#include "clients/importers/sample.h"
 
 namespace sextant::importers {
 namespace {
-
-// main.log writes rates with six decimals.
-constexpr double kCoarseRate = 1e-4;
-
-// "s:250 trl:4.5983 lr:0.000214 norm:0.71" as key and value, one by one.
-template <class Each>
-void ForEachPair(std::string_view line, Each each) {
-  while (!line.empty()) {
-    const std::size_t end = std::min(line.find(' '), line.size());
-    const std::string_view word = line.substr(0, end);
-    line.remove_prefix(std::min(end + 1, line.size()));
-    const std::size_t colon = word.find(':');
-    if (colon != std::string_view::npos) each(word.substr(0, colon), word.substr(colon + 1));
-  }
-}
 
 // A settings row "| learning rate (LR)    | 6.000000e-04     |" as name and value; empty name if it is none.
 std::pair<std::string, std::string> TableRow(std::string_view line) {
@@ -50,35 +37,6 @@ LastLine LastOutput(std::string_view line) {
   if (line.substr(0, 5) == "step " && (line.size() < 5 || line.substr(line.size() - 5) != "tok/s"))
     return LastLine::kHalf;
   return LastLine::kWhole;
-}
-
-}  // namespace
-
-absl::Status ReadLlmcLog(ByteSource* source, Emitter& emitter) {
-  LogRun log(emitter);
-  log.ComeInOrder();
-  bool coarse_rate = false;
-  const absl::Status read = ForEachLine(
-      source, kMaxCsvLineBytes, emitter, LastNumberLine, [&](std::string_view line, std::int64_t number) {
-        line = Trim(line);
-        if (line.empty()) return;
-        std::optional<std::int64_t> step;
-        if (line.substr(0, 2) == "s:") step = ParseInt64(line.substr(2, line.find(' ') - 2));
-        if (!step || *step < 0 || *step > kMaxStep) {
-          emitter.Reject(number, "not a line of an llm.c log: " + Quoted(line));
-          return;
-        }
-        ForEachPair(line, [&](std::string_view key, std::string_view text) {
-          const auto value = ParseDouble(text);
-          if (key == "s" || key == "eval" || !value) return;
-          // Validation is measured before update `step`, counted from 0; everything else after it.
-          log.AddPoint(key, key == "tel" ? *step : *step + 1, *value);
-          coarse_rate |= key == "lr" && *value > 0 && *value < kCoarseRate;
-        });
-      });
-  if (!read.ok()) return read;
-  if (coarse_rate) log.AddLabel("coarse-rate");
-  return EmitTextLog(emitter, &log);
 }
 
 absl::Status ReadLlmcOutput(ByteSource* source, Emitter& emitter) {
@@ -113,4 +71,18 @@ absl::Status ReadLlmcOutput(ByteSource* source, Emitter& emitter) {
   return EmitTextLog(emitter, &log);
 }
 
+bool IsLine(std::string_view line) {
+  if (line.substr(0, 5) == "step ")
+    return line.find('/') != std::string_view::npos && NumberAfter(line, "| loss ");
+  // Not the program's source, where a call stands before and no number behind.
+  return line.substr(0, 20) == "| sequence length T ";
+}
+
+Match Detect(const Sample& sample) { return MatchLines(sample, &IsLine); }
+
+}  // namespace
+
 }  // namespace sextant::importers
+
+SEXTANT_LOG_FORMAT(llmc_output){
+    .name = "llmc-output", .about = "what llm.c prints", .detect = &Detect, .read = &ReadLlmcOutput};

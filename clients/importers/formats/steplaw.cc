@@ -2,9 +2,11 @@
 #include <utility>
 
 #include "clients/importers/csv.h"
+#include "clients/importers/emit.h"
 #include "clients/importers/fields.h"
+#include "clients/importers/format.h"
 #include "clients/importers/log/lines.h"
-#include "clients/importers/log/readers.h"
+#include "clients/importers/sample.h"
 
 namespace sextant::importers {
 namespace {
@@ -63,8 +65,6 @@ std::string ReadRow(const CsvRow& row, const Columns& columns, const std::vector
   return wrong;
 }
 
-}  // namespace
-
 absl::Status ReadStepLawCsv(ByteSource* source, Emitter& emitter) {
   LineReader lines(source, kMaxCsvLineBytes);
   CsvReader csv(&lines, ',');
@@ -109,4 +109,16 @@ absl::Status ReadStepLawCsv(ByteSource* source, Emitter& emitter) {
   }
 }
 
+Match Detect(const Sample& sample) {
+  const bool all =
+      sample.HasColumn("lr") && sample.HasColumn("bs") && sample.HasColumn("ti") && sample.HasColumn("N");
+  if (!all || sample.mapped()) return {};
+  return {95, "a header with lr, bs, ti and N"};
+}
+
+}  // namespace
+
 }  // namespace sextant::importers
+
+SEXTANT_LOG_FORMAT(steplaw){
+    .name = "steplaw", .about = "Step-Law's table of runs", .detect = &Detect, .read = &ReadStepLawCsv};

@@ -1,9 +1,11 @@
+#include "clients/importers/emit.h"
+#include "clients/importers/format.h"
 #include "clients/importers/json.h"
 #include "clients/importers/log/json_members.h"
 #include "clients/importers/log/lines.h"
 #include "clients/importers/log/log_run.h"
-#include "clients/importers/log/readers.h"
 #include "clients/importers/log/step_clock.h"
+#include "clients/importers/sample.h"
 
 namespace sextant::importers {
 namespace {
@@ -23,8 +25,6 @@ void AddSummary(const Value& summary, LogRun* log) {
   }
   log->LeaveOutCurve();
 }
-
-}  // namespace
 
 absl::Status ReadTrackerMetrics(ByteSource* source, Emitter& emitter) {
   absl::Status emitted;
@@ -60,4 +60,16 @@ absl::Status ReadTrackerMetrics(ByteSource* source, Emitter& emitter) {
   return read.ok() ? emitted : read;
 }
 
+Match Detect(const Sample& sample) {
+  if (sample.mapped() || !sample.HasKey("config") || !sample.HasKey("summary")) return {};
+  return {90, "JSON with config and summary"};
+}
+
+}  // namespace
+
 }  // namespace sextant::importers
+
+SEXTANT_LOG_FORMAT(tracker_metrics){.name = "tracker-metrics",
+                                    .about = "marin's tracker_metrics.jsonl",
+                                    .detect = &Detect,
+                                    .read = &ReadTrackerMetrics};

@@ -1,14 +1,19 @@
+#include <algorithm>
+#include <filesystem>
 #include <map>
 #include <optional>
 
+#include "clients/importers/emit.h"
+#include "clients/importers/folder_claims.h"
+#include "clients/importers/format.h"
 #include "clients/importers/json.h"
 #include "clients/importers/log/json_members.h"
 #include "clients/importers/log/lines.h"
 #include "clients/importers/log/log_run.h"
-#include "clients/importers/log/readers.h"
 #include "clients/importers/log/record_stream.h"
 #include "clients/importers/log/step_clock.h"
 #include "clients/importers/log/wire.h"
+#include "clients/importers/sample.h"
 
 namespace sextant::importers {
 namespace {
@@ -93,8 +98,6 @@ void AddExit(std::string_view message, LogRun* log) {
   log->run().state = code == 0 ? ImportedState::kFinished : ImportedState::kCrashed;
 }
 
-}  // namespace
-
 absl::Status ReadWandbLog(ByteSource* source, Emitter& emitter) {
   LogRun log(emitter);
   StepClock clock;
@@ -133,4 +136,36 @@ absl::Status ReadWandbLog(ByteSource* source, Emitter& emitter) {
   return log.Emit(emitter, 0);
 }
 
+Match Detect(const Sample& sample) {
+  if (!sample.BeginsWith(kWandbMagic)) return {};
+  return {100, "begins as a W&B transaction log"};
+}
+
+void Claim(FolderClaims& folder) {
+  constexpr std::string_view kSuffix = ".wandb";
+  FolderListing& listing = folder.listing();
+  const auto log = std::find_if(listing.files.begin(), listing.files.end(), [&](const std::string& file) {
+    return file.size() >= kSuffix.size() && file.substr(file.size() - kSuffix.size()) == kSuffix;
+  });
+  if (log == listing.files.end()) return;
+  const std::string config = listing.path("files/config.yaml");
+  std::error_code error;
+  const bool configured = std::filesystem::is_regular_file(config, error);
+  folder.Add({listing.path(*log),
+              "wandb",
+              "the transaction log of a W&B run folder",
+              folder.name(),
+              configured ? config : "",
+              {}});
+  folder.TakeAll();
+}
+
+}  // namespace
+
 }  // namespace sextant::importers
+
+SEXTANT_LOG_FORMAT(wandb){.name = "wandb",
+                          .about = "W&B's transaction log (.wandb)",
+                          .detect = &Detect,
+                          .read = &ReadWandbLog,
+                          .claim = &Claim};

@@ -2,12 +2,16 @@
 #include <map>
 #include <memory>
 
+#include "clients/importers/emit.h"
+#include "clients/importers/event_files.h"
+#include "clients/importers/folder_claims.h"
+#include "clients/importers/format.h"
 #include "clients/importers/json.h"
 #include "clients/importers/log/json_members.h"
 #include "clients/importers/log/lines.h"
 #include "clients/importers/log/log_run.h"
-#include "clients/importers/log/readers.h"
 #include "clients/importers/log/step_clock.h"
+#include "clients/importers/sample.h"
 
 namespace sextant::importers {
 namespace {
@@ -96,8 +100,6 @@ std::optional<std::int64_t> StepOfTokens(const Value& row, const std::optional<d
   return std::nullopt;
 }
 
-}  // namespace
-
 absl::Status ReadHistoryJsonl(ByteSource* source, Emitter& emitter) {
   Runs runs(emitter);
   const absl::Status read = ForEachLine(
@@ -127,4 +129,31 @@ absl::Status ReadHistoryJsonl(ByteSource* source, Emitter& emitter) {
   return runs.EmitAll();
 }
 
+Match Detect(const Sample& sample) {
+  if (sample.mapped()) return {};
+  for (const char* key : {"_step", "step", "global_step", "training_iteration", "iteration", "iter"}) {
+    if (sample.HasKey(key)) return {80, "JSON lines with a step"};
+  }
+  return {};
+}
+
+// Ray writes every result three times.
+void Claim(FolderClaims& folder) {
+  FolderListing& listing = folder.listing();
+  if (!listing.has_file("result.json")) return;
+  for (auto it = listing.files.begin(); it != listing.files.end();) {
+    const bool copy = *it == "progress.csv" || IsEventFileName(*it);
+    if (copy) folder.PassOver(listing.path(*it), "result.json next to it says the same");
+    it = copy || *it == "params.json" ? listing.files.erase(it) : std::next(it);
+  }
+}
+
+}  // namespace
+
 }  // namespace sextant::importers
+
+SEXTANT_LOG_FORMAT(history_jsonl){.name = "history-jsonl",
+                                  .about = "JSON lines of metrics: W&B history, Ray Tune",
+                                  .detect = &Detect,
+                                  .read = &ReadHistoryJsonl,
+                                  .claim = &Claim};

@@ -1,12 +1,17 @@
+#include <algorithm>
 #include <filesystem>
 #include <map>
 
+#include "clients/importers/emit.h"
+#include "clients/importers/event_files.h"
+#include "clients/importers/folder_claims.h"
+#include "clients/importers/format.h"
 #include "clients/importers/log/lines.h"
 #include "clients/importers/log/log_run.h"
-#include "clients/importers/log/readers.h"
 #include "clients/importers/log/record_stream.h"
 #include "clients/importers/log/tensor_scalar.h"
 #include "clients/importers/log/wire.h"
+#include "clients/importers/sample.h"
 
 namespace sextant::importers {
 namespace {
@@ -135,8 +140,6 @@ absl::Status ReadEvents(ByteSource* source, const std::string& where, Emitter& e
   }
 }
 
-}  // namespace
-
 absl::Status ReadTensorBoard(ByteSource* source, Emitter& emitter) {
   LogRun log(emitter);
   if (absl::Status read = ReadEvents(source, "", emitter, &log); !read.ok()) return read;
@@ -163,4 +166,46 @@ absl::Status ReadTensorBoardFolder(const Input& input, Emitter& emitter) {
   return log.Emit(emitter, 0);
 }
 
+Match Detect(const Sample& sample) {
+  if (!BeginsWithTfRecord(sample.head())) return {};
+  return {100, "its first record has the checksum of an event file"};
+}
+
+void Claim(FolderClaims& folder) {
+  FolderListing& listing = folder.listing();
+  Input input;
+  for (auto it = listing.files.begin(); it != listing.files.end();) {
+    const bool events = IsEventFileName(*it);
+    if (events) input.parts.push_back(listing.path(*it));
+    it = events ? listing.files.erase(it) : std::next(it);
+  }
+  if (input.parts.empty()) return;
+  // PyTorch's add_hparams writes to a folder of its own, named by the time.
+  for (auto it = listing.folders.begin(); it != listing.folders.end();) {
+    FolderListing inner;
+    const bool hparams = IsHparamsFolderName(*it) && folder.List(*it, &inner) && inner.folders.empty() &&
+                         !inner.files.empty() &&
+                         std::all_of(inner.files.begin(), inner.files.end(), &IsEventFileName);
+    if (hparams) {
+      for (const std::string& file : inner.files) input.parts.push_back(inner.path(file));
+    }
+    it = hparams ? listing.folders.erase(it) : std::next(it);
+  }
+  input.path = listing.folder;
+  input.format = "tensorboard";
+  input.why = absl::StrCat("a folder of ", input.parts.size(), " event files");
+  input.run_name = folder.name();
+  if (listing.has_file("hparams.yaml")) input.settings = listing.path("hparams.yaml");
+  folder.Add(std::move(input));
+}
+
+}  // namespace
+
 }  // namespace sextant::importers
+
+SEXTANT_LOG_FORMAT(tensorboard){.name = "tensorboard",
+                                .about = "TensorBoard's event files",
+                                .detect = &Detect,
+                                .read = &ReadTensorBoard,
+                                .read_path = &ReadTensorBoardFolder,
+                                .claim = &Claim};

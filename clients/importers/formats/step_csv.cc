@@ -1,22 +1,26 @@
+#include <utility>
+
 #include "clients/importers/csv.h"
+#include "clients/importers/emit.h"
+#include "clients/importers/folder_claims.h"
+#include "clients/importers/format.h"
 #include "clients/importers/log/lines.h"
 #include "clients/importers/log/log_run.h"
-#include "clients/importers/log/readers.h"
+#include "clients/importers/sample.h"
 
 namespace sextant::importers {
 namespace {
 
-std::optional<std::size_t> ColumnOf(const std::vector<std::string>& header,
-                                    std::initializer_list<const char*> names) {
-  for (const char* name : names) {
+constexpr const char* kStepColumns[] = {"_step", "step", "Step", "global_step", "iteration"};
+
+std::optional<std::size_t> StepColumn(const std::vector<std::string>& header) {
+  for (const char* name : kStepColumns) {
     for (std::size_t i = 0; i < header.size(); ++i) {
       if (header[i] == name) return i;
     }
   }
   return std::nullopt;
 }
-
-}  // namespace
 
 absl::Status ReadStepCsv(ByteSource* source, Emitter& emitter) {
   const auto head = source->Head();
@@ -27,8 +31,7 @@ absl::Status ReadStepCsv(ByteSource* source, Emitter& emitter) {
   const auto first = csv.Next(&header);
   if (!first.ok()) return first.status();
   if (!header.error.empty()) return HeaderError(emitter.source(), header);
-  const auto step_column =
-      *first ? ColumnOf(header.fields, {"_step", "step", "Step", "global_step", "iteration"}) : std::nullopt;
+  const auto step_column = *first ? StepColumn(header.fields) : std::nullopt;
   if (!step_column) return absl::InvalidArgumentError(emitter.source() + " has no step column");
   LogRun log(emitter);
   // Constant columns of an export are settings: the last value stands.
@@ -64,4 +67,32 @@ absl::Status ReadStepCsv(ByteSource* source, Emitter& emitter) {
   return log.Emit(emitter, 1);
 }
 
+Match Detect(const Sample& sample) {
+  if (sample.mapped()) return {};
+  for (const char* name : kStepColumns) {
+    if (sample.HasColumn(name)) return {80, "a header with a step column"};
+  }
+  return {};
+}
+
+// Lightning's settings stand next to its table.
+void Claim(FolderClaims& folder) {
+  FolderListing& listing = folder.listing();
+  if (!listing.has_file("metrics.csv") || !listing.has_file("hparams.yaml")) return;
+  Input input;
+  input.path = listing.path("metrics.csv");
+  input.run_name = folder.name() + "/metrics.csv";
+  input.settings = listing.path("hparams.yaml");
+  listing.files.erase("metrics.csv");
+  folder.Add(std::move(input));
+}
+
+}  // namespace
+
 }  // namespace sextant::importers
+
+SEXTANT_LOG_FORMAT(step_csv){.name = "step-csv",
+                             .about = "a table with a step column: Lightning's CSVLogger",
+                             .detect = &Detect,
+                             .read = &ReadStepCsv,
+                             .claim = &Claim};

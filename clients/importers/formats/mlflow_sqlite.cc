@@ -6,9 +6,11 @@
 #include "clients/importers/database/emit_run.h"
 #include "clients/importers/database/foreign_database.h"
 #include "clients/importers/database/mlflow.h"
-#include "clients/importers/database/readers.h"
+#include "clients/importers/emit.h"
+#include "clients/importers/format.h"
 #include "clients/importers/limits.h"
 #include "clients/importers/log/lines.h"
+#include "clients/importers/sample.h"
 
 namespace sextant::importers {
 namespace {
@@ -72,8 +74,6 @@ absl::Status ReadOne(ForeignDatabase* database, const RunRow& row, LogRun* log) 
       });
 }
 
-}  // namespace
-
 absl::Status ReadMlflowDatabase(const Input& input, Emitter& emitter) {
   auto database = ForeignDatabase::Open(input.path);
   if (!database.ok()) return database.status();
@@ -88,15 +88,16 @@ absl::Status ReadMlflowDatabase(const Input& input, Emitter& emitter) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Detection> DatabaseKind(const std::string& path) {
-  auto database = ForeignDatabase::Open(path);
-  if (!database.ok()) return database.status();
-  const auto has = [&](const char* table) { return (*database)->HasTable(table); };
-  if (has("runs") && has("metrics") && has("params") && has("experiments"))
-    return Detection{"mlflow-sqlite", "a SQLite database with MLflow's tables"};
-  if (has("trials") && has("studies") && has("trial_params"))
-    return Detection{"optuna", "a SQLite database with Optuna's tables"};
-  return Detection{"", "it is a SQLite database of no known program"};
+Match Detect(const Sample& sample) {
+  if (!sample.HasTables({"runs", "metrics", "params", "experiments"})) return {};
+  return {100, "a SQLite database with MLflow's tables"};
 }
 
+}  // namespace
+
 }  // namespace sextant::importers
+
+SEXTANT_LOG_FORMAT(mlflow_sqlite){.name = "mlflow-sqlite",
+                                  .about = "MLflow's SQLite database",
+                                  .detect = &Detect,
+                                  .read_path = &ReadMlflowDatabase};

@@ -4,11 +4,13 @@
 #include "absl/strings/str_cat.h"
 #include "clients/importers/database/emit_run.h"
 #include "clients/importers/database/foreign_database.h"
-#include "clients/importers/database/readers.h"
+#include "clients/importers/emit.h"
+#include "clients/importers/format.h"
 #include "clients/importers/json.h"
 #include "clients/importers/limits.h"
 #include "clients/importers/log/lines.h"
 #include "clients/importers/log/log_run.h"
+#include "clients/importers/sample.h"
 
 namespace sextant::importers {
 namespace {
@@ -129,8 +131,6 @@ absl::Status ReadOne(ForeignDatabase* database, const Shape& shape, const Trial&
                          });
 }
 
-}  // namespace
-
 absl::Status ReadOptunaDatabase(const Input& input, Emitter& emitter) {
   auto database = ForeignDatabase::Open(input.path);
   if (!database.ok()) return database.status();
@@ -144,7 +144,7 @@ absl::Status ReadOptunaDatabase(const Input& input, Emitter& emitter) {
   if (maximized) {
     emitter.Note("what a study maximizes is not taken for a loss; --map loss_nats=objective takes it");
   }
-  if (FindMetric(emitter.options().metrics, kIntermediate) == Metric::kIgnored) {
+  if (FindMetric(emitter.options().metrics, {}, kIntermediate) == Metric::kIgnored) {
     emitter.Note(
         "intermediate values are left out, since their steps may be epochs; --metric "
         "intermediate_value=validation_loss takes them as losses after so many updates");
@@ -158,4 +158,16 @@ absl::Status ReadOptunaDatabase(const Input& input, Emitter& emitter) {
   return absl::OkStatus();
 }
 
+Match Detect(const Sample& sample) {
+  if (!sample.HasTables({"trials", "studies", "trial_params"})) return {};
+  return {100, "a SQLite database with Optuna's tables"};
+}
+
+}  // namespace
+
 }  // namespace sextant::importers
+
+SEXTANT_LOG_FORMAT(optuna){.name = "optuna",
+                           .about = "Optuna's SQLite storage",
+                           .detect = &Detect,
+                           .read_path = &ReadOptunaDatabase};

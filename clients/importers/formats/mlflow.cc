@@ -1,3 +1,5 @@
+#include "clients/importers/database/mlflow.h"
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -5,8 +7,9 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
-#include "clients/importers/database/mlflow.h"
-#include "clients/importers/database/readers.h"
+#include "clients/importers/emit.h"
+#include "clients/importers/folder_claims.h"
+#include "clients/importers/format.h"
 #include "clients/importers/limits.h"
 #include "clients/importers/log/lines.h"
 #include "clients/importers/path_pattern.h"
@@ -106,26 +109,6 @@ class Metrics {
   std::int64_t dropped_ = 0;
 };
 
-}  // namespace
-
-ImportedState MlflowState(std::string_view status) {
-  if (status == "3" || status == "FINISHED") return ImportedState::kFinished;
-  if (status == "1" || status == "RUNNING" || status == "2" || status == "SCHEDULED")
-    return ImportedState::kRunning;
-  if (status == "4" || status == "FAILED" || status == "5" || status == "KILLED")
-    return ImportedState::kCrashed;
-  return ImportedState::kUnspecified;
-}
-
-double MlflowValue(double stored) {
-  return std::fabs(stored) >= std::numeric_limits<double>::max() ? std::copysign(INFINITY, stored) : stored;
-}
-
-void SetMlflowName(std::string_view name, LogRun* log) {
-  if (!name.empty() && name.size() <= kMaxTextBytes && IsValidUtf8(name))
-    log->run().tags["run_name"] = std::string(name);
-}
-
 absl::Status ReadMlflowFolder(const Input& input, Emitter& emitter) {
   auto meta = ReadSettingsYaml(input.path + "/meta.yaml");
   if (!meta.ok()) return meta.status();
@@ -155,4 +138,18 @@ absl::Status ReadMlflowFolder(const Input& input, Emitter& emitter) {
   return log.Emit(emitter, 0);
 }
 
+void Claim(FolderClaims& folder) {
+  FolderListing& listing = folder.listing();
+  if (!listing.has_file("meta.yaml") ||
+      !(listing.has_folder("metrics") || listing.has_folder("params") || listing.has_folder("tags")))
+    return;
+  folder.Add({listing.folder, "mlflow", "a folder with meta.yaml and metrics", folder.name(), "", {}});
+  folder.TakeAll();
+}
+
+}  // namespace
+
 }  // namespace sextant::importers
+
+SEXTANT_LOG_FORMAT(mlflow){
+    .name = "mlflow", .about = "MLflow's folder of a run", .read_path = &ReadMlflowFolder, .claim = &Claim};

@@ -1,8 +1,10 @@
 #include <cmath>
 
+#include "clients/importers/emit.h"
+#include "clients/importers/format.h"
 #include "clients/importers/log/lines.h"
 #include "clients/importers/log/log_run.h"
-#include "clients/importers/log/readers.h"
+#include "clients/importers/sample.h"
 
 namespace sextant::importers {
 namespace {
@@ -84,8 +86,6 @@ LastLine Last(std::string_view line) {
   return bars || line.find(" ...") != std::string_view::npos ? LastLine::kHalf : LastLine::kNothing;
 }
 
-}  // namespace
-
 absl::Status ReadMegatron(ByteSource* source, Emitter& emitter) {
   LogRun log(emitter);
   log.ComeInOrder();
@@ -123,4 +123,21 @@ absl::Status ReadMegatron(ByteSource* source, Emitter& emitter) {
   return EmitTextLog(emitter, &log);
 }
 
+bool IsLine(std::string_view line) {
+  const auto iteration = FindIteration(line);
+  if (!iteration) return false;
+  const std::string_view fields = line.substr(iteration->fields_at);
+  return fields.find("lm loss") != std::string_view::npos ||
+         fields.find("consumed samples") != std::string_view::npos;
+}
+
+Match Detect(const Sample& sample) { return MatchLines(sample, &IsLine); }
+
+}  // namespace
+
 }  // namespace sextant::importers
+
+SEXTANT_LOG_FORMAT(megatron){.name = "megatron",
+                             .about = "Megatron-LM's log, and those of its forks",
+                             .detect = &Detect,
+                             .read = &ReadMegatron};

@@ -1,11 +1,14 @@
-#include "clients/importers/run_csv.h"
+#include "clients/importers/csv.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "clients/importers/csv.h"
+#include "clients/importers/emit.h"
 #include "clients/importers/fields.h"
+#include "clients/importers/format.h"
 #include "clients/importers/limits.h"
+#include "clients/importers/sample.h"
 
 namespace sextant::importers {
 namespace {
@@ -26,8 +29,6 @@ std::string ReadRow(const CsvRow& row, const BoundMapping& mapping, std::size_t 
   }
   return wrong;
 }
-
-}  // namespace
 
 absl::Status ReadRunCsv(ByteSource* source, Emitter& emitter) {
   const auto head = source->Head();
@@ -55,4 +56,22 @@ absl::Status ReadRunCsv(ByteSource* source, Emitter& emitter) {
   }
 }
 
+// A table of runs has at least two of these columns; any other table could be anything.
+Match Detect(const Sample& sample) {
+  if (sample.header().empty()) return {};
+  if (sample.mapped()) return {100, "a table with mapped columns"};
+  const auto has = [&](const char* name) { return sample.HasColumn(name) ? 1 : 0; };
+  const bool params = std::any_of(sample.header().begin(), sample.header().end(),
+                                  [](const std::string& name) { return name.rfind("params_", 0) == 0; });
+  const int marks = (params ? 1 : 0) + has("tokens") + has("run_id") + 2 * has("Name") * has("State") +
+                    (has("loss") + has("loss_nats") + has("val_loss") > 0 ? 1 : 0);
+  // A step column in a table without parameter counts tells of rows that are points.
+  if (marks >= 2) return {params ? 85 : 60, "a header with columns of runs"};
+  return {params ? 40 : 30, "a header with columns"};
+}
+
+}  // namespace
+
 }  // namespace sextant::importers
+
+SEXTANT_LOG_FORMAT(csv){.name = "csv", .about = "one run a row", .detect = &Detect, .read = &ReadRunCsv};

@@ -1,10 +1,13 @@
+#include <algorithm>
 #include <map>
 #include <memory>
 
 #include "clients/importers/csv.h"
+#include "clients/importers/emit.h"
+#include "clients/importers/format.h"
 #include "clients/importers/log/lines.h"
 #include "clients/importers/log/log_run.h"
-#include "clients/importers/log/readers.h"
+#include "clients/importers/sample.h"
 
 namespace sextant::importers {
 namespace {
@@ -48,8 +51,6 @@ std::vector<Column> Columns(const std::vector<std::string>& header, const std::v
   }
   return columns;
 }
-
-}  // namespace
 
 absl::Status ReadChartCsv(ByteSource* source, Emitter& emitter) {
   LineReader lines(source, kMaxCsvLineBytes);
@@ -104,4 +105,18 @@ absl::Status ReadChartCsv(ByteSource* source, Emitter& emitter) {
   return absl::OkStatus();
 }
 
+Match Detect(const Sample& sample) {
+  if (sample.mapped()) return {};
+  const bool chart = std::any_of(sample.header().begin(), sample.header().end(), [](const std::string& name) {
+    return name.size() > 5 && name.compare(name.size() - 5, 5, "__MIN") == 0;
+  });
+  if (!chart) return {};
+  return {95, "a header with __MIN and __MAX columns"};
+}
+
+}  // namespace
+
 }  // namespace sextant::importers
+
+SEXTANT_LOG_FORMAT(wandb_chart){
+    .name = "wandb-chart", .about = "W&B's chart export", .detect = &Detect, .read = &ReadChartCsv};

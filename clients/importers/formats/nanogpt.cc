@@ -1,7 +1,9 @@
+#include "clients/importers/emit.h"
+#include "clients/importers/format.h"
 #include "clients/importers/limits.h"
 #include "clients/importers/log/lines.h"
 #include "clients/importers/log/log_run.h"
-#include "clients/importers/log/readers.h"
+#include "clients/importers/sample.h"
 
 namespace sextant::importers {
 namespace {
@@ -37,8 +39,6 @@ LastLine Last(std::string_view line) {
   return known ? LastLine::kHalf : LastLine::kNothing;
 }
 
-}  // namespace
-
 absl::Status ReadNanoGpt(ByteSource* source, Emitter& emitter) {
   LogRun log(emitter);
   log.ComeInOrder();
@@ -60,4 +60,18 @@ absl::Status ReadNanoGpt(ByteSource* source, Emitter& emitter) {
   return EmitTextLog(emitter, &log);
 }
 
+bool IsLine(std::string_view line) {
+  if (NumberAfter(line, "tokens per iteration will be:")) return true;
+  if (line.substr(0, 5) == "iter ") return NumberAfter(line, ": loss ") && NumberAfter(line, ", time ");
+  return line.substr(0, 5) == "step " && NumberAfter(line, ": train loss ") &&
+         NumberAfter(line, ", val loss ");
+}
+
+Match Detect(const Sample& sample) { return MatchLines(sample, &IsLine); }
+
+}  // namespace
+
 }  // namespace sextant::importers
+
+SEXTANT_LOG_FORMAT(nanogpt){
+    .name = "nanogpt", .about = "what nanoGPT prints", .detect = &Detect, .read = &ReadNanoGpt};

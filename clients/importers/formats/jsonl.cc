@@ -1,15 +1,17 @@
-#include "clients/importers/run_jsonl.h"
 
 #include <cmath>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "clients/importers/emit.h"
 #include "clients/importers/fields.h"
+#include "clients/importers/format.h"
 #include "clients/importers/json.h"
 #include "clients/importers/limits.h"
 #include "clients/importers/line_reader.h"
 #include "clients/importers/log/lines.h"
+#include "clients/importers/sample.h"
 #include "clients/importers/text.h"
 
 namespace sextant::importers {
@@ -163,8 +165,6 @@ std::string ReadByMap(const Value& object, const std::vector<FieldMapping>& map,
   return wrong;
 }
 
-}  // namespace
-
 absl::Status ReadRunJsonl(ByteSource* source, Emitter& emitter) {
   LineReader lines(source, kMaxJsonLineBytes);
   std::set<std::string> unknown;
@@ -199,4 +199,18 @@ absl::Status ReadRunJsonl(ByteSource* source, Emitter& emitter) {
   return absl::OkStatus();
 }
 
+Match Detect(const Sample& sample) {
+  if (!sample.looks_like_json()) return {};
+  if (sample.mapped()) return {100, "JSON lines with mapped keys"};
+  const bool run = sample.HasKey("params_non_embedding") || sample.HasKey("params_total") ||
+                   sample.HasKey("params_active") || sample.HasKey("params_non_input_embedding") ||
+                   sample.HasKey("params") || sample.HasKey("curve");
+  return {run ? 85 : 30, "JSON lines of runs"};
+}
+
+}  // namespace
+
 }  // namespace sextant::importers
+
+SEXTANT_LOG_FORMAT(jsonl){
+    .name = "jsonl", .about = "one run a line as JSON", .detect = &Detect, .read = &ReadRunJsonl};

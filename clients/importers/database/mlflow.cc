@@ -1,0 +1,29 @@
+#include "clients/importers/database/mlflow.h"
+
+#include <cmath>
+#include <limits>
+
+#include "clients/importers/limits.h"
+#include "clients/importers/text.h"
+
+namespace sextant::importers {
+
+ImportedState MlflowState(std::string_view status) {
+  if (status == "3" || status == "FINISHED") return ImportedState::kFinished;
+  if (status == "1" || status == "RUNNING" || status == "2" || status == "SCHEDULED")
+    return ImportedState::kRunning;
+  if (status == "4" || status == "FAILED" || status == "5" || status == "KILLED")
+    return ImportedState::kCrashed;
+  return ImportedState::kUnspecified;
+}
+
+double MlflowValue(double stored) {
+  return std::fabs(stored) >= std::numeric_limits<double>::max() ? std::copysign(INFINITY, stored) : stored;
+}
+
+void SetMlflowName(std::string_view name, LogRun* log) {
+  if (!name.empty() && name.size() <= kMaxTextBytes && IsValidUtf8(name))
+    log->run().tags["run_name"] = std::string(name);
+}
+
+}  // namespace sextant::importers

@@ -1,0 +1,36 @@
+#include "clients/importers/format.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace sextant::importers {
+
+namespace formats {
+#define SEXTANT_FORMAT_ENTRY(id) extern const Format id;
+#include "clients/importers/format_list.inc"
+#undef SEXTANT_FORMAT_ENTRY
+}  // namespace formats
+
+const std::vector<const Format*>& Formats() {
+  static const auto* all = [] {
+    auto* list = new std::vector<const Format*>{
+#define SEXTANT_FORMAT_ENTRY(id) &formats::id,
+#include "clients/importers/format_list.inc"
+#undef SEXTANT_FORMAT_ENTRY
+    };
+    std::sort(list->begin(), list->end(), [](const Format* a, const Format* b) {
+      return std::string_view(a->name) < std::string_view(b->name);
+    });
+    return list;
+  }();
+  return *all;
+}
+
+const Format* FindFormat(std::string_view name) {
+  for (const Format* format : Formats()) {
+    if (name == format->name) return format;
+  }
+  return nullptr;
+}
+
+}  // namespace sextant::importers
