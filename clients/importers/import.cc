@@ -6,6 +6,7 @@
 #include "clients/importers/detect.h"
 #include "clients/importers/emit.h"
 #include "clients/importers/format.h"
+#include "clients/importers/limits.h"
 #include "clients/importers/sample.h"
 #include "clients/importers/settings_yaml.h"
 #include "clients/importers/text.h"
@@ -37,6 +38,26 @@ absl::StatusOr<Detection> FormatOf(const Input& input, const ImportOptions& opti
 
 }  // namespace
 
+void FileReport::AddMetric(const std::string& name, const std::string& quantity, std::int64_t points,
+                           const std::string& why_not) {
+  constexpr std::size_t kMaxNames = 1000;
+  if (metrics.size() >= kMaxNames && metrics.count(name) == 0) return;
+  NameReport& report = metrics[name];
+  report.points += points;
+  if (!quantity.empty()) {
+    report.quantity = quantity;
+    report.why.clear();
+  } else if (report.quantity.empty()) {
+    report.why = why_not;
+  }
+}
+
+void FileReport::AddSetting(const std::string& field, const std::string& key) {
+  if (settings.size() >= kMaxSettings && settings.count(key) == 0) return;
+  std::string& taken = settings[key];
+  if (taken.empty()) taken = field;
+}
+
 std::vector<std::string> FormatNames() {
   std::vector<std::string> names;
   for (const Format* format : Formats()) names.emplace_back(format->name);
@@ -57,7 +78,12 @@ absl::StatusOr<FileReport> ImportInput(const Input& input, const ImportOptions& 
   auto detected = FormatOf(input, options, source.get());
   if (!detected.ok()) return detected.status();
   if (detected->format == nullptr) {
-    if (input.found) return FileReport{name, "", detected->why};
+    if (input.found) {
+      FileReport passed_over;
+      passed_over.source = name;
+      passed_over.why = detected->why;
+      return passed_over;
+    }
     return absl::InvalidArgumentError(absl::StrCat("cannot tell the format of ", name, ": ", detected->why));
   }
   std::map<std::string, std::string> settings;

@@ -1,6 +1,8 @@
 // The way in: files of any known format to runs.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,6 +29,13 @@ struct ImportOptions {
   std::int64_t* bytes_read = nullptr;  ///< grows as files are read, for progress; or null
 };
 
+/// What became of one name that a source logs.
+struct NameReport {
+  std::string quantity;     ///< what it was taken as, a word of --metric; empty: not taken
+  std::string why;          ///< it was not
+  std::int64_t points = 0;  ///< of all runs of the source
+};
+
 /// What was found in one input.
 struct FileReport {
   std::string source;
@@ -34,6 +43,14 @@ struct FileReport {
   std::string why;             ///< how the format was recognised
   int confidence_percent = 0;  ///< 100 for what the user or a folder's layout says
   std::int64_t records = 0, runs = 0, rejected = 0;
+  std::int64_t lines = 0, lines_understood = 0;  ///< of text logs, blank ones left out
+  std::map<std::string, NameReport> metrics;     ///< by logged name
+  std::map<std::string, std::string> settings;   ///< what each setting was taken as: a field, or "" for none
+
+  void AddMetric(const std::string& name, const std::string& quantity, std::int64_t points,
+                 const std::string& why_not);
+  /// `field` empty: the setting is there.
+  void AddSetting(const std::string& field, const std::string& key);
 };
 
 /// Names that ImportOptions::format takes beside "auto".

@@ -8,13 +8,12 @@
 
 namespace sextant::importers {
 
-ImportedState MlflowState(std::string_view status) {
-  if (status == "3" || status == "FINISHED") return ImportedState::kFinished;
-  if (status == "1" || status == "RUNNING" || status == "2" || status == "SCHEDULED")
-    return ImportedState::kRunning;
+void SetMlflowState(std::string_view status, LogRun* log) {
+  if (status == "3" || status == "FINISHED") log->SetEnd(ImportedState::kFinished);
   if (status == "4" || status == "FAILED" || status == "5" || status == "KILLED")
-    return ImportedState::kCrashed;
-  return ImportedState::kUnspecified;
+    log->SetEnd(ImportedState::kCrashed);
+  if (status == "1" || status == "RUNNING" || status == "2" || status == "SCHEDULED")
+    log->run().state = ImportedState::kRunning;
 }
 
 double MlflowValue(double stored) {

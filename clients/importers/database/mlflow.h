@@ -11,7 +11,7 @@ namespace sextant::importers {
 
 /// A run's status: a word in databases, a number in meta.yaml (1 running, 2 scheduled, 3 finished, 4 failed,
 /// 5 killed).
-ImportedState MlflowState(std::string_view status);
+void SetMlflowState(std::string_view status, LogRun* log);
 
 /// A value as it was logged: MLflow keeps infinities as the largest finite numbers.
 double MlflowValue(double stored);

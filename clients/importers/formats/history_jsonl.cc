@@ -77,7 +77,7 @@ std::string TextMember(const Value& row, std::initializer_list<const char*> keys
 void AddMembers(const Value& row, const std::string& split, std::int64_t step, LogRun* log) {
   for (const auto& member : row.GetObject()) {
     const std::string key(JsonText(member.name));
-    if (key == "config") continue;  // settings
+    if (key == "config" || StepClock::IsClock(key)) continue;
     ForEachNumber(member.value, key, [&](const std::string& name, double value) {
       const bool validation = name == "loss" && (split == "validation" || split == "val" || split == "eval");
       log->AddPoint(validation ? "val_loss" : name, step, value);

@@ -31,20 +31,21 @@ absl::Status ReadLlmcLog(ByteSource* source, Emitter& emitter) {
   const absl::Status read = ForEachLine(
       source, kMaxCsvLineBytes, emitter, LastNumberLine, [&](std::string_view line, std::int64_t number) {
         line = Trim(line);
-        if (line.empty()) return;
+        if (line.empty()) return false;
         std::optional<std::int64_t> step;
         if (line.substr(0, 2) == "s:") step = ParseInt64(line.substr(2, line.find(' ') - 2));
         if (!step || *step < 0 || *step > kMaxStep) {
           emitter.Reject(number, "not a line of an llm.c log: " + Quoted(line));
-          return;
+          return false;
         }
         ForEachPair(line, [&](std::string_view key, std::string_view text) {
           const auto value = ParseDouble(text);
-          if (key == "s" || key == "eval" || !value) return;
+          if (key == "s" || !value) return;
           // Validation is measured before update `step`, counted from 0; everything else after it.
           log.AddPoint(key, key == "tel" ? *step : *step + 1, *value);
           coarse_rate |= key == "lr" && *value > 0 && *value < kCoarseRate;
         });
+        return true;
       });
   if (!read.ok()) return read;
   if (coarse_rate) log.AddLabel("coarse-rate");

@@ -20,11 +20,10 @@ std::pair<std::string, std::string> TableRow(std::string_view line) {
 }
 
 const char* SettingName(const std::string& row) {
-  static constexpr const char* kNames[][2] = {{"sequence length T", "sequence_length"},
-                                              {"total batch size", "batch_size_tokens"},
-                                              {"learning rate (LR)", "learning_rate"},
-                                              {"warmup iterations", "warmup_steps"},
-                                              {"weight decay", "weight_decay"}};
+  static constexpr const char* kNames[][2] = {
+      {"sequence length T", "sequence_length"}, {"total batch size", "batch_size_tokens"},
+      {"learning rate (LR)", "learning_rate"},  {"warmup iterations", "warmup_steps"},
+      {"weight decay", "weight_decay"},         {"num_parameters", "params_total"}};
   for (const auto& [name, field] : kNames) {
     if (row == name) return field;
   }
@@ -51,19 +50,25 @@ absl::Status ReadLlmcOutput(ByteSource* source, Emitter& emitter) {
           if (name == "learning rate (LR)") peak_rate = ParseDouble(value);
           if (name == "final LR fraction") final_fraction = ParseDouble(value);
           if (name == "LR scheduler") log.run().schedule = Printable(value).substr(0, 64);
-          return;
+          return true;
         }
         if (line.substr(0, 5) == "step " && line.find('/') != std::string_view::npos) {
           const auto step = StepOf(NumberAfter(line, "step "));
-          if (!step || *step < 1) return;
+          if (!step || *step < 1) return false;
           last_step = *step;
+          if (const auto planned = NumberAfter(line, "/")) log.PlanSteps(*planned);
           if (const auto loss = NumberAfter(line, "| loss ")) log.AddPoint("train_loss", last_step, *loss);
+          if (const auto norm = NumberAfter(line, "| norm ")) log.AddPoint("norm", last_step, *norm);
           if (const auto rate = NumberAfter(line, "| lr ")) log.AddPoint("lr", last_step, *rate);
-        } else if (line.substr(0, 9) == "val loss ") {
-          if (const auto loss = NumberAfter(line, "val loss ")) log.AddPoint("val_loss", last_step, *loss);
-        } else if (line.find("skipping update due to") != std::string_view::npos) {
-          log.AddLabel("skipped-updates");
+          return true;
         }
+        if (line.substr(0, 9) == "val loss ") {
+          if (const auto loss = NumberAfter(line, "val loss ")) log.AddPoint("val_loss", last_step, *loss);
+          return true;
+        }
+        const bool skipped = line.find("skipping update due to") != std::string_view::npos;
+        if (skipped) log.AddLabel("skipped-updates");
+        return skipped;
       });
   if (!read.ok()) return read;
   if (peak_rate && final_fraction)

@@ -15,6 +15,7 @@ bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 struct Iteration {
   std::size_t fields_at;  // behind the first bar
   std::int64_t step;
+  double planned;
 };
 std::optional<Iteration> FindIteration(std::string_view line) {
   for (const std::string_view word : {"iteration", "iter"}) {
@@ -33,9 +34,10 @@ std::optional<Iteration> FindIteration(std::string_view line) {
       if (!step || i >= line.size() || line[i] != '/') continue;
       ++i;
       skip_spaces();
-      if (digits().empty()) continue;
+      const auto planned = ParseDouble(digits());
+      if (!planned) continue;
       skip_spaces();
-      if (i < line.size() && line[i] == '|') return Iteration{i + 1, *step};
+      if (i < line.size() && line[i] == '|') return Iteration{i + 1, *step, *planned};
     }
   }
   return std::nullopt;
@@ -55,27 +57,30 @@ void ForEachField(std::string_view line, Each each) {
 
 // A line of the arguments dump: "  seq_length ................. 2048", with whatever a launcher puts before
 // it.
-void SetFromArgument(std::string_view line, LogRun* log) {
+bool SetFromArgument(std::string_view line, LogRun* log) {
   const std::size_t dots = line.find(" ...");
-  if (dots == std::string_view::npos || dots == 0) return;
+  if (dots == std::string_view::npos || dots == 0) return false;
   const std::size_t value_at = line.find(". ", dots);
-  if (value_at == std::string_view::npos) return;
+  if (value_at == std::string_view::npos) return false;
   std::string_view key = Trim(line.substr(0, dots));
   key = key.substr(key.find_last_of(" :]") + 1);
   const std::string_view value = Trim(line.substr(value_at + 2));
-  if (!key.empty() && !value.empty()) log->SetConfig(std::string(key), std::string(value));
+  if (key.empty() || value.empty()) return false;
+  log->SetConfig(std::string(key), std::string(value));
+  return true;
 }
 
-void AddValidation(std::string_view line, LogRun* log) {
+bool AddValidation(std::string_view line, LogRun* log) {
   constexpr std::string_view kMark = "validation loss at iteration ";
   const std::size_t at = line.find(kMark);
   const auto step = StepOf(NumberAfter(line, kMark));
-  if (at == std::string_view::npos || !step) return;
-  if (line.find("on test set") != std::string_view::npos) return;
+  if (at == std::string_view::npos || !step) return false;
+  if (line.find("on test set") != std::string_view::npos) return true;
   ForEachField(line.substr(line.find('|', at) + 1), [&](std::string_view name, std::string_view text) {
     const auto value = ParseDouble(text);
     if (value && name == "lm loss value") log->AddPoint("lm loss validation", *step, *value);
   });
+  return true;
 }
 
 // A bar ends every field of an iteration and of a validation, nothing an argument of the dump.
@@ -97,12 +102,11 @@ absl::Status ReadMegatron(ByteSource* source, Emitter& emitter) {
           return AddValidation(line, &log);
         const auto iteration = FindIteration(line);
         if (!iteration) {
-          SetFromArgument(line, &log);
-          if (line.find("seq_length ...") != std::string_view::npos) {
+          if (line.find("seq_length ...") != std::string_view::npos)
             sequence_length = ParseDouble(line.substr(line.rfind(' ') + 1));
-          }
-          return;
+          return SetFromArgument(line, &log);
         }
+        log.PlanSteps(iteration->planned);
         ForEachField(line.substr(iteration->fields_at), [&](std::string_view name, std::string_view text) {
           const auto value = ParseDouble(text);
           if (!value) return;
@@ -111,13 +115,14 @@ absl::Status ReadMegatron(ByteSource* source, Emitter& emitter) {
           // Step-Law's fork calls it so.
           log.AddPoint(name == "lm loss only" ? std::string_view("lm loss") : name, iteration->step, *value);
         });
+        return true;
       });
   if (!read.ok()) return read;
   log.AddLabel("interval-mean-loss");
   if (!sequence_length) sequence_length = emitter.Prototype().sequence_length;
   if (sequence_length && *sequence_length > 0 && batch_sequences > 0) {
     log.SetConfig("batch_size_tokens", FormatRoundTrip(batch_sequences * *sequence_length));
-  } else if (!emitter.Prototype().batch_size_tokens) {
+  } else if (!sequence_length && !emitter.Prototype().batch_size_tokens) {
     emitter.Note("the log has no seq_length: give --set sequence_length=TOKENS for its token axis");
   }
   return EmitTextLog(emitter, &log);

@@ -86,6 +86,8 @@ class Metrics {
                            points_.push_back({*time_ms, *step, keys_.size() - 1, MlflowValue(*value)});
                          } else if (known) {
                            ++dropped_;
+                         } else {
+                           log_.AddPoint(key, *step, *value);  // counted only
                          }
                        });
   }
@@ -117,7 +119,7 @@ absl::Status ReadMlflowFolder(const Input& input, Emitter& emitter) {
     return absl::OkStatus();
   }
   LogRun log(emitter);
-  log.run().state = MlflowState((*meta)["status"]);
+  SetMlflowState((*meta)["status"], &log);
   std::string id = (*meta)["run_id"];
   if (id.empty()) id = (*meta)["run_uuid"];
   if (!id.empty() && log.run().run_id.empty()) SetRunId(id, &log.run());

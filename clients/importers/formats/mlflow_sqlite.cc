@@ -46,7 +46,7 @@ absl::StatusOr<std::vector<RunRow>> ReadRuns(ForeignDatabase* database, Emitter&
 }
 
 absl::Status ReadOne(ForeignDatabase* database, const RunRow& row, LogRun* log) {
-  log->run().state = MlflowState(row.status);
+  SetMlflowState(row.status, log);
   if (log->run().run_id.empty()) SetRunId(row.id, &log->run());
   SetMlflowName(row.name, log);
   if (!row.experiment.empty() && IsValidUtf8(row.experiment)) log->run().tags["experiment"] = row.experiment;

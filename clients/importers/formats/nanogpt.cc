@@ -9,16 +9,17 @@ namespace sextant::importers {
 namespace {
 
 // nanoGPT's names for what runs call otherwise; its batch is stated in tokens on a line of its own.
-void SetFromOverride(std::string_view line, LogRun* log) {
+bool SetFromOverride(std::string_view line, LogRun* log) {
   constexpr std::string_view kPrefix = "Overriding: ";
-  if (line.substr(0, kPrefix.size()) != kPrefix) return;
+  if (line.substr(0, kPrefix.size()) != kPrefix) return false;
   line.remove_prefix(kPrefix.size());
   const std::size_t equals = line.find('=');
-  if (equals == std::string_view::npos) return;
+  if (equals == std::string_view::npos) return false;
   std::string key(Trim(line.substr(0, equals)));
   if (key == "block_size") key = "sequence_length";
   if (key == "warmup_iters") key = "warmup_steps";
   log->SetConfig(key, std::string(Trim(line.substr(equals + 1))));
+  return true;
 }
 
 // "iter 2000:" or "step 2000:", else absent.
@@ -45,7 +46,7 @@ absl::Status ReadNanoGpt(ByteSource* source, Emitter& emitter) {
   const absl::Status read =
       ForEachLine(source, kMaxCsvLineBytes, emitter, Last, [&](std::string_view line, std::int64_t) {
         line = Trim(line);
-        SetFromOverride(line, &log);
+        if (SetFromOverride(line, &log)) return true;
         if (const auto tokens = NumberAfter(line, "tokens per iteration will be:")) {
           log.SetConfig("batch_size_tokens", FormatRoundTrip(*tokens));
         } else if (const auto step = StepOf(line, "step ")) {
@@ -54,7 +55,10 @@ absl::Status ReadNanoGpt(ByteSource* source, Emitter& emitter) {
           if (const auto loss = NumberAfter(line, "val loss ")) log.AddPoint("val_loss", *step, *loss);
         } else if (const auto update = StepOf(line, "iter ")) {
           if (const auto loss = NumberAfter(line, ": loss ")) log.AddPoint("train_loss", *update + 1, *loss);
+        } else {
+          return false;
         }
+        return true;
       });
   if (!read.ok()) return read;
   return EmitTextLog(emitter, &log);

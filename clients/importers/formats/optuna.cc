@@ -74,9 +74,10 @@ absl::StatusOr<std::vector<Trial>> ReadTrials(ForeignDatabase* database, Emitter
 
 void SetState(const Trial& trial, LogRun* log) {
   ImportedRun& run = log->run();
-  if (trial.state == "COMPLETE") run.state = ImportedState::kFinished;
+  if (trial.state == "COMPLETE") log->SetEnd(ImportedState::kFinished);
   if (trial.state == "RUNNING") run.state = ImportedState::kRunning;
-  if (trial.state == "FAIL" || trial.state == "PRUNED") run.state = ImportedState::kCrashed;
+  if (trial.state == "FAIL" || trial.state == "PRUNED") log->SetEnd(ImportedState::kCrashed);
+  log->AllowNoLoss();  // a study may maximize something else
   if (trial.state == "PRUNED") log->AddLabel("pruned");
   if (run.run_id.empty()) SetRunId(absl::StrCat(trial.study, "-trial-", trial.number), &run);
 }
@@ -144,7 +145,7 @@ absl::Status ReadOptunaDatabase(const Input& input, Emitter& emitter) {
   if (maximized) {
     emitter.Note("what a study maximizes is not taken for a loss; --map loss_nats=objective takes it");
   }
-  if (FindMetric(emitter.options().metrics, {}, kIntermediate) == Metric::kIgnored) {
+  if (FindMetric(emitter.options().metrics, {}, kIntermediate).metric == Metric::kIgnored) {
     emitter.Note(
         "intermediate values are left out, since their steps may be epochs; --metric "
         "intermediate_value=validation_loss takes them as losses after so many updates");

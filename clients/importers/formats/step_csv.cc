@@ -34,8 +34,9 @@ absl::Status ReadStepCsv(ByteSource* source, Emitter& emitter) {
   const auto step_column = *first ? StepColumn(header.fields) : std::nullopt;
   if (!step_column) return absl::InvalidArgumentError(emitter.source() + " has no step column");
   LogRun log(emitter);
-  // Constant columns of an export are settings: the last value stands.
-  std::vector<std::string> last(header.fields.size());
+  // Columns that hold one value all along are settings of an export.
+  std::vector<std::string> constant(header.fields.size());
+  std::vector<bool> varies(header.fields.size());
   CsvRow row;
   while (true) {
     const auto read = csv.Next(&row);
@@ -57,11 +58,14 @@ absl::Status ReadStepCsv(ByteSource* source, Emitter& emitter) {
       const auto value = i == *step_column ? std::nullopt : ParseDouble(row.fields[i]);
       if (!value) continue;
       log.AddPoint(header.fields[i], *step, *value);
-      last[i] = row.fields[i];
+      if (constant[i].empty()) constant[i] = row.fields[i];
+      if (constant[i] != row.fields[i]) varies[i] = true;
     }
+    ++emitter.report().lines;
+    ++emitter.report().lines_understood;
   }
-  for (std::size_t i = 0; i < last.size(); ++i) {
-    if (!last[i].empty()) log.SetConfig(header.fields[i], last[i]);
+  for (std::size_t i = 0; i < constant.size(); ++i) {
+    if (!constant[i].empty() && !varies[i]) log.SetConfig(header.fields[i], constant[i]);
   }
   NameByPath(emitter, &log.run());
   return log.Emit(emitter, 1);

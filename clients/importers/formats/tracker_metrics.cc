@@ -21,9 +21,11 @@ void AddSummary(const Value& summary, LogRun* log) {
   });
   for (const auto& member : summary.GetObject()) {
     const auto value = JsonNumber(member.value);
-    if (value) log->AddPoint(JsonText(member.name), step.value_or(0), *value);
+    if (value && !StepClock::IsClock(JsonText(member.name)))
+      log->AddPoint(JsonText(member.name), step.value_or(0), *value);
   }
   log->LeaveOutCurve();
+  log->SetEnd(ImportedState::kFinished);  // written when the run comes to its end
 }
 
 absl::Status ReadTrackerMetrics(ByteSource* source, Emitter& emitter) {

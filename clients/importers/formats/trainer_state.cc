@@ -15,15 +15,41 @@ namespace {
 
 using rapidjson::Value;
 
+// The last row sums the whole run up: its `train_loss` is a mean over all steps. With token counting every
+// row has a runtime, so that one tells nothing.
+constexpr MetricName kNames[] = {{"train_loss", Metric::kIgnored}};
+
+// What the last row holds when the trainer has come to its end.
+bool IsSummary(const Value& row) {
+  return FindMember(row, "train_runtime") != nullptr && FindMember(row, "train_loss") != nullptr &&
+         FindMember(row, "loss") == nullptr;
+}
+
 void AddRow(const Value& row, LogRun* log) {
   const Value* step = FindMember(row, "step");
   const auto at = step == nullptr ? std::nullopt : StepOf(JsonNumber(*step));
-  // The last row sums the whole run up: its train_loss is a mean over all steps.
-  if (!at || FindMember(row, "train_runtime") != nullptr) return;
+  if (!at) return;
+  if (IsSummary(row)) log->SetEnd(ImportedState::kFinished);
   for (const auto& member : row.GetObject()) {
+    const std::string_view name = JsonText(member.name);
     const auto value = JsonNumber(member.value);
-    if (value) log->AddPoint(JsonText(member.name), *at, *value);
+    if (value && name != "step" && name != "epoch") log->AddPoint(name, *at, *value);
   }
+}
+
+std::optional<double> NumberOf(const Value& document, const char* key) {
+  const Value* value = FindMember(document, key);
+  return value == nullptr ? std::nullopt : JsonNumber(*value);
+}
+
+// What the state says next to its history, which may end before the last step.
+void AddTotals(const Value& document, LogRun* log) {
+  if (const auto steps = StepOf(NumberOf(document, "global_step")))
+    log->SetStepsDone(static_cast<double>(*steps));
+  if (const auto planned = NumberOf(document, "max_steps")) log->PlanSteps(*planned);
+  const auto tokens = NumberOf(document, "num_input_tokens_seen"), flops = NumberOf(document, "total_flos");
+  if (tokens && *tokens > 0) log->run().tokens = tokens;
+  if (flops && *flops > 0) log->run().flops = flops;
 }
 
 absl::Status ReadTrainerState(ByteSource* source, Emitter& emitter) {
@@ -41,17 +67,8 @@ absl::Status ReadTrainerState(ByteSource* source, Emitter& emitter) {
   for (const Value& row : history->GetArray()) {
     if (row.IsObject()) AddRow(row, &log);
   }
-  for (const char* key : {"num_input_tokens_seen", "total_flos"}) {
-    const Value* value = FindMember(document, key);
-    const auto number = value == nullptr ? std::nullopt : JsonNumber(*value);
-    if (number && *number > 0) log.SetConfig(key[0] == 'n' ? "tokens" : "flops", FormatRoundTrip(*number));
-  }
-  const Value* done = FindMember(document, "global_step");
-  const Value* planned = FindMember(document, "max_steps");
-  const auto at = done == nullptr ? std::nullopt : JsonNumber(*done);
-  const auto end = planned == nullptr ? std::nullopt : JsonNumber(*planned);
-  if (at && end && *at < *end) log.run().state = ImportedState::kRunning;
-  // Logged losses are means since the row before, rounded to four decimals.
+  AddTotals(document, &log);
+  // Logged losses are means since the row before, in older versions rounded to four decimals.
   log.AddLabel("interval-mean-loss");
   NameByPath(emitter, &log.run());
   return log.Emit(emitter, 0);
@@ -71,44 +88,40 @@ std::int64_t GlobalStep(const std::string& path) {
   return step && *step >= 0 && *step < 9e15 ? static_cast<std::int64_t>(*step) : -1;
 }
 
-// The states of one training: that of the folder itself and those of its checkpoints, each of which repeats
-// what came before.
+// The states of one training: that of the folder itself and those of its checkpoints ("checkpoint-500",
+// "last-checkpoint"), each of which repeats what came before.
 void Claim(FolderClaims& folder) {
-  constexpr std::string_view kPrefix = "checkpoint-";
   const std::string state = "trainer_state.json";
   FolderListing& listing = folder.listing();
   std::int64_t newest = -1;
   std::string path, place;
   std::vector<std::string> all;
-  const auto consider = [&](const std::string& file, std::int64_t step, const std::string& where) {
+  const auto consider = [&](const std::string& file, const std::string& where) {
     all.push_back(file);
+    const std::int64_t step = GlobalStep(file);
     if (step < newest) return;
     newest = step;
     path = file;
     place = where;
   };
   for (auto it = listing.folders.begin(); it != listing.folders.end();) {
-    const auto step =
-        it->rfind(kPrefix, 0) == 0 ? ParseInt64(std::string_view(*it).substr(kPrefix.size())) : std::nullopt;
     const std::string file = listing.path(*it) + "/" + state;
     std::error_code error;
-    if (!step || !std::filesystem::is_regular_file(file, error)) {
-      ++it;
-      continue;
-    }
-    consider(file, *step, *it);
-    it = listing.folders.erase(it);
+    const bool checkpoint =
+        it->find("checkpoint") != std::string::npos && std::filesystem::is_regular_file(file, error);
+    if (checkpoint) consider(file, *it);
+    it = checkpoint ? listing.folders.erase(it) : std::next(it);
   }
   if (all.empty()) return;
   if (listing.files.erase(state) > 0) {
     // What the trainer saves next to the checkpoints at the end, which may be of an earlier part of the run.
-    const std::string file = listing.path(state);
-    consider(file, GlobalStep(file), "the folder itself");
+    consider(listing.path(state), "the folder itself");
   }
   if (listing.folders.erase("runs") > 0)
     folder.PassOver(listing.path("runs"), "the trainer's event files: its state says the same");
   for (const std::string& file : all) {
-    if (file != path) folder.PassOver(file, "an older checkpoint: the newest repeats its history");
+    if (file != path)
+      folder.PassOver(file, "another state of the same training: the newest repeats its history");
   }
   folder.Add({path,
               "trainer-state",
@@ -126,4 +139,5 @@ SEXTANT_LOG_FORMAT(trainer_state){.name = "trainer-state",
                                   .about = "Hugging Face's trainer_state.json",
                                   .detect = &Detect,
                                   .read = &ReadTrainerState,
-                                  .claim = &Claim};
+                                  .claim = &Claim,
+                                  .metrics = kNames};

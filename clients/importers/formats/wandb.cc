@@ -61,7 +61,7 @@ void AddHistory(std::string_view message, StepClock* clock, LogRun* log) {
   });
   if (!step) return;
   for (const auto& [key, value] : values) {
-    if (key.empty() || key[0] != '_') log->AddPoint(key, *step, value);
+    if (!StepClock::IsClock(key)) log->AddPoint(key, *step, value);
   }
 }
 
@@ -95,7 +95,7 @@ void AddExit(std::string_view message, LogRun* log) {
   for (WireReader reader(message); reader.Next();) {
     if (reader.Is(1, WireReader::kVarint)) code = reader.varint();
   }
-  log->run().state = code == 0 ? ImportedState::kFinished : ImportedState::kCrashed;
+  log->SetEnd(code == 0 ? ImportedState::kFinished : ImportedState::kCrashed);
 }
 
 absl::Status ReadWandbLog(ByteSource* source, Emitter& emitter) {

@@ -1,7 +1,9 @@
 // Helpers of the text log readers.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 #include "absl/strings/str_cat.h"
 #include "clients/importers/emit.h"
@@ -33,7 +35,8 @@ LastLine LastJsonLine(std::string_view line);
 LastLine LastNumberLine(std::string_view line);
 
 /// Calls `each(line, number)` for every line; lines beyond the limit are rejected and skipped, and so is a
-/// last line without a newline that `last` takes for half of one.
+/// last line without a newline that `last` takes for half of one. Where `each` returns whether it understood
+/// the line, the report counts those among all that are not blank.
 template <class Each>
 absl::Status ForEachLine(ByteSource* source, std::size_t max_bytes, Emitter& emitter, LastLineRule last,
                          Each each) {
@@ -48,7 +51,15 @@ absl::Status ForEachLine(ByteSource* source, std::size_t max_bytes, Emitter& emi
       continue;
     }
     const LastLine kind = lines.ended() ? LastLine::kWhole : last(Trim(line));
-    if (kind == LastLine::kWhole) each(line, lines.line_number());
+    if (kind == LastLine::kWhole) {
+      if constexpr (std::is_void_v<decltype(each(line, std::int64_t{}))>) {
+        each(line, lines.line_number());
+      } else {
+        const bool understood = each(line, lines.line_number());
+        emitter.report().lines += understood || !Trim(line).empty() ? 1 : 0;
+        emitter.report().lines_understood += understood ? 1 : 0;
+      }
+    }
     if (kind == LastLine::kHalf) emitter.Reject(lines.line_number(), kHalfLine);
   }
 }

@@ -7,47 +7,37 @@
 #include "absl/strings/str_cat.h"
 #include "clients/importers/fields.h"
 #include "clients/importers/limits.h"
+#include "clients/importers/log/log_curve.h"
 #include "clients/importers/text.h"
 
 namespace sextant::importers {
 namespace {
 
-constexpr std::size_t kMaxNames = 20'000;
+// Settings that say how many steps a run is to make. Where several do, the largest must be reached.
+constexpr const char* kPlannedSteps[] = {"max_steps",      "max_iters",       "train_iters", "num_iterations",
+                                         "total_steps",    "num_train_steps", "train_steps", "total_iters",
+                                         "max_iterations", "num_steps",       "steps",       "iterations"};
 
-std::string NamesOf(const std::set<std::string>& names) {
-  std::string list;
-  for (const std::string& name : names) absl::StrAppend(&list, list.empty() ? "" : ", ", Quoted(name));
-  return list;
+// What a setting of that name says was planned, and not done.
+bool IsPlanned(const NumberField& field) { return field.name == "steps" || field.name == "tokens"; }
+
+// "warmup: 0.01" is a share of the steps and not their count.
+bool FitsCount(const NumberField& field, double value) {
+  return field.name != "warmup_steps" || value == std::floor(value);
 }
 
 }  // namespace
 
 LogRun::LogRun(const Emitter& emitter)
-    : rules_(emitter.options().metrics),
-      format_names_(emitter.format().metrics),
-      step_offset_(emitter.options().step_offset),
+    : step_offset_(emitter.options().step_offset),
       run_(emitter.Prototype()),
+      series_(emitter.options().metrics, emitter.format().metrics),
       config_(emitter.settings()) {}
 
-Metric LogRun::MetricOf(std::string_view name) {
-  auto found = names_.find(std::string(name));
-  if (found == names_.end()) {
-    if (names_.size() >= kMaxNames) return Metric::kIgnored;
-    found = names_.emplace(std::string(name), FindMetric(rules_, format_names_, name)).first;
-    constexpr std::size_t kShown = 8;
-    if (found->second == Metric::kIgnored && losses_not_taken_.size() < kShown && name.size() < 100 &&
-        ToLower(name).find("loss") != std::string::npos && name != "loss scale" && name != "loss-scale") {
-      losses_not_taken_.insert(found->first);
-    }
-  }
-  return found->second;
-}
-
 void LogRun::AddPoint(std::string_view name, std::int64_t step, double value) {
-  const Metric metric = MetricOf(name);
-  if (metric == Metric::kIgnored || step < 0 || step > kMaxStep) return;
+  if (step < 0 || step > kMaxStep) return;
   step += step_offset_;
-  if (step >= 0) series_.Add(metric, step, value);
+  if (step >= 0) series_.Add(name, step, value);
 }
 
 void LogRun::SetConfig(const std::string& key, const std::string& value) {
@@ -55,7 +45,11 @@ void LogRun::SetConfig(const std::string& key, const std::string& value) {
     config_[key] = value;
 }
 
-std::string LogRun::ApplyConfig(const Emitter& emitter) {
+void LogRun::PlanSteps(double steps) {
+  if (steps > 0 && std::isfinite(steps)) planned_ = std::max(planned_.value_or(0), steps);
+}
+
+std::string LogRun::ApplyConfig(Emitter& emitter) {
   std::string wrong;
   const std::vector<FieldMapping>& map = emitter.options().map;
   for (const FieldMapping& entry : map) {
@@ -65,163 +59,189 @@ std::string LogRun::ApplyConfig(const Emitter& emitter) {
             ? absl::StrCat(entry.field, " is missing: there is no setting ", Quoted(entry.column))
             : SetField(entry.field, found->second, &run_);
     if (!reason.empty()) absl::StrAppend(&wrong, wrong.empty() ? "" : "; ", reason);
+    emitter.report().AddSetting(entry.field, entry.column);
   }
   // Then settings under a field's own name or alias. One that does not fit is left alone: logs hold
   // "learning_rate: auto" and the like.
   for (const NumberField& field : NumberFields()) {
-    if (field.rule == NumberRule::kLoss || run_.*(field.member)) continue;
+    if (field.rule == NumberRule::kLoss || run_.*(field.member) || IsPlanned(field)) continue;
     std::vector<std::string> keys{field.name};
     keys.insert(keys.end(), field.aliases.begin(), field.aliases.end());
     for (const std::string& key : keys) {
       const auto found = config_.find(key);
       const auto value = found == config_.end() ? std::nullopt : ParseDouble(found->second);
-      if (!value || !CheckNumber(field, *value).empty()) continue;
+      if (!value || !CheckNumber(field, *value).empty() || !FitsCount(field, *value)) continue;
       run_.*(field.member) = *value;
+      emitter.report().AddSetting(field.name, key);
       break;
     }
   }
   if (!run_.seed && config_.count("seed") > 0) run_.seed = ParseInt64(config_["seed"]);
+  for (const auto& [key, value] : config_) emitter.report().AddSetting("", key);
   return wrong;
+}
+
+void LogRun::ApplyPlan() {
+  for (const char* key : kPlannedSteps) {
+    const auto found = config_.find(key);
+    const auto steps = found == config_.end() ? std::nullopt : ParseDouble(found->second);
+    if (steps) PlanSteps(*steps);
+  }
+  // A restart that got less far has taken its steps back.
+  if (const auto last = static_cast<double>(series_.last_step()); !steps_done_ && last > 0)
+    steps_done_ = last;
+  // What was planned was done when the run came to its end and nothing tells otherwise.
+  if (!steps_done_ && end_ == ImportedState::kFinished) steps_done_ = planned_;
+  if (!run_.steps && steps_done_ && *steps_done_ > 0) run_.steps = steps_done_;
 }
 
 void LogRun::ChooseUnits(Emitter& emitter) {
   const auto choose = [&](Metric loss, Metric bits, Metric perplexity, const char* split) {
     if (emitter.options().bits_per_byte) {
       // The study counts bits per byte: its own series is taken, nats are not.
-      if (!series(loss).step.empty())
+      if (!series_.of(loss).step.empty()) {
         emitter.Note(
             absl::StrCat("the ", split, " loss in nats is left out: the study counts bits per byte"));
-      series(loss) = std::move(series(bits));
+        other_unit_ = "its losses are in nats, and the study counts bits per byte";
+      }
+      series_.of(loss) = std::move(series_.of(bits));
       return;
     }
-    if (!series(bits).step.empty()) {
+    if (!series_.of(bits).step.empty()) {
       emitter.Note(
           absl::StrCat("the ", split, " loss in bits per byte is left out: nothing is converted silently"));
+      other_unit_ =
+          "its losses are in bits per byte, and the study counts nats: a study of `--loss-unit "
+          "bits-per-byte` "
+          "takes them";
     }
-    if (series(loss).step.empty() && !series(perplexity).step.empty()) {
-      for (double& value : series(perplexity).value) value = std::log(value);
-      series(loss) = std::move(series(perplexity));
+    if (series_.of(loss).step.empty() && !series_.of(perplexity).step.empty()) {
+      for (double& value : series_.of(perplexity).value) value = std::log(value);
+      series_.of(loss) = std::move(series_.of(perplexity));
       labels_.insert("loss-from-perplexity");
       emitter.Note(absl::StrCat("the ", split, " loss is ln(perplexity)"));
     }
   };
   choose(Metric::kTrainLoss, Metric::kTrainBits, Metric::kTrainPerplexity, "training");
   choose(Metric::kValidationLoss, Metric::kValidationBits, Metric::kValidationPerplexity, "validation");
+  if (series_.name_of(Metric::kTrainLoss).find("epoch") != std::string::npos)
+    labels_.insert("epoch-mean-loss");
 }
 
-ImportedCurve LogRun::BuildCurve() {
-  const double batch = run_.batch_size_tokens.value_or(std::nan(""));
-  const double sequence = run_.sequence_length.value_or(std::nan(""));
-  const Metric shown[] = {Metric::kTrainLoss, Metric::kValidationLoss, Metric::kLearningRate,
-                          Metric::kGradientNoiseScale};
-  std::vector<std::int64_t> steps;
-  for (const Metric metric : shown)
-    steps.insert(steps.end(), series(metric).step.begin(), series(metric).step.end());
-  std::sort(steps.begin(), steps.end());
-  steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
-  if (steps.size() > kMaxCurvePoints) steps.resize(kMaxCurvePoints);
-  const std::size_t n = steps.size();
-  const auto fill = [&](Metric metric) {
-    std::vector<double> column(n, std::nan(""));
-    const Series& from = series(metric);
-    std::size_t at = 0;
-    for (std::size_t i = 0; i < from.step.size(); ++i) {
-      while (at < n && steps[at] < from.step[i]) ++at;
-      if (at < n && steps[at] == from.step[i]) column[at] = from.value[i];
-    }
-    return column;
-  };
-  const auto floats = [&](Metric metric) {
-    if (series(metric).step.empty()) return std::vector<float>();
-    const std::vector<double> column = fill(metric);
-    std::vector<float> out(n);
-    std::transform(column.begin(), column.end(), out.begin(), [](double value) {
-      const float narrow = static_cast<float>(value);
-      return std::isfinite(narrow) ? narrow : std::nanf("");
-    });
-    return out;
-  };
-  ImportedCurve curve;
-  // A logged counter, else consumed samples, else completed steps; one of them for the whole curve.
-  curve.tokens.assign(n, std::nan(""));
-  if (!series(Metric::kTokens).step.empty()) {
-    curve.tokens = TokensAt(steps, series(Metric::kTokens), 1);
-  } else if (!series(Metric::kSamples).step.empty() && std::isfinite(sequence)) {
-    curve.tokens = TokensAt(steps, series(Metric::kSamples), sequence);
-  } else {
-    for (std::size_t i = 0; i < n; ++i) curve.tokens[i] = static_cast<double>(steps[i]) * batch;
+void LogRun::SetPeakRate() {
+  if (run_.learning_rate) return;
+  double peak = 0;
+  for (const double value : series_.of(Metric::kLearningRate).value) {
+    if (std::isfinite(value)) peak = std::max(peak, value);
   }
-  if (std::none_of(curve.tokens.begin(), curve.tokens.end(), [](double t) { return std::isfinite(t); })) {
-    curve.tokens.clear();
+  if (peak > 0) {
+    run_.learning_rate = peak;
+    labels_.insert("peak-rate-derived");
   }
-  curve.train_loss = floats(Metric::kTrainLoss);
-  curve.validation_loss = floats(Metric::kValidationLoss);
-  curve.learning_rate = floats(Metric::kLearningRate);
-  curve.gradient_noise_scale = floats(Metric::kGradientNoiseScale);
-  curve.step = std::move(steps);
-  return curve;
 }
 
-void LogRun::Summarize(Emitter& emitter) {
-  const Series& rate = series(Metric::kLearningRate);
-  if (!run_.learning_rate) {
-    double peak = 0;
-    for (const double value : rate.value) {
-      if (std::isfinite(value)) peak = std::max(peak, value);
-    }
-    if (peak > 0) {
-      run_.learning_rate = peak;
-      labels_.insert("peak-rate-derived");
-    }
+void LogRun::SetTokens() {
+  if (run_.tokens) return;
+  const auto counted = [&](Metric metric, double tokens_per_count) -> std::optional<double> {
+    const Series& series = series_.of(metric);
+    if (series.value.empty() || !(series.value.back() > 0)) return std::nullopt;
+    const auto done = static_cast<std::int64_t>(steps_done_.value_or(0));
+    // Steps behind the last count were of the batch between the last two.
+    if (done > series.step.back()) return TokensAt({done}, series, tokens_per_count).front();
+    return series.value.back() * tokens_per_count;
+  };
+  run_.tokens = counted(Metric::kTokens, 1);
+  if (!run_.tokens && run_.sequence_length) run_.tokens = counted(Metric::kSamples, *run_.sequence_length);
+  if (!run_.tokens && run_.batch_size_tokens && run_.steps)
+    run_.tokens = *run_.steps * *run_.batch_size_tokens;
+  for (const char* key : {"tokens", "total_tokens", "train_tokens"}) {
+    const auto planned = config_.find(key);
+    if (run_.tokens || end_ != ImportedState::kFinished || planned == config_.end()) continue;
+    if (const auto tokens = ParseDouble(planned->second); tokens && *tokens > 0) run_.tokens = tokens;
   }
-  if (!run_.tokens) {
-    const Series& counted = series(Metric::kTokens);
-    const Series& samples = series(Metric::kSamples);
-    if (!counted.value.empty() && counted.value.back() > 0) {
-      run_.tokens = counted.value.back();
-    } else if (!samples.value.empty() && samples.value.back() > 0 && run_.sequence_length) {
-      run_.tokens = samples.value.back() * *run_.sequence_length;
-    } else if (run_.batch_size_tokens && run_.steps) {
-      run_.tokens = *run_.steps * *run_.batch_size_tokens;
-    }
-  }
+}
+
+void LogRun::SetFinalLoss(Emitter& emitter) {
   for (const auto& [metric, unit] : {std::pair(Metric::kFlops, 1.0), std::pair(Metric::kGigaflops, 1e9)}) {
-    const Series& flops = series(metric);
+    const Series& flops = series_.of(metric);
     if (!run_.flops && !flops.value.empty() && flops.value.back() > 0 && std::isfinite(flops.value.back()))
       run_.flops = unit * flops.value.back();
   }
-  if (!run_.loss_nats) {
-    const bool validated = !series(Metric::kValidationLoss).value.empty();
-    const Series& loss = series(validated ? Metric::kValidationLoss : Metric::kTrainLoss);
-    if (!loss.value.empty()) {
-      run_.loss_nats = loss.value.back();
-      run_.tags["final_loss_from"] = validated ? "validation" : "train";
-    }
-    if (!validated && !losses_not_taken_.empty()) {
-      emitter.Note(absl::StrCat("the final loss is ", loss.value.empty() ? "not known" : "that of training",
-                                ": the log has also ", NamesOf(losses_not_taken_),
-                                "; --metric NAME=validation_loss takes one"));
-    }
+  if (run_.loss_nats) return;
+  const bool validated = !series_.of(Metric::kValidationLoss).value.empty();
+  const Series& loss = series_.of(validated ? Metric::kValidationLoss : Metric::kTrainLoss);
+  if (loss.value.empty()) return;
+  run_.loss_nats = loss.value.back();
+  run_.tags["final_loss_from"] = validated ? "validation" : "train";
+  if (validated) return;
+  if (const std::string others = series_.LossesNotTaken(); !others.empty()) {
+    emitter.Note(absl::StrCat("the final loss is that of training: the log has also ", others,
+                              "; --metric NAME=validation_loss takes one"));
   }
-  if (series_.superseded() > 0) {
+}
+
+// Whether the training loss is not finite at the end, and no validation behind it is. An update that was
+// skipped leaves the run as it was.
+bool LogRun::EndsNotFinite() {
+  const Series& train = series_.of(Metric::kTrainLoss);
+  const Series& validation = series_.of(Metric::kValidationLoss);
+  if (train.value.empty() || std::isfinite(train.value.back()) || labels_.count("skipped-updates") > 0)
+    return false;
+  return validation.value.empty() || !std::isfinite(validation.value.back()) ||
+         validation.step.back() < train.step.back();
+}
+
+// Finished is what has an end on record or has reached its plan. Anything else may be alive.
+void LogRun::SetState() {
+  const bool crashed = end_ == ImportedState::kCrashed;
+  if ((run_.loss_nats && !std::isfinite(*run_.loss_nats)) || (EndsNotFinite() && !crashed)) {
+    run_.state = ImportedState::kDiverged;
+  } else if (end_) {
+    run_.state = *end_;
+  } else if (planned_ && steps_done_ && *steps_done_ >= *planned_) {
+    run_.state = ImportedState::kFinished;
+  } else if (run_.state == ImportedState::kUnspecified) {
+    run_.state = ImportedState::kRunning;
+    if (!planned_) labels_.insert("end-not-logged");
+  }
+}
+
+void LogRun::NoteRestarts(Emitter& emitter) {
+  const SeriesSet& steps = series_.steps();
+  if (steps.superseded() > 0) {
     labels_.insert("restarted");
-    emitter.Note(absl::StrCat("steps go back; ", series_.superseded(),
+    emitter.Note(absl::StrCat("steps go back; ", steps.superseded(),
                               " values that were logged before, for steps from there on, are left out"));
   }
-  if (series_.dropped() > 0) {
-    emitter.Note(absl::StrCat("a curve holds at most ", kMaxCurvePoints, " points; ", series_.dropped(),
+  if (steps.dropped() > 0) {
+    emitter.Note(absl::StrCat("a curve holds at most ", kMaxCurvePoints, " points; ", steps.dropped(),
                               " were dropped"));
   }
 }
 
+std::string LogRun::WhyNoLoss() const {
+  if (run_.loss_nats || loss_optional_) return {};
+  if (!other_unit_.empty()) return other_unit_;
+  if (!series_.saw_any()) return "nothing was logged: there is no metric at all";
+  return absl::StrCat("no loss is known: there are ", series_.NamesNotTaken(),
+                      "; --metric NAME=validation_loss, or =train_loss, takes one");
+}
+
 absl::Status LogRun::Emit(Emitter& emitter, std::int64_t line) {
-  const std::string wrong = ApplyConfig(emitter);
-  // Before series are left out for their unit; a restart that got less far has taken its steps back.
-  if (const std::int64_t last = series_.last_step(); !run_.steps && last > 0)
-    run_.steps = static_cast<double>(last);
+  std::string wrong = ApplyConfig(emitter);
+  series_.Choose();
+  ApplyPlan();
+  NoteRestarts(emitter);
   ChooseUnits(emitter);
-  Summarize(emitter);
-  ImportedCurve curve = BuildCurve();
+  SetPeakRate();
+  SetTokens();
+  SetFinalLoss(emitter);
+  SetState();
+  series_.Report(&emitter.report());
+  if (const std::string none = WhyNoLoss(); !none.empty())
+    absl::StrAppend(&wrong, wrong.empty() ? "" : "; ", none);
+  ImportedCurve curve = CurveOf(series_, run_.batch_size_tokens.value_or(std::nan("")),
+                                run_.sequence_length.value_or(std::nan("")));
   if (curve.size() > 0 && !curve_left_out_) run_.curve = std::move(curve);
   run_.labels.insert(run_.labels.end(), labels_.begin(), labels_.end());
   return emitter.Emit(std::move(run_), line, wrong);

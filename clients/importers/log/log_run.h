@@ -1,20 +1,16 @@
-// A run as a training log tells it: settings, and one series a quantity.
+// A run as a training log tells it: settings, and one series per name that was logged.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
-#include "absl/types/span.h"
 #include "clients/importers/emit.h"
-#include "clients/importers/log/metric_table.h"
-#include "clients/importers/log/series.h"
+#include "clients/importers/log/named_series.h"
 #include "clients/importers/run_record.h"
 
 namespace sextant::importers {
@@ -28,45 +24,58 @@ class LogRun {
   /// A value of the series `name`, measured when `step` updates were completed.
   void AddPoint(std::string_view name, std::int64_t step, double value);
   /// Whether values of that name are kept.
-  bool Knows(std::string_view name) { return MetricOf(name) != Metric::kIgnored; }
-  /// A setting, by its key in the log ("optimizer.lr"). Later values win.
+  bool Knows(std::string_view name) { return series_.MetricOf(name) != Metric::kIgnored; }
+  /// A setting, by its key in the log ("optimizer.lr"). Later values win. Settings say what was planned:
+  /// steps and tokens among them are not taken for what was done.
   void SetConfig(const std::string& key, const std::string& value);
+  /// How many steps the run is to make.
+  void PlanSteps(double steps);
+  /// How many steps were done, where the log says so outright.
+  void SetStepsDone(double steps) { steps_done_ = steps; }
+  /// An end of the run on record: an exit code, a summary of the whole, a scheduler's message.
+  void SetEnd(ImportedState state) { end_ = state; }
   /// See SeriesSet.
-  void ComeInOrder() { series_.ComeInOrder(); }
-  void RestartAt(std::int64_t step) { series_.RestartAt(step); }
-  void BeginFile() { series_.BeginFile(); }
+  void ComeInOrder() { series_.steps().ComeInOrder(); }
+  void RestartAt(std::int64_t step) { series_.steps().RestartAt(step); }
+  void BeginFile() { series_.steps().BeginFile(); }
   /// "interval-mean-loss", "lossy-export", …: said with the run.
   void AddLabel(const std::string& label) { labels_.insert(label); }
   /// The points are last values only: the run gets its final loss and tokens from them, and no curve.
   void LeaveOutCurve() { curve_left_out_ = true; }
+  /// A run without a loss is one all the same.
+  void AllowNoLoss() { loss_optional_ = true; }
   bool has_points() const { return !series_.empty(); }
+  std::int64_t last_step() const { return series_.last_step(); }
 
   /// Fields that the log states outright, in their own units.
   ImportedRun& run() { return run_; }
 
   /// Makes the run and emits it: fields from --map keys or known setting names, the curve on the token axis,
   /// the final loss (validation before training), the peak learning rate (the largest seen if no setting
-  /// tells). `line` is where the run stands in its source.
+  /// tells), the state by the evidence there is. `line` is where the run stands in its source.
   absl::Status Emit(Emitter& emitter, std::int64_t line);
 
  private:
-  Series& series(Metric metric) { return series_.of(metric); }
-  Metric MetricOf(std::string_view name);
-  std::string ApplyConfig(const Emitter& emitter);
+  std::string ApplyConfig(Emitter& emitter);
+  void ApplyPlan();
   void ChooseUnits(Emitter& emitter);
-  void Summarize(Emitter& emitter);
-  ImportedCurve BuildCurve();
+  void SetPeakRate();
+  void SetTokens();
+  void SetFinalLoss(Emitter& emitter);
+  bool EndsNotFinite();
+  void SetState();
+  void NoteRestarts(Emitter& emitter);
+  std::string WhyNoLoss() const;
 
-  const std::vector<MetricRule>& rules_;
-  absl::Span<const MetricName> format_names_;
   std::int64_t step_offset_;
   ImportedRun run_;
-  std::unordered_map<std::string, Metric> names_;
-  SeriesSet series_;
+  NamedSeries series_;
   std::map<std::string, std::string> config_;
   std::set<std::string> labels_;
-  std::set<std::string> losses_not_taken_;
-  bool curve_left_out_ = false;
+  std::string other_unit_;  // why losses that are there were not taken
+  std::optional<double> planned_, steps_done_;
+  std::optional<ImportedState> end_;
+  bool curve_left_out_ = false, loss_optional_ = false;
 };
 
 }  // namespace sextant::importers

@@ -18,7 +18,13 @@ constexpr Quantity kQuantities[] = {{"train_loss", Metric::kTrainLoss},
                                     {"gradient_noise_scale", Metric::kGradientNoiseScale},
                                     {"tokens", Metric::kTokens},
                                     {"samples", Metric::kSamples},
-                                    {"ignore", Metric::kIgnored}};
+                                    {"ignore", Metric::kIgnored},
+                                    {"train_bits_per_byte", Metric::kTrainBits},
+                                    {"validation_bits_per_byte", Metric::kValidationBits},
+                                    {"train_perplexity", Metric::kTrainPerplexity},
+                                    {"validation_perplexity", Metric::kValidationPerplexity},
+                                    {"flops", Metric::kFlops},
+                                    {"gigaflops", Metric::kGigaflops}};
 
 // First match wins, so that units come before splits.
 constexpr MetricName kTable[] = {{"*val*bpb*", Metric::kValidationBits},
@@ -110,21 +116,34 @@ bool GlobMatches(std::string_view glob, std::string_view text) {
   return g == glob.size();
 }
 
-Metric FindMetric(const std::vector<MetricRule>& overrides, absl::Span<const MetricName> names,
-                  std::string_view name) {
-  if (name.size() > 512) return Metric::kIgnored;
+const char* QuantityWord(Metric metric) {
+  for (const Quantity& quantity : kQuantities) {
+    if (quantity.metric == metric) return quantity.word;
+  }
+  return "";
+}
+
+KnownMetric FindMetric(const std::vector<MetricRule>& overrides, absl::Span<const MetricName> names,
+                       std::string_view name) {
+  constexpr std::size_t kMaxNameBytes = 512;
+  if (name.size() > kMaxNameBytes) return {};
+  int preference = 0;
   for (const MetricRule& rule : overrides) {
-    if (GlobMatches(rule.glob, name)) return rule.metric;
+    if (GlobMatches(rule.glob, name)) return {rule.metric, preference};
+    ++preference;
   }
   // Members of nested objects are joined by dots: {"train": {"loss": 3}} is train/loss to the table.
   std::string slashed(name);
   std::replace(slashed.begin(), slashed.end(), '.', '/');
+  constexpr int kBehindAllOthers = 1'000'000;
+  if (slashed.find("epoch") != std::string::npos) preference += kBehindAllOthers;
   for (const absl::Span<const MetricName> table : {names, absl::Span<const MetricName>(kTable)}) {
     for (const MetricName& entry : table) {
-      if (GlobMatches(entry.glob, slashed)) return entry.metric;
+      if (GlobMatches(entry.glob, slashed)) return {entry.metric, preference};
+      ++preference;
     }
   }
-  return Metric::kIgnored;
+  return {};
 }
 
 }  // namespace sextant::importers

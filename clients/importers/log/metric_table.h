@@ -1,6 +1,7 @@
 // Which logged name is which quantity. The table is data; users put entries before it.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,16 @@ enum class Metric {
   kFlops,
   kGigaflops,
 };
+inline constexpr std::size_t kMetrics = static_cast<std::size_t>(Metric::kGigaflops) + 1;
+
+/// What messages and --metric call a quantity.
+const char* QuantityWord(Metric metric);
+
+/// A name that means a quantity.
+struct KnownMetric {
+  Metric metric = Metric::kIgnored;
+  int preference = 0;  ///< of several names for one quantity the lowest is taken
+};
 
 /// A name in a table that is built in; `glob` takes * and ?.
 struct MetricName {
@@ -46,8 +57,9 @@ absl::StatusOr<MetricRule> ParseMetricRule(const std::string& text);
 bool GlobMatches(std::string_view glob, std::string_view text);
 
 /// The first matching rule of `overrides`, then of the format's own `names`, then of the common table;
-/// kIgnored without one.
-Metric FindMetric(const std::vector<MetricRule>& overrides, absl::Span<const MetricName> names,
-                  std::string_view name);
+/// kIgnored without one. Rules are preferred to the format's names, those to the common table, and within one
+/// the first; a mean over an epoch comes behind all that is finer.
+KnownMetric FindMetric(const std::vector<MetricRule>& overrides, absl::Span<const MetricName> names,
+                       std::string_view name);
 
 }  // namespace sextant::importers

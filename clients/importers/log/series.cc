@@ -8,6 +8,11 @@
 namespace sextant::importers {
 namespace {
 
+bool IsOfValidation(Metric metric) {
+  return metric == Metric::kValidationLoss || metric == Metric::kValidationBits ||
+         metric == Metric::kValidationPerplexity;
+}
+
 bool IsOfTraining(Metric metric) {
   return metric == Metric::kTrainLoss || metric == Metric::kTrainBits || metric == Metric::kTrainPerplexity ||
          metric == Metric::kLearningRate;
@@ -35,26 +40,32 @@ void SeriesSet::VoidFrom(Entry* entry, std::int64_t step, std::int64_t before) {
   DropFrom(entry, step);
 }
 
-void SeriesSet::VoidOthers(Metric metric, std::int64_t step, std::int64_t before) {
+void SeriesSet::VoidOthers(std::size_t series, std::int64_t step, std::int64_t before) {
   // A validation stands before the next update: what was trained up to its step is still true.
-  const bool validation = metric == Metric::kValidationLoss || metric == Metric::kValidationBits ||
-                          metric == Metric::kValidationPerplexity;
-  for (int i = 0; i < kMetrics; ++i) {
-    if (i != static_cast<int>(metric)) VoidFrom(&entries_[i], validation ? step + 1 : step, before);
+  const bool validation = IsOfValidation(entries_[series].metric);
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    if (i != series) VoidFrom(&entries_[i], validation ? step + 1 : step, before);
   }
 }
 
-void SeriesSet::Add(Metric metric, std::int64_t step, double value) {
-  Entry& into = entries_[static_cast<int>(metric)];
+std::size_t SeriesSet::Open(Metric metric) {
+  entries_.emplace_back();
+  entries_.back().metric = metric;
+  return entries_.size() - 1;
+}
+
+void SeriesSet::Add(std::size_t series, std::int64_t step, double value) {
+  Entry& into = entries_[series];
   Series& points = into.points;
   const std::int64_t before = into.arrived;
-  trained_ |= IsOfTraining(metric);
+  const bool training = IsOfTraining(into.metric);
+  trained_ |= training;
   const bool again = !points.step.empty() && step == points.step.back();
   const bool back = !points.step.empty() && step < points.step.back();
   if (in_order_ && step < last_step()) {
-    VoidOthers(metric, step, arrivals_);
-  } else if (back && IsOfTraining(metric)) {
-    VoidOthers(metric, step, before);
+    VoidOthers(series, step, arrivals_);
+  } else if (back && training) {
+    VoidOthers(series, step, before);
   }
   if (back) DropFrom(&into, step);
   into.arrived = ++arrivals_;
@@ -86,7 +97,7 @@ void SeriesSet::BeginFile() {
 }
 
 bool SeriesSet::empty() const {
-  return std::all_of(std::begin(entries_), std::end(entries_),
+  return std::all_of(entries_.begin(), entries_.end(),
                      [](const Entry& entry) { return entry.points.step.empty(); });
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string_view>
 
 #include "clients/importers/text.h"
 
@@ -34,6 +35,14 @@ class StepClock {
       return step;
     }
     return calls && counted_ ? counted_ : calls;
+  }
+
+  /// Whether a member of that name tells of steps and time, and measures nothing.
+  static bool IsClock(std::string_view key) {
+    for (const char* counter : kCounters) {
+      if (key == counter) return true;
+    }
+    return !key.empty() && key[0] == '_';
   }
 
   /// Whether the rows look like the random sample of 500 that W&B's `history()` gives, and not like what was

@@ -116,7 +116,7 @@ TEST_F(GoldenTest, LlmcLog) {
   EXPECT_THAT(run.curve->train_loss, Floats({kNan, 11.0f, 4.61f, 4.5983f}));
   EXPECT_THAT(run.curve->validation_loss, Floats({11.0101f, kNan, 4.6127f, kNan}));
   EXPECT_EQ(run.loss_nats, 4.6127);
-  EXPECT_THAT(run.labels, ElementsAre("coarse-rate", "peak-rate-derived"));
+  EXPECT_THAT(run.labels, ElementsAre("coarse-rate", "end-not-logged", "peak-rate-derived"));
 }
 
 TEST_F(GoldenTest, LlmcOutput) {
@@ -286,7 +286,7 @@ TEST_F(GoldenTest, TensorBoardFolderResumedInASecondFile) {
   EXPECT_THAT(run.curve->validation_loss, Floats({kNan, kNan, kNan, 3.125f})) << "that of 300 is void";
   EXPECT_EQ(run.learning_rate, 0.001) << "from the hparams plugin";
   EXPECT_EQ(run.tokens, 400000);
-  EXPECT_THAT(run.labels, ElementsAre("restarted"));
+  EXPECT_THAT(run.labels, ElementsAre("end-not-logged", "restarted"));
   EXPECT_THAT(sink_.rejects, IsEmpty()) << "a record cut short is a run that is alive";
 }
 

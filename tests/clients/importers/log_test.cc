@@ -379,9 +379,11 @@ TEST_F(LogTest, TheLossScaleIsNotSuggestedAsALoss) {
 TEST_F(LogTest, BitsPerByteAreNotTakenForNats) {
   Set("tokens=1e9");
   const std::string text = "{\"step\":1,\"val_bpb\":0.9}\n";
-  EXPECT_FALSE(Only("a.jsonl", text, "history-jsonl").loss_nats.has_value());
+  ASSERT_TRUE(Import(Write("a.jsonl", text)).ok());
+  EXPECT_TRUE(sink_.runs.empty());
+  ASSERT_EQ(sink_.rejects.size(), 1u);
+  EXPECT_THAT(sink_.rejects[0].reason, HasSubstr("its losses are in bits per byte"));
   EXPECT_THAT(sink_.notes, Contains(HasSubstr("bits per byte is left out")));
-  sink_.runs.clear();
   options_.bits_per_byte = true;
   EXPECT_EQ(Only("a.jsonl", text, "history-jsonl").loss_nats, 0.9);
 }

@@ -113,15 +113,17 @@ TEST_F(RestartTest, MlflowsFilesAreReadInTheOrderOfTime) {
 
 TEST(SeriesSet, AnotherWritersFileIsNotVoid) {
   SeriesSet series;
-  series.Add(Metric::kValidationLoss, 100, 5);
-  series.Add(Metric::kValidationLoss, 200, 4);
+  const std::size_t validation = series.Open(Metric::kValidationLoss),
+                    train = series.Open(Metric::kTrainLoss);
+  series.Add(validation, 100, 5);
+  series.Add(validation, 200, 4);
   series.BeginFile();
-  series.Add(Metric::kTrainLoss, 100, 5);
-  series.Add(Metric::kTrainLoss, 200, 4);
+  series.Add(train, 100, 5);
+  series.Add(train, 200, 4);
   series.BeginFile();
-  series.Add(Metric::kTrainLoss, 150, 4.5);
-  EXPECT_THAT(series.of(Metric::kTrainLoss).step, ElementsAre(100, 150));
-  EXPECT_THAT(series.of(Metric::kValidationLoss).step, ElementsAre(100, 200));
+  series.Add(train, 150, 4.5);
+  EXPECT_THAT(series.at(train).step, ElementsAre(100, 150));
+  EXPECT_THAT(series.at(validation).step, ElementsAre(100, 200));
 }
 
 TEST(TokensAt, ALogThatGrowsSaysTheSameOfItsEarlierSteps) {
