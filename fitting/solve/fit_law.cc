@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "fitting/fit.h"
 #include "fitting/solve/ceres_solve.h"
 #include "fitting/solve/diagnostics.h"
 #include "fitting/solve/identifiability.h"
+#include "fitting/solve/independent_search.h"
+#include "fitting/solve/kinked_search.h"
 #include "fitting/solve/replicates.h"
 #include "fitting/solve/summary.h"
 
@@ -18,6 +21,8 @@ namespace {
 
 // Ceres may not gain on the polished start, but neither may it lose.
 constexpr double kCeresAgreement = 1e-9;
+// An optimum that fewer starts and steps reached than this may have a better one beside it.
+constexpr int kLeastAgreeing = 3;
 
 absl::StatusOr<Objective> ChooseObjective(const LawSpec& spec, const SolveOptions& options) {
   if (options.objective) return *options.objective;
@@ -79,6 +84,72 @@ absl::Status FinishWithCeres(solve::Polisher& polisher, solve::Polished& best, F
   return absl::OkStatus();
 }
 
+// Writes down what was searched, and doubts an optimum that hardly anything reached.
+void Certify(const solve::IndependentSearch& found, const std::string& starts, solve::Search& search,
+             FitResult& result) {
+  solve::CountAtOptimum(solve::kSameKinkedOptimum, search);
+  const int agreeing = found.AtOptimum(search.best.value);
+  result.diagnostics["search.independent"] = static_cast<double>(found.values.size());
+  result.diagnostics["search.independent_at_optimum"] = agreeing;
+  if (search.at_optimum + agreeing >= kLeastAgreeing) return;
+  result.warnings.push_back(absl::StrCat("not shown to be the optimum: of ", search.starts, " starts", starts,
+                                         " ", search.at_optimum, " ended there, and ", agreeing, " of ",
+                                         found.values.size(), " further steps between the minima found"));
+}
+
+absl::Status NeverFinite(const LawSpec& spec) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "law '", spec.id, "' is not finite at the data from any start (a division by zero, an overflow or the ",
+      "logarithm of a negative number); check the columns' units or give starts and bounds"));
+}
+
+// Where starts disagree, another way of searching says whether there is a better optimum.
+absl::Status FindOptimum(const std::shared_ptr<const Law>& law, const LawData& data,
+                         solve::Evaluator& evaluator, const Objective& objective,
+                         const solve::AffineStructure& structure, const solve::StartOptions& start_options,
+                         const solve::StopCheck& stop, solve::Search& search, FitResult& result) {
+  const std::vector<std::vector<double>> starts =
+      solve::MakeStarts(evaluator, law->spec(), data, objective, structure, start_options);
+  if (starts.empty()) return NeverFinite(law->spec());
+  if (absl::Status status = solve::CheckIdentifiable(evaluator, *law, data, starts); !status.ok())
+    return status;
+  if (absl::Status status = solve::PolishStarts(evaluator, objective, starts, false, stop, search);
+      !status.ok() || 4 * search.at_optimum >= search.starts) {
+    return status;
+  }
+  solve::IndependentSearch found;
+  if (absl::Status status =
+          solve::SearchIndependently(evaluator, objective, false, start_options.seed, stop, search, found);
+      !status.ok()) {
+    return status;
+  }
+  Certify(found, "", search, result);
+  return absl::OkStatus();
+}
+
+absl::Status FindKinkedOptimum(const std::shared_ptr<const Law>& law, const solve::BranchedLaw& branched,
+                               const LawData& data, solve::Evaluator& evaluator, const Objective& objective,
+                               const SolveOptions& options, const solve::StopCheck& stop,
+                               solve::Search& search, FitResult& result) {
+  solve::KinkedSearch found;
+  if (absl::Status status =
+          solve::SearchKinked(law, branched, data, evaluator, objective, options, stop, search, found);
+      !status.ok()) {
+    return status;
+  }
+  if (!std::isfinite(search.best.value)) return NeverFinite(law->spec());
+  std::vector<std::vector<double>> points = {search.best.walked};
+  for (const solve::Polished& polished : search.polished) points.push_back(polished.walked);
+  if (absl::Status status = solve::CheckIdentifiable(evaluator, *law, data, points); !status.ok())
+    return status;
+  result.diagnostics["search.branch_assignments"] = found.assignments;
+  Certify(
+      found.independent,
+      absl::StrCat(", in ", found.assignments, " assignments of the runs to the branches of min and max,"),
+      search, result);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<FitResult> FitLaw(std::shared_ptr<const Law> law, const LawData& all,
@@ -107,23 +178,17 @@ absl::StatusOr<FitResult> FitLaw(std::shared_ptr<const Law> law, const LawData& 
   }
   const solve::AffineStructure structure =
       solve::FindAffineStructure(evaluator, solve::ProbePoint(spec, *map));
-  const std::vector<std::vector<double>> starts =
-      solve::MakeStarts(evaluator, spec, data, *objective, structure, start_options);
-  if (starts.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("law '", spec.id,
-                     "' is not finite at the data from any start (a division by zero, an overflow or the ",
-                     "logarithm of a negative number); check the columns' units or give starts and bounds"));
-  }
-  if (absl::Status status = solve::CheckIdentifiable(evaluator, *law, data, starts); !status.ok())
-    return status;
-
   solve::Search search;
-  if (absl::Status status = solve::PolishStarts(evaluator, *objective, starts, stop, search); !status.ok()) {
+  FitResult result;
+  const std::optional<solve::BranchedLaw> branched = solve::SeparateBranches(spec);
+  if (absl::Status status =
+          branched
+              ? FindKinkedOptimum(law, *branched, data, evaluator, *objective, options, stop, search, result)
+              : FindOptimum(law, data, evaluator, *objective, structure, start_options, stop, search, result);
+      !status.ok()) {
     return status;
   }
   solve::Polisher polisher(evaluator, *objective);
-  FitResult result;
   if (absl::Status status = FinishWithCeres(polisher, search.best, result); !status.ok()) return status;
 
   solve::ReplicateFits replicates;

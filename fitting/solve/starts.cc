@@ -13,14 +13,12 @@
 namespace sextant::fitting::solve {
 namespace {
 
-constexpr std::size_t kLargestGrid = 4096;
 constexpr double kSameOptimum = 1e-8;
-constexpr double kWidening = 30;          // of Huber's delta: a third of the evaluations from far away
 constexpr std::size_t kFirstStarts = 16;  // the rest are polished only where these disagree
 
 // Values of one nonlinear coordinate, in walked coordinates.
 std::vector<double> Axis(const ParameterSpec& parameter, const ParameterMap::Free& free, const LawData& data,
-                         std::size_t wanted) {
+                         std::size_t wanted, bool thresholds) {
   std::vector<double> values;
   for (const double start : parameter.starts) {
     const double walked = free.log ? std::log(start) : start;
@@ -38,21 +36,26 @@ std::vector<double> Axis(const ParameterSpec& parameter, const ParameterMap::Fre
     }
     return values;
   }
-  if (free.log) {
-    // A scale of unknown size: as large as a variable somewhere in the data, or near 1.
-    values = {std::log(0.1), 0.0, std::log(10.0)};
-    for (const std::vector<double>& column : data.columns) {
-      std::vector<double> sorted(column);
-      std::sort(sorted.begin(), sorted.end());
-      for (const double quantile : {0.1, 0.5, 0.9}) {
-        const double value =
-            sorted[static_cast<std::size_t>(quantile * static_cast<double>(sorted.size() - 1))];
-        if (value > 0) values.push_back(std::log(value));
-      }
+  // As large as a variable somewhere in the data.
+  std::vector<double> sizes;
+  for (const std::vector<double>& column : data.columns) {
+    std::vector<double> sorted(column);
+    std::sort(sorted.begin(), sorted.end());
+    for (const double quantile : {0.1, 0.5, 0.9}) {
+      const double value =
+          sorted[static_cast<std::size_t>(quantile * static_cast<double>(sorted.size() - 1))];
+      if (value > 0) sizes.push_back(value);
     }
+  }
+  if (free.log) {
+    values = {std::log(0.1), 0.0, std::log(10.0)};  // a scale of unknown size
+    for (const double size : sizes) values.push_back(std::log(size));
   } else {
     values = {0.05, 0.15, 0.3, 0.45, 0.6, 0.8, 1.1, 1.7};
     if (free.low < 0) values.insert(values.end(), {-0.1, -0.3, -0.6, -1.1});
+    for (const double size : sizes) {
+      if (thresholds) values.insert(values.end(), {size, std::log(size)});
+    }
   }
   std::erase_if(values, [&](double value) { return value < free.low || value > free.high; });
   if (values.empty()) values.push_back(std::isfinite(free.low) ? free.low + 1 : free.high - 1);
@@ -97,8 +100,8 @@ std::vector<std::vector<double>> MakeStarts(Evaluator& evaluator, const LawSpec&
   std::size_t grid = 1;
   for (const std::size_t i : structure.nonlinear) {
     const ParameterMap::Free& free = map.free()[i];
-    axes[i] = Axis(spec.parameters[free.index], free, data, wanted);
-    grid = grid > kLargestGrid ? grid : grid * axes[i].size();
+    axes[i] = Axis(spec.parameters[free.index], free, data, wanted, options.thresholds);
+    grid = grid > options.largest_grid ? grid : grid * axes[i].size();
   }
   // Affine parameters begin anywhere inside their bounds: they are solved next.
   std::vector<double> base(k);
@@ -114,8 +117,9 @@ std::vector<std::vector<double>> MakeStarts(Evaluator& evaluator, const LawSpec&
     std::vector<double> solved = given;
     if (!structure.linear.empty() && affine.Solve(evaluator, solved)) add(std::move(solved));
   }
-  const bool full = grid <= kLargestGrid;
-  const std::size_t points = structure.log_linear ? 1 : (full ? grid : 1024);
+  const bool full = grid <= options.largest_grid;
+  const std::size_t points =
+      structure.log_linear ? 1 : (full ? grid : std::min<std::size_t>(1024, options.largest_grid));
   for (std::size_t point = 0; point < points; ++point) {
     std::vector<double> walked = base;
     optimum::CounterRandom random(options.seed, point);
@@ -151,8 +155,16 @@ std::vector<std::vector<double>> MakeStarts(Evaluator& evaluator, const LawSpec&
   return starts;
 }
 
+void CountAtOptimum(double tolerance, Search& search) {
+  // A likelihood may be negative or 0: relative to its size, but never finer than rounding.
+  const double slack = tolerance * std::max(std::abs(search.best.value), 1e-300);
+  search.at_optimum = 0;
+  for (const Polished& polished : search.polished)
+    search.at_optimum += polished.value <= search.best.value + slack;
+}
+
 absl::Status PolishStarts(const Evaluator& evaluator, const Objective& objective,
-                          const std::vector<std::vector<double>>& starts, const StopCheck& stop,
+                          const std::vector<std::vector<double>>& starts, bool all, const StopCheck& stop,
                           Search& search) {
   std::vector<Polished> polished(starts.size());
   std::atomic<bool> stopped{false};
@@ -174,11 +186,10 @@ absl::Status PolishStarts(const Evaluator& evaluator, const Objective& objective
     for (std::size_t i = 0; i < end; ++i) {
       if (polished[i].value < search.best.value) search.best = polished[i];
     }
-    // A likelihood may be negative or 0: relative to its size, but never finer than rounding.
-    const double slack = kSameOptimum * std::max(std::abs(search.best.value), 1e-300);
-    for (std::size_t i = 0; i < end; ++i) search.at_optimum += polished[i].value <= search.best.value + slack;
+    search.polished.assign(polished.begin(), polished.begin() + static_cast<std::ptrdiff_t>(end));
+    CountAtOptimum(kSameOptimum, search);
   };
-  const std::size_t first = std::min(kFirstStarts, starts.size());
+  const std::size_t first = all ? starts.size() : std::min(kFirstStarts, starts.size());
   polish(0, first);
   if (!stopped && 4 * search.at_optimum < 3 * search.starts) polish(first, starts.size());
   return stopped ? stop() : absl::OkStatus();

@@ -17,6 +17,10 @@ namespace sextant::fitting::solve {
 /// Asked between starts and replicates; anything but OK ends the work.
 using StopCheck = std::function<absl::Status()>;
 
+/// Starts are polished first under a Huber loss this many times as wide: a third of the evaluations from far
+/// away.
+inline constexpr double kWidening = 30;
+
 /// A check for a deadline and a flag (null: none).
 StopCheck MakeStopCheck(absl::Time deadline, const std::atomic<bool>* cancel);
 
@@ -26,6 +30,10 @@ struct StartOptions {
   int random = 64;
   std::uint64_t seed = 1;
   int polished = 64;  ///< at most this many of the starts, the best by their objective
+  /// Values of the size of the data's variables, and of their logarithms, also for parameters that are not
+  /// walked by their logarithm: thresholds in min and max are such.
+  bool thresholds = false;
+  std::size_t largest_grid = 4096;  ///< beyond it, a random sample of at most 1024 of its points
 };
 
 /// Starting points in walked coordinates with the affine parameters solved, best objective first, at most
@@ -38,14 +46,18 @@ std::vector<std::vector<double>> MakeStarts(Evaluator& evaluator, const LawSpec&
 
 struct Search {
   Polished best;
-  int starts = 0;      ///< polished
-  int at_optimum = 0;  ///< of them, within 1e-8 relative of the best value
+  int starts = 0;                  ///< polished
+  int at_optimum = 0;              ///< of them, within 1e-8 relative of the best value
+  std::vector<Polished> polished;  ///< where each of them ended
 };
 
-/// Polishes every start in parallel. The answer does not depend on the number of threads: ties go to the
-/// first start.
+/// Polishes every start in parallel; those after the first 16 only where these disagree, or `all` is true.
+/// The answer does not depend on the number of threads: ties go to the first start.
 absl::Status PolishStarts(const Evaluator& evaluator, const Objective& objective,
-                          const std::vector<std::vector<double>>& starts, const StopCheck& stop,
+                          const std::vector<std::vector<double>>& starts, bool all, const StopCheck& stop,
                           Search& search);
+
+/// Counts the starts that ended at the best value again, after search.best has changed. `tolerance` relative.
+void CountAtOptimum(double tolerance, Search& search);
 
 }  // namespace sextant::fitting::solve

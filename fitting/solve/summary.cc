@@ -99,7 +99,8 @@ void AddWarnings(const ParameterMap& map, const Search& search, FitResult& resul
         absl::StrCat("the parameters are barely identifiable from this design (condition number ",
                      result.condition_number, "); trust predictions inside the data's range only"));
   }
-  if (search.starts > 4 && 10 * search.at_optimum < search.starts) {
+  const bool checked = result.diagnostics.contains("search.independent");  // it has said what it found
+  if (!checked && search.starts > 4 && 10 * search.at_optimum < search.starts) {
     result.warnings.push_back(absl::StrCat("only ", search.at_optimum, " of ", search.starts,
                                            " starts reached the optimum; a better one may exist"));
   }
