@@ -12,7 +12,8 @@
 #include <optional>
 #include <utility>
 
-#include "fitting/curve/quantile.h"
+#include "base/quantile.h"
+#include "base/status_macros.h"
 #include "fitting/provenance.h"
 #include "fitting/solve/fit_law.h"
 
@@ -157,9 +158,8 @@ absl::StatusOr<FitResult> FitToCells(const std::shared_ptr<const Law>& law, Cell
                                      const FitRequest& request) {
   SolveOptions options;
   if (!request.loss.empty()) {
-    absl::StatusOr<Objective> objective = ParseObjective(request.loss);
-    if (!objective.ok()) return objective.status();
-    options.objective = *objective;
+    ASSIGN_OR_RETURN(Objective objective, ParseObjective(request.loss));
+    options.objective = objective;
   }
   options.fixed = request.fixed_parameters;
   options.seed = request.seed;
@@ -168,9 +168,8 @@ absl::StatusOr<FitResult> FitToCells(const std::shared_ptr<const Law>& law, Cell
   if (std::all_of(rows.errors.begin(), rows.errors.end(), [](double error) { return error > 0; })) {
     std::vector<double> deviations;
     for (const double error : rows.errors) deviations.push_back(std::hypot(error, kLeastError));
-    absl::StatusOr<std::vector<double>> weights = WeightsFromStandardDeviations(deviations);
-    if (!weights.ok()) return weights.status();
-    rows.data.weights = *std::move(weights);
+    ASSIGN_OR_RETURN(std::vector<double> weights, WeightsFromStandardDeviations(deviations));
+    rows.data.weights = std::move(weights);
   }
   absl::StatusOr<FitResult> result = FitLaw(law, rows.data, options);
   if (!result.ok() || request.bootstrap_replicates == 0) return result;
@@ -218,30 +217,28 @@ absl::StatusOr<FitResult> FitCriticalBatch(const std::shared_ptr<const Law>& law
   options.steps.overhead = request.overhead;
   options.steps.anchor_batch = request.overhead_anchor_tokens;
   options.target_losses = request.target_losses;
-  absl::StatusOr<CriticalBatchReport> report = EstimateCriticalBatch(runs, options);
-  if (!report.ok()) return report.status();
+  ASSIGN_OR_RETURN(CriticalBatchReport report, EstimateCriticalBatch(runs, options));
 
   absl::StatusOr<FitResult> result = absl::UnknownError("");
   const bool whole_curves = IsLossPowerLaw(*law) && request.fixed_parameters.empty();
-  std::int64_t cells = static_cast<std::int64_t>(report->cells.size());
-  std::vector<std::string> warnings = report->warnings;
-  if (whole_curves && definition == Definition::kHyperbola && report->has_loss_law) {
-    result = FromLossLaw(spec, report->loss_law, report->loss_law_objective);
-  } else if (whole_curves && definition == Definition::kNoiseScale && report->has_noise_scale_law) {
-    result = FromLossLaw(spec, report->noise_scale_law, 0);
+  std::int64_t cells = static_cast<std::int64_t>(report.cells.size());
+  std::vector<std::string> warnings = report.warnings;
+  if (whole_curves && definition == Definition::kHyperbola && report.has_loss_law) {
+    result = FromLossLaw(spec, report.loss_law, report.loss_law_objective);
+  } else if (whole_curves && definition == Definition::kNoiseScale && report.has_noise_scale_law) {
+    result = FromLossLaw(spec, report.noise_scale_law, 0);
   } else {
-    absl::StatusOr<CellRows> rows = RowsOf(spec, *report, definition);
-    if (!rows.ok()) return rows.status();
-    cells = static_cast<std::int64_t>(rows->data.size());
-    const std::string reasons = Reasons(rows->reasons);
+    ASSIGN_OR_RETURN(CellRows rows, RowsOf(spec, report, definition));
+    cells = static_cast<std::int64_t>(rows.data.size());
+    const std::string reasons = Reasons(rows.reasons);
     if (cells == 0) {
       return absl::FailedPreconditionError(absl::StrCat(kNotIdentifiable,
                                                         ": no cell has a critical batch by the ", name,
                                                         " definition", reasons.empty() ? "" : ": ", reasons));
     }
     if (!reasons.empty()) warnings.push_back(absl::StrCat("cells without a critical batch: ", reasons));
-    warnings.insert(warnings.end(), rows->warnings.begin(), rows->warnings.end());
-    result = FitToCells(law, *std::move(rows), request);
+    warnings.insert(warnings.end(), rows.warnings.begin(), rows.warnings.end());
+    result = FitToCells(law, std::move(rows), request);
   }
   if (!result.ok()) return result.status();
   result->estimator = name;

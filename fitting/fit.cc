@@ -12,6 +12,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "fitting/critical_batch_fit.h"
 #include "fitting/law/target_names.h"
 #include "fitting/optimum/optimum_fit.h"
@@ -80,13 +81,11 @@ absl::StatusOr<FitResult> FitLogLinearOptimum(const LawSpec& spec, LawVariables 
   };
   FitResult result;
   if (IsOtherHyperparameter(spec.target)) {
-    absl::StatusOr<FitResult> other = FitOtherOptimum(spec.target, runs, options);
-    if (!other.ok()) return other.status();
-    result = *std::move(other);
+    ASSIGN_OR_RETURN(FitResult other, FitOtherOptimum(spec.target, runs, options));
+    result = std::move(other);
   } else {
-    absl::StatusOr<OptimumFit> fit = FitOptimum(runs, options);
-    if (!fit.ok()) return fit.status();
-    OptimumToResult(*fit, result);
+    ASSIGN_OR_RETURN(OptimumFit fit, FitOptimum(runs, options));
+    OptimumToResult(fit, result);
   }
   // The user's own names for the parameters.
   for (std::size_t i = 0; i < result.parameters.size(); ++i) {
@@ -99,35 +98,30 @@ absl::StatusOr<FitResult> FitLeastSquares(const std::shared_ptr<const Law>& law,
                                           const RunTable& holdout, const FitRequest& request) {
   const bool optimum = PredictsOptimum(law->spec());
   // A rate or batch law of a form of its own is fitted to the near-optimal runs.
-  absl::StatusOr<RunTable> selected = optimum ? NearOptimalRuns(runs, request.band) : runs;
-  if (!selected.ok()) return selected.status();
-  absl::StatusOr<LawData> data = LawDataFromRuns(*law, *selected);
-  if (!data.ok()) return data.status();
+  ASSIGN_OR_RETURN(RunTable selected, optimum ? NearOptimalRuns(runs, request.band) : runs);
+  ASSIGN_OR_RETURN(LawData data, LawDataFromRuns(*law, selected));
   SolveOptions options;
   if (!request.loss.empty()) {
-    absl::StatusOr<Objective> objective = ParseObjective(request.loss);
-    if (!objective.ok()) return objective.status();
-    options.objective = *objective;
+    ASSIGN_OR_RETURN(Objective objective, ParseObjective(request.loss));
+    options.objective = objective;
   }
   options.fixed = request.fixed_parameters;
   options.replicates = static_cast<int>(request.bootstrap_replicates);
   options.seed = request.seed;
   options.cancel = request.cancelled;
   if (request.deadline_seconds > 0) options.deadline = absl::Now() + absl::Seconds(request.deadline_seconds);
-  absl::StatusOr<FitResult> result = FitLaw(law, *data, options);
+  absl::StatusOr<FitResult> result = FitLaw(law, data, options);
   if (!result.ok()) return result.status();
   result->estimator = optimum ? "band" : "least-squares";
   if (!optimum && holdout.size() > 0) {
-    absl::StatusOr<LawData> held_out = LawDataFromRuns(*law, holdout);
-    if (!held_out.ok()) return held_out.status();
-    if (held_out->size() == 0) {
+    ASSIGN_OR_RETURN(LawData held_out, LawDataFromRuns(*law, holdout));
+    if (held_out.size() == 0) {
       result->warnings.push_back("the held-out filter matched no run with the quantities this law needs");
     } else {
       std::vector<double> parameters;
       for (const ParameterEstimate& parameter : result->parameters) parameters.push_back(parameter.estimate);
-      absl::StatusOr<HoldoutScore> score = ScoreHeldOut(law, parameters, *held_out);
-      if (!score.ok()) return score.status();
-      result->holdout = *score;
+      ASSIGN_OR_RETURN(HoldoutScore score, ScoreHeldOut(law, parameters, held_out));
+      result->holdout = score;
     }
   }
   return result;
@@ -198,11 +192,9 @@ absl::StatusOr<FitResult> Fit(const std::shared_ptr<const Law>& law, const RunTa
 
   SetProvenance(spec, runs, request, *result);
   if (PredictsOptimum(spec) && !IsOtherHyperparameter(spec.target) && holdout.size() > 0) {
-    absl::StatusOr<std::shared_ptr<const Predictor>> predictor = Predictor::FromFit("", *result);
-    if (!predictor.ok()) return predictor.status();
-    absl::StatusOr<HoldoutScore> score = ScoreOptimum(**predictor, holdout);
-    if (!score.ok()) return score.status();
-    result->holdout = *score;
+    ASSIGN_OR_RETURN(std::shared_ptr<const Predictor> predictor, Predictor::FromFit("", *result));
+    ASSIGN_OR_RETURN(HoldoutScore score, ScoreOptimum(*predictor, holdout));
+    result->holdout = score;
   }
   return result;
 }

@@ -2,8 +2,8 @@
 
 #include <cmath>
 
+#include "base/quantile.h"
 #include "fitting/optimum/law_basis.h"
-#include "fitting/quantile.h"
 
 namespace sextant::fitting {
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <limits>
 
+#include "base/status_macros.h"
 #include "fitting/optimum/cells.h"
 
 namespace sextant::fitting {
@@ -15,10 +16,9 @@ constexpr double kGroupingTolerance = 0.003;
 }  // namespace
 
 absl::StatusOr<RunTable> NearOptimalRuns(const RunTable& runs, double band) {
-  absl::StatusOr<optimum::CellTable> table = optimum::GroupIntoCells(runs, {}, kGroupingTolerance);
-  if (!table.ok()) return table.status();
+  ASSIGN_OR_RETURN(optimum::CellTable table, optimum::GroupIntoCells(runs, {}, kGroupingTolerance));
   std::vector<bool> keep(runs.size(), false);
-  for (const optimum::Cell& cell : table->cells) {
+  for (const optimum::Cell& cell : table.cells) {
     for (const optimum::CellRun& run : cell.runs) {
       keep[run.row] = run.loss <= cell.best_loss() * (1 + band);
     }
@@ -28,12 +28,11 @@ absl::StatusOr<RunTable> NearOptimalRuns(const RunTable& runs, double band) {
 
 absl::StatusOr<HoldoutScore> ScoreOptimum(const Predictor& predictor, const RunTable& holdout) {
   const bool rate = predictor.target() == Target::kLearningRate;
-  absl::StatusOr<optimum::CellTable> table =
-      optimum::GroupIntoCells(holdout, {rate, !rate}, kGroupingTolerance);
-  if (!table.ok()) return table.status();
+  ASSIGN_OR_RETURN(optimum::CellTable table,
+                   optimum::GroupIntoCells(holdout, {rate, !rate}, kGroupingTolerance));
   HoldoutScore score;
   double error = 0, excess = 0, cells = 0;
-  for (const optimum::Cell& cell : table->cells) {
+  for (const optimum::Cell& cell : table.cells) {
     PredictionTarget target;
     target.params = std::exp(cell.log_params);
     target.tokens = std::exp(cell.log_tokens);

@@ -8,12 +8,13 @@
 #include <cmath>
 #include <utility>
 
+#include "base/quantile.h"
+#include "base/status_macros.h"
 #include "fitting/critical_batch/definitions.h"
 #include "fitting/law/target_names.h"
 #include "fitting/optimum/predict.h"
 #include "fitting/optimum_draws.h"
 #include "fitting/optimum_record.h"
-#include "fitting/quantile.h"
 #include "fitting/replicate_law.h"
 #include "fitting/variables.h"
 
@@ -269,12 +270,12 @@ class OptimumPredictor : public LawPredictor {
   absl::StatusOr<std::vector<PenaltyPoint>> Penalties(
       const PredictionTarget& target, const std::vector<double>& learning_rates,
       const std::vector<double>& batch_sizes_tokens) const override {
-    absl::StatusOr<std::vector<Penalty>> grid = PredictPenaltyGrid(
-        fit_, target.params, target.tokens, learning_rates, batch_sizes_tokens, target.interval);
-    if (!grid.ok()) return grid.status();
+    ASSIGN_OR_RETURN(std::vector<Penalty> grid,
+                     PredictPenaltyGrid(fit_, target.params, target.tokens, learning_rates,
+                                        batch_sizes_tokens, target.interval));
     std::vector<PenaltyPoint> points;
-    for (std::size_t i = 0; i < grid->size(); ++i) {
-      const Penalty& penalty = (*grid)[i];
+    for (std::size_t i = 0; i < grid.size(); ++i) {
+      const Penalty& penalty = grid[i];
       PenaltyPoint point;
       point.learning_rate = learning_rates[i / batch_sizes_tokens.size()];
       point.batch_size_tokens = batch_sizes_tokens[i % batch_sizes_tokens.size()];
@@ -337,14 +338,12 @@ std::string QuantityName(const LawSpec& law) {
 }
 
 absl::StatusOr<std::shared_ptr<const Predictor>> Predictor::FromFit(std::string fit_name, FitResult result) {
-  absl::StatusOr<LawSpec> spec = ParseLawSpec(result.law_toml);
-  if (!spec.ok()) return spec.status();
-  absl::StatusOr<std::shared_ptr<const Law>> law = Law::Compile(*std::move(spec));
+  ASSIGN_OR_RETURN(LawSpec spec, ParseLawSpec(result.law_toml));
+  absl::StatusOr<std::shared_ptr<const Law>> law = Law::Compile(std::move(spec));
   if (!law.ok()) return law.status();
   if (HoldsOptimum(result)) {
-    absl::StatusOr<OptimumFit> fit = OptimumFromResult(result);
-    if (!fit.ok()) return fit.status();
-    return std::make_shared<OptimumPredictor>(std::move(fit_name), std::move(result), *law, *std::move(fit));
+    ASSIGN_OR_RETURN(OptimumFit fit, OptimumFromResult(result));
+    return std::make_shared<OptimumPredictor>(std::move(fit_name), std::move(result), *law, std::move(fit));
   }
   if (result.parameters.size() != (*law)->spec().parameters.size()) {
     return absl::DataLossError(absl::StrCat("fit ", fit_name, " holds ", result.parameters.size(),

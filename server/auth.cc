@@ -6,8 +6,9 @@
 
 #include <fstream>
 
-#include "server/digest.h"
+#include "base/sha256.h"
 #include "server/error.h"
+#include "server/secret.h"
 
 namespace sextant::server {
 namespace {
@@ -36,7 +37,7 @@ absl::StatusOr<TokenCheck> TokenCheck::FromFile(const std::string& path) {
       return absl::InvalidArgumentError(absl::StrCat("token file ", path, ": a token has ", token.size(),
                                                      " bytes; use ", kMinTokenBytes, " to ", kMaxTokenBytes));
     }
-    check.hashes_.push_back(Sha256(token));
+    check.hashes_.push_back(Sha256Of(token));
   }
   if (check.hashes_.empty())
     return absl::InvalidArgumentError(absl::StrCat("token file ", path, " holds no token"));
@@ -50,7 +51,7 @@ absl::Status TokenCheck::Check(const grpc::CallbackServerContext& context) const
   if (found != metadata.end()) {
     const std::string value(found->second.data(), found->second.size());
     if (value.rfind(kScheme, 0) == 0 && value.size() <= kMaxTokenBytes + sizeof(kScheme)) {
-      const std::string hash = Sha256(value.substr(sizeof(kScheme) - 1));
+      const std::string hash = Sha256Of(value.substr(sizeof(kScheme) - 1));
       bool known = false;
       for (const std::string& allowed : hashes_) known |= EqualInConstantTime(hash, allowed);
       if (known) return absl::OkStatus();

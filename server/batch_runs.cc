@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "server/run_curves.h"
 
 namespace sextant::server {
@@ -25,10 +26,9 @@ bool RateIsConstant(const storage::Run& run, const fitting::LossCurve& curve) {
 
 absl::StatusOr<std::vector<fitting::BatchRun>> LoadBatchRuns(storage::Store& store, const std::string& study,
                                                              const std::vector<storage::Condition>& where) {
-  auto loaded = LoadRunCurves(store, study, where, kMaxRuns);
-  if (!loaded.ok()) return loaded.status();
+  ASSIGN_OR_RETURN(auto loaded, LoadRunCurves(store, study, where, kMaxRuns));
   std::vector<fitting::BatchRun> runs;
-  for (RunCurve& each : *loaded) {
+  for (RunCurve& each : loaded) {
     const storage::Run& run = each.run;
     const bool usable = run.state == fitting::RunState::kFinished && each.params > 0 && run.tokens > 0 &&
                         run.batch_size_tokens > 0;

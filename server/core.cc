@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/status_macros.h"
 #include "server/convert/fit.h"
 #include "server/limits.h"
 #include "server/log.h"
@@ -21,9 +22,8 @@ Core::Core(std::shared_ptr<storage::Store> the_store, std::unique_ptr<LawTable> 
       calls(tokens, executor) {}
 
 absl::Status Core::LoadLaws() {
-  auto user_laws = store->ListLaws();
-  if (!user_laws.ok()) return user_laws.status();
-  for (const storage::UserLaw& user_law : *user_laws) {
+  ASSIGN_OR_RETURN(auto user_laws, store->ListLaws());
+  for (const storage::UserLaw& user_law : user_laws) {
     auto entry = laws->Compile(user_law);
     if (entry.ok()) {
       laws->Put(*std::move(entry));
@@ -37,18 +37,17 @@ absl::Status Core::LoadLaws() {
 absl::Status Core::LoadFits(const std::string& study) {
   std::string after;
   do {
-    auto page = store->ListFits(study, kMaxFitPage, after);
-    if (!page.ok()) return page.status();
-    for (storage::Fit& fit : page->items) {
-      if (absl::Status status = Serve(std::move(fit)); !status.ok()) return status;
+    ASSIGN_OR_RETURN(auto page, store->ListFits(study, kMaxFitPage, after));
+    for (storage::Fit& fit : page.items) {
+      RETURN_IF_ERROR(Serve(std::move(fit)));
     }
-    after = page->next_key;
+    after = page.next_key;
   } while (!after.empty());
   return absl::OkStatus();
 }
 
 absl::Status Core::LoadStudy(const std::string& id) {
-  if (absl::Status status = LoadLaws(); !status.ok()) return status;
+  RETURN_IF_ERROR(LoadLaws());
   fits.AddStudy(id);
   return LoadFits(id);
 }
@@ -57,7 +56,7 @@ absl::Status Core::Serve(storage::Fit fit) {
   if (fit.state == storage::FitState::kRunning && !jobs.IsActive(FitName(fit.study_id, fit.id))) {
     MarkEnded(absl::AbortedError("the server stopped while this fit ran; create it again"), fit);
     if (why_read_only.empty()) {
-      if (absl::Status status = store->PutFit(fit); !status.ok()) return status;
+      RETURN_IF_ERROR(store->PutFit(fit));
     }
   }
   fits.Put(fit.study_id, fit.id, ServeFit(fit));
@@ -74,10 +73,9 @@ absl::Status Core::LoadFromStore() {
   std::vector<std::string> studies;
   std::string after;
   do {
-    auto page = store->ListStudies(kMaxStudyPage, after);
-    if (!page.ok()) return page.status();
-    for (const storage::Study& study : page->items) studies.push_back(study.id);
-    after = page->next_key;
+    ASSIGN_OR_RETURN(auto page, store->ListStudies(kMaxStudyPage, after));
+    for (const storage::Study& study : page.items) studies.push_back(study.id);
+    after = page.next_key;
   } while (!after.empty());
   for (const std::string& study : studies) fits.AddStudy(study);
 
@@ -94,7 +92,7 @@ absl::Status Core::LoadFromStore() {
   }
   if (!stored.ok()) return stored.status();
   for (storage::Fit& fit : *stored) {
-    if (absl::Status status = Serve(std::move(fit)); !status.ok()) return status;
+    RETURN_IF_ERROR(Serve(std::move(fit)));
   }
   return absl::OkStatus();
 }

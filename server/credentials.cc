@@ -5,6 +5,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/status_macros.h"
+
 namespace sextant::server {
 namespace {
 
@@ -24,18 +26,15 @@ absl::StatusOr<std::string> ReadPem(const std::string& path) {
 
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(const ServerOptions& options) {
   if (options.tls_certificate.empty()) return grpc::InsecureServerCredentials();
-  auto certificate = ReadPem(options.tls_certificate);
-  if (!certificate.ok()) return certificate.status();
-  auto key = ReadPem(options.tls_key);
-  if (!key.ok()) return key.status();
+  ASSIGN_OR_RETURN(auto certificate, ReadPem(options.tls_certificate));
+  ASSIGN_OR_RETURN(auto key, ReadPem(options.tls_key));
   grpc::SslServerCredentialsOptions tls(options.tls_client_ca.empty()
                                             ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
                                             : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  tls.pem_key_cert_pairs.push_back({*key, *certificate});
+  tls.pem_key_cert_pairs.push_back({key, certificate});
   if (!options.tls_client_ca.empty()) {
-    auto authority = ReadPem(options.tls_client_ca);
-    if (!authority.ok()) return authority.status();
-    tls.pem_root_certs = *authority;
+    ASSIGN_OR_RETURN(auto authority, ReadPem(options.tls_client_ca));
+    tls.pem_root_certs = authority;
   }
   return grpc::SslServerCredentials(tls);
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/status_macros.h"
 #include "fitting/curve/schedule.h"
 #include "fitting/predict.h"
 #include "server/error.h"
@@ -85,9 +86,8 @@ absl::Status EvaluateLaw(const fitting::Law& law, const v1::EvaluateLawRequest& 
   if (!violations.empty()) return InvalidFields(violations);
   double value = 0;
   if (law.needs_schedule()) {
-    auto rates = RatesOf(request.schedule());
-    if (!rates.ok()) return rates.status();
-    value = law.EvaluateOnSchedule(*rates, variables, parameters);
+    ASSIGN_OR_RETURN(auto rates, RatesOf(request.schedule()));
+    value = law.EvaluateOnSchedule(rates, variables, parameters);
   } else {
     value = law.Evaluate(variables, parameters);
   }

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <utility>
 
+#include "base/numbers.h"
+#include "base/status_macros.h"
 #include "server/error.h"
 #include "server/filter_lexer.h"
 #include "server/limits.h"
@@ -19,41 +21,6 @@ namespace {
 using storage::Condition;
 using Op = Condition::Op;
 using Kind = Condition::Kind;
-
-// "7e9", "-1.5", "7B", "2^20".
-bool ParseNumber(const std::string& text, double& value) {
-  const char* end = text.data() + text.size();
-  const char* begin = text.data() + (text.size() > 1 && text[0] == '+' ? 1 : 0);
-  auto [stop, error] = std::from_chars(begin, end, value);
-  if (error != std::errc() || !std::isfinite(value)) return false;
-  if (stop == end) return true;
-  if (*stop == '^') {
-    double exponent = 0;
-    auto [after, bad] = std::from_chars(stop + 1, end, exponent);
-    if (bad != std::errc() || after != end) return false;
-    value = std::pow(value, exponent);
-    return std::isfinite(value);
-  }
-  if (stop + 1 != end) return false;
-  switch (*stop) {
-    case 'K':
-    case 'k':
-      value *= 1e3;
-      return true;
-    case 'M':
-      value *= 1e6;
-      return true;
-    case 'B':
-    case 'G':
-      value *= 1e9;
-      return true;
-    case 'T':
-      value *= 1e12;
-      return true;
-    default:
-      return false;
-  }
-}
 
 // Recursive descent; the first error is kept and stops everything.
 class Parser {
@@ -207,7 +174,9 @@ class Parser {
       case RunFieldKind::kNumber:
         if (op == Op::kContains)
           FailAt(op_at, absl::StrCat(name, " is a number: use = != < <= > >= or ", name, ":*"));
-        if (!ParseNumber(value, condition.number)) {
+        if (const std::optional<double> number = ParseNumber(value)) {
+          condition.number = *number;
+        } else {
           FailAt(value_at, absl::StrCat("'", value, "' is not a finite number"));
         }
         break;
@@ -244,9 +213,8 @@ absl::StatusOr<std::vector<Condition>> ParseRunFilter(const std::string& filter,
     return InvalidField(request_field, absl::StrCat("longer than ", kMaxFilterBytes, " bytes"));
   }
   if (absl::StripAsciiWhitespace(filter).empty()) return std::vector<Condition>{};
-  auto condition = Parser(filter, request_field).Parse();
-  if (!condition.ok()) return condition.status();
-  return std::vector<Condition>{std::move(*condition)};
+  ASSIGN_OR_RETURN(auto condition, Parser(filter, request_field).Parse());
+  return std::vector<Condition>{std::move(condition)};
 }
 
 absl::StatusOr<RunOrder> ParseRunOrder(const std::string& order_by) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/status_macros.h"
+
 namespace sextant::server {
 fitting::RunTable Without(const fitting::RunTable& table, const std::vector<std::string>& ids) {
   std::vector<bool> keep(table.size());
@@ -16,20 +18,18 @@ absl::StatusOr<FitData> LoadFitData(storage::Store& store, const std::string& st
                                     const std::vector<storage::Condition>& where,
                                     const std::vector<storage::Condition>& holdout) {
   FitData data;
-  auto runs = store.LoadRunTable(study, where);
-  if (!runs.ok()) return runs.status();
+  ASSIGN_OR_RETURN(auto runs, store.LoadRunTable(study, where));
   if (holdout.empty()) {
-    data.runs = *std::move(runs);
+    data.runs = std::move(runs);
     return data;
   }
   std::vector<storage::Condition> both = where;
   both.insert(both.end(), holdout.begin(), holdout.end());
-  auto kept_back = store.LoadRunTable(study, both);
-  if (!kept_back.ok()) return kept_back.status();
-  std::vector<std::string> ids = kept_back->id;
+  ASSIGN_OR_RETURN(auto kept_back, store.LoadRunTable(study, both));
+  std::vector<std::string> ids = kept_back.id;
   std::sort(ids.begin(), ids.end());
-  data.runs = Without(*runs, ids);
-  data.holdout = *std::move(kept_back);
+  data.runs = Without(runs, ids);
+  data.holdout = std::move(kept_back);
   return data;
 }
 

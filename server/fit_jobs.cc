@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "fitting/critical_batch_fit.h"
 #include "server/batch_runs.h"
 #include "server/convert/times.h"
@@ -141,24 +142,21 @@ void FitJobs::Loop() {
 
 absl::StatusOr<fitting::FitResult> FitJobs::Solve(Job& job) {
   if (job.cancelled) return absl::CancelledError("cancelled before it began");
-  auto data = LoadFitData(*store_, job.fit.study_id, job.order.where, job.order.holdout);
-  if (!data.ok()) return data.status();
+  ASSIGN_OR_RETURN(auto data, LoadFitData(*store_, job.fit.study_id, job.order.where, job.order.holdout));
   absl::StatusOr<fitting::FitResult> result = absl::UnknownError("the fit did not run");
   std::vector<fitting::BatchRun> races;
   const bool critical = job.law->spec().target == fitting::Target::kCriticalBatchSizeTokens;
   if (critical) {
-    auto loaded = LoadBatchRuns(*store_, job.fit.study_id, job.order.where);
-    if (!loaded.ok()) return loaded.status();
-    races = *std::move(loaded);
+    ASSIGN_OR_RETURN(auto loaded, LoadBatchRuns(*store_, job.fit.study_id, job.order.where));
+    races = std::move(loaded);
   }
-  const absl::Status status = StopExceptions([&] {
+  RETURN_IF_ERROR(StopExceptions([&] {
     arena_.execute([&] {
-      result = critical ? fitting::FitCriticalBatch(job.law, races, data->runs, job.order.request)
-                        : fitting::Fit(job.law, data->runs, data->holdout, job.order.request);
+      result = critical ? fitting::FitCriticalBatch(job.law, races, data.runs, job.order.request)
+                        : fitting::Fit(job.law, data.runs, data.holdout, job.order.request);
     });
     return absl::OkStatus();
-  });
-  if (!status.ok()) return status;
+  }));
   return result;
 }
 
@@ -188,9 +186,8 @@ void FitJobs::Store(const std::shared_ptr<Job>& job, storage::Fit ended,
   for (;;) {
     const absl::Status submitted = writer_.Submit(
         [shared, labels](storage::Store& store) {
-          auto study = store.GetStudy(shared->study_id);
-          if (!study.ok()) return study.status();
-          if (absl::Status status = store.PutFit(*shared); !status.ok()) return status;
+          RETURN_IF_ERROR(store.GetStudy(shared->study_id).status());
+          RETURN_IF_ERROR(store.PutFit(*shared));
           return labels ? KeepStudyLabels(store, shared->study_id, *labels) : absl::OkStatus();
         },
         [this, job, shared, served](const absl::Status& status) {

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/edit_distance.h"
+#include "base/status_macros.h"
 #include "server/error.h"
 #include "server/limits.h"
 #include "server/names.h"
@@ -21,26 +23,11 @@ absl::StatusOr<LawEntry> MakeEntry(std::shared_ptr<const fitting::Law> law,
   LawEntry entry;
   entry.toml = fitting::LawSpecToToml(law->spec());
   if (law->spec().published()) {
-    auto predictor = fitting::Predictor::FromLaw(law, std::move(catalogue));
-    if (!predictor.ok()) return predictor.status();
-    entry.predictor = *std::move(predictor);
+    ASSIGN_OR_RETURN(auto predictor, fitting::Predictor::FromLaw(law, std::move(catalogue)));
+    entry.predictor = std::move(predictor);
   }
   entry.law = std::move(law);
   return entry;
-}
-
-// Insertions, deletions and replacements between two words (Levenshtein).
-std::size_t EditDistance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
-    }
-  }
-  return row[b.size()];
 }
 
 bool AreClose(const std::string& a, const std::string& b) {

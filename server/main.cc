@@ -1,4 +1,5 @@
 // sextantd: flags, start, wait for a signal, ordered stop.
+#include <absl/strings/str_cat.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -8,11 +9,11 @@
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <mutex>
 #include <string>
 #include <thread>
 
+#include "base/whole_file.h"
 #include "server/guard/resources.h"
 #include "server/log.h"
 #include "server/options.h"
@@ -66,17 +67,6 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.set_version_flag("--version", std::string("sextantd ") + sextant::server::kVersion);
 }
 
-// Written whole under another name first: whoever waits for the file never reads half a number.
-bool WritePortFile(const std::string& path, int port) {
-  const std::string temporary = path + ".tmp";
-  {
-    std::ofstream file(temporary);
-    file << port << '\n';
-    if (!file.flush()) return false;
-  }
-  return std::rename(temporary.c_str(), path.c_str()) == 0;
-}
-
 std::string Join(const std::vector<std::string>& parts) {
   std::string joined;
   for (const std::string& part : parts) joined += (joined.empty() ? "" : ", ") + part;
@@ -124,9 +114,10 @@ int Serve(Flags& flags, const sigset_t& signals) {
   const sextant::server::MemoryReturn memory_return;
   auto server = sextant::server::Server::Create(flags.server);
   if (!server.ok()) return Fail(server.status());
-  if (!flags.port_file.empty() && !WritePortFile(flags.port_file, (*server)->port())) {
-    std::fprintf(stderr, "sextantd: %s cannot be written\n", flags.port_file.c_str());
-    return 1;
+  if (!flags.port_file.empty()) {
+    // Whole or not there: whoever waits for the file never reads half a number.
+    const absl::Status written = sextant::ReplaceFile(flags.port_file, absl::StrCat((*server)->port(), "\n"));
+    if (!written.ok()) return Fail(written);
   }
   std::printf("sextantd %s listening on %s, database %s\n", sextant::server::kVersion,
               Join((*server)->addresses()).c_str(), flags.server.database.c_str());

@@ -9,7 +9,8 @@
 #include <chrono>
 #include <memory>
 
-#include "server/digest.h"
+#include "base/sha256.h"
+#include "base/status_macros.h"
 #include "server/error.h"
 #include "server/limits.h"
 #include "server/log.h"
@@ -28,7 +29,7 @@ std::string DigestOf(const google::protobuf::Message& message) {
     coded.SetSerializationDeterministic(true);
     message.SerializeToCodedStream(&coded);
   }
-  return Hex(Sha256(bytes));
+  return Sha256Hex(bytes);
 }
 
 // A store that cannot write concerns whoever runs the server, not only the clients who are told. Once in a
@@ -84,8 +85,7 @@ absl::Status OncePerRequest(storage::Store& store, const std::string& request_id
   }
   if (!absl::IsNotFound(known.status())) return known.status();
   return store.Batch([&](storage::Store& batch) {
-    absl::Status status = work(batch);
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(work(batch));
     return batch.PutRequest(request_id, digest, response.SerializeAsString());
   });
 }

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "server/digest.h"
+#include "base/sha256.h"
 #include "server/error.h"
 
 namespace sextant::server {
@@ -17,7 +17,7 @@ constexpr std::size_t kMaxTokenBytes = 4096;
 std::string Binding(const std::vector<std::string>& arguments) {
   std::string all;
   for (const std::string& argument : arguments) absl::StrAppend(&all, argument.size(), ":", argument);
-  return Sha256(all).substr(0, kBindingBytes);
+  return Sha256Of(all).substr(0, kBindingBytes);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "server/error.h"
 #include "server/names.h"
 
@@ -71,9 +72,8 @@ absl::StatusOr<storage::Page<storage::Study>> ListWithPublished(storage::Store& 
   storage::Page<storage::Study> shorter;
   std::string next = store_key;
   if (place != items.begin()) {
-    auto part = store.ListStudies(place - items.begin(), store_key);
-    if (!part.ok()) return part.status();
-    shorter = *std::move(part);
+    ASSIGN_OR_RETURN(auto part, store.ListStudies(place - items.begin(), store_key));
+    shorter = std::move(part);
     next = shorter.next_key;
   }
   shorter.items.push_back(published);

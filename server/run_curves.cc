@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/status_macros.h"
 #include "server/error.h"
 #include "server/names.h"
 
@@ -35,9 +36,8 @@ absl::StatusOr<RunCurve> WithCurve(storage::Store& store, storage::Run run, stor
   RunCurve loaded;
   loaded.params = ParamsOf(run, count);
   if (run.curve_points > 0) {
-    auto curve = store.GetCurve(run.study_id, run.id);
-    if (!curve.ok()) return curve.status();
-    loaded.curve = ToLossCurve(*std::move(curve));
+    ASSIGN_OR_RETURN(auto curve, store.GetCurve(run.study_id, run.id));
+    loaded.curve = ToLossCurve(std::move(curve));
   }
   loaded.run = std::move(run);
   return loaded;
@@ -74,9 +74,8 @@ absl::StatusOr<std::vector<RunCurve>> LoadRunCurves(storage::Store& store, const
                            absl::StrCat("more than ", limit, " runs match; narrow the filter"), 0);
     }
     for (storage::Run& run : page->items) {
-      auto with_curve = WithCurve(store, std::move(run), found->param_count);
-      if (!with_curve.ok()) return with_curve.status();
-      loaded.push_back(*std::move(with_curve));
+      ASSIGN_OR_RETURN(auto with_curve, WithCurve(store, std::move(run), found->param_count));
+      loaded.push_back(std::move(with_curve));
     }
     query.after = page->next_key;
   } while (!query.after.empty());

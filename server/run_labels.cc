@@ -3,6 +3,7 @@
 #include <cmath>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "server/run_curves.h"
 
 namespace sextant::server {
@@ -14,12 +15,11 @@ constexpr int kPage = 1000;
 /// training loss was recorded.
 absl::StatusOr<std::string> CurveLabelOf(storage::Store& store, const storage::Run& run) {
   if (run.curve_points == 0) return std::string();
-  auto curve = store.GetCurve(run.study_id, run.id);
-  if (!curve.ok()) return curve.status();
+  ASSIGN_OR_RETURN(auto curve, store.GetCurve(run.study_id, run.id));
   fitting::CleanOptions options;
-  if (curve->train_loss.empty()) options.loss = fitting::LossColumn::kValidation;
+  if (curve.train_loss.empty()) options.loss = fitting::LossColumn::kValidation;
   if (std::isfinite(run.warmup_steps)) options.warmup_steps = run.warmup_steps;
-  const fitting::CurveLabel label = fitting::Clean(ToLossCurve(*std::move(curve)), options).quality.label;
+  const fitting::CurveLabel label = fitting::Clean(ToLossCurve(std::move(curve)), options).quality.label;
   return label == fitting::CurveLabel::kUsable ? std::string() : fitting::CurveLabelName(label);
 }
 
@@ -28,14 +28,12 @@ absl::Status LabelCurves(storage::Store& store, const std::string& study, StudyL
   query.study_id = study;
   query.limit = kPage;
   do {
-    auto page = store.ListRuns(query);
-    if (!page.ok()) return page.status();
-    for (const storage::Run& run : page->items) {
-      auto label = CurveLabelOf(store, run);
-      if (!label.ok()) return label.status();
-      if (!label->empty()) labels.labelled_by_curve.push_back({run.id, {*std::move(label)}});
+    ASSIGN_OR_RETURN(auto page, store.ListRuns(query));
+    for (const storage::Run& run : page.items) {
+      ASSIGN_OR_RETURN(auto label, CurveLabelOf(store, run));
+      if (!label.empty()) labels.labelled_by_curve.push_back({run.id, {std::move(label)}});
     }
-    query.after = page->next_key;
+    query.after = page.next_key;
   } while (!query.after.empty());
   labels.curves_read = true;
   return absl::OkStatus();
@@ -45,30 +43,26 @@ absl::Status LabelCurves(storage::Store& store, const std::string& study, StudyL
 
 absl::StatusOr<StudyLabels> FindStudyLabels(storage::Store& store, const std::string& study,
                                             std::int64_t most_curve_points) {
-  auto runs = store.LoadRunTable(study, {});
-  if (!runs.ok()) return runs.status();
-  auto quality = fitting::LabelQuality(*runs);
-  if (!quality.ok()) return quality.status();
+  ASSIGN_OR_RETURN(auto runs, store.LoadRunTable(study, {}));
+  ASSIGN_OR_RETURN(auto quality, fitting::LabelQuality(runs));
   StudyLabels labels;
-  labels.runs = static_cast<int>(runs->size());
-  labels.cells = std::move(quality->cells);
-  for (std::size_t row = 0; row < runs->size(); ++row) {
-    if (quality->run_labels[row].empty()) continue;
-    labels.labelled.push_back({std::move(runs->id[row]), std::move(quality->run_labels[row])});
+  labels.runs = static_cast<int>(runs.size());
+  labels.cells = std::move(quality.cells);
+  for (std::size_t row = 0; row < runs.size(); ++row) {
+    if (quality.run_labels[row].empty()) continue;
+    labels.labelled.push_back({std::move(runs.id[row]), std::move(quality.run_labels[row])});
   }
-  auto size = store.GetStudySize(study);
-  if (!size.ok()) return size.status();
-  if (size->points <= most_curve_points) {
-    if (absl::Status status = LabelCurves(store, study, labels); !status.ok()) return status;
+  ASSIGN_OR_RETURN(auto size, store.GetStudySize(study));
+  if (size.points <= most_curve_points) {
+    RETURN_IF_ERROR(LabelCurves(store, study, labels));
   }
   return labels;
 }
 
 absl::Status KeepStudyLabels(storage::Store& store, const std::string& study, const StudyLabels& labels) {
   if (labels.curves_read) {
-    absl::Status status = store.SetRunLabels(study, storage::kCurveLabels, labels.labelled_by_curve,
-                                             storage::LabelScope::kWholeStudy);
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(store.SetRunLabels(study, storage::kCurveLabels, labels.labelled_by_curve,
+                                       storage::LabelScope::kWholeStudy));
   }
   return store.SetRunLabels(study, storage::kSweepLabels, labels.labelled, storage::LabelScope::kWholeStudy);
 }

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "grpc/health/v1/health.pb.h"
 #include "server/auth.h"
 #include "server/core.h"
@@ -92,9 +93,8 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
 
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
-  auto opened = Entrance::Open(options, builder);
-  if (!opened.ok()) return opened.status();
-  entrance = *std::move(opened);
+  ASSIGN_OR_RETURN(auto opened, Entrance::Open(options, builder));
+  entrance = std::move(opened);
   for (grpc::Service* service : Services()) builder.RegisterService(service);
   if (reflect) {
     reflection.push_back(std::make_unique<ReflectionService>(names));
@@ -117,7 +117,7 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& options) {
-  if (absl::Status status = ValidateOptions(options); !status.ok()) return status;
+  RETURN_IF_ERROR(ValidateOptions(options));
   storage::SqliteOptions sqlite;
   sqlite.columns_ahead = !options.listen.empty();
   sqlite.durability = options.full_fsync ? storage::Durability::kFull : storage::Durability::kNormal;
@@ -143,22 +143,19 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& opti
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& options,
                                                        std::shared_ptr<storage::Store> store,
                                                        const std::string& why_read_only) {
-  if (absl::Status status = ValidateOptions(options); !status.ok()) return status;
-  auto catalogue = LoadCatalogue(options.laws_folder);
-  if (!catalogue.ok()) return catalogue.status();
-  auto laws = LawTable::Create(*std::move(catalogue));
-  if (!laws.ok()) return laws.status();
+  RETURN_IF_ERROR(ValidateOptions(options));
+  ASSIGN_OR_RETURN(auto catalogue, LoadCatalogue(options.laws_folder));
+  ASSIGN_OR_RETURN(auto laws, LawTable::Create(std::move(catalogue)));
   TokenCheck tokens;
   if (!options.token_file.empty()) {
-    auto read = TokenCheck::FromFile(options.token_file);
-    if (!read.ok()) return read.status();
-    tokens = *std::move(read);
+    ASSIGN_OR_RETURN(auto read, TokenCheck::FromFile(options.token_file));
+    tokens = std::move(read);
   }
-  auto impl = std::make_unique<Impl>(std::move(store), *std::move(laws), std::move(tokens), options.threads);
+  auto impl = std::make_unique<Impl>(std::move(store), std::move(laws), std::move(tokens), options.threads);
   impl->core.database = options.database;
   impl->core.why_read_only = why_read_only;
-  if (absl::Status status = impl->core.LoadFromStore(); !status.ok()) return status;
-  if (absl::Status status = impl->Start(options); !status.ok()) return status;
+  RETURN_IF_ERROR(impl->core.LoadFromStore());
+  RETURN_IF_ERROR(impl->Start(options));
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/status_macros.h"
 #include "storage/curve_codec.h"
 
 namespace sextant::storage {
@@ -28,7 +29,7 @@ std::size_t EncodedCurve::chunk_points(std::size_t i) const {
 absl::StatusOr<Curve> EncodedCurve::Decode() const {
   Curve curve;
   for (std::size_t i = 0; i < chunks(); ++i) {
-    if (absl::Status status = DecodeChunk(chunk(i), chunk_points(i), curve); !status.ok()) return status;
+    RETURN_IF_ERROR(DecodeChunk(chunk(i), chunk_points(i), curve));
   }
   return curve;
 }

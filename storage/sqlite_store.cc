@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "storage/fault.h"
 #include "storage/sqlite/file_lock.h"
 #include "storage/sqlite/file_watch.h"
@@ -163,7 +164,7 @@ class SqliteStore : public Store {
   absl::Status Checkpoint() override {
     if (writer_ == nullptr) return absl::OkStatus();
     // Also when the file is no longer in its place: it may have been renamed.
-    if (absl::Status status = writer_->Checkpoint(); !status.ok()) return status;
+    RETURN_IF_ERROR(writer_->Checkpoint());
     return watch_->Check();
   }
 
@@ -175,11 +176,11 @@ class SqliteStore : public Store {
                            absl::StrCat(watch_->path(), " is open for reading only: ", why_read_only_)),
                        kFaultReadOnly);
     }
-    if (absl::Status status = InPlace(); !status.ok()) return status;
+    RETURN_IF_ERROR(InPlace());
     auto result = work();
     // What went into a file that has been taken away meanwhile is not acknowledged.
     if (result.ok()) {
-      if (absl::Status status = InPlace(); !status.ok()) return status;
+      RETURN_IF_ERROR(InPlace());
     }
     if (ahead_ != nullptr) ahead_->Poke();
     return result;
@@ -193,9 +194,8 @@ class SqliteStore : public Store {
   }
   template <typename Work>
   auto Read(Work work) -> decltype(work(std::declval<sqlite::ReaderPool::Lease&>())) {
-    auto reader = readers_->Acquire();
-    if (!reader.ok()) return reader.status();
-    return work(*reader);
+    ASSIGN_OR_RETURN(auto reader, readers_->Acquire());
+    return work(reader);
   }
 
   std::optional<sqlite::FileLock> lock_;
@@ -210,23 +210,20 @@ class SqliteStore : public Store {
 
 absl::StatusOr<std::shared_ptr<Store>> OpenSqliteStore(const std::string& path,
                                                        const SqliteOptions& options) {
-  auto canonical = sqlite::CanonicalPath(path, options.create && !options.read_only);
-  if (!canonical.ok()) return canonical.status();
+  ASSIGN_OR_RETURN(auto canonical, sqlite::CanonicalPath(path, options.create && !options.read_only));
   const Session::Clock clock = options.clock ? options.clock : SystemClock;
   std::optional<sqlite::FileLock> lock;
   std::unique_ptr<Session> writer;
   if (options.read_only) {
-    if (absl::Status status = sqlite::CheckReadable(*canonical); !status.ok()) return status;
+    RETURN_IF_ERROR(sqlite::CheckReadable(canonical));
   } else {
-    auto held = sqlite::FileLock::Acquire(*canonical);
-    if (!held.ok()) return held.status();
-    lock.emplace(*std::move(held));
-    if (absl::Status status = sqlite::CheckLog(*canonical, lock->log_was_left()); !status.ok()) return status;
-    auto opened = sqlite::OpenWriter(*canonical, options, clock);
-    if (!opened.ok()) return opened.status();
-    writer = *std::move(opened);
+    ASSIGN_OR_RETURN(auto held, sqlite::FileLock::Acquire(canonical));
+    lock.emplace(std::move(held));
+    RETURN_IF_ERROR(sqlite::CheckLog(canonical, lock->log_was_left()));
+    ASSIGN_OR_RETURN(auto opened, sqlite::OpenWriter(canonical, options, clock));
+    writer = std::move(opened);
   }
-  auto watch = std::make_shared<sqlite::FileWatch>(*canonical);
+  auto watch = std::make_shared<sqlite::FileWatch>(canonical);
   sqlite::ListingAids listing;
   if (options.column_cache_bytes > 0) {
     listing.columns = std::make_shared<sqlite::RunColumns>(options.column_cache_bytes);
@@ -234,7 +231,7 @@ absl::StatusOr<std::shared_ptr<Store>> OpenSqliteStore(const std::string& path,
   }
   auto open_reader = [watch, clock, listing]() -> absl::StatusOr<std::unique_ptr<Session>> {
     auto reader = sqlite::OpenReader(watch->path(), clock, listing);
-    if (absl::Status status = watch->CheckFile(); !status.ok()) return status;  // it may be another's now
+    RETURN_IF_ERROR(watch->CheckFile());  // it may be another's now
     return reader;
   };
   auto store = std::make_shared<SqliteStore>(std::move(lock), std::move(watch), std::move(writer),

@@ -1,5 +1,6 @@
 #include "storage/store.h"
 
+#include "base/status_macros.h"
 #include "storage/curve_codec.h"
 
 namespace sextant::storage {
@@ -9,7 +10,7 @@ absl::StatusOr<std::vector<PutOutcome>> Store::PutRuns(const std::string& study_
   std::vector<EncodedRun> encoded;
   encoded.reserve(runs.size());
   for (const RunWithCurve& run : runs) {
-    if (absl::Status status = CheckCurve(run.curve); !status.ok()) return status;
+    RETURN_IF_ERROR(CheckCurve(run.curve));
     encoded.push_back({run.run, EncodedCurve(run.curve), run.curve_begin, run.curve_length});
   }
   return PutEncodedRuns(study_id, encoded);

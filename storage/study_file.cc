@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/status_macros.h"
 #include "storage/sqlite/connection.h"
 #include "storage/sqlite_store.h"
 
@@ -21,18 +22,15 @@ absl::Status CopyRuns(Store& from, const std::string& study_id, Store& to, const
   query.study_id = study_id;
   query.limit = kRunsAtOnce;
   do {
-    auto page = from.ListRuns(query);
-    if (!page.ok()) return page.status();
+    ASSIGN_OR_RETURN(auto page, from.ListRuns(query));
     std::vector<RunWithCurve> runs;
-    for (Run& run : page->items) {
-      auto curve = from.GetCurve(study_id, run.id);
-      if (!curve.ok()) return curve.status();
+    for (Run& run : page.items) {
+      ASSIGN_OR_RETURN(auto curve, from.GetCurve(study_id, run.id));
       run.study_id = new_id;
-      runs.push_back({std::move(run), *std::move(curve)});
+      runs.push_back({std::move(run), std::move(curve)});
     }
-    auto outcomes = to.PutRuns(new_id, runs);
-    if (!outcomes.ok()) return outcomes.status();
-    query.after = page->next_key;
+    RETURN_IF_ERROR(to.PutRuns(new_id, runs).status());
+    query.after = page.next_key;
   } while (!query.after.empty());
   return absl::OkStatus();
 }
@@ -42,22 +40,20 @@ absl::Status CopyFits(Store& from, const std::string& study_id, Store& to, const
                       std::set<std::string>& law_ids) {
   std::string after;
   do {
-    auto page = from.ListFits(study_id, kFitsAtOnce, after);
-    if (!page.ok()) return page.status();
-    for (Fit& fit : page->items) {
+    ASSIGN_OR_RETURN(auto page, from.ListFits(study_id, kFitsAtOnce, after));
+    for (Fit& fit : page.items) {
       fit.study_id = new_id;
       law_ids.insert(fit.law_id);
-      if (absl::Status status = to.PutFit(fit); !status.ok()) return status;
+      RETURN_IF_ERROR(to.PutFit(fit));
     }
-    after = page->next_key;
+    after = page.next_key;
   } while (!after.empty());
   return absl::OkStatus();
 }
 
 absl::Status CopyLaws(Store& from, Store& to, const std::set<std::string>& law_ids) {
-  auto laws = from.ListLaws();
-  if (!laws.ok()) return laws.status();
-  for (const UserLaw& law : *laws) {
+  ASSIGN_OR_RETURN(auto laws, from.ListLaws());
+  for (const UserLaw& law : laws) {
     if (!law_ids.contains(law.id)) continue;
     absl::Status status = to.PutLaw(law);
     if (!status.ok() && !absl::IsAlreadyExists(status)) return status;
@@ -67,9 +63,8 @@ absl::Status CopyLaws(Store& from, Store& to, const std::set<std::string>& law_i
 
 // The copy as one plain file: out of WAL mode, without sidecars.
 absl::Status Finish(const std::string& path) {
-  auto connection = sqlite::Connection::Open(path, sqlite::OpenMode::kReadWrite);
-  if (!connection.ok()) return connection.status();
-  return (*connection)->Execute("PRAGMA journal_mode = DELETE");
+  ASSIGN_OR_RETURN(auto connection, sqlite::Connection::Open(path, sqlite::OpenMode::kReadWrite));
+  return connection->Execute("PRAGMA journal_mode = DELETE");
 }
 
 void RemoveSidecars(const std::string& path) {
@@ -80,30 +75,28 @@ void RemoveSidecars(const std::string& path) {
 }  // namespace
 
 absl::Status CopyStudy(Store& from, const std::string& study_id, Store& to, const std::string& new_id) {
-  auto study = from.GetStudy(study_id);
-  if (!study.ok()) return study.status();
-  if (!new_id.empty()) study->id = new_id;
+  ASSIGN_OR_RETURN(auto study, from.GetStudy(study_id));
+  if (!new_id.empty()) study.id = new_id;
   return to.Batch([&](Store& transaction) {
-    absl::Status status = transaction.CreateStudy(*study);
-    if (status.ok()) status = CopyRuns(from, study_id, transaction, study->id);
+    absl::Status status = transaction.CreateStudy(study);
+    if (status.ok()) status = CopyRuns(from, study_id, transaction, study.id);
     std::set<std::string> law_ids;
-    if (status.ok()) status = CopyFits(from, study_id, transaction, study->id, law_ids);
+    if (status.ok()) status = CopyFits(from, study_id, transaction, study.id, law_ids);
     if (status.ok()) status = CopyLaws(from, transaction, law_ids);
     return status;
   });
 }
 
 absl::Status ExportStudyFile(Store& from, const std::string& study_id, const std::string& path) {
-  if (absl::Status status = from.GetStudy(study_id).status(); !status.ok()) return status;
+  RETURN_IF_ERROR(from.GetStudy(study_id).status());
   std::error_code error;
   if (std::filesystem::exists(path, error)) {
     return absl::AlreadyExistsError(absl::StrCat(path, " exists already: an export goes to a new file"));
   }
   absl::Status status;
   {
-    auto to = OpenSqliteStore(path);
-    if (!to.ok()) return to.status();
-    status = CopyStudy(from, study_id, **to);
+    ASSIGN_OR_RETURN(auto to, OpenSqliteStore(path));
+    status = CopyStudy(from, study_id, *to);
   }
   if (status.ok()) status = Finish(path);
   RemoveSidecars(path);
@@ -114,9 +107,8 @@ absl::Status ExportStudyFile(Store& from, const std::string& study_id, const std
 absl::StatusOr<std::string> ImportStudyFile(const std::string& path, Store& to, const std::string& new_id) {
   SqliteOptions options;
   options.read_only = true;
-  auto from = OpenSqliteStore(path, options);
-  if (!from.ok()) return from.status();
-  auto studies = (*from)->ListStudies(2, "");
+  ASSIGN_OR_RETURN(auto from, OpenSqliteStore(path, options));
+  auto studies = from->ListStudies(2, "");
   if (!studies.ok()) return studies.status();
   if (studies->items.size() != 1) {
     return absl::FailedPreconditionError(
@@ -124,7 +116,7 @@ absl::StatusOr<std::string> ImportStudyFile(const std::string& path, Store& to, 
                      ": import a file that `sextant studies export` wrote"));
   }
   const std::string& id = studies->items.front().id;
-  if (absl::Status status = CopyStudy(**from, id, to, new_id); !status.ok()) return status;
+  RETURN_IF_ERROR(CopyStudy(*from, id, to, new_id));
   return new_id.empty() ? id : new_id;
 }
 

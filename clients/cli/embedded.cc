@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "server/server.h"
 
 namespace sextant::cli {
@@ -35,9 +36,8 @@ absl::StatusOr<std::unique_ptr<EmbeddedServer>> EmbeddedServer::Open(const std::
   options.database = file.string();
   options.read_only_if_needed = true;
   options.reflection = false;
-  auto server = server::Server::Create(options);
-  if (!server.ok()) return server.status();
-  return std::unique_ptr<EmbeddedServer>(new EmbeddedServer(*std::move(server)));
+  ASSIGN_OR_RETURN(auto server, server::Server::Create(options));
+  return std::unique_ptr<EmbeddedServer>(new EmbeddedServer(std::move(server)));
 }
 
 const std::string& EmbeddedServer::why_read_only() const { return server_->why_read_only(); }

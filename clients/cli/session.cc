@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "clients/cli/embedded.h"
 
 namespace sextant::cli {
@@ -55,9 +56,8 @@ absl::Status Session::TryConnect() {
     channel_ = OpenChannel(globals_.server);
     return absl::OkStatus();
   }
-  auto embedded = EmbeddedServer::Open(database_);
-  if (!embedded.ok()) return embedded.status();
-  embedded_ = *std::move(embedded);
+  ASSIGN_OR_RETURN(auto embedded, EmbeddedServer::Open(database_));
+  embedded_ = std::move(embedded);
   channel_ = embedded_->channel();
   return absl::OkStatus();
 }

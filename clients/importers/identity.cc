@@ -1,7 +1,6 @@
 #include "clients/importers/identity.h"
 
-#include <openssl/evp.h>
-
+#include "base/sha256.h"
 #include "clients/importers/fields.h"
 #include "clients/importers/limits.h"
 #include "clients/importers/text.h"
@@ -15,43 +14,6 @@ bool IsRunIdChar(char c) {
 }
 
 }  // namespace
-
-struct Sha256::State {
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
-  ~State() { EVP_MD_CTX_free(context); }
-};
-
-Sha256::Sha256() : state_(std::make_unique<State>()) {
-  EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr);
-}
-
-Sha256::~Sha256() = default;
-
-void Sha256::Add(std::string_view bytes) { EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()); }
-
-std::string Sha256::Digest() {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int length = 0;
-  EVP_DigestFinal_ex(state_->context, digest, &length);
-  return std::string(reinterpret_cast<const char*>(digest), length);
-}
-
-std::string Hex(std::string_view bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string out;
-  out.reserve(2 * bytes.size());
-  for (const char c : bytes) {
-    out += kDigits[static_cast<unsigned char>(c) >> 4];
-    out += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return out;
-}
-
-std::string Sha256Hex(std::string_view bytes) {
-  Sha256 hash;
-  hash.Add(bytes);
-  return Hex(hash.Digest());
-}
 
 bool IsRunId(std::string_view id) {
   if (id.empty() || id.size() > kMaxRunIdBytes) return false;

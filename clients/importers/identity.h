@@ -1,32 +1,12 @@
 // What makes a run the same run: its id, given or derived from its values.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <string_view>
 
 #include "clients/importers/run_record.h"
 
 namespace sextant::importers {
-
-/// SHA-256, in pieces. Not thread-safe.
-class Sha256 {
- public:
-  Sha256();
-  ~Sha256();
-  Sha256(const Sha256&) = delete;
-  Sha256& operator=(const Sha256&) = delete;
-  void Add(std::string_view bytes);
-  /// The 32 bytes of the digest. Call once.
-  std::string Digest();
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
-
-std::string Hex(std::string_view bytes);
-std::string Sha256Hex(std::string_view bytes);
 
 /// Whether the service takes `id`: [A-Za-z0-9._~+=:@-]{1,200}.
 bool IsRunId(std::string_view id);

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "base/edit_distance.h"
 #include "clients/importers/fields.h"
 #include "clients/importers/text.h"
 

@@ -35,7 +35,4 @@ std::string Quoted(std::string_view text, std::size_t max_bytes = 60);
 /// The same without the quotes and without a limit: safe to print on a terminal and to store.
 std::string Printable(std::string_view text);
 
-/// The candidate nearest to `word` in edit distance when that is near enough to be a slip, else empty.
-std::string Nearest(std::string_view word, const std::vector<std::string>& candidates);
-
 }  // namespace sextant::importers

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "base/status_macros.h"
 #include "fitting/critical_batch/cells.h"
 #include "fitting/critical_batch/noise_scale.h"
 
@@ -100,7 +101,7 @@ bool EveryHorizonHasItsBatches(const std::map<double, ByBatch>& by_horizon) {
 
 absl::StatusOr<CriticalBatchReport> EstimateCriticalBatch(std::span<const BatchRun> runs,
                                                           const FromRunsOptions& options) {
-  if (absl::Status status = Check(runs, options); !status.ok()) return status;
+  RETURN_IF_ERROR(Check(runs, options));
   const std::vector<PreparedRun> prepared = PrepareRuns(runs);
   CriticalBatchReport report;
   if (prepared.size() < runs.size()) {

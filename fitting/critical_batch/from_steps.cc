@@ -8,10 +8,10 @@
 #include <set>
 #include <string>
 
+#include "base/quantile.h"
+#include "base/random.h"
 #include "fitting/critical_batch/noise_model.h"
 #include "fitting/curve/dense_solver.h"
-#include "fitting/curve/quantile.h"
-#include "fitting/curve/random.h"
 
 namespace sextant::fitting {
 namespace {

@@ -8,10 +8,11 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "base/quantile.h"
+#include "base/random.h"
+#include "base/status_macros.h"
 #include "fitting/critical_batch/from_steps.h"
 #include "fitting/curve/dense_solver.h"
-#include "fitting/curve/quantile.h"
-#include "fitting/curve/random.h"
 
 namespace sextant::fitting {
 namespace {
@@ -106,9 +107,8 @@ absl::StatusOr<JointHyperbolaFit> FitJointHyperbola(std::span<const StepsToTarge
       options.replicates > 1'000'000) {
     return absl::InvalidArgumentError("confidence must lie in (0, 1) and replicates in [0, 1000000]");
   }
-  absl::StatusOr<Layout> arranged = Arrange(points);
-  if (!arranged.ok()) return arranged.status();
-  const Layout& layout = *arranged;
+  ASSIGN_OR_RETURN(Layout arranged, Arrange(points));
+  const Layout& layout = arranged;
   const size_t n = points.size();
   const DenseProblem problem = JointProblem(layout, layout.log_steps);
 

@@ -7,8 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "base/random.h"
 #include "fitting/critical_batch/from_steps.h"
-#include "fitting/curve/random.h"
 
 namespace sextant::fitting {
 

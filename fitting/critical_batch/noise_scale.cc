@@ -4,9 +4,9 @@
 #include <limits>
 
 #include "absl/status/status.h"
+#include "base/quantile.h"
+#include "base/random.h"
 #include "fitting/curve/dense_solver.h"
-#include "fitting/curve/quantile.h"
-#include "fitting/curve/random.h"
 
 namespace sextant::fitting {
 namespace {
@@ -93,7 +93,7 @@ CriticalBatchEstimate NoiseScaleAtLoss(const CleanCurve& curve, double target_lo
   for (int i = 0; i < kReplicates; ++i) {
     RandomStream random(seed, static_cast<uint64_t>(i));
     std::vector<double> drawn;
-    for (size_t k = 0; k < near.size(); ++k) drawn.push_back(near[random.Below(near.size())]);
+    for (size_t k = 0; k < near.size(); ++k) drawn.push_back(near[random.Index(near.size())]);
     medians.push_back(Quantile(std::move(drawn), 0.5));
   }
   estimate.answered = true;
@@ -170,10 +170,10 @@ absl::StatusOr<LossPowerLaw> FitNoiseScaleLaw(std::span<const CleanCurve> curves
   for (int i = 0; i < replicates; ++i) {
     RandomStream random(seed, static_cast<uint64_t>(i));
     std::vector<double> curve_count(curves.size(), 0.0);
-    for (size_t c = 0; c < curves.size(); ++c) curve_count[random.Below(curves.size())] += 1;
+    for (size_t c = 0; c < curves.size(); ++c) curve_count[random.Index(curves.size())] += 1;
     std::vector<double> stretch_count(curves.size() * kStretches, 0.0), weight(n);
     for (size_t c = 0; c < curves.size(); ++c) {
-      for (size_t s = 0; s < kStretches; ++s) stretch_count[c * kStretches + random.Below(kStretches)] += 1;
+      for (size_t s = 0; s < kStretches; ++s) stretch_count[c * kStretches + random.Index(kStretches)] += 1;
     }
     size_t begin = 0;
     while (begin < n) {

@@ -8,9 +8,9 @@
 #include <limits>
 
 #include "absl/status/status.h"
+#include "base/quantile.h"
+#include "base/random.h"
 #include "fitting/curve/dense_solver.h"
-#include "fitting/curve/quantile.h"
-#include "fitting/curve/random.h"
 
 namespace sextant::fitting {
 namespace {
@@ -131,7 +131,7 @@ ScaleLaw FitOne(std::span<const ScaledCriticalBatch> points, const char* name, b
     for (int attempt = 0; attempt < 50; ++attempt) {
       Eigen::VectorXd weight = Eigen::VectorXd::Zero(n);
       for (Eigen::Index j = 0; j < n; ++j) {
-        const auto pick = static_cast<Eigen::Index>(random.Below(static_cast<uint64_t>(n)));
+        const auto pick = static_cast<Eigen::Index>(random.Index(static_cast<uint64_t>(n)));
         weight[pick] += design.weight[pick];
       }
       if (!SolveLinear(design, weight, drawn)) continue;

@@ -6,9 +6,9 @@
 #include <numeric>
 #include <span>
 
+#include "base/quantile.h"
 #include "fitting/curve/curve_rows.h"
 #include "fitting/curve/local_regression.h"
-#include "fitting/curve/quantile.h"
 #include "fitting/curve/regime.h"
 
 namespace sextant::fitting {

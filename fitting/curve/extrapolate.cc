@@ -8,11 +8,11 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "base/quantile.h"
+#include "base/random.h"
 #include "fitting/curve/form_average.h"
 #include "fitting/curve/form_fit.h"
 #include "fitting/curve/log_curve.h"
-#include "fitting/curve/quantile.h"
-#include "fitting/curve/random.h"
 
 namespace sextant::fitting {
 namespace {

@@ -5,8 +5,8 @@
 #include <map>
 #include <utility>
 
+#include "base/quantile.h"
 #include "fitting/curve/local_regression.h"
-#include "fitting/curve/quantile.h"
 #include "fitting/curve/recorded_schedule.h"
 
 namespace sextant::fitting {

@@ -10,7 +10,7 @@
 #include <optional>
 #include <utility>
 
-#include "fitting/curve/random.h"
+#include "base/random.h"
 
 namespace sextant::fitting {
 namespace {

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "fitting/curve/random.h"
+#include "base/random.h"
 
 namespace sextant::fitting {
 namespace {
@@ -85,7 +85,7 @@ std::vector<std::vector<double>> BootstrapForm(const FormFit& fit, const LogCurv
   tbb::parallel_for(0, replicates, [&](int r) {
     RandomStream random(seed, static_cast<uint64_t>(r));
     LogCurve drawn = curve;
-    for (size_t i = 0; i < n; ++i) drawn.v[i] = fitted[i] + residual[random.Below(n)];
+    for (size_t i = 0; i < n; ++i) drawn.v[i] = fitted[i] + residual[random.Index(n)];
     const DenseSolution solution =
         SolveQuickly(fit.form.Problem(drawn, n), fit.solution.parameters, 12, 1e-6);
     for (double at : u) rows[r].push_back(fit.form.Evaluate(solution.parameters.data(), at, nullptr));

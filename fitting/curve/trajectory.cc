@@ -10,9 +10,9 @@
 #include <set>
 
 #include "absl/status/status.h"
+#include "base/quantile.h"
+#include "base/random.h"
 #include "fitting/curve/dense_solver.h"
-#include "fitting/curve/quantile.h"
-#include "fitting/curve/random.h"
 
 namespace sextant::fitting {
 namespace {
@@ -199,7 +199,7 @@ absl::StatusOr<TrajectoryFit> FitTrajectory(std::span<const TrajectoryPoint> poi
   tbb::parallel_for(0, options.replicates, [&](int i) {
     RandomStream random(options.seed, 1'000'000 + static_cast<uint64_t>(i));
     std::vector<double> count(run_index.size(), 0.0), weight;
-    for (size_t k = 0; k < count.size(); ++k) count[random.Below(count.size())] += 1;
+    for (size_t k = 0; k < count.size(); ++k) count[random.Index(count.size())] += 1;
     for (const TrajectoryPoint& p : points) weight.push_back(count[run_index[p.run]]);
     const DenseSolution replicate = SolveQuickly(MakeProblem(points, weight), best.parameters, 100, 1e-9);
     fit.replicates[i] = FromLogs(replicate.parameters.data());

@@ -5,6 +5,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "fitting/law/law.h"
 
 namespace sextant::fitting {
@@ -74,9 +75,8 @@ absl::StatusOr<std::shared_ptr<const Catalogue>> Catalogue::Load(const std::stri
 
   std::vector<std::pair<std::string, std::string>> texts;
   for (const std::filesystem::path& path : paths) {
-    absl::StatusOr<std::string> text = ReadFile(path);
-    if (!text.ok()) return text.status();
-    texts.emplace_back(path.string(), *std::move(text));
+    ASSIGN_OR_RETURN(std::string text, ReadFile(path));
+    texts.emplace_back(path.string(), std::move(text));
   }
   return FromTexts(texts);
 }
@@ -97,7 +97,7 @@ absl::StatusOr<std::shared_ptr<const Catalogue>> Catalogue::FromTexts(
     if (!law.ok()) return Prefixed(name, law.status());
     catalogue->laws_.emplace(id, *std::move(law));
   }
-  if (absl::Status status = CheckReferences(catalogue->laws_); !status.ok()) return status;
+  RETURN_IF_ERROR(CheckReferences(catalogue->laws_));
   return std::shared_ptr<const Catalogue>(std::move(catalogue));
 }
 

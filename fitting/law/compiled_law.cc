@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "fitting/law/expression/differentiate.h"
 #include "fitting/law/expression/lexer.h"
 #include "fitting/law/expression/limits.h"
@@ -43,10 +44,10 @@ absl::Status CheckDeclarations(const LawSpec& spec) {
     return absl::OkStatus();
   };
   for (const VariableSpec& variable : spec.variables) {
-    if (absl::Status status = check(variable.name); !status.ok()) return status;
+    RETURN_IF_ERROR(check(variable.name));
   }
   for (const ParameterSpec& parameter : spec.parameters) {
-    if (absl::Status status = check(parameter.name); !status.ok()) return status;
+    RETURN_IF_ERROR(check(parameter.name));
   }
   return absl::OkStatus();
 }
@@ -68,7 +69,7 @@ absl::Status CheckParametersUsed(const LawSpec& spec, const Graph& graph, NodeId
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Law>> CompiledLaw::Make(LawSpec spec, Derivatives derivatives) {
-  if (absl::Status status = CheckDeclarations(spec); !status.ok()) return status;
+  RETURN_IF_ERROR(CheckDeclarations(spec));
   std::vector<bool> nonnegative;
   expression::Names names;
   for (const VariableSpec& variable : spec.variables) names.variables.push_back(variable.name);
@@ -79,12 +80,11 @@ absl::StatusOr<std::shared_ptr<const Law>> CompiledLaw::Make(LawSpec spec, Deriv
   Graph graph(std::move(nonnegative));
   absl::StatusOr<NodeId> value = expression::Parse(spec.expression, names, graph);
   if (!value.ok()) return Refuse(spec, std::string(value.status().message()));
-  if (absl::Status status = CheckParametersUsed(spec, graph, *value); !status.ok()) return status;
+  RETURN_IF_ERROR(CheckParametersUsed(spec, graph, *value));
   std::shared_ptr<CompiledLaw> law(new CompiledLaw(std::move(spec), std::move(graph), *value));
   if (derivatives == Derivatives::kNow) {
-    auto programs = law->Build();
-    if (!programs.ok()) return programs.status();
-    std::call_once(law->built_, [&] { law->programs_ = *std::move(programs); });
+    ASSIGN_OR_RETURN(auto programs, law->Build());
+    std::call_once(law->built_, [&] { law->programs_ = std::move(programs); });
   }
   return std::shared_ptr<const Law>(std::move(law));
 }

@@ -16,8 +16,7 @@ constexpr int kDrawLimit = 100;
 
 }  // namespace
 
-void DrawHierarchically(const std::vector<Cell>& cells, CounterRandom& random,
-                        std::vector<DrawnCell>& drawn) {
+void DrawHierarchically(const std::vector<Cell>& cells, RandomStream& random, std::vector<DrawnCell>& drawn) {
   drawn.resize(cells.size());
   for (DrawnCell& draw : drawn) {
     draw.cell = &cells[random.Index(cells.size())];
@@ -47,7 +46,7 @@ absl::StatusOr<Replicates> RunReplicates(const std::vector<Cell>& cells, int cou
                           stop = true;
                           return;
                         }
-                        CounterRandom random(seed, r);
+                        RandomStream random(seed, r);
                         bool done = false;
                         while (!done && draws[r] < kDrawLimit) {
                           ++draws[r];

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/random.h"
 #include "fitting/optimum/cells.h"
-#include "fitting/optimum/random.h"
 
 namespace sextant::fitting::optimum {
 
@@ -19,12 +19,12 @@ struct DrawnCell {
 };
 
 /// Cells with replacement, then each drawn cell's runs with replacement. Reuses `drawn`'s memory.
-void DrawHierarchically(const std::vector<Cell>& cells, CounterRandom& random, std::vector<DrawnCell>& drawn);
+void DrawHierarchically(const std::vector<Cell>& cells, RandomStream& random, std::vector<DrawnCell>& drawn);
 
 /// Fits one draw; writes the parameters to `row`. False when the draw does not determine them.
 /// Called from several threads at once.
 using ReplicateFit =
-    std::function<bool(const std::vector<DrawnCell>& drawn, CounterRandom& random, double* row)>;
+    std::function<bool(const std::vector<DrawnCell>& drawn, RandomStream& random, double* row)>;
 
 struct Replicates {
   std::vector<double> rows;  ///< row-major [count][columns]

@@ -81,7 +81,7 @@ std::vector<Eigen::Vector2d> Residuals(const std::vector<CellProcess>& cells,
   return residuals;
 }
 
-Eigen::Vector2d DrawPair(const Eigen::Matrix2d& covariance, CounterRandom& random) {
+Eigen::Vector2d DrawPair(const Eigen::Matrix2d& covariance, RandomStream& random) {
   const double a = random.Normal();
   const double b = random.Normal();
   const double first = std::sqrt(covariance(0, 0));
@@ -101,7 +101,7 @@ struct PointFit {
 
 /// Cells of one N share a draw: keyed by ln N rounded to the grouping tolerance of the cells themselves.
 std::vector<Eigen::Vector2d> DrawModelShifts(const std::vector<SurfaceCell>& cells,
-                                             const Eigen::Matrix2d& covariance, CounterRandom& random) {
+                                             const Eigen::Matrix2d& covariance, RandomStream& random) {
   std::vector<std::pair<double, Eigen::Vector2d>> drawn;
   std::vector<Eigen::Vector2d> shifts;
   for (const SurfaceCell& cell : cells) {
@@ -125,7 +125,7 @@ Eigen::Matrix2d BaseSpread(Axes axes) {
 }
 
 bool FitReplicate(const std::vector<DrawnCell>& drawn, Axes axes, const OptimumOptions& options,
-                  JointKind kind, const PointFit& point, CounterRandom& random, double* row) {
+                  JointKind kind, const PointFit& point, RandomStream& random, double* row) {
   const std::vector<SurfaceCell> near = SurfaceCells(drawn, axes, kSurfaceWindow);
   const absl::StatusOr<JointFit> joint = FitJointSurface(near, axes, point.surface, true);
   if (!joint.ok()) {
@@ -244,8 +244,7 @@ absl::StatusOr<OptimumFit> FitJoint(const std::vector<Cell>& cells, Axes axes, c
   fit.near_optimal_low = ends[0];
   fit.near_optimal_high = ends[1];
 
-  const ReplicateFit replicate = [&](const std::vector<DrawnCell>& drawn, CounterRandom& random,
-                                     double* row) {
+  const ReplicateFit replicate = [&](const std::vector<DrawnCell>& drawn, RandomStream& random, double* row) {
     return FitReplicate(drawn, axes, options, kind, point, random, row);
   };
   absl::StatusOr<Replicates> replicates = RunReplicates(cells, options.replicates, fit.parameter_names.size(),

@@ -135,7 +135,7 @@ ScatterPosterior::ScatterPosterior(const std::vector<SurfaceCell>& cells,
   }
 }
 
-AxisScatter ScatterPosterior::Draw(CounterRandom& random) const {
+AxisScatter ScatterPosterior::Draw(RandomStream& random) const {
   AxisScatter drawn;
   for (int axis = 0; axis < 2; ++axis) {
     const double at = random.Uniform();

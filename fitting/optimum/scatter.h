@@ -5,9 +5,9 @@
 #include <array>
 #include <vector>
 
+#include "base/random.h"
 #include "fitting/optimum/joint_surface.h"
 #include "fitting/optimum/measured_optima.h"
-#include "fitting/optimum/random.h"
 #include "fitting/optimum/regret.h"
 
 namespace sextant::fitting::optimum {
@@ -34,7 +34,7 @@ class ScatterPosterior {
   ScatterPosterior(const std::vector<SurfaceCell>& cells, const std::vector<MeasuredOptimum>& optima,
                    const RegretLaws& laws, Axes axes, double grouping_tolerance);
 
-  AxisScatter Draw(CounterRandom& random) const;
+  AxisScatter Draw(RandomStream& random) const;
 
  private:
   struct Point {

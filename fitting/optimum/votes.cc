@@ -163,7 +163,7 @@ absl::StatusOr<OptimumFit> FitByVotes(const std::vector<Cell>& cells, const Opti
   const double scatter = CellScatter(cell_means, solved->parameters);
   const std::size_t law_parameters = fit.law_parameters;
   const ReplicateFit replicate = [&rule, scatter, law_parameters](const std::vector<DrawnCell>& drawn,
-                                                                  CounterRandom& random, double* row) {
+                                                                  RandomStream& random, double* row) {
     thread_local std::vector<LogPoint> votes;
     votes.clear();
     for (const DrawnCell& draw : drawn) {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 
+#include "base/status_macros.h"
 #include "fitting/fit.h"
 #include "fitting/solve/allocation.h"
 #include "fitting/solve/allocation_lines.h"
@@ -115,12 +116,11 @@ absl::StatusOr<Allocation> OptimalAllocation(const Law& law, std::span<const dou
   if (parameters.size() != p || replicates.size() % p != 0) {
     return absl::InvalidArgumentError("the number of parameters is not the law's");
   }
-  absl::StatusOr<Surface> surface = MakeSurface(law, options.other_variables);
-  if (!surface.ok()) return surface.status();
+  ASSIGN_OR_RETURN(Surface surface, MakeSurface(law, options.other_variables));
   const auto optimum = [&](std::span<const double> at) -> std::optional<double> {
     if (const auto closed = ClosedFormAllocation(law, at, options.flops_per_param_token))
       return closed->params.At(flops);
-    return MinimiseAlongBudget(*surface, at, flops, options);
+    return MinimiseAlongBudget(surface, at, flops, options);
   };
   const std::optional<double> params = optimum(parameters);
   if (!params) {
@@ -137,7 +137,7 @@ absl::StatusOr<Allocation> OptimalAllocation(const Law& law, std::span<const dou
     sizes.push_back(*size);
     lengths.push_back(tokens_of(*size));
     ratios.push_back(lengths.back() / *size);
-    losses.push_back(surface->Loss(*size, lengths.back(), replicate));
+    losses.push_back(surface.Loss(*size, lengths.back(), replicate));
   }
   Allocation allocation;
   allocation.flops = flops;
@@ -146,7 +146,7 @@ absl::StatusOr<Allocation> OptimalAllocation(const Law& law, std::span<const dou
   allocation.tokens = solve::WithInterval(tokens, std::move(lengths), options.interval_level);
   allocation.tokens_per_param =
       solve::WithInterval(tokens / *params, std::move(ratios), options.interval_level);
-  allocation.loss = solve::WithInterval(surface->Loss(*params, tokens, parameters), std::move(losses),
+  allocation.loss = solve::WithInterval(surface.Loss(*params, tokens, parameters), std::move(losses),
                                         options.interval_level);
   return allocation;
 }

@@ -12,8 +12,8 @@
 #include <string>
 #include <utility>
 
+#include "base/random.h"
 #include "fitting/law/expression/lexer.h"
-#include "fitting/optimum/random.h"
 #include "fitting/solve/summary.h"
 
 namespace sextant::fitting::solve {
@@ -145,7 +145,7 @@ std::vector<Assignment> Assignments(const BranchedLaw& branched, const LawData& 
     return assignments;
   }
   for (int i = 0; i < kMostAssignments; ++i) {
-    optimum::CounterRandom random(seed, 0x20000 + static_cast<std::uint64_t>(i));
+    RandomStream random(seed, 0x20000 + static_cast<std::uint64_t>(i));
     assignments.emplace_back();
     for (const auto& choice : choices) assignments.back().push_back(choice[random.Index(choice.size())]);
   }

@@ -6,6 +6,8 @@
 #include <limits>
 #include <numeric>
 
+#include "base/status_macros.h"
+
 namespace sextant::fitting {
 namespace {
 
@@ -18,25 +20,22 @@ bool SameVariables(const LawSpec& a, const LawSpec& b) {
 absl::Status FitBoth(LawComparison& comparison, const LawData& data, const SolveOptions& options,
                      double fraction) {
   const std::shared_ptr<const Law>& law = comparison.law;
-  absl::StatusOr<FitResult> all = FitLaw(law, data, options);
-  if (!all.ok()) return all.status();
-  const absl::StatusOr<ScaleSplit> split = SplitLargestScales(*law, data, fraction);
-  if (!split.ok()) return split.status();
+  ASSIGN_OR_RETURN(FitResult all, FitLaw(law, data, options));
+  ASSIGN_OR_RETURN(const ScaleSplit split, SplitLargestScales(*law, data, fraction));
   SolveOptions part_options = options;
   part_options.replicates = 0;
   part_options.diagnostics = false;
-  const absl::StatusOr<FitResult> part = FitLaw(law, SelectRows(data, split->train), part_options);
+  const absl::StatusOr<FitResult> part = FitLaw(law, SelectRows(data, split.train), part_options);
   if (!part.ok()) {
     return absl::Status(part.status().code(),
                         absl::StrCat("without the largest scales: ", std::string(part.status().message())));
   }
   std::vector<double> parameters;
   for (const ParameterEstimate& parameter : part->parameters) parameters.push_back(parameter.estimate);
-  const absl::StatusOr<HoldoutScore> score = ScoreHeldOut(law, parameters, SelectRows(data, split->held_out));
-  if (!score.ok()) return score.status();
-  comparison.fit = *std::move(all);
-  comparison.held_out = *score;
-  comparison.fit.holdout = *score;
+  ASSIGN_OR_RETURN(const HoldoutScore score, ScoreHeldOut(law, parameters, SelectRows(data, split.held_out)));
+  comparison.fit = std::move(all);
+  comparison.held_out = score;
+  comparison.fit.holdout = score;
   comparison.aic = comparison.fit.diagnostics.at("aic");
   comparison.bic = comparison.fit.diagnostics.at("bic");
   return absl::OkStatus();

@@ -6,8 +6,9 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/random.h"
+#include "base/status_macros.h"
 #include "fitting/fit.h"
-#include "fitting/optimum/random.h"
 #include "fitting/solve/allocation.h"
 #include "fitting/solve/allocation_lines.h"
 
@@ -81,7 +82,7 @@ std::vector<AllocationFit::Point> Envelope(const std::vector<const BudgetCurve*>
 
 absl::StatusOr<AllocationFit> FitEnvelope(const std::vector<TrainingCurve>& curves, int budgets,
                                           const AllocationBootstrap& bootstrap) {
-  if (absl::Status status = ValidateCurves(curves); !status.ok()) return status;
+  RETURN_IF_ERROR(ValidateCurves(curves));
   if (budgets < 2 || budgets > kMaxBudgets) {
     return absl::InvalidArgumentError(absl::StrCat("budgets must lie between 2 and ", kMaxBudgets));
   }
@@ -100,7 +101,7 @@ absl::StatusOr<AllocationFit> FitEnvelope(const std::vector<TrainingCurve>& curv
   for (const BudgetCurve& curve : prepared) all.push_back(&curve);
   AllocationFit fit;
   const std::vector<AllocationFit::Point> optima = Envelope(all, low, high, budgets);
-  if (absl::Status status = solve::FitLines(optima, fit); !status.ok()) return status;
+  RETURN_IF_ERROR(solve::FitLines(optima, fit));
   const auto sizes = std::minmax_element(optima.begin(), optima.end(),
                                          [](const auto& a, const auto& b) { return a.params < b.params; });
   if (sizes.first->params == sizes.second->params) {
@@ -113,7 +114,7 @@ absl::StatusOr<AllocationFit> FitEnvelope(const std::vector<TrainingCurve>& curv
                      " budgets the best model is the smallest or largest one; they were left out"));
   }
   for (int r = 0; r < bootstrap.replicates; ++r) {
-    optimum::CounterRandom random(bootstrap.seed, static_cast<std::uint64_t>(r));
+    RandomStream random(bootstrap.seed, static_cast<std::uint64_t>(r));
     std::vector<const BudgetCurve*> drawn;
     for (std::size_t i = 0; i < all.size(); ++i) drawn.push_back(all[random.Index(all.size())]);
     AllocationFit replicate;

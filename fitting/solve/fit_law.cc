@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/status_macros.h"
 #include "fitting/fit.h"
 #include "fitting/solve/ceres_solve.h"
 #include "fitting/solve/diagnostics.h"
@@ -111,18 +112,14 @@ absl::Status FindOptimum(const std::shared_ptr<const Law>& law, const LawData& d
   const std::vector<std::vector<double>> starts =
       solve::MakeStarts(evaluator, law->spec(), data, objective, structure, start_options);
   if (starts.empty()) return NeverFinite(law->spec());
-  if (absl::Status status = solve::CheckIdentifiable(evaluator, *law, data, starts); !status.ok())
-    return status;
+  RETURN_IF_ERROR(solve::CheckIdentifiable(evaluator, *law, data, starts));
   if (absl::Status status = solve::PolishStarts(evaluator, objective, starts, false, stop, search);
       !status.ok() || 4 * search.at_optimum >= search.starts) {
     return status;
   }
   solve::IndependentSearch found;
-  if (absl::Status status =
-          solve::SearchIndependently(evaluator, objective, false, start_options.seed, stop, search, found);
-      !status.ok()) {
-    return status;
-  }
+  RETURN_IF_ERROR(
+      solve::SearchIndependently(evaluator, objective, false, start_options.seed, stop, search, found));
   Certify(found, "", search, result);
   return absl::OkStatus();
 }
@@ -132,16 +129,12 @@ absl::Status FindKinkedOptimum(const std::shared_ptr<const Law>& law, const solv
                                const SolveOptions& options, const solve::StopCheck& stop,
                                solve::Search& search, FitResult& result) {
   solve::KinkedSearch found;
-  if (absl::Status status =
-          solve::SearchKinked(law, branched, data, evaluator, objective, options, stop, search, found);
-      !status.ok()) {
-    return status;
-  }
+  RETURN_IF_ERROR(
+      solve::SearchKinked(law, branched, data, evaluator, objective, options, stop, search, found));
   if (!std::isfinite(search.best.value)) return NeverFinite(law->spec());
   std::vector<std::vector<double>> points = {search.best.walked};
   for (const solve::Polished& polished : search.polished) points.push_back(polished.walked);
-  if (absl::Status status = solve::CheckIdentifiable(evaluator, *law, data, points); !status.ok())
-    return status;
+  RETURN_IF_ERROR(solve::CheckIdentifiable(evaluator, *law, data, points));
   result.diagnostics["search.branch_assignments"] = found.assignments;
   Certify(
       found.independent,
@@ -155,41 +148,36 @@ absl::Status FindKinkedOptimum(const std::shared_ptr<const Law>& law, const solv
 absl::StatusOr<FitResult> FitLaw(std::shared_ptr<const Law> law, const LawData& all,
                                  const SolveOptions& options) {
   const LawSpec& spec = law->spec();
-  if (absl::Status status = ValidateOptions(options, spec); !status.ok()) return status;
-  const absl::StatusOr<Objective> objective = ChooseObjective(spec, options);
-  if (!objective.ok()) return objective.status();
-  const bool log_residuals = objective->residual == ResidualKind::kLog;
-  if (absl::Status status = ValidateLawData(*law, all, log_residuals); !status.ok()) return status;
-  const absl::StatusOr<solve::ParameterMap> map =
-      solve::ParameterMap::Make(spec, options.bounds, options.fixed);
-  if (!map.ok()) return map.status();
+  RETURN_IF_ERROR(ValidateOptions(options, spec));
+  ASSIGN_OR_RETURN(const Objective objective, ChooseObjective(spec, options));
+  const bool log_residuals = objective.residual == ResidualKind::kLog;
+  RETURN_IF_ERROR(ValidateLawData(*law, all, log_residuals));
+  ASSIGN_OR_RETURN(const solve::ParameterMap map,
+                   solve::ParameterMap::Make(spec, options.bounds, options.fixed));
   const LawData data = DropUnweighted(all);
-  if (absl::Status status = solve::CheckDesign(*law, data, *map); !status.ok()) return status;
+  RETURN_IF_ERROR(solve::CheckDesign(*law, data, map));
   const solve::StopCheck stop = solve::MakeStopCheck(options.deadline, options.cancel);
-  if (absl::Status status = stop(); !status.ok()) return status;
+  RETURN_IF_ERROR(stop());
 
-  solve::Evaluator evaluator(law, data, *map, objective->residual);
+  solve::Evaluator evaluator(law, data, map, objective.residual);
   solve::StartOptions start_options;
   start_options.random = options.random_starts;
   start_options.seed = options.seed;
   for (const std::vector<double>& start : options.starts) {
-    start_options.given.emplace_back(map->free_count());
-    map->ToWalked(start, start_options.given.back());
+    start_options.given.emplace_back(map.free_count());
+    map.ToWalked(start, start_options.given.back());
   }
   const solve::AffineStructure structure =
-      solve::FindAffineStructure(evaluator, solve::ProbePoint(spec, *map));
+      solve::FindAffineStructure(evaluator, solve::ProbePoint(spec, map));
   solve::Search search;
   FitResult result;
   const std::optional<solve::BranchedLaw> branched = solve::SeparateBranches(spec);
-  if (absl::Status status =
-          branched
-              ? FindKinkedOptimum(law, *branched, data, evaluator, *objective, options, stop, search, result)
-              : FindOptimum(law, data, evaluator, *objective, structure, start_options, stop, search, result);
-      !status.ok()) {
-    return status;
-  }
-  solve::Polisher polisher(evaluator, *objective);
-  if (absl::Status status = FinishWithCeres(polisher, search.best, result); !status.ok()) return status;
+  RETURN_IF_ERROR(
+      branched
+          ? FindKinkedOptimum(law, *branched, data, evaluator, objective, options, stop, search, result)
+          : FindOptimum(law, data, evaluator, objective, structure, start_options, stop, search, result));
+  solve::Polisher polisher(evaluator, objective);
+  RETURN_IF_ERROR(FinishWithCeres(polisher, search.best, result));
 
   solve::ReplicateFits replicates;
   if (options.replicates > 0) {
@@ -199,21 +187,18 @@ absl::StatusOr<FitResult> FitLaw(std::shared_ptr<const Law> law, const LawData& 
     for (std::size_t row = 0; row < fitted.size(); ++row) fitted[row] += residual[row];
     const solve::Resampler resampler(data, options.bootstrap, options.seed, fitted, evaluator.observed(),
                                      options.noise_sd);
-    if (absl::Status status =
-            solve::FitReplicates(evaluator, *objective, resampler, search.best.walked, structure.log_linear,
-                                 options.replicates, stop, options.progress, replicates);
-        !status.ok()) {
-      return status;
-    }
+    RETURN_IF_ERROR(solve::FitReplicates(evaluator, objective, resampler, search.best.walked,
+                                         structure.log_linear, options.replicates, stop, options.progress,
+                                         replicates));
   }
-  solve::Summarise(*law, data, options, *objective, polisher, search, replicates, stop, result);
-  if (absl::Status status = stop(); !status.ok()) return status;
+  solve::Summarise(*law, data, options, objective, polisher, search, replicates, stop, result);
+  RETURN_IF_ERROR(stop());
   return result;
 }
 
 absl::StatusOr<HoldoutScore> ScoreHeldOut(std::shared_ptr<const Law> law,
                                           const std::vector<double>& parameters, const LawData& data) {
-  if (absl::Status status = ValidateLawData(*law, data, true); !status.ok()) return status;
+  RETURN_IF_ERROR(ValidateLawData(*law, data, true));
   if (parameters.size() != law->spec().parameters.size()) {
     return absl::InvalidArgumentError("the number of parameters is not the law's");
   }

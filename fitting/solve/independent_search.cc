@@ -9,7 +9,7 @@
 #include <numeric>
 #include <utility>
 
-#include "fitting/optimum/random.h"
+#include "base/random.h"
 
 namespace sextant::fitting::solve {
 namespace {
@@ -47,7 +47,7 @@ std::vector<double> Spread(const std::vector<Polished>& pool) {
 
 std::vector<double> Propose(const std::vector<Polished>& pool, const std::vector<double>& spread,
                             const ParameterMap& map, std::uint64_t seed, std::uint64_t stream) {
-  optimum::CounterRandom random(seed, 0x30000 + stream);
+  RandomStream random(seed, 0x30000 + stream);
   std::vector<double> walked = pool[0].walked;
   const auto any = [&]() -> const std::vector<double>& { return pool[random.Index(pool.size())].walked; };
   switch (stream % 4) {

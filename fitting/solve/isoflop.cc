@@ -11,8 +11,9 @@
 #include <optional>
 #include <set>
 
+#include "base/random.h"
+#include "base/status_macros.h"
 #include "fitting/fit.h"
-#include "fitting/optimum/random.h"
 #include "fitting/solve/allocation.h"
 #include "fitting/solve/allocation_lines.h"
 #include "fitting/solve/fit_law.h"
@@ -157,11 +158,10 @@ absl::StatusOr<AllocationFit> FitIsoFlopParabolas(const std::vector<IsoFlopRun>&
   if (!(budget_tolerance >= 0) || !(budget_tolerance < 1)) {
     return absl::InvalidArgumentError("the tolerance between equal budgets must lie between 0 and 1");
   }
-  const absl::StatusOr<std::vector<Group>> grouped = GroupByBudget(runs, budget_tolerance);
-  if (!grouped.ok()) return grouped.status();
+  ASSIGN_OR_RETURN(const std::vector<Group> grouped, GroupByBudget(runs, budget_tolerance));
   AllocationFit fit;
   std::vector<Group> usable;
-  for (const Group& group : *grouped) {
+  for (const Group& group : grouped) {
     if (Optimum(group)) {
       usable.push_back(group);
     } else {
@@ -170,10 +170,10 @@ absl::StatusOr<AllocationFit> FitIsoFlopParabolas(const std::vector<IsoFlopRun>&
           group.size(), group.front().flops));
     }
   }
-  if (absl::Status status = solve::FitLines(Optima(usable), fit); !status.ok()) return status;
+  RETURN_IF_ERROR(solve::FitLines(Optima(usable), fit));
   WarnOfBias(usable, fit);
   for (int r = 0; r < bootstrap.replicates; ++r) {
-    optimum::CounterRandom random(bootstrap.seed, static_cast<std::uint64_t>(r));
+    RandomStream random(bootstrap.seed, static_cast<std::uint64_t>(r));
     std::vector<Group> drawn = usable;
     for (std::size_t g = 0; g < usable.size(); ++g) {
       for (IsoFlopRun& run : drawn[g]) run = usable[g][random.Index(usable[g].size())];

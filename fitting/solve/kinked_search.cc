@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/status_macros.h"
 #include "fitting/solve/summary.h"
 
 namespace sextant::fitting::solve {
@@ -70,23 +71,15 @@ absl::Status SearchKinked(const std::shared_ptr<const Law>& law, const BranchedL
       walk.ToWalked(start, start_options.given.back());
     }
     int assignments = 0;
-    if (absl::Status status = BranchStarts(branched, data, walk, objective, options.seed, stop,
-                                           start_options.given, assignments);
-        !status.ok()) {
-      return status;
-    }
+    RETURN_IF_ERROR(
+        BranchStarts(branched, data, walk, objective, options.seed, stop, start_options.given, assignments));
     const std::vector<std::vector<double>> starts =
         MakeStarts(own, spec, data, objective, structure, start_options);
     if (starts.empty()) continue;
     Search part;
-    if (absl::Status status = PolishStarts(own, objective, starts, true, stop, part); !status.ok())
-      return status;
+    RETURN_IF_ERROR(PolishStarts(own, objective, starts, true, stop, part));
     IndependentSearch independent;
-    if (absl::Status status =
-            SearchIndependently(own, objective, true, options.seed, stop, part, independent);
-        !status.ok()) {
-      return status;
-    }
+    RETURN_IF_ERROR(SearchIndependently(own, objective, true, options.seed, stop, part, independent));
     found.assignments += assignments;
     ++found.maps;
     std::erase_if(part.polished, [](const Polished& p) { return !std::isfinite(p.value); });

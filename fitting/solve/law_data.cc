@@ -9,6 +9,7 @@
 #include <numeric>
 #include <optional>
 
+#include "base/status_macros.h"
 #include "fitting/solve/fit_law.h"
 #include "fitting/solve/resample.h"
 
@@ -77,7 +78,7 @@ absl::Status ValidateLawData(const Law& law, const LawData& data, bool log_resid
   };
   for (std::size_t v = 0; v < variables.size(); ++v) {
     const std::string what = absl::StrCat("column '", variables[v].name, "'");
-    if (absl::Status status = check_length(data.columns[v].size(), what); !status.ok()) return status;
+    RETURN_IF_ERROR(check_length(data.columns[v].size(), what));
     for (std::size_t row = 0; row < n; ++row) {
       if (std::isfinite(data.columns[v][row])) continue;
       return absl::InvalidArgumentError(absl::StrCat(what, " at ", data.RowName(row), " is ",
@@ -89,7 +90,7 @@ absl::Status ValidateLawData(const Law& law, const LawData& data, bool log_resid
        {std::pair(data.weights.size(), "the weights"), std::pair(data.run_ids.size(), "the list of run ids"),
         std::pair(data.cell_ids.size(), "the list of cell ids")}) {
     if (length == 0) continue;
-    if (absl::Status status = check_length(length, what); !status.ok()) return status;
+    RETURN_IF_ERROR(check_length(length, what));
   }
   double total = 0;
   for (std::size_t row = 0; row < n; ++row) {

@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "fitting/solve/compare.h"
 #include "fitting/solve/summary.h"
 
@@ -65,24 +66,22 @@ double LogError(const std::vector<LossAverageMember>& members, const LawData& da
 absl::Status ScoreHeldOutAverage(const LawData& data, const SolveOptions& options, double fraction,
                                  LossAverage& average) {
   const Law& first = *average.members.front().law;
-  const absl::StatusOr<ScaleSplit> split = SplitLargestScales(first, data, fraction);
-  if (!split.ok()) return split.status();
+  ASSIGN_OR_RETURN(const ScaleSplit split, SplitLargestScales(first, data, fraction));
   SolveOptions part = options;
   part.replicates = 0;
   part.diagnostics = false;
   std::vector<LossAverageMember> members = average.members;
-  const LawData train = SelectRows(data, split->train);
+  const LawData train = SelectRows(data, split.train);
   for (LossAverageMember& member : members) {
-    absl::StatusOr<FitResult> fit = FitLaw(member.law, train, part);
-    if (!fit.ok()) return fit.status();
-    member.fit = *std::move(fit);
+    ASSIGN_OR_RETURN(FitResult fit, FitLaw(member.law, train, part));
+    member.fit = std::move(fit);
   }
-  average.held_out_sd = LogError(members, data, split->held_out);
+  average.held_out_sd = LogError(members, data, split.held_out);
   double largest = -std::numeric_limits<double>::infinity(), sum = 0;
-  for (const std::size_t row : split->train)
+  for (const std::size_t row : split.train)
     largest = std::max(largest, LogScale(first.spec(), Row(data, row)));
-  for (const std::size_t row : split->held_out) sum += LogScale(first.spec(), Row(data, row));
-  average.held_out_reach = sum / static_cast<double>(split->held_out.size()) - largest;
+  for (const std::size_t row : split.held_out) sum += LogScale(first.spec(), Row(data, row));
+  average.held_out_reach = sum / static_cast<double>(split.held_out.size()) - largest;
   return absl::OkStatus();
 }
 
@@ -135,8 +134,7 @@ absl::StatusOr<LossAverage> AverageLossLaws(const std::vector<std::shared_ptr<co
     parameters += member.weight * static_cast<double>(member.fit.parameters.size());
   const auto n = static_cast<double>(data.size());
   average.noise = LogError(average.members, data, all) * std::sqrt(n / std::max(1.0, n - parameters));
-  if (absl::Status status = ScoreHeldOutAverage(data, options, held_out_fraction, average); !status.ok())
-    return status;
+  RETURN_IF_ERROR(ScoreHeldOutAverage(data, options, held_out_fraction, average));
   return average;
 }
 

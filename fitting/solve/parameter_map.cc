@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/status_macros.h"
+
 namespace sextant::fitting::solve {
 namespace {
 
@@ -22,7 +24,7 @@ absl::StatusOr<ParameterMap> ParameterMap::Make(const LawSpec& spec,
                                                 const std::map<std::string, Range>& bounds,
                                                 const std::map<std::string, double>& fixed) {
   for (const auto& [name, range] : bounds) {
-    if (absl::Status status = CheckNames(spec, name, "a bound"); !status.ok()) return status;
+    RETURN_IF_ERROR(CheckNames(spec, name, "a bound"));
     if (!(range.low < range.high)) {
       return absl::InvalidArgumentError(absl::StrCat("the bounds of '", name, "' hold no value: ", range.low,
                                                      " to ", range.high,
@@ -30,7 +32,7 @@ absl::StatusOr<ParameterMap> ParameterMap::Make(const LawSpec& spec,
     }
   }
   for (const auto& [name, value] : fixed) {
-    if (absl::Status status = CheckNames(spec, name, "a fixed value"); !status.ok()) return status;
+    RETURN_IF_ERROR(CheckNames(spec, name, "a fixed value"));
     if (!std::isfinite(value)) {
       return absl::InvalidArgumentError(absl::StrCat("the fixed value of '", name, "' is not finite"));
     }

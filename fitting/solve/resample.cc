@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "fitting/optimum/random.h"
+#include "base/random.h"
 
 namespace sextant::fitting::solve {
 
@@ -54,7 +54,7 @@ Resampler::Resampler(const LawData& data, BootstrapKind kind, std::uint64_t seed
 }
 
 void Resampler::Draw(std::uint64_t replicate, Resample& out) const {
-  optimum::CounterRandom random(seed_, replicate);
+  RandomStream random(seed_, replicate);
   const std::size_t n = weights_.size();
   switch (kind_) {
     case BootstrapKind::kCase:

@@ -8,7 +8,7 @@
 #include <limits>
 #include <numeric>
 
-#include "fitting/optimum/random.h"
+#include "base/random.h"
 
 namespace sextant::fitting::solve {
 namespace {
@@ -122,7 +122,7 @@ std::vector<std::vector<double>> MakeStarts(Evaluator& evaluator, const LawSpec&
       structure.log_linear ? 1 : (full ? grid : std::min<std::size_t>(1024, options.largest_grid));
   for (std::size_t point = 0; point < points; ++point) {
     std::vector<double> walked = base;
-    optimum::CounterRandom random(options.seed, point);
+    RandomStream random(options.seed, point);
     std::size_t rest = point;
     for (const std::size_t i : structure.nonlinear) {
       const std::size_t size = axes[i].size();
@@ -136,7 +136,7 @@ std::vector<std::vector<double>> MakeStarts(Evaluator& evaluator, const LawSpec&
   if (structure.linear.empty() && !structure.log_linear) {
     for (int draw = 0; draw < options.random; ++draw) {
       std::vector<double> walked = base;
-      optimum::CounterRandom random(options.seed, 0x10000 + static_cast<std::uint64_t>(draw));
+      RandomStream random(options.seed, 0x10000 + static_cast<std::uint64_t>(draw));
       for (const std::size_t i : structure.nonlinear) {
         const auto [low, high] = std::minmax_element(axes[i].begin(), axes[i].end());
         walked[i] = *low + (*high - *low) * random.Uniform();

@@ -9,11 +9,11 @@
 #include <cmath>
 #include <vector>
 
+#include "base/sha256.h"
 #include "server/convert/curve.h"
 #include "server/convert/study.h"
 #include "server/convert/text.h"
 #include "server/convert/times.h"
-#include "server/digest.h"
 #include "server/error.h"
 #include "server/limits.h"
 #include "server/names.h"
@@ -128,7 +128,7 @@ std::string ContentId(const v1::Run& message) {
     coded.SetSerializationDeterministic(true);
     content.SerializeToCodedStream(&coded);
   }
-  return "run-" + Hex(Sha256(bytes)).substr(0, 16);
+  return "run-" + Sha256Hex(bytes).substr(0, 16);
 }
 
 void ReadId(const v1::Run& message, const storage::Study& study, storage::Run& run,

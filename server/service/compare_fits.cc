@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/status_macros.h"
 #include "fitting/optimum/compare.h"
 #include "fitting/solve/compare.h"
 #include "server/error.h"
@@ -84,9 +85,8 @@ absl::Status CompareFits(Core& core, const v1::CompareFitsRequest& request,
   const auto study = ParseStudyName(request.parent());
   if (!study) return InvalidField("parent", "not of the form studies/STUDY");
   if (request.laws_size() > kMaxLaws) return InvalidField("laws", absl::StrCat("at most ", kMaxLaws));
-  auto where = ParseRunFilter(request.filter());
-  if (!where.ok()) return where.status();
-  auto runs = core.store->LoadRunTable(*study, *where);
+  ASSIGN_OR_RETURN(auto where, ParseRunFilter(request.filter()));
+  auto runs = core.store->LoadRunTable(*study, where);
   if (!runs.ok()) return Annotate(runs.status(), "study", request.parent());
   response.set_runs_used(static_cast<int>(runs->size()));
   return request.laws_size() > 0 ? CompareLaws(core, request, *runs, response)

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/status_macros.h"
 #include "fitting/critical_batch/from_runs.h"
 #include "fitting/critical_batch/tradeoff.h"
 #include "server/batch_runs.h"
@@ -167,22 +168,19 @@ absl::Status Estimate(Core& core, const v1::EstimateCriticalBatchRequest& reques
                       v1::EstimateCriticalBatchResponse& response) {
   const auto study = ParseStudyName(request.parent());
   if (!study) return InvalidField("parent", "not of the form studies/STUDY");
-  auto options = OptionsFromProto(request);
-  if (!options.ok()) return options.status();
-  auto where = ParseRunFilter(request.filter());
-  if (!where.ok()) return where.status();
-  auto loaded = LoadBatchRuns(*core.store, *study, *where);
-  if (!loaded.ok()) return loaded.status();
-  const std::vector<fitting::BatchRun>& runs = *loaded;
+  ASSIGN_OR_RETURN(auto options, OptionsFromProto(request));
+  ASSIGN_OR_RETURN(auto where, ParseRunFilter(request.filter()));
+  ASSIGN_OR_RETURN(auto loaded, LoadBatchRuns(*core.store, *study, where));
+  const std::vector<fitting::BatchRun>& runs = loaded;
   if (runs.empty()) {
     return UnmetPrecondition("DESIGN_NOT_IDENTIFIABLE", request.parent(),
                              absl::StrCat("not identifiable: no finished run of ", request.parent(),
                                           " records N, D and batch size"));
   }
-  auto report = fitting::EstimateCriticalBatch(runs, *options);
+  auto report = fitting::EstimateCriticalBatch(runs, options);
   if (!report.ok()) return Annotate(report.status(), "study", request.parent());
   for (const fitting::CellCriticalBatch& cell : report->cells) {
-    if (absl::Status status = CellToProto(request, cell, *response.add_cells()); !status.ok()) return status;
+    RETURN_IF_ERROR(CellToProto(request, cell, *response.add_cells()));
   }
   ScalingToProto("hyperbola", report->hyperbola_scaling, report->hyperbola_scaling_reason, response);
   ScalingToProto("overhead", report->overhead_scaling, report->overhead_scaling_reason, response);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/status_macros.h"
 #include "fitting/curve/extrapolate.h"
 #include "fitting/curve/forecast.h"
 #include "server/error.h"
@@ -55,9 +56,8 @@ constexpr char kAssumedSchedule[] =
 absl::StatusOr<fitting::ScheduleSpec> ScheduleOf(const storage::Run& run, double total_steps) {
   fitting::ScheduleSpec schedule;
   if (!run.schedule.empty()) {
-    auto shape = fitting::ParseDecayShape(run.schedule);
-    if (!shape.ok()) return shape.status();
-    schedule.shape = *shape;
+    ASSIGN_OR_RETURN(auto shape, fitting::ParseDecayShape(run.schedule));
+    schedule.shape = shape;
   }
   schedule.peak_learning_rate = run.learning_rate;
   if (std::isfinite(run.min_learning_rate)) schedule.final_learning_rate = run.min_learning_rate;
@@ -83,9 +83,8 @@ void KeepShare(fitting::LossCurve& curve, double last_step) {
 /// Finished runs of the study that may serve as peers.
 absl::StatusOr<std::vector<fitting::FinishedRun>> LoadPeers(storage::Store& store, const std::string& study,
                                                             const std::string& except) {
-  auto finished = ParseRunFilter("state = FINISHED");
-  if (!finished.ok()) return finished.status();
-  auto runs = LoadRunCurves(store, study, *finished, kMaxPeers);
+  ASSIGN_OR_RETURN(auto finished, ParseRunFilter("state = FINISHED"));
+  auto runs = LoadRunCurves(store, study, finished, kMaxPeers);
   std::vector<fitting::FinishedRun> peers;
   if (!runs.ok()) {
     // Too many to hold: the run's own curve answers alone.
@@ -106,35 +105,31 @@ absl::StatusOr<std::vector<fitting::FinishedRun>> LoadPeers(storage::Store& stor
 absl::Status Forecast(Core& core, const v1::ForecastRunRequest& request, v1::ForecastRunResponse& response) {
   const auto name = ParseRunName(request.name());
   if (!name) return InvalidField("name", "not of the form studies/STUDY/runs/RUN");
-  if (absl::Status status = CheckInterval(request.has_interval(), request.interval()); !status.ok())
-    return status;
+  RETURN_IF_ERROR(CheckInterval(request.has_interval(), request.interval()));
   if (request.has_use_share() && !(request.use_share() > 0 && request.use_share() <= 1)) {
     return InvalidField("use_share", "a share in (0, 1] is needed");
   }
-  auto loaded = LoadRunCurve(*core.store, name->study, name->id);
-  if (!loaded.ok()) return loaded.status();
-  if (loaded->curve.size() == 0) {
+  ASSIGN_OR_RETURN(auto loaded, LoadRunCurve(*core.store, name->study, name->id));
+  if (loaded.curve.size() == 0) {
     return UnmetPrecondition("CURVE_UNUSABLE", request.name(), absl::StrCat(request.name(), " has no curve"));
   }
-  const double total_steps = request.has_total_steps() ? request.total_steps() : TotalSteps(loaded->run);
+  const double total_steps = request.has_total_steps() ? request.total_steps() : TotalSteps(loaded.run);
   if (!(total_steps >= 1) || !std::isfinite(total_steps)) {
     return InvalidField("total_steps",
                         "the run records neither its steps nor tokens and batch: give the number "
                         "of steps of the whole run");
   }
-  if (!(loaded->run.learning_rate > 0) || !(loaded->run.batch_size_tokens > 0)) {
+  if (!(loaded.run.learning_rate > 0) || !(loaded.run.batch_size_tokens > 0)) {
     return UnmetPrecondition("CURVE_UNUSABLE", request.name(),
                              "a forecast needs the run's peak learning rate and batch size");
   }
-  auto schedule = ScheduleOf(loaded->run, total_steps);
-  if (!schedule.ok()) return schedule.status();
-  if (request.has_use_share()) KeepShare(loaded->curve, request.use_share() * total_steps);
-  auto peers = LoadPeers(*core.store, name->study, name->id);
-  if (!peers.ok()) return peers.status();
+  ASSIGN_OR_RETURN(auto schedule, ScheduleOf(loaded.run, total_steps));
+  if (request.has_use_share()) KeepShare(loaded.curve, request.use_share() * total_steps);
+  ASSIGN_OR_RETURN(auto peers, LoadPeers(*core.store, name->study, name->id));
   fitting::ForecastOptions options;
   if (request.has_interval()) options.confidence = request.interval();
   auto forecast =
-      fitting::ForecastRun({loaded->curve, *schedule, !loaded->run.schedule.empty()}, *peers, options);
+      fitting::ForecastRun({loaded.curve, schedule, !loaded.run.schedule.empty()}, peers, options);
   if (!forecast.ok()) return Annotate(forecast.status(), "run", request.name());
   if (forecast->state != fitting::ForecastState::kForecast) {
     const bool early = forecast->state == fitting::ForecastState::kTooEarly;
@@ -148,7 +143,7 @@ absl::Status Forecast(Core& core, const v1::ForecastRunRequest& request, v1::For
   response.set_peers_used(static_cast<int>(forecast->peers_used));
   response.add_labels(fitting::CurveLabelName(forecast->quality.label));
   if (!forecast->reason.empty()) response.add_warnings(forecast->reason);
-  if (loaded->run.schedule.empty()) response.add_warnings(kAssumedSchedule);
+  if (loaded.run.schedule.empty()) response.add_warnings(kAssumedSchedule);
   for (const std::string& warning : forecast->warnings) response.add_warnings(warning);
   response.mutable_step()->Assign(forecast->step.begin(), forecast->step.end());
   response.mutable_expected_loss()->Assign(forecast->expected_loss.begin(), forecast->expected_loss.end());
@@ -161,12 +156,10 @@ absl::Status Extrapolate(const v1::ExtrapolateCurveRequest& request, v1::Extrapo
   }
   if (request.at_size() == 0) return InvalidField("at", "missing: where to extrapolate to");
   if (request.at_size() > kMaxAt) return InvalidField("at", absl::StrCat("at most ", kMaxAt, " values"));
-  if (absl::Status status = CheckInterval(request.has_interval(), request.interval()); !status.ok())
-    return status;
-  auto form = FormFromLaw(request.law());
-  if (!form.ok()) return form.status();
+  RETURN_IF_ERROR(CheckInterval(request.has_interval(), request.interval()));
+  ASSIGN_OR_RETURN(auto form, FormFromLaw(request.law()));
   fitting::ExtrapolateOptions options;
-  options.form = *form;
+  options.form = form;
   if (request.has_interval()) options.confidence = request.interval();
   if (request.has_seed()) options.seed = static_cast<std::uint64_t>(request.seed());
   options.report_forms = request.report_forms();

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "server/core.h"
 #include "server/error.h"
 #include "server/service/scratch_folder.h"
@@ -60,9 +61,9 @@ class FileDownload final : public grpc::ServerWriteReactor<Response> {
     // Nothing is taken out of a database that is larger than all of it.
     auto health = core_.store->GetHealth();
     if (!health.ok()) return Annotate(health.status(), "database", core_.database);
-    if (absl::Status status = folder_.Create(core_, health->file_bytes); !status.ok()) return status;
+    RETURN_IF_ERROR(folder_.Create(core_, health->file_bytes));
     const std::string path = folder_.File("file.db");
-    if (absl::Status status = make(path, health->file_bytes); !status.ok()) return status;
+    RETURN_IF_ERROR(make(path, health->file_bytes));
     file_.open(path, std::ios::binary);
     return file_ ? absl::OkStatus() : absl::InternalError("the file that was made cannot be read back");
   }

@@ -5,15 +5,16 @@
 #include <memory>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "server/convert/fit.h"
 #include "server/convert/law.h"
-#include "server/digest.h"
 #include "server/error.h"
 #include "server/limits.h"
 #include "server/mutation.h"
 #include "server/names.h"
 #include "server/page_token.h"
 #include "server/published.h"
+#include "server/secret.h"
 #include "server/service/compare_fits.h"
 #include "server/service/read_fit.h"
 #include "server/service/watch_fit.h"
@@ -38,8 +39,8 @@ struct NewFit {
 absl::StatusOr<NewFit> CheckRequest(Core& core, const v1::CreateFitRequest& request) {
   const auto study_id = ParseStudyName(request.parent());
   if (!study_id) return InvalidField("parent", "not of the form studies/STUDY");
-  if (absl::Status status = RefusePublished(*study_id); !status.ok()) return status;
-  if (absl::Status status = CheckRequestId(request.request_id()); !status.ok()) return status;
+  RETURN_IF_ERROR(RefusePublished(*study_id));
+  RETURN_IF_ERROR(CheckRequestId(request.request_id()));
   auto study = core.store->GetStudy(*study_id);
   if (!study.ok()) return Annotate(study.status(), "study", request.parent());
   if (study->fit_count >= kMaxFitsPerStudy) {
@@ -51,13 +52,11 @@ absl::StatusOr<NewFit> CheckRequest(Core& core, const v1::CreateFitRequest& requ
   const auto laws = core.laws->Load();
   const auto law = laws->find(law_id ? *law_id : request.law());
   if (law == laws->end()) return MissingLaw(*laws, law_id ? *law_id : request.law());
-  auto order = FitOrderFromProto(request, *study, law->second.law->spec());
-  if (!order.ok()) return order.status();
+  ASSIGN_OR_RETURN(auto order, FitOrderFromProto(request, *study, law->second.law->spec()));
   NewFit made;
   made.law = law->second.law;
-  made.fit =
-      RunningFit(*order, *made.law, request.fit_id().empty() ? NewFitId(law->first) : request.fit_id());
-  made.order = *std::move(order);
+  made.fit = RunningFit(order, *made.law, request.fit_id().empty() ? NewFitId(law->first) : request.fit_id());
+  made.order = std::move(order);
   return made;
 }
 
@@ -66,9 +65,8 @@ absl::StatusOr<NewFit> CheckRequest(Core& core, const v1::CreateFitRequest& requ
 ServerUnaryReactor* FitService::CreateFit(CallbackServerContext* context, const v1::CreateFitRequest* request,
                                           v1::Fit* response) {
   return core_.calls.OffloadAsync(context, [this, request, response](Finish finish) -> absl::Status {
-    auto checked = CheckRequest(core_, *request);
-    if (!checked.ok()) return checked.status();
-    auto made = std::make_shared<NewFit>(*std::move(checked));
+    ASSIGN_OR_RETURN(auto checked, CheckRequest(core_, *request));
+    auto made = std::make_shared<NewFit>(std::move(checked));
     const std::string name = FitName(made->fit.study_id, made->fit.id);
     if (request->validate_only()) {
       if (core_.store->GetFit(made->fit.study_id, made->fit.id).ok()) return TakenResource("fit", name);
@@ -76,7 +74,7 @@ ServerUnaryReactor* FitService::CreateFit(CallbackServerContext* context, const 
       finish(absl::OkStatus());
       return absl::OkStatus();
     }
-    if (absl::Status status = core_.jobs.Reserve(); !status.ok()) return status;
+    RETURN_IF_ERROR(core_.jobs.Reserve());
     Commit(
         core_.writer, "fit", name,
         [request, response, made, name](storage::Store& store) {
@@ -115,16 +113,14 @@ ServerUnaryReactor* FitService::ListFits(CallbackServerContext* context, const v
   return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
     const auto study = ParseStudyName(request->parent());
     if (!study) return InvalidField("parent", "not of the form studies/STUDY");
-    auto size = PageSize(request->page_size(), kDefaultFitPage, kMaxFitPage);
-    if (!size.ok()) return size.status();
-    if (*study == kPublishedStudy) return ListPublished(*request, *size, *response);
+    ASSIGN_OR_RETURN(auto size, PageSize(request->page_size(), kDefaultFitPage, kMaxFitPage));
+    if (*study == kPublishedStudy) return ListPublished(*request, size, *response);
     const std::vector<std::string> arguments = {"ListFits", request->parent()};
-    auto after = ReadPageToken(arguments, request->page_token());
-    if (!after.ok()) return after.status();
+    ASSIGN_OR_RETURN(auto after, ReadPageToken(arguments, request->page_token()));
     if (auto found = core_.store->GetStudy(*study); !found.ok()) {
       return Annotate(found.status(), "study", request->parent());
     }
-    auto page = core_.store->ListFits(*study, *size, *after);
+    auto page = core_.store->ListFits(*study, size, after);
     if (!page.ok()) return Annotate(page.status(), "study", request->parent());
     for (storage::Fit& fit : page->items) {
       FitToProto(AsEnded(core_, std::move(fit)), *response->add_fits());
@@ -137,11 +133,10 @@ ServerUnaryReactor* FitService::ListFits(CallbackServerContext* context, const v
 absl::Status FitService::ListPublished(const v1::ListFitsRequest& request, int size,
                                        v1::ListFitsResponse& response) {
   const std::vector<std::string> arguments = {"ListFits", request.parent()};
-  auto after = ReadPageToken(arguments, request.page_token());
-  if (!after.ok()) return after.status();
+  ASSIGN_OR_RETURN(auto after, ReadPageToken(arguments, request.page_token()));
   const auto laws = core_.laws->Load();
   std::string last;
-  for (auto law = after->empty() ? laws->begin() : laws->upper_bound(*after); law != laws->end(); ++law) {
+  for (auto law = after.empty() ? laws->begin() : laws->upper_bound(after); law != laws->end(); ++law) {
     if (!law->second.predictor) continue;
     if (response.fits_size() == size) {
       response.set_next_page_token(MakePageToken(arguments, last));
@@ -182,7 +177,7 @@ ServerUnaryReactor* FitService::DeleteFit(CallbackServerContext* context, const 
   return core_.calls.OffloadAsync(context, [this, request](Finish finish) -> absl::Status {
     const auto fit = ParseFitName(request->name());
     if (!fit) return InvalidField("name", "not of the form studies/STUDY/fits/FIT");
-    if (absl::Status status = RefusePublished(fit->study); !status.ok()) return status;
+    RETURN_IF_ERROR(RefusePublished(fit->study));
     if (core_.jobs.IsActive(request->name())) {
       return UnmetPrecondition("FIT_RUNNING", request->name(),
                                absl::StrCat(request->name(), " still runs: cancel it first"));

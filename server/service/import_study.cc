@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "server/convert/study.h"
 #include "server/error.h"
 #include "server/limits.h"
@@ -80,7 +81,7 @@ absl::Status StudyImport::Take() {
     study_id_ = request_.study_id();
     if (!study_id_.empty() && !IsLabel(study_id_)) return InvalidField("study_id", kLabelRule);
     if (study_id_ == kPublishedStudy) return TakenResource("study", StudyName(study_id_));
-    if (absl::Status status = folder_.Create(core_, 0); !status.ok()) return status;
+    RETURN_IF_ERROR(folder_.Create(core_, 0));
     file_.open(folder_.File(kFileName), std::ios::binary);
   }
   bytes_ += static_cast<std::int64_t>(request_.data().size());
@@ -100,9 +101,8 @@ absl::Status StudyImport::Store() {
   file_.close();
   const std::string path = folder_.File(kFileName);
   if (!file_) return NoRoom(path, "the file of a study");
-  auto own_id = CheckFile(path);
-  if (!own_id.ok()) return own_id.status();
-  const std::string id = study_id_.empty() ? *own_id : study_id_;
+  ASSIGN_OR_RETURN(auto own_id, CheckFile(path));
+  const std::string id = study_id_.empty() ? own_id : study_id_;
   if (!IsLabel(id)) return InvalidField("data", "the id of the study in it is not allowed: give study_id");
   if (id == kPublishedStudy) return TakenResource("study", StudyName(id));
   Commit(
@@ -110,16 +110,15 @@ absl::Status StudyImport::Store() {
       [this, id, path](storage::Store& store) {
         if (auto imported = storage::ImportStudyFile(path, store, id); !imported.ok())
           return imported.status();
-        auto study = store.GetStudy(id);
-        if (!study.ok()) return study.status();
-        StudyToProto(*study, response_);
+        ASSIGN_OR_RETURN(auto study, store.GetStudy(id));
+        StudyToProto(study, response_);
         return absl::OkStatus();
       },
       [this, id](const absl::Status& status) {
         if (!status.ok()) return Finish(ToGrpc(status));
         // Serving its fits means compiling laws: not on the writer's thread.
         Work([this, id]() -> absl::Status {
-          if (absl::Status loaded = core_.LoadStudy(id); !loaded.ok()) return loaded;
+          RETURN_IF_ERROR(core_.LoadStudy(id));
           Finish(grpc::Status::OK);
           return absl::OkStatus();
         });

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "server/convert/law.h"
 #include "server/convert/times.h"
 #include "server/error.h"
@@ -35,19 +36,17 @@ ServerUnaryReactor* LawService::GetLaw(CallbackServerContext* context, const v1:
 ServerUnaryReactor* LawService::ListLaws(CallbackServerContext* context, const v1::ListLawsRequest* request,
                                          v1::ListLawsResponse* response) {
   return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
-    auto size = PageSize(request->page_size(), kDefaultLawPage, kMaxLawPage);
-    if (!size.ok()) return size.status();
+    ASSIGN_OR_RETURN(auto size, PageSize(request->page_size(), kDefaultLawPage, kMaxLawPage));
     const std::vector<std::string> arguments = {"ListLaws", request->predicts()};
-    auto after = ReadPageToken(arguments, request->page_token());
-    if (!after.ok()) return after.status();
+    ASSIGN_OR_RETURN(auto after, ReadPageToken(arguments, request->page_token()));
     const auto laws = core_.laws->Load();
     std::string last;
-    for (auto law = after->empty() ? laws->begin() : laws->upper_bound(*after); law != laws->end(); ++law) {
+    for (auto law = after.empty() ? laws->begin() : laws->upper_bound(after); law != laws->end(); ++law) {
       if (!request->predicts().empty() &&
           fitting::QuantityName(law->second.law->spec()) != request->predicts()) {
         continue;
       }
-      if (response->laws_size() == *size) {
+      if (response->laws_size() == size) {
         response->set_next_page_token(MakePageToken(arguments, last));
         break;
       }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/status_macros.h"
 #include "server/convert/prediction.h"
 #include "server/error.h"
 #include "server/limits.h"
@@ -89,18 +90,17 @@ absl::StatusOr<std::vector<Group>> Choose(const v1::PredictRequest& request, con
   }
   std::vector<Group> groups;
   if (sources == 0) {
-    absl::Status status = AddStudy(fits, laws, StudyName(kPublishedStudy), groups);
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(AddStudy(fits, laws, StudyName(kPublishedStudy), groups));
   }
   for (const std::string& name : request.studies()) {
-    if (absl::Status status = AddStudy(fits, laws, name, groups); !status.ok()) return status;
+    RETURN_IF_ERROR(AddStudy(fits, laws, name, groups));
   }
   for (const std::string& name : request.fits()) {
-    if (absl::Status status = AddFit(fits, laws, name, groups); !status.ok()) return status;
+    RETURN_IF_ERROR(AddFit(fits, laws, name, groups));
   }
   for (const std::string& name : request.laws()) {
     const auto id = ParseLawName(name);
-    if (absl::Status status = AddLaw(laws, id ? *id : name, groups); !status.ok()) return status;
+    RETURN_IF_ERROR(AddLaw(laws, id ? *id : name, groups));
   }
   return groups;
 }
@@ -143,14 +143,12 @@ grpc::ServerUnaryReactor* PredictionService::Predict(grpc::CallbackServerContext
                                                      const v1::PredictRequest* request,
                                                      v1::PredictResponse* response) {
   return core_.calls.Inline(context, [&]() -> absl::Status {
-    const auto target = TargetFromProto(*request);
-    if (!target.ok()) return target.status();
+    ASSIGN_OR_RETURN(const auto target, TargetFromProto(*request));
     const auto fits = core_.fits.Load();
     const auto laws = core_.laws->Load();
-    const auto groups = Choose(*request, *fits, *laws);
-    if (!groups.ok()) return groups.status();
-    for (const Group& group : *groups) AddPrediction(Answer(group, *target), *response);
-    if (response->predictions_size() == 0) return NothingAnswered(*groups, *target, *response);
+    ASSIGN_OR_RETURN(const auto groups, Choose(*request, *fits, *laws));
+    for (const Group& group : groups) AddPrediction(Answer(group, target), *response);
+    if (response->predictions_size() == 0) return NothingAnswered(groups, target, *response);
     return absl::OkStatus();
   });
 }
@@ -166,9 +164,8 @@ absl::StatusOr<std::shared_ptr<const fitting::Predictor>> PenaltySource(const Co
   std::vector<Group> groups;
   const auto fits = core.fits.Load();
   const auto laws = core.laws->Load();
-  absl::Status status =
-      ParseFitName(parent) ? AddFit(*fits, *laws, parent, groups) : AddStudy(*fits, *laws, parent, groups);
-  if (!status.ok()) return status;
+  RETURN_IF_ERROR(ParseFitName(parent) ? AddFit(*fits, *laws, parent, groups)
+                                       : AddStudy(*fits, *laws, parent, groups));
   for (const fitting::Target wanted : {fitting::Target::kLearningRate, fitting::Target::kBatchSizeTokens}) {
     for (const auto& predictor : groups.front()) {
       if (predictor->fit() != nullptr && predictor->target() == wanted) return predictor;
@@ -209,25 +206,21 @@ absl::Status Penalties(const Core& core, const v1::PredictPenaltyRequest& reques
   at.set_params(request.params());
   at.set_tokens(request.tokens());
   if (request.has_interval()) at.set_interval(request.interval());
-  const auto target = TargetFromProto(at);
-  if (!target.ok()) return target.status();
-  const auto source = PenaltySource(core, request.parent());
-  if (!source.ok()) return source.status();
+  ASSIGN_OR_RETURN(const auto target, TargetFromProto(at));
+  ASSIGN_OR_RETURN(const auto source, PenaltySource(core, request.parent()));
   // Centres come from every current fit of the study, since one law predicts one of the two.
   std::vector<Group> groups;
   fitting::Prediction prediction;
-  if (AddStudy(*core.fits.Load(), *core.laws->Load(), StudyName((*source)->fit()->study_id), groups).ok()) {
-    prediction = Answer(groups.front(), *target);
+  if (AddStudy(*core.fits.Load(), *core.laws->Load(), StudyName(source->fit()->study_id), groups).ok()) {
+    prediction = Answer(groups.front(), target);
   }
-  (*source)->Predict(*target, prediction);
-  const std::map<std::string, fitting::Range>& fitted = (*source)->fit()->fitted_range;
-  const auto rates =
-      Axis(request.learning_rates(), "learning_rates", prediction, fitting::Target::kLearningRate, fitted);
-  if (!rates.ok()) return rates.status();
-  const auto batches = Axis(request.batch_sizes_tokens(), "batch_sizes_tokens", prediction,
-                            fitting::Target::kBatchSizeTokens, fitted);
-  if (!batches.ok()) return batches.status();
-  const auto points = (*source)->Penalties(*target, *rates, *batches);
+  source->Predict(target, prediction);
+  const std::map<std::string, fitting::Range>& fitted = source->fit()->fitted_range;
+  ASSIGN_OR_RETURN(const auto rates, Axis(request.learning_rates(), "learning_rates", prediction,
+                                          fitting::Target::kLearningRate, fitted));
+  ASSIGN_OR_RETURN(const auto batches, Axis(request.batch_sizes_tokens(), "batch_sizes_tokens", prediction,
+                                            fitting::Target::kBatchSizeTokens, fitted));
+  const auto points = source->Penalties(target, rates, batches);
   if (!points.ok())
     return UnmetPrecondition("NO_SURFACE", request.parent(), std::string(points.status().message()));
   for (const fitting::PenaltyPoint& point : *points) {

@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "server/convert/curve.h"
 #include "server/convert/run.h"
 #include "server/error.h"
@@ -88,17 +89,13 @@ ServerUnaryReactor* RunService::ListRuns(CallbackServerContext* context, const v
   return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
     const auto study = ParseStudyName(request->parent());
     if (!study) return InvalidField("parent", "not of the form studies/STUDY");
-    auto size = PageSize(request->page_size(), kDefaultRunPage, kMaxRunPage);
-    if (!size.ok()) return size.status();
-    auto where = ParseRunFilter(request->filter());
-    if (!where.ok()) return where.status();
-    auto order = ParseRunOrder(request->order_by());
-    if (!order.ok()) return order.status();
-    if (absl::Status status = CheckReadMask(request->read_mask()); !status.ok()) return status;
+    ASSIGN_OR_RETURN(auto size, PageSize(request->page_size(), kDefaultRunPage, kMaxRunPage));
+    ASSIGN_OR_RETURN(auto where, ParseRunFilter(request->filter()));
+    ASSIGN_OR_RETURN(auto order, ParseRunOrder(request->order_by()));
+    RETURN_IF_ERROR(CheckReadMask(request->read_mask()));
     const std::vector<std::string> arguments = {"ListRuns", request->parent(), request->filter(),
                                                 request->order_by()};
-    auto after = ReadPageToken(arguments, request->page_token());
-    if (!after.ok()) return after.status();
+    ASSIGN_OR_RETURN(auto after, ReadPageToken(arguments, request->page_token()));
     if (*study == kPublishedStudy) return absl::OkStatus();  // it has no runs
     if (auto found = core_.store->GetStudy(*study); !found.ok()) {
       return Annotate(found.status(), "study", request->parent());
@@ -106,11 +103,11 @@ ServerUnaryReactor* RunService::ListRuns(CallbackServerContext* context, const v
 
     storage::RunQuery query;
     query.study_id = *study;
-    query.where = *std::move(where);
-    query.order_by = order->field;
-    query.descending = order->descending;
-    query.limit = *size;
-    query.after = *after;
+    query.where = std::move(where);
+    query.order_by = order.field;
+    query.descending = order.descending;
+    query.limit = size;
+    query.after = after;
     auto page = core_.store->ListRuns(query);
     if (!page.ok()) return Annotate(page.status(), "study", request->parent());
     for (const storage::Run& run : page->items) {
@@ -128,17 +125,15 @@ ServerUnaryReactor* RunService::GetCurve(CallbackServerContext* context, const v
   return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
     const auto name = ParseRunName(request->name());
     if (!name) return InvalidField("name", kRunForm);
-    auto size = PageSize(request->page_size(), kMaxCurvePage, kMaxCurvePage);
-    if (!size.ok()) return size.status();
+    ASSIGN_OR_RETURN(auto size, PageSize(request->page_size(), kMaxCurvePage, kMaxCurvePage));
     const std::vector<std::string> arguments = {"GetCurve", request->name()};
-    auto key = ReadPageToken(arguments, request->page_token());
-    if (!key.ok()) return key.status();
+    ASSIGN_OR_RETURN(auto key, ReadPageToken(arguments, request->page_token()));
     // Curves only grow at their end, so a position stays valid while a run goes on.
     std::uint64_t from = 0;
-    if (!key->empty() && !absl::SimpleAtoi(*key, &from)) return InvalidField("page_token", "damaged");
+    if (!key.empty() && !absl::SimpleAtoi(key, &from)) return InvalidField("page_token", "damaged");
     auto run = core_.store->GetRun(name->study, name->id);
     if (!run.ok()) return Annotate(run.status(), "run", request->name());
-    auto curve = core_.store->GetCurvePart(name->study, name->id, static_cast<std::int64_t>(from), *size);
+    auto curve = core_.store->GetCurvePart(name->study, name->id, static_cast<std::int64_t>(from), size);
     if (!curve.ok()) return Annotate(curve.status(), "run", request->name());
     CurveToProto(*curve, 0, curve->size(), *response->mutable_curve());
     const std::uint64_t next = from + curve->size();
@@ -154,7 +149,7 @@ ServerUnaryReactor* RunService::DeleteRun(CallbackServerContext* context, const 
   return core_.calls.OffloadAsync(context, [this, request](Finish finish) -> absl::Status {
     const auto name = ParseRunName(request->name());
     if (!name) return InvalidField("name", kRunForm);
-    if (absl::Status status = RefusePublished(name->study); !status.ok()) return status;
+    RETURN_IF_ERROR(RefusePublished(name->study));
     Commit(
         core_.writer, "run", request->name(),
         [name = *name](storage::Store& store) { return store.DeleteRun(name.study, name.id); },
@@ -168,7 +163,7 @@ ServerUnaryReactor* RunService::LabelRuns(CallbackServerContext* context, const 
   return core_.calls.OffloadAsync(context, [this, request, response](Finish finish) -> absl::Status {
     const auto study = ParseStudyName(request->parent());
     if (!study) return InvalidField("parent", "not of the form studies/STUDY");
-    if (absl::Status status = RefusePublished(*study); !status.ok()) return status;
+    RETURN_IF_ERROR(RefusePublished(*study));
     auto labels = FindStudyLabels(*core_.store, *study, std::numeric_limits<std::int64_t>::max());
     if (!labels.ok()) return Annotate(labels.status(), "study", request->parent());
     LabelsToProto(*labels, *response);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/status_macros.h"
 #include "server/convert/study.h"
 #include "server/convert/times.h"
 #include "server/error.h"
@@ -23,7 +24,7 @@ ServerUnaryReactor* StudyService::CreateStudy(CallbackServerContext* context,
   return core_.calls.OffloadAsync(context, [this, request, response](Finish finish) -> absl::Status {
     auto study = NewStudyFromProto(*request);
     if (!study.ok()) return study.status();
-    if (absl::Status status = CheckRequestId(request->request_id()); !status.ok()) return status;
+    RETURN_IF_ERROR(CheckRequestId(request->request_id()));
     const std::string name = StudyName(study->id);
     if (study->id == kPublishedStudy) return TakenResource("study", name);
     study->create_time = study->update_time = Now();
@@ -38,12 +39,10 @@ ServerUnaryReactor* StudyService::CreateStudy(CallbackServerContext* context,
         [request, response, study = *std::move(study)](storage::Store& store) {
           return OncePerRequest(store, request->request_id(), *request, *response,
                                 [&](storage::Store& batch) {
-                                  if (absl::Status status = batch.CreateStudy(study); !status.ok())
-                                    return status;
-                                  auto stored = batch.GetStudy(study.id);
-                                  if (!stored.ok()) return stored.status();
+                                  RETURN_IF_ERROR(batch.CreateStudy(study));
+                                  ASSIGN_OR_RETURN(auto stored, batch.GetStudy(study.id));
                                   response->Clear();
-                                  StudyToProto(*stored, *response);
+                                  StudyToProto(stored, *response);
                                   return absl::OkStatus();
                                 });
         },
@@ -78,11 +77,9 @@ ServerUnaryReactor* StudyService::ListStudies(CallbackServerContext* context,
                                               const v1::ListStudiesRequest* request,
                                               v1::ListStudiesResponse* response) {
   return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
-    auto size = PageSize(request->page_size(), kDefaultStudyPage, kMaxStudyPage);
-    if (!size.ok()) return size.status();
-    auto key = ReadPageToken({"ListStudies"}, request->page_token());
-    if (!key.ok()) return key.status();
-    auto page = ListWithPublished(*core_.store, *size, *key);
+    ASSIGN_OR_RETURN(auto size, PageSize(request->page_size(), kDefaultStudyPage, kMaxStudyPage));
+    ASSIGN_OR_RETURN(auto key, ReadPageToken({"ListStudies"}, request->page_token()));
+    auto page = ListWithPublished(*core_.store, size, key);
     if (!page.ok()) return Annotate(page.status(), "study", "studies");
     for (const storage::Study& study : page->items) {
       if (study.id == kPublishedStudy) {
@@ -102,7 +99,7 @@ grpc::ServerWriteReactor<v1::ExportStudyResponse>* StudyService::ExportStudy(
       core_, *context, [this, name = request->name()](const std::string& path, std::int64_t) -> absl::Status {
         const auto id = ParseStudyName(name);
         if (!id) return InvalidField("name", "not of the form studies/STUDY");
-        if (absl::Status status = RefusePublished(*id); !status.ok()) return status;
+        RETURN_IF_ERROR(RefusePublished(*id));
         const absl::Status exported = storage::ExportStudyFile(*core_.store, *id, path);
         return exported.ok() ? exported : Annotate(exported, "study", name);
       });
@@ -119,9 +116,9 @@ ServerUnaryReactor* StudyService::UpdateStudy(CallbackServerContext* context,
     const std::string& name = request->study().name();
     const auto id = ParseStudyName(name);
     if (!id) return InvalidField("study.name", "not of the form studies/STUDY");
-    if (absl::Status status = RefusePublished(*id); !status.ok()) return status;
+    RETURN_IF_ERROR(RefusePublished(*id));
     storage::Study checked;
-    if (absl::Status status = ApplyStudyUpdate(*request, checked); !status.ok()) return status;
+    RETURN_IF_ERROR(ApplyStudyUpdate(*request, checked));
     Commit(
         core_.writer, "study", name,
         [request, response, id = *id](storage::Store& store) {
@@ -130,9 +127,9 @@ ServerUnaryReactor* StudyService::UpdateStudy(CallbackServerContext* context,
           const std::string& etag = request->study().etag();
           if (!etag.empty() && etag != StudyEtag(*study)) return StaleEtag(request->study().name());
           const std::int64_t revision = study->revision;
-          if (absl::Status status = ApplyStudyUpdate(*request, *study); !status.ok()) return status;
+          RETURN_IF_ERROR(ApplyStudyUpdate(*request, *study));
           study->update_time = Now();
-          if (absl::Status status = store.UpdateStudy(*study, revision); !status.ok()) return status;
+          RETURN_IF_ERROR(store.UpdateStudy(*study, revision));
           study = store.GetStudy(id);
           if (!study.ok()) return study.status();
           response->Clear();
@@ -150,13 +147,12 @@ ServerUnaryReactor* StudyService::DeleteStudy(CallbackServerContext* context,
   return core_.calls.OffloadAsync(context, [this, request](Finish finish) -> absl::Status {
     const auto id = ParseStudyName(request->name());
     if (!id) return InvalidField("name", "not of the form studies/STUDY");
-    if (absl::Status status = RefusePublished(*id); !status.ok()) return status;
+    RETURN_IF_ERROR(RefusePublished(*id));
     Commit(
         core_.writer, "study", request->name(),
         [request, id = *id](storage::Store& store) {
-          auto study = store.GetStudy(id);
-          if (!study.ok()) return study.status();
-          if (!request->etag().empty() && request->etag() != StudyEtag(*study))
+          ASSIGN_OR_RETURN(auto study, store.GetStudy(id));
+          if (!request->etag().empty() && request->etag() != StudyEtag(study))
             return StaleEtag(request->name());
           return store.DeleteStudy(id);
         },

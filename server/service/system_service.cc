@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/status_macros.h"
 #include "server/error.h"
 #include "server/limits.h"
 #include "server/service/file_download.h"
@@ -53,8 +54,7 @@ grpc::ServerWriteReactor<v1::BackUpResponse>* SystemService::BackUp(grpc::Callba
                                                                     const v1::BackUpRequest*) {
   return FileDownload<v1::BackUpResponse>::Begin(
       core_, *context, [this](const std::string& path, std::int64_t database_bytes) -> absl::Status {
-        if (absl::Status room = CheckRoom(path, database_bytes, "a copy of the database"); !room.ok())
-          return room;
+        RETURN_IF_ERROR(CheckRoom(path, database_bytes, "a copy of the database"));
         const absl::Status copied = core_.store->BackUp(path);
         return copied.ok() ? copied : Annotate(copied, "database", core_.database);
       });

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/status_macros.h"
 #include "server/error.h"
 #include "server/limits.h"
 #include "server/mutation.h"
@@ -84,7 +85,7 @@ absl::Status UploadStream::Handle() {
 absl::Status UploadStream::TakeHeader(const v1::UploadHeader& header) {
   const auto id = ParseStudyName(header.parent());
   if (!id) return InvalidField("header.parent", "not of the form studies/STUDY");
-  if (absl::Status status = RefusePublished(*id); !status.ok()) return status;
+  RETURN_IF_ERROR(RefusePublished(*id));
   resumable_ = !header.upload_id().empty();
   if (resumable_ && !IsUploadId(header.upload_id())) return InvalidField("header.upload_id", kUploadIdRule);
   auto study = core_.store->GetStudy(*id);
@@ -123,11 +124,10 @@ absl::Status UploadStream::TakeChunk(v1::UploadChunk& chunk) {
                                                  " is next: chunks come in order, without gaps")),
         "CHUNK_OUT_OF_ORDER", {{"next_chunk", absl::StrCat(upload_.next_chunk)}});
   }
-  auto prepared = PrepareChunk(chunk, study_);
-  if (!prepared.ok()) return prepared.status();
+  ASSIGN_OR_RETURN(auto prepared, PrepareChunk(chunk, study_));
   v1::UploadRunsRequest().Swap(&request_);  // the message is not needed while its runs wait for the writer
 
-  auto work = std::make_shared<std::pair<PreparedChunk, storage::Upload>>(*std::move(prepared), upload_);
+  auto work = std::make_shared<std::pair<PreparedChunk, storage::Upload>>(std::move(prepared), upload_);
   Commit(
       core_.writer, "study", StudyName(study_.id),
       [this, work, study = study_.id, resumable = resumable_](storage::Store& store) {

@@ -9,11 +9,13 @@
 #include <span>
 #include <utility>
 
+#include "base/sha256.h"
+#include "base/status_macros.h"
 #include "server/convert/run.h"
 #include "server/convert/times.h"
-#include "server/digest.h"
 #include "server/error.h"
 #include "server/limits.h"
+#include "server/secret.h"
 
 namespace sextant::server {
 namespace {
@@ -65,7 +67,7 @@ absl::Status ForEachRun(v1::UploadChunk& chunk, const std::function<bool(v1::Run
       }
       return absl::OkStatus();
     case v1::UploadChunk::kEncodedBatch:
-      if (!EqualInConstantTime(Sha256(chunk.encoded_batch()), chunk.sha256())) {
+      if (!EqualInConstantTime(Sha256Of(chunk.encoded_batch()), chunk.sha256())) {
         return WithReason(
             InvalidField("chunk.sha256", "is not the SHA-256 of encoded_batch: send the chunk again"),
             "WRONG_DIGEST", {{"index", absl::StrCat(chunk.index())}});
@@ -109,9 +111,8 @@ absl::Status PutAll(storage::Store& store, const std::string& study_id, Prepared
   const std::size_t size = parts ? 1 : runs.size();
   for (std::size_t at = 0; at < runs.size(); at += size) {
     if (parts && IsPart(runs[at]) && runs[at].curve_begin > 0 && refused.contains(runs[at].run.id)) continue;
-    auto outcomes = store.PutEncodedRuns(study_id, runs.subspan(at, size));
-    if (!outcomes.ok()) return outcomes.status();
-    for (std::size_t i = 0; i < size; ++i) Count(chunk, runs[at + i], (*outcomes)[i], upload, refused);
+    ASSIGN_OR_RETURN(auto outcomes, store.PutEncodedRuns(study_id, runs.subspan(at, size)));
+    for (std::size_t i = 0; i < size; ++i) Count(chunk, runs[at + i], outcomes[i], upload, refused);
   }
   return absl::OkStatus();
 }
@@ -137,7 +138,7 @@ absl::StatusOr<PreparedChunk> PrepareChunk(v1::UploadChunk& chunk, const storage
   prepared.index = chunk.index();
   prepared.last = chunk.last();
   int count = 0;
-  const absl::Status read = ForEachRun(chunk, [&](v1::Run& message) {
+  RETURN_IF_ERROR(ForEachRun(chunk, [&](v1::Run& message) {
     if (++count > kMaxRunsPerChunk) return false;
     auto run = RunFromProto(message, study);
     if (run.ok()) {
@@ -148,8 +149,7 @@ absl::StatusOr<PreparedChunk> PrepareChunk(v1::UploadChunk& chunk, const storage
                 std::string(run.status().message()));
     }
     return true;
-  });
-  if (!read.ok()) return read;
+  }));
   if (count > kMaxRunsPerChunk) {
     return InvalidField(
         "chunk.batch", absl::StrCat("more than ", kMaxRunsPerChunk, " runs, which are what fits in a chunk"));
@@ -159,17 +159,16 @@ absl::StatusOr<PreparedChunk> PrepareChunk(v1::UploadChunk& chunk, const storage
 
 absl::Status CommitChunk(storage::Store& store, const std::string& study_id, bool resumable,
                          PreparedChunk& chunk, storage::Upload& upload, RefusedRuns& refused) {
-  auto study = store.GetStudy(study_id);
-  if (!study.ok()) return study.status();
+  ASSIGN_OR_RETURN(auto study, store.GetStudy(study_id));
   if (resumable) {
     auto stored = store.GetUpload(upload.id);
-    if (stored.ok() && stored->create_time >= study->create_time && stored->next_chunk > chunk.index) {
+    if (stored.ok() && stored->create_time >= study.create_time && stored->next_chunk > chunk.index) {
       upload = *std::move(stored);
       chunk.rejects.clear();
       return absl::OkStatus();
     }
   }
-  if (absl::Status put = PutAll(store, study_id, chunk, upload, refused); !put.ok()) return put;
+  RETURN_IF_ERROR(PutAll(store, study_id, chunk, upload, refused));
   upload.rejected += chunk.rejected;
   upload.next_chunk = chunk.index + 1;
   upload.complete = chunk.last;

@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/status_macros.h"
+#include "base/whole_file.h"
 #include "storage/sqlite/curve_rows.h"
 #include "storage/sqlite/error.h"
 #include "storage/sqlite/open.h"
@@ -25,31 +27,29 @@ absl::Status Damaged(const Connection& connection, const std::string& findings) 
 
 // `sql` gives one row a finding; no row, or the single row "ok", is health.
 absl::Status ExpectNoFinding(Connection& connection, const char* sql) {
-  auto statement = connection.Prepare(sql);
-  if (!statement.ok()) return statement.status();
+  ASSIGN_OR_RETURN(auto statement, connection.Prepare(sql));
   std::string findings;
   for (;;) {
-    auto row = statement->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) break;
-    const std::string text(statement->Text(0));
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) break;
+    const std::string text(statement.Text(0));
     if (text != "ok") absl::StrAppend(&findings, findings.empty() ? "" : "; ", text);
   }
   return findings.empty() ? absl::OkStatus() : Damaged(connection, findings);
 }
 
 absl::Status CheckCurves(Connection& connection) {
-  auto statement = connection.Prepare(
-      "SELECT s.id, r.id, r.run_key, r.curve_points FROM runs r JOIN studies s USING (study_key)");
-  if (!statement.ok()) return statement.status();
+  ASSIGN_OR_RETURN(
+      auto statement,
+      connection.Prepare(
+          "SELECT s.id, r.id, r.run_key, r.curve_points FROM runs r JOIN studies s USING (study_key)"));
   for (;;) {
-    auto row = statement->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return absl::OkStatus();
-    auto curve = ReadCurve(connection, statement->Int(2), statement->Int(3));
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) return absl::OkStatus();
+    auto curve = ReadCurve(connection, statement.Int(2), statement.Int(3));
     if (!curve.ok()) {
-      return Damaged(connection, absl::StrCat("run '", std::string(statement->Text(1)), "' of study '",
-                                              std::string(statement->Text(0)),
+      return Damaged(connection, absl::StrCat("run '", std::string(statement.Text(1)), "' of study '",
+                                              std::string(statement.Text(0)),
                                               "': ", std::string(curve.status().message())));
     }
   }
@@ -58,10 +58,9 @@ absl::Status CheckCurves(Connection& connection) {
 // SQLite reads a last page that was cut short as if it ended in zeros. While there is a log, the page may be
 // whole there.
 absl::Status CheckLength(Connection& connection) {
-  auto statement = connection.Prepare("PRAGMA page_size");
-  if (!statement.ok()) return statement.status();
-  if (auto row = statement->Step(); !row.ok()) return row.status();
-  const auto page_bytes = static_cast<std::uintmax_t>(statement->Int(0));
+  ASSIGN_OR_RETURN(auto statement, connection.Prepare("PRAGMA page_size"));
+  if (auto row = statement.Step(); !row.ok()) return row.status();
+  const auto page_bytes = static_cast<std::uintmax_t>(statement.Int(0));
   std::error_code error;
   const auto bytes = std::filesystem::file_size(connection.path(), error);
   if (error || HasLog(connection.path()) || page_bytes == 0 || bytes % page_bytes == 0)
@@ -89,16 +88,15 @@ absl::Status CopyFailed(const Connection& from, const std::string& path, const a
 }
 
 absl::Status CopyPages(Connection& from, const std::string& path) {
-  auto to = Connection::Open(path, OpenMode::kCreate);
-  if (!to.ok()) return to.status();
+  ASSIGN_OR_RETURN(auto to, Connection::Open(path, OpenMode::kCreate));
   // One step copies everything under a read lock, which in WAL mode stops nobody; several steps would start
   // over whenever somebody wrote in between.
-  sqlite3_backup* backup = sqlite3_backup_init((*to)->handle(), "main", from.handle(), "main");
-  if (backup == nullptr) return CopyFailed(from, path, (*to)->LastError());
+  sqlite3_backup* backup = sqlite3_backup_init(to->handle(), "main", from.handle(), "main");
+  if (backup == nullptr) return CopyFailed(from, path, to->LastError());
   sqlite3_backup_step(backup, -1);
-  if (sqlite3_backup_finish(backup) != SQLITE_OK) return CopyFailed(from, path, (*to)->LastError());
+  if (sqlite3_backup_finish(backup) != SQLITE_OK) return CopyFailed(from, path, to->LastError());
   // A copy is one file: not in WAL mode until a store opens it.
-  return (*to)->Execute("PRAGMA journal_mode = DELETE");
+  return to->Execute("PRAGMA journal_mode = DELETE");
 }
 
 }  // namespace
@@ -106,17 +104,14 @@ absl::Status CopyPages(Connection& from, const std::string& path) {
 absl::StatusOr<StoreHealth> GetHealth(Connection& connection) {
   StoreHealth health;
   health.location = connection.path();
-  auto version = ReadSchemaVersion(connection);
-  if (!version.ok()) return version.status();
-  health.schema_version = *version;
-  auto pages = connection.Prepare(
-      "SELECT page_count * page_size, freelist_count * page_size "
-      "FROM pragma_page_count, pragma_page_size, pragma_freelist_count");
-  if (!pages.ok()) return pages.status();
-  auto row = pages->Step();
-  if (!row.ok()) return row.status();
-  health.file_bytes = pages->Int(0);
-  health.free_bytes = pages->Int(1);
+  ASSIGN_OR_RETURN(auto version, ReadSchemaVersion(connection));
+  health.schema_version = version;
+  ASSIGN_OR_RETURN(auto pages,
+                   connection.Prepare("SELECT page_count * page_size, freelist_count * page_size "
+                                      "FROM pragma_page_count, pragma_page_size, pragma_freelist_count"));
+  RETURN_IF_ERROR(pages.Step().status());
+  health.file_bytes = pages.Int(0);
+  health.free_bytes = pages.Int(1);
   std::error_code none;  // without a log its size is 0
   const auto log_bytes = std::filesystem::file_size(connection.path() + "-wal", none);
   health.log_bytes = none ? 0 : static_cast<std::int64_t>(log_bytes);
@@ -124,8 +119,8 @@ absl::StatusOr<StoreHealth> GetHealth(Connection& connection) {
 }
 
 absl::Status CheckIntegrity(Connection& connection) {
-  if (absl::Status s = CheckLength(connection); !s.ok()) return s;
-  if (absl::Status s = ExpectNoFinding(connection, "PRAGMA integrity_check(10)"); !s.ok()) return s;
+  RETURN_IF_ERROR(CheckLength(connection));
+  RETURN_IF_ERROR(ExpectNoFinding(connection, "PRAGMA integrity_check(10)"));
   absl::Status status =
       ExpectNoFinding(connection,
                       "SELECT \"table\" || ' row ' || coalesce(rowid, '') || ' refers to a missing row' "
@@ -146,14 +141,13 @@ absl::Status BackUp(Connection& connection, const std::string& path) {
   if (std::filesystem::exists(path, error)) {
     return absl::AlreadyExistsError(absl::StrCat(path, " exists already: a backup goes to a new file"));
   }
-  const std::string partial = absl::StrCat(path, ".partial-", getpid());
+  const std::string partial = PartialName(path);
   std::filesystem::remove(partial, error);
   absl::Status status = CopyPages(connection, partial);
   if (status.ok()) status = SyncFile(partial);
-  // link() refuses an existing name, where rename() would replace a file made meanwhile.
-  if (status.ok() && link(partial.c_str(), path.c_str()) != 0) {
-    status = errno == EEXIST ? absl::AlreadyExistsError(absl::StrCat(path, " exists already"))
-                             : StatusFromCode(SQLITE_CANTOPEN, errno, std::strerror(errno), path);
+  if (const int failed = status.ok() ? PublishFile(partial, path, Existing::kKeep) : 0; failed != 0) {
+    status = failed == EEXIST ? absl::AlreadyExistsError(absl::StrCat(path, " exists already"))
+                              : StatusFromCode(SQLITE_CANTOPEN, failed, std::strerror(failed), path);
   }
   std::filesystem::remove(partial, error);
   return status.ok() ? SyncFile(path) : status;

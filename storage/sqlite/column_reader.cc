@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "storage/sqlite/condition_sql.h"
 #include "storage/sqlite/json_text.h"
 
@@ -78,7 +79,7 @@ class TagReader : public TextReader {
       return absl::OkStatus();
     }
     std::map<std::string, std::string> values;
-    if (absl::Status status = FromJson(tags, values); !status.ok()) return status;
+    RETURN_IF_ERROR(FromJson(tags, values));
     const auto value = values.find(key_);
     const std::uint32_t code = value == values.end() ? 0 : CodeOf(value->second);
     // Many runs of a study have the same tags; where they have not, remembering them would only take memory.
@@ -104,10 +105,9 @@ absl::StatusOr<ColumnLoading> StartLoading(const ColumnName& name) {
     case ColumnName::Kind::kField:
       break;
   }
-  auto field = FindRunField(name.name);
-  if (!field.ok()) return field.status();
+  ASSIGN_OR_RETURN(auto field, FindRunField(name.name));
   std::unique_ptr<ColumnReader> reader;
-  switch (field->kind) {
+  switch (field.kind) {
     case FieldKind::kNumber:
       reader = std::make_unique<RealReader>();
       break;
@@ -119,7 +119,7 @@ absl::StatusOr<ColumnLoading> StartLoading(const ColumnName& name) {
       reader = std::make_unique<TextReader>();
       break;
   }
-  return ColumnLoading{name, absl::StrCat("r.", field->name), std::move(reader)};
+  return ColumnLoading{name, absl::StrCat("r.", field.name), std::move(reader)};
 }
 
 }  // namespace sextant::storage::sqlite

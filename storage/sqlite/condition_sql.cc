@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "base/status_macros.h"
 #include "storage/sqlite/json_text.h"
 
 namespace sextant::storage::sqlite {
@@ -82,9 +83,8 @@ absl::Status AddTextComparison(const std::string& subject, Condition::Op op, con
     out.Add(") > 0");
     return absl::OkStatus();
   }
-  auto sign = Operator(op);
-  if (!sign.ok()) return sign.status();
-  out.Add(absl::StrCat(subject, *sign));
+  ASSIGN_OR_RETURN(auto sign, Operator(op));
+  out.Add(absl::StrCat(subject, sign));
   out.AddValue(text);
   return absl::OkStatus();
 }
@@ -105,14 +105,12 @@ absl::Status AddState(const Condition& condition, SqlText& out) {
 }
 
 absl::Status AddComparison(const Condition& condition, SqlText& out) {
-  auto field = FindRunField(condition.field);
-  if (!field.ok()) return field.status();
-  if (field->kind == kState) return AddState(condition, out);
-  const std::string column = absl::StrCat("r.", field->name);
-  if (field->kind == kText) return AddTextComparison(column, condition.op, condition.text, out);
-  auto sign = Operator(condition.op);
-  if (!sign.ok()) return sign.status();
-  out.Add(absl::StrCat(column, *sign));
+  ASSIGN_OR_RETURN(auto field, FindRunField(condition.field));
+  if (field.kind == kState) return AddState(condition, out);
+  const std::string column = absl::StrCat("r.", field.name);
+  if (field.kind == kText) return AddTextComparison(column, condition.op, condition.text, out);
+  ASSIGN_OR_RETURN(auto sign, Operator(condition.op));
+  out.Add(absl::StrCat(column, sign));
   out.AddValue(condition.number);
   return absl::OkStatus();
 }
@@ -151,8 +149,7 @@ absl::Status AddList(const Condition& condition, bool negated, int depth, int& n
   if (condition.children.empty()) out.Add(all ? "1" : "0");
   for (std::size_t i = 0; i < condition.children.size(); ++i) {
     if (i > 0) out.Add(all ? " AND " : " OR ");
-    absl::Status status = Add(condition.children[i], negated, depth + 1, nodes, out);
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(Add(condition.children[i], negated, depth + 1, nodes, out));
   }
   out.Add(")");
   return absl::OkStatus();
@@ -182,9 +179,8 @@ absl::Status Add(const Condition& condition, bool negated, int depth, int& nodes
       return status;
     }
     case Condition::Kind::kIsKnown: {
-      auto field = FindRunField(condition.field);
-      if (!field.ok()) return field.status();
-      out.Add(absl::StrCat("r.", field->name, field->kind == kText ? " <> ''" : " IS NOT NULL"));
+      ASSIGN_OR_RETURN(auto field, FindRunField(condition.field));
+      out.Add(absl::StrCat("r.", field.name, field.kind == kText ? " <> ''" : " IS NOT NULL"));
       return absl::OkStatus();
     }
     case Condition::Kind::kHasTag:
@@ -219,8 +215,7 @@ absl::Status AddConditions(const std::vector<Condition>& where, SqlText& out) {
   int nodes = 0;
   for (const Condition& condition : where) {
     out.Add(" AND (");
-    absl::Status status = Add(condition, false, 1, nodes, out);
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(Add(condition, false, 1, nodes, out));
     out.Add(")");
   }
   return absl::OkStatus();

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "storage/sqlite/error.h"
 
 namespace sextant::storage::sqlite {
@@ -103,9 +104,8 @@ absl::StatusOr<bool> Statement::Step() {
 
 absl::Status Statement::Run() {
   for (;;) {
-    auto row = Step();
-    if (!row.ok()) return row.status();
-    if (!*row) break;
+    ASSIGN_OR_RETURN(auto row, Step());
+    if (!row) break;
   }
   Reset();
   return absl::OkStatus();
@@ -219,9 +219,8 @@ StepLimit::~StepLimit() { sqlite3_progress_handler(connection_.handle(), 0, null
 absl::StatusOr<Transaction> Transaction::Begin(Connection& connection, Kind kind) {
   const bool nested = connection.in_transaction();
   const char* sql = nested ? "SAVEPOINT nested" : kind == Kind::kWrite ? "BEGIN IMMEDIATE" : "BEGIN";
-  auto statement = connection.Prepare(sql);
-  if (!statement.ok()) return statement.status();
-  if (absl::Status status = statement->Run(); !status.ok()) return status;
+  ASSIGN_OR_RETURN(auto statement, connection.Prepare(sql));
+  RETURN_IF_ERROR(statement.Run());
   return Transaction(&connection, nested);
 }
 
@@ -243,9 +242,8 @@ absl::Status Transaction::Commit() {
     connection_ = nullptr;
     return absl::AbortedError(absl::StrCat(connection.path(), ": the transaction was rolled back"));
   }
-  auto statement = connection.Prepare(nested_ ? "RELEASE nested" : "COMMIT");
-  if (!statement.ok()) return statement.status();
-  absl::Status status = statement->Run();
+  ASSIGN_OR_RETURN(auto statement, connection.Prepare(nested_ ? "RELEASE nested" : "COMMIT"));
+  absl::Status status = statement.Run();
   if (status.ok()) connection_ = nullptr;
   return status;  // on failure the destructor rolls back
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "storage/curve_codec.h"
 #include "storage/curve_parts.h"
 
@@ -29,12 +30,12 @@ constexpr char kPutChunk[] = "INSERT OR REPLACE INTO curve_chunks VALUES (?, ?, 
 
 absl::StatusOr<std::int64_t> StoredBytes(Connection& connection, std::int64_t first_key,
                                          std::int64_t last_key) {
-  auto statement = connection.Prepare(
-      "SELECT coalesce(sum(length(data)), 0) FROM curve_chunks WHERE chunk_key BETWEEN ? AND ?");
-  if (!statement.ok()) return statement.status();
-  auto row = statement->Next(first_key).Next(last_key).Step();
-  if (!row.ok()) return row.status();
-  return statement->Int(0);
+  ASSIGN_OR_RETURN(
+      auto statement,
+      connection.Prepare(
+          "SELECT coalesce(sum(length(data)), 0) FROM curve_chunks WHERE chunk_key BETWEEN ? AND ?"));
+  RETURN_IF_ERROR(statement.Next(first_key).Next(last_key).Step().status());
+  return statement.Int(0);
 }
 
 }  // namespace
@@ -43,25 +44,23 @@ absl::StatusOr<std::int64_t> WriteCurve(Connection& connection, std::int64_t run
                                         std::int64_t keep, std::int64_t held, std::int64_t offset) {
   const auto first_point = static_cast<std::size_t>(offset);
   const std::size_t points = first_point + curve.size();
-  if (absl::Status status = CheckPoints(points); !status.ok()) return status;
+  RETURN_IF_ERROR(CheckPoints(points));
   const std::size_t first_chunk = static_cast<std::size_t>(keep) / kPointsPerChunk;
   const std::size_t chunks_held = (static_cast<std::size_t>(held) + kPointsPerChunk - 1) / kPointsPerChunk;
   std::int64_t grown = 0;
   if (first_chunk < chunks_held) {  // what is written anew
     const std::int64_t first_key = run_key << kChunkBits;
-    auto replaced = StoredBytes(connection, first_key + static_cast<std::int64_t>(first_chunk),
-                                first_key + static_cast<std::int64_t>(chunks_held) - 1);
-    if (!replaced.ok()) return replaced.status();
-    grown -= *replaced;
+    ASSIGN_OR_RETURN(auto replaced,
+                     StoredBytes(connection, first_key + static_cast<std::int64_t>(first_chunk),
+                                 first_key + static_cast<std::int64_t>(chunks_held) - 1));
+    grown -= replaced;
   }
-  auto statement = connection.Prepare(kPutChunk);
-  if (!statement.ok()) return statement.status();
+  ASSIGN_OR_RETURN(auto statement, connection.Prepare(kPutChunk));
   for (std::size_t chunk = first_chunk; chunk * kPointsPerChunk < points; ++chunk) {
     const std::size_t begin = chunk * kPointsPerChunk - first_point;
     const std::size_t end = std::min(begin + kPointsPerChunk, curve.size());
     const std::vector<std::uint8_t> bytes = EncodeChunk(curve, begin, end);
-    absl::Status status = PutChunk(*statement, run_key, chunk, end - begin, bytes);
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(PutChunk(statement, run_key, chunk, end - begin, bytes));
     grown += static_cast<std::int64_t>(bytes.size());
   }
   return grown;
@@ -69,13 +68,11 @@ absl::StatusOr<std::int64_t> WriteCurve(Connection& connection, std::int64_t run
 
 absl::StatusOr<std::int64_t> WriteChunks(Connection& connection, std::int64_t run_key,
                                          const EncodedCurve& curve) {
-  if (absl::Status status = CheckPoints(curve.points()); !status.ok()) return status;
-  auto statement = connection.Prepare(kPutChunk);
-  if (!statement.ok()) return statement.status();
+  RETURN_IF_ERROR(CheckPoints(curve.points()));
+  ASSIGN_OR_RETURN(auto statement, connection.Prepare(kPutChunk));
   std::int64_t bytes = 0;
   for (std::size_t i = 0; i < curve.chunks(); ++i) {
-    absl::Status status = PutChunk(*statement, run_key, i, curve.chunk_points(i), curve.chunk(i));
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(PutChunk(statement, run_key, i, curve.chunk_points(i), curve.chunk(i)));
     bytes += static_cast<std::int64_t>(curve.chunk(i).size());
   }
   return bytes;
@@ -89,15 +86,15 @@ absl::StatusOr<Curve> ReadCurve(Connection& connection, std::int64_t run_key, st
   if (count == 0) return curve;
   constexpr auto kChunk = static_cast<std::int64_t>(kPointsPerChunk);
   const std::int64_t first = from / kChunk, last = (from + count - 1) / kChunk;
-  auto statement = connection.Prepare(
-      "SELECT points, data FROM curve_chunks WHERE chunk_key BETWEEN ? AND ? ORDER BY chunk_key");
-  if (!statement.ok()) return statement.status();
-  statement->Next((run_key << kChunkBits) + first).Next((run_key << kChunkBits) + last);
+  ASSIGN_OR_RETURN(
+      auto statement,
+      connection.Prepare(
+          "SELECT points, data FROM curve_chunks WHERE chunk_key BETWEEN ? AND ? ORDER BY chunk_key"));
+  statement.Next((run_key << kChunkBits) + first).Next((run_key << kChunkBits) + last);
   for (;;) {
-    auto row = statement->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) break;
-    absl::Status status = DecodeChunk(statement->Blob(1), static_cast<std::size_t>(statement->Int(0)), curve);
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) break;
+    absl::Status status = DecodeChunk(statement.Blob(1), static_cast<std::size_t>(statement.Int(0)), curve);
     if (!status.ok()) {
       return absl::DataLossError(absl::StrCat(connection.path(), ": ", std::string(status.message())));
     }
@@ -115,9 +112,9 @@ absl::StatusOr<std::int64_t> DeleteCurve(Connection& connection, std::int64_t ru
   const std::int64_t last = first + kChunksPerRun - 1;
   auto bytes = StoredBytes(connection, first, last);
   if (!bytes.ok()) return bytes.status();
-  auto statement = connection.Prepare("DELETE FROM curve_chunks WHERE chunk_key BETWEEN ? AND ?");
-  if (!statement.ok()) return statement.status();
-  if (absl::Status status = statement->Next(first).Next(last).Run(); !status.ok()) return status;
+  ASSIGN_OR_RETURN(auto statement,
+                   connection.Prepare("DELETE FROM curve_chunks WHERE chunk_key BETWEEN ? AND ?"));
+  RETURN_IF_ERROR(statement.Next(first).Next(last).Run());
   return *bytes;
 }
 

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "base/status_macros.h"
 #include "storage/fault.h"
 
 namespace sextant::storage::sqlite {
@@ -48,7 +49,7 @@ absl::Status FileWatch::CheckFile() {
 }
 
 absl::Status FileWatch::Check() {
-  if (absl::Status status = CheckFile(); !status.ok()) return status;
+  RETURN_IF_ERROR(CheckFile());
   Identity now;
   const bool is_there = Look(path_ + "-wal", now);
   const std::lock_guard lock(mutex_);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/status_macros.h"
 #include "storage/sqlite/json_text.h"
 
 namespace sextant::storage::sqlite {
@@ -21,29 +22,27 @@ enum class ArrayKind : std::int64_t { kCorrelations = 0, kReplicates = 1, kModel
 absl::Status InsertArray(Connection& connection, std::int64_t fit_key, ArrayKind kind,
                          const std::string& name, const std::vector<double>& values) {
   if (values.empty() && kind != ArrayKind::kModel) return absl::OkStatus();
-  auto statement = connection.Prepare("INSERT INTO fit_arrays VALUES (?, ?, ?, ?)");
-  if (!statement.ok()) return statement.status();
-  statement->Next(fit_key).Next(static_cast<std::int64_t>(kind)).Next(std::string_view(name));
-  statement->NextBlobView(
+  ASSIGN_OR_RETURN(auto statement, connection.Prepare("INSERT INTO fit_arrays VALUES (?, ?, ?, ?)"));
+  statement.Next(fit_key).Next(static_cast<std::int64_t>(kind)).Next(std::string_view(name));
+  statement.NextBlobView(
       {reinterpret_cast<const std::uint8_t*>(values.data()), values.size() * sizeof(double)});
-  return statement->Run();
+  return statement.Run();
 }
 
 absl::Status SelectArrays(Connection& connection, std::int64_t fit_key, fitting::FitResult& result) {
-  auto statement = connection.Prepare("SELECT kind, name, data FROM fit_arrays WHERE fit_key = ?");
-  if (!statement.ok()) return statement.status();
-  statement->Next(fit_key);
+  ASSIGN_OR_RETURN(auto statement,
+                   connection.Prepare("SELECT kind, name, data FROM fit_arrays WHERE fit_key = ?"));
+  statement.Next(fit_key);
   for (;;) {
-    auto row = statement->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return absl::OkStatus();
-    const std::span<const std::uint8_t> bytes = statement->Blob(2);
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) return absl::OkStatus();
+    const std::span<const std::uint8_t> bytes = statement.Blob(2);
     std::vector<double> values(bytes.size() / sizeof(double));
     if (bytes.size() % sizeof(double) != 0) {
       return absl::DataLossError(absl::StrCat(connection.path(), ": a fit's array is cut short"));
     }
     if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
-    switch (static_cast<ArrayKind>(statement->Int(0))) {
+    switch (static_cast<ArrayKind>(statement.Int(0))) {
       case ArrayKind::kCorrelations:
         result.correlations = std::move(values);
         break;
@@ -54,7 +53,7 @@ absl::Status SelectArrays(Connection& connection, std::int64_t fit_key, fitting:
         result.model_replicates = std::move(values);
         break;
       case ArrayKind::kModel:
-        result.model.emplace(statement->Text(1), std::move(values));
+        result.model.emplace(statement.Text(1), std::move(values));
         break;
     }
   }
@@ -62,69 +61,61 @@ absl::Status SelectArrays(Connection& connection, std::int64_t fit_key, fitting:
 
 absl::Status InsertParameters(Connection& connection, std::int64_t fit_key,
                               const std::vector<fitting::ParameterEstimate>& parameters) {
-  auto statement = connection.Prepare("INSERT INTO fit_parameters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  if (!statement.ok()) return statement.status();
+  ASSIGN_OR_RETURN(auto statement,
+                   connection.Prepare("INSERT INTO fit_parameters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   std::int64_t position = 0;
   for (const fitting::ParameterEstimate& parameter : parameters) {
-    if (absl::Status status = CheckText(parameter.name, "a parameter's name"); !status.ok()) return status;
-    statement->Next(fit_key).Next(position++).Next(std::string_view(parameter.name)).Next(parameter.estimate);
+    RETURN_IF_ERROR(CheckText(parameter.name, "a parameter's name"));
+    statement.Next(fit_key).Next(position++).Next(std::string_view(parameter.name)).Next(parameter.estimate);
     for (const auto& end : {parameter.low, parameter.high}) {
       // Absent and NaN are both NULL, so presence is kept beside the value.
-      statement->Next(static_cast<std::int64_t>(end.has_value()));
-      statement->Next(end.value_or(std::numeric_limits<double>::quiet_NaN()));
+      statement.Next(static_cast<std::int64_t>(end.has_value()));
+      statement.Next(end.value_or(std::numeric_limits<double>::quiet_NaN()));
     }
-    absl::Status status = statement->Next(static_cast<std::int64_t>(parameter.at_bound)).Run();
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(statement.Next(static_cast<std::int64_t>(parameter.at_bound)).Run());
   }
   return absl::OkStatus();
 }
 
 absl::Status SelectParameters(Connection& connection, std::int64_t fit_key, fitting::FitResult& result) {
-  auto statement = connection.Prepare(
-      "SELECT name, estimate, has_low, low, has_high, high, at_bound FROM fit_parameters WHERE fit_key = ? "
-      "ORDER BY position");
-  if (!statement.ok()) return statement.status();
-  statement->Next(fit_key);
+  ASSIGN_OR_RETURN(auto statement, connection.Prepare("SELECT name, estimate, has_low, low, has_high, high, "
+                                                      "at_bound FROM fit_parameters WHERE fit_key = ? "
+                                                      "ORDER BY position"));
+  statement.Next(fit_key);
   for (;;) {
-    auto row = statement->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return absl::OkStatus();
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) return absl::OkStatus();
     fitting::ParameterEstimate& parameter = result.parameters.emplace_back();
-    parameter.name = statement->Text(0);
-    parameter.estimate = statement->Real(1);
-    if (statement->Int(2) != 0) parameter.low = statement->Real(3);
-    if (statement->Int(4) != 0) parameter.high = statement->Real(5);
-    parameter.at_bound = statement->Int(6) != 0;
+    parameter.name = statement.Text(0);
+    parameter.estimate = statement.Real(1);
+    if (statement.Int(2) != 0) parameter.low = statement.Real(3);
+    if (statement.Int(4) != 0) parameter.high = statement.Real(5);
+    parameter.at_bound = statement.Int(6) != 0;
   }
 }
 
 absl::Status InsertLists(Connection& connection, std::int64_t fit_key, const fitting::FitResult& result) {
-  auto influence = connection.Prepare("INSERT INTO fit_influence VALUES (?, ?, ?, ?, ?)");
-  if (!influence.ok()) return influence.status();
+  ASSIGN_OR_RETURN(auto influence, connection.Prepare("INSERT INTO fit_influence VALUES (?, ?, ?, ?, ?)"));
   std::int64_t position = 0;
   for (const fitting::Influence& run : result.influence) {
-    influence->Next(fit_key).Next(position++).Next(std::string_view(run.run_id));
-    if (absl::Status s = influence->Next(run.objective_share).Next(run.shift).Run(); !s.ok()) return s;
+    influence.Next(fit_key).Next(position++).Next(std::string_view(run.run_id));
+    RETURN_IF_ERROR(influence.Next(run.objective_share).Next(run.shift).Run());
   }
   auto warning = connection.Prepare("INSERT INTO fit_warnings VALUES (?, ?, ?)");
   if (!warning.ok()) return warning.status();
   position = 0;
   for (const std::string& text : result.warnings) {
-    if (absl::Status status = CheckText(text, "a warning"); !status.ok()) return status;
-    if (absl::Status s = warning->Next(fit_key).Next(position++).Next(std::string_view(text)).Run(); !s.ok())
-      return s;
+    RETURN_IF_ERROR(CheckText(text, "a warning"));
+    RETURN_IF_ERROR(warning->Next(fit_key).Next(position++).Next(std::string_view(text)).Run());
   }
-  auto range = connection.Prepare("INSERT INTO fit_ranges VALUES (?, ?, ?, ?)");
-  if (!range.ok()) return range.status();
+  ASSIGN_OR_RETURN(auto range, connection.Prepare("INSERT INTO fit_ranges VALUES (?, ?, ?, ?)"));
   for (const auto& [variable, ends] : result.fitted_range) {
-    range->Next(fit_key).Next(std::string_view(variable)).Next(ends.low).Next(ends.high);
-    if (absl::Status status = range->Run(); !status.ok()) return status;
+    range.Next(fit_key).Next(std::string_view(variable)).Next(ends.low).Next(ends.high);
+    RETURN_IF_ERROR(range.Run());
   }
-  auto diagnostic = connection.Prepare("INSERT INTO fit_diagnostics VALUES (?, ?, ?)");
-  if (!diagnostic.ok()) return diagnostic.status();
+  ASSIGN_OR_RETURN(auto diagnostic, connection.Prepare("INSERT INTO fit_diagnostics VALUES (?, ?, ?)"));
   for (const auto& [name, value] : result.diagnostics) {
-    if (absl::Status s = diagnostic->Next(fit_key).Next(std::string_view(name)).Next(value).Run(); !s.ok())
-      return s;
+    RETURN_IF_ERROR(diagnostic.Next(fit_key).Next(std::string_view(name)).Next(value).Run());
   }
   return absl::OkStatus();
 }
@@ -132,14 +123,12 @@ absl::Status InsertLists(Connection& connection, std::int64_t fit_key, const fit
 // Runs `sql` for the fit and calls `take` on each row.
 template <typename Take>
 absl::Status ForEachRow(Connection& connection, const char* sql, std::int64_t fit_key, Take take) {
-  auto statement = connection.Prepare(sql);
-  if (!statement.ok()) return statement.status();
-  statement->Next(fit_key);
+  ASSIGN_OR_RETURN(auto statement, connection.Prepare(sql));
+  statement.Next(fit_key);
   for (;;) {
-    auto row = statement->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return absl::OkStatus();
-    take(*statement);
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) return absl::OkStatus();
+    take(statement);
   }
 }
 
@@ -167,23 +156,23 @@ absl::Status SelectLists(Connection& connection, std::int64_t fit_key, fitting::
 }  // namespace
 
 absl::Status InsertFitParts(Connection& connection, std::int64_t fit_key, const fitting::FitResult& result) {
-  if (absl::Status s = InsertParameters(connection, fit_key, result.parameters); !s.ok()) return s;
-  if (absl::Status s = InsertLists(connection, fit_key, result); !s.ok()) return s;
+  RETURN_IF_ERROR(InsertParameters(connection, fit_key, result.parameters));
+  RETURN_IF_ERROR(InsertLists(connection, fit_key, result));
   const std::string unnamed;
   for (const auto& [kind, values] : {std::pair{ArrayKind::kCorrelations, &result.correlations},
                                      std::pair{ArrayKind::kReplicates, &result.replicates},
                                      std::pair{ArrayKind::kModelReplicates, &result.model_replicates}}) {
-    if (absl::Status s = InsertArray(connection, fit_key, kind, unnamed, *values); !s.ok()) return s;
+    RETURN_IF_ERROR(InsertArray(connection, fit_key, kind, unnamed, *values));
   }
   for (const auto& [name, values] : result.model) {
-    if (absl::Status s = InsertArray(connection, fit_key, ArrayKind::kModel, name, values); !s.ok()) return s;
+    RETURN_IF_ERROR(InsertArray(connection, fit_key, ArrayKind::kModel, name, values));
   }
   return absl::OkStatus();
 }
 
 absl::Status SelectFitParts(Connection& connection, std::int64_t fit_key, fitting::FitResult& result) {
-  if (absl::Status s = SelectParameters(connection, fit_key, result); !s.ok()) return s;
-  if (absl::Status s = SelectLists(connection, fit_key, result); !s.ok()) return s;
+  RETURN_IF_ERROR(SelectParameters(connection, fit_key, result));
+  RETURN_IF_ERROR(SelectLists(connection, fit_key, result));
   return SelectArrays(connection, fit_key, result);
 }
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/status_macros.h"
 #include "storage/sqlite/fit_parts.h"
 #include "storage/sqlite/json_text.h"
 #include "storage/sqlite/page_key.h"
@@ -91,8 +92,7 @@ absl::StatusOr<Fit> ReadFit(Connection& connection, const Statement& row, const 
   fit.create_time = row.Int(5);
   fit.end_time = row.Int(6);
   ReadResult(row, 7, fit.result);
-  absl::Status status = SelectFitParts(connection, row.Int(33), fit.result);
-  if (!status.ok()) return status;
+  RETURN_IF_ERROR(SelectFitParts(connection, row.Int(33), fit.result));
   return fit;
 }
 
@@ -104,7 +104,7 @@ absl::Status CheckFit(const Fit& fit) {
         std::pair{&fit.error, "the error"}, std::pair{&r.law_toml, "the law"},
         std::pair{&r.filter, "the filter"}, std::pair{&r.holdout_filter, "the hold-out filter"},
         std::pair{&r.estimator, "the estimator"}}) {
-    if (absl::Status status = CheckText(*text, what); !status.ok()) return status;
+    RETURN_IF_ERROR(CheckText(*text, what));
   }
   return absl::OkStatus();
 }
@@ -112,56 +112,56 @@ absl::Status CheckFit(const Fit& fit) {
 // Removes the fit if it is there (its parts go by cascade); returns how many were removed.
 absl::StatusOr<std::int64_t> RemoveFit(Connection& connection, std::int64_t study_key,
                                        const std::string& fit_id) {
-  auto statement = connection.Prepare("DELETE FROM fits WHERE study_key = ? AND id = ?");
-  if (!statement.ok()) return statement.status();
-  absl::Status status = statement->Next(study_key).Next(std::string_view(fit_id)).Run();
-  if (!status.ok()) return status;
+  ASSIGN_OR_RETURN(auto statement, connection.Prepare("DELETE FROM fits WHERE study_key = ? AND id = ?"));
+  RETURN_IF_ERROR(statement.Next(study_key).Next(std::string_view(fit_id)).Run());
   return connection.changes();
 }
 
 }  // namespace
 
 absl::Status PutFit(Connection& connection, const Fit& fit) {
-  if (absl::Status status = CheckFit(fit); !status.ok()) return status;
-  auto study = FindStudy(connection, fit.study_id);
-  if (!study.ok()) return study.status();
-  auto replaced = RemoveFit(connection, study->key, fit.id);
+  RETURN_IF_ERROR(CheckFit(fit));
+  ASSIGN_OR_RETURN(auto study, FindStudy(connection, fit.study_id));
+  auto replaced = RemoveFit(connection, study.key, fit.id);
   if (!replaced.ok()) return replaced.status();
   std::int64_t fit_key = 0;
   {
-    auto statement = connection.Prepare(
-        "INSERT INTO fits (study_key, id, state, law_id, error_code, error, create_time, end_time, "
-        "result_law_id, "
-        "law_toml, target, estimator, objective_kind, result_study_id, data_digest, filter, holdout_filter, "
-        "seed, "
-        "bootstrap_replicates, version, param_count, loss_unit, runs_used, cells_used, objective, starts, "
-        "starts_at_optimum, condition_number, holdout_runs, holdout_mean_relative_error, "
-        "holdout_has_excess_loss, "
-        "holdout_mean_excess_loss, near_optimal_log_low, near_optimal_log_high) VALUES "
-        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-        "?) "
-        "RETURNING fit_key");
-    if (!statement.ok()) return statement.status();
-    statement->Next(study->key).Next(std::string_view(fit.id)).Next(static_cast<std::int64_t>(fit.state));
-    statement->Next(std::string_view(fit.law_id)).Next(static_cast<std::int64_t>(fit.error_code));
-    statement->Next(std::string_view(fit.error)).Next(fit.create_time).Next(fit.end_time);
-    BindResult(*statement, fit.result);
-    auto row = statement->Step();
+    ASSIGN_OR_RETURN(
+        auto statement,
+        connection.Prepare(
+            "INSERT INTO fits (study_key, id, state, law_id, error_code, error, create_time, end_time, "
+            "result_law_id, "
+            "law_toml, target, estimator, objective_kind, result_study_id, data_digest, filter, "
+            "holdout_filter, "
+            "seed, "
+            "bootstrap_replicates, version, param_count, loss_unit, runs_used, cells_used, objective, "
+            "starts, "
+            "starts_at_optimum, condition_number, holdout_runs, holdout_mean_relative_error, "
+            "holdout_has_excess_loss, "
+            "holdout_mean_excess_loss, near_optimal_log_low, near_optimal_log_high) VALUES "
+            "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+            "?, ?, "
+            "?) "
+            "RETURNING fit_key"));
+    statement.Next(study.key).Next(std::string_view(fit.id)).Next(static_cast<std::int64_t>(fit.state));
+    statement.Next(std::string_view(fit.law_id)).Next(static_cast<std::int64_t>(fit.error_code));
+    statement.Next(std::string_view(fit.error)).Next(fit.create_time).Next(fit.end_time);
+    BindResult(statement, fit.result);
+    auto row = statement.Step();
     if (!row.ok()) return row.status();
-    fit_key = statement->Int(0);
-    row = statement->Step();
+    fit_key = statement.Int(0);
+    row = statement.Step();
     if (!row.ok()) return row.status();
   }
-  if (absl::Status status = InsertFitParts(connection, fit_key, fit.result); !status.ok()) return status;
-  return *replaced > 0 ? absl::OkStatus() : AddToTotals(connection, study->key, {.fits = 1});
+  RETURN_IF_ERROR(InsertFitParts(connection, fit_key, fit.result));
+  return *replaced > 0 ? absl::OkStatus() : AddToTotals(connection, study.key, {.fits = 1});
 }
 
 absl::Status DeleteFit(Connection& connection, const std::string& study_id, const std::string& fit_id) {
   auto study = FindStudy(connection, study_id);
   if (!study.ok()) return study.status();
-  auto removed = RemoveFit(connection, study->key, fit_id);
-  if (!removed.ok()) return removed.status();
-  if (*removed == 0) {
+  ASSIGN_OR_RETURN(auto removed, RemoveFit(connection, study->key, fit_id));
+  if (removed == 0) {
     return absl::NotFoundError(absl::StrCat("no fit '", fit_id, "' in study '", study_id, "'"));
   }
   return AddToTotals(connection, study->key, {.fits = -1});
@@ -171,20 +171,17 @@ absl::StatusOr<Fit> SelectFit(Connection& connection, const std::string& study_i
                               const std::string& fit_id) {
   auto study = FindStudy(connection, study_id);
   if (!study.ok()) return study.status();
-  auto statement =
-      connection.Prepare("SELECT " FIT_COLUMNS " FROM fits f WHERE f.study_key = ? AND f.id = ?");
-  if (!statement.ok()) return statement.status();
-  auto row = statement->Next(study->key).Next(std::string_view(fit_id)).Step();
-  if (!row.ok()) return row.status();
-  if (!*row) return absl::NotFoundError(absl::StrCat("no fit '", fit_id, "' in study '", study_id, "'"));
-  return ReadFit(connection, *statement, study_id);
+  ASSIGN_OR_RETURN(auto statement, connection.Prepare("SELECT " FIT_COLUMNS
+                                                      " FROM fits f WHERE f.study_key = ? AND f.id = ?"));
+  ASSIGN_OR_RETURN(auto row, statement.Next(study->key).Next(std::string_view(fit_id)).Step());
+  if (!row) return absl::NotFoundError(absl::StrCat("no fit '", fit_id, "' in study '", study_id, "'"));
+  return ReadFit(connection, statement, study_id);
 }
 
 absl::StatusOr<Page<Fit>> SelectFits(Connection& connection, const std::string& study_id, std::int64_t limit,
                                      const std::string& after) {
-  if (absl::Status status = CheckPageLimit(limit); !status.ok()) return status;
-  auto study = FindStudy(connection, study_id);
-  if (!study.ok()) return study.status();
+  RETURN_IF_ERROR(CheckPageLimit(limit));
+  ASSIGN_OR_RETURN(auto study, FindStudy(connection, study_id));
   // Newest first; fits of one instant by id.
   std::int64_t before_time = std::numeric_limits<std::int64_t>::max();
   std::string after_id;
@@ -196,43 +193,41 @@ absl::StatusOr<Page<Fit>> SelectFits(Connection& connection, const std::string& 
     before_time = *time;
     after_id = key->id;
   }
-  auto statement = connection.Prepare(
-      "SELECT " FIT_COLUMNS
-      " FROM fits f WHERE f.study_key = ? AND (f.create_time < ? OR (f.create_time = ? AND f.id > ?)) "
-      "ORDER BY f.create_time DESC, f.id LIMIT ?");
-  if (!statement.ok()) return statement.status();
-  statement->Next(study->key)
+  ASSIGN_OR_RETURN(
+      auto statement,
+      connection.Prepare(
+          "SELECT " FIT_COLUMNS
+          " FROM fits f WHERE f.study_key = ? AND (f.create_time < ? OR (f.create_time = ? AND f.id > ?)) "
+          "ORDER BY f.create_time DESC, f.id LIMIT ?"));
+  statement.Next(study.key)
       .Next(before_time)
       .Next(before_time)
       .Next(std::string_view(after_id))
       .Next(limit + 1);
   Page<Fit> page;
   for (;;) {
-    auto row = statement->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return page;
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) return page;
     if (static_cast<std::int64_t>(page.items.size()) == limit) {
       page.next_key = EncodePageKey({page.items.back().create_time, page.items.back().id});
       return page;
     }
-    auto fit = ReadFit(connection, *statement, study_id);
-    if (!fit.ok()) return fit.status();
-    page.items.push_back(*std::move(fit));
+    ASSIGN_OR_RETURN(auto fit, ReadFit(connection, statement, study_id));
+    page.items.push_back(std::move(fit));
   }
 }
 
 absl::StatusOr<std::vector<Fit>> SelectAllFits(Connection& connection) {
-  auto statement = connection.Prepare(
-      "SELECT " FIT_COLUMNS ", s.id FROM fits f JOIN studies s USING (study_key) ORDER BY s.id, f.id");
-  if (!statement.ok()) return statement.status();
+  ASSIGN_OR_RETURN(
+      auto statement,
+      connection.Prepare("SELECT " FIT_COLUMNS
+                         ", s.id FROM fits f JOIN studies s USING (study_key) ORDER BY s.id, f.id"));
   std::vector<Fit> fits;
   for (;;) {
-    auto row = statement->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return fits;
-    auto fit = ReadFit(connection, *statement, std::string(statement->Text(34)));
-    if (!fit.ok()) return fit.status();
-    fits.push_back(*std::move(fit));
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) return fits;
+    ASSIGN_OR_RETURN(auto fit, ReadFit(connection, statement, std::string(statement.Text(34))));
+    fits.push_back(std::move(fit));
   }
 }
 

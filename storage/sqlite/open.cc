@@ -8,6 +8,7 @@
 #include <fstream>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "storage/sqlite/error.h"
 #include "storage/sqlite/schema.h"
 
@@ -105,8 +106,7 @@ absl::Status CheckLog(const std::string& path, bool log_was_left) {
 
 absl::StatusOr<std::unique_ptr<Session>> OpenWriter(const std::string& path, const SqliteOptions& options,
                                                     const Session::Clock& clock) {
-  auto connection = Connection::Open(path, OpenMode::kCreate);
-  if (!connection.ok()) return connection.status();
+  ASSIGN_OR_RETURN(auto connection, Connection::Open(path, OpenMode::kCreate));
   // The page size counts only in a new file. 16 KiB pages hold several chunks each, 4 KiB pages few with
   // waste.
   const std::string settings = absl::StrCat(
@@ -114,35 +114,30 @@ absl::StatusOr<std::unique_ptr<Session>> OpenWriter(const std::string& path, con
       options.durability == Durability::kFull ? "FULL" : "NORMAL",
       "; PRAGMA cache_size = ", -(options.write_cache_bytes >> 10),
       "; PRAGMA busy_timeout = 10000; PRAGMA journal_size_limit = 67108864");
-  if (absl::Status status = (*connection)->Execute(settings); !status.ok()) return status;
+  RETURN_IF_ERROR(connection->Execute(settings));
   // SQLite opens a file that it may not write for reading, and says so at the first write only.
-  if (sqlite3_db_readonly((*connection)->handle(), "main") == 1) {
+  if (sqlite3_db_readonly(connection->handle(), "main") == 1) {
     return StatusFromCode(SQLITE_READONLY, 0, "", path);
   }
   // Refuse somebody else's file before changing its journal mode.
-  auto version = ReadSchemaVersion(**connection);
-  if (!version.ok()) return version.status();
-  if (absl::Status s = (*connection)->Execute("PRAGMA journal_mode = WAL"); !s.ok()) return s;
-  if (absl::Status status = Migrate(**connection); !status.ok()) return status;
-  return std::make_unique<Session>(*std::move(connection), clock);
+  RETURN_IF_ERROR(ReadSchemaVersion(*connection).status());
+  RETURN_IF_ERROR(connection->Execute("PRAGMA journal_mode = WAL"));
+  RETURN_IF_ERROR(Migrate(*connection));
+  return std::make_unique<Session>(std::move(connection), clock);
 }
 
 absl::StatusOr<std::unique_ptr<Session>> OpenReader(const std::string& path, const Session::Clock& clock,
                                                     const ListingAids& listing) {
-  auto connection = OpenForReading(path);
-  if (!connection.ok()) return connection.status();
-  absl::Status status =
-      (*connection)
-          ->Execute("PRAGMA query_only = ON; PRAGMA cache_size = -8000; PRAGMA busy_timeout = 10000");
-  if (!status.ok()) return status;
-  return std::make_unique<Session>(*std::move(connection), clock, listing);
+  ASSIGN_OR_RETURN(auto connection, OpenForReading(path));
+  RETURN_IF_ERROR(
+      connection->Execute("PRAGMA query_only = ON; PRAGMA cache_size = -8000; PRAGMA busy_timeout = 10000"));
+  return std::make_unique<Session>(std::move(connection), clock, listing);
 }
 
 absl::Status CheckReadable(const std::string& path) {
-  if (absl::Status status = CheckLog(path, false); !status.ok()) return status;
-  auto connection = OpenForReading(path);
-  if (!connection.ok()) return connection.status();
-  auto version = ReadSchemaVersion(**connection);
+  RETURN_IF_ERROR(CheckLog(path, false));
+  ASSIGN_OR_RETURN(auto connection, OpenForReading(path));
+  auto version = ReadSchemaVersion(*connection);
   if (!version.ok()) return version.status();
   if (*version == CurrentSchemaVersion()) return absl::OkStatus();
   if (*version == 0) return absl::FailedPreconditionError(absl::StrCat(path, " is empty: it holds no study"));

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/status_macros.h"
 #include "storage/sqlite/condition_sql.h"
 #include "storage/sqlite/study_rows.h"
 
@@ -26,48 +27,43 @@ absl::StatusOr<std::set<ColumnName>> ColumnsToRead(Connection& connection, std::
     if (std::string_view(field.name) == "id" || std::string_view(field.name) == "source") continue;
     names.insert({ColumnName::Kind::kField, field.name});
   }
-  auto statement = connection.Prepare(
-      "SELECT t.key FROM json_each((SELECT tags FROM runs WHERE study_key = ? ORDER BY id LIMIT 1)) t LIMIT "
-      "?");
-  if (!statement.ok()) return statement.status();
-  statement->Next(study_key).Next(static_cast<std::int64_t>(kMaxTags));
+  ASSIGN_OR_RETURN(auto statement, connection.Prepare("SELECT t.key FROM json_each((SELECT tags FROM runs "
+                                                      "WHERE study_key = ? ORDER BY id LIMIT 1)) t LIMIT "
+                                                      "?"));
+  statement.Next(study_key).Next(static_cast<std::int64_t>(kMaxTags));
   for (;;) {
-    auto row = statement->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return names;
-    names.insert({ColumnName::Kind::kTag, std::string(statement->Text(0))});
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) return names;
+    names.insert({ColumnName::Kind::kTag, std::string(statement.Text(0))});
   }
 }
 
 absl::StatusOr<std::vector<StudyKey>> LargeStudies(Connection& connection) {
-  auto statement = connection.Prepare(
-      "SELECT study_key, run_count FROM studies WHERE run_count >= ? ORDER BY run_count DESC");
-  if (!statement.ok()) return statement.status();
-  statement->Next(kMinRuns);
+  ASSIGN_OR_RETURN(
+      auto statement,
+      connection.Prepare(
+          "SELECT study_key, run_count FROM studies WHERE run_count >= ? ORDER BY run_count DESC"));
+  statement.Next(kMinRuns);
   std::vector<StudyKey> studies;
   for (;;) {
-    auto row = statement->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return studies;
-    studies.push_back({statement->Int(0), statement->Int(1), ParamCount::kUnspecified});
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) return studies;
+    studies.push_back({statement.Int(0), statement.Int(1), ParamCount::kUnspecified});
   }
 }
 
 }  // namespace
 
 absl::Status ReadColumnsAhead(Connection& connection, RunColumns& columns) {
-  auto studies = LargeStudies(connection);
-  if (!studies.ok()) return studies.status();
+  ASSIGN_OR_RETURN(auto studies, LargeStudies(connection));
   std::int64_t bytes = 0;
-  for (const StudyKey& study : *studies) {
-    auto names = ColumnsToRead(connection, study.key);
-    if (!names.ok()) return names.status();
-    bytes += RunColumns::BytesNeeded(study, names->size());
+  for (const StudyKey& study : studies) {
+    ASSIGN_OR_RETURN(auto names, ColumnsToRead(connection, study.key));
+    bytes += RunColumns::BytesNeeded(study, names.size());
     if (bytes > columns.limit_bytes()) return absl::OkStatus();
-    auto kept = columns.Find(connection, study.key, *names);
-    if (!kept.ok()) return kept.status();
-    if (*kept != nullptr || !columns.PaysAhead(study)) continue;
-    if (auto loaded = columns.Load(connection, study, *names); !loaded.ok()) return loaded.status();
+    ASSIGN_OR_RETURN(auto kept, columns.Find(connection, study.key, names));
+    if (kept != nullptr || !columns.PaysAhead(study)) continue;
+    if (auto loaded = columns.Load(connection, study, names); !loaded.ok()) return loaded.status();
   }
   return absl::OkStatus();
 }

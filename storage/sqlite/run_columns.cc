@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "base/status_macros.h"
 #include "storage/sqlite/column_reader.h"
 
 namespace sextant::storage::sqlite {
@@ -91,18 +92,16 @@ void RunColumns::Keep(std::int64_t study_key, Kept kept) {
 absl::StatusOr<std::shared_ptr<const StudyColumns>> RunColumns::Find(Connection& connection,
                                                                      std::int64_t study_key,
                                                                      const std::set<ColumnName>& names) {
-  auto version = RunChanges(connection, study_key);
-  if (!version.ok()) return version.status();
-  auto current = Current(study_key, *version);
+  ASSIGN_OR_RETURN(auto version, RunChanges(connection, study_key));
+  auto current = Current(study_key, version);
   return current != nullptr && current->Has(names) ? current : nullptr;
 }
 
 absl::StatusOr<std::shared_ptr<const StudyColumns>> RunColumns::Load(Connection& connection,
                                                                      const StudyKey& study,
                                                                      const std::set<ColumnName>& names) {
-  auto version = RunChanges(connection, study.key);
-  if (!version.ok()) return version.status();
-  const auto before = Current(study.key, *version);
+  ASSIGN_OR_RETURN(auto version, RunChanges(connection, study.key));
+  const auto before = Current(study.key, version);
   if (before != nullptr && before->Has(names)) return before;
   const std::int64_t needed = BytesNeeded(study, names.size());
   if (needed > limit_bytes_) return nullptr;
@@ -112,9 +111,8 @@ absl::StatusOr<std::shared_ptr<const StudyColumns>> RunColumns::Load(Connection&
   std::vector<ColumnLoading> loading;
   for (const ColumnName& name : names) {
     if (next->columns_.contains(name)) continue;
-    auto one = StartLoading(name);
-    if (!one.ok()) return one.status();
-    loading.push_back(*std::move(one));
+    ASSIGN_OR_RETURN(auto one, StartLoading(name));
+    loading.push_back(std::move(one));
   }
   auto ids = next->ids_ == nullptr ? std::make_shared<StudyColumns::Ids>() : nullptr;
   if (ids != nullptr) ids->ends.reserve(static_cast<std::size_t>(study.run_count));
@@ -122,22 +120,20 @@ absl::StatusOr<std::shared_ptr<const StudyColumns>> RunColumns::Load(Connection&
   std::string sql = "SELECT ";
   for (const ColumnLoading& one : loading) absl::StrAppend(&sql, one.sql, ", ");
   absl::StrAppend(&sql, ids != nullptr ? "r.id" : "0", " FROM runs r WHERE r.study_key = ? ORDER BY r.id");
-  auto statement = connection.PrepareOnce(sql);
-  if (!statement.ok()) return statement.status();
-  statement->Next(study.key);
+  ASSIGN_OR_RETURN(auto statement, connection.PrepareOnce(sql));
+  statement.Next(study.key);
   const std::int64_t room_for_text = limit_bytes_ - needed - (ids != nullptr ? 0 : next->bytes());
   for (;;) {
-    auto row = statement->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) break;
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) break;
     std::int64_t text_bytes = 0;
     int at = 0;
     for (const ColumnLoading& one : loading) {
-      if (absl::Status status = one.reader->Read(*statement, at++); !status.ok()) return status;
+      RETURN_IF_ERROR(one.reader->Read(statement, at++));
       text_bytes += one.reader->text_bytes();
     }
     if (ids != nullptr) {
-      ids->text += statement->Text(at);
+      ids->text += statement.Text(at);
       ids->ends.push_back(ids->text.size());
       text_bytes += static_cast<std::int64_t>(ids->text.size());
     }
@@ -145,23 +141,21 @@ absl::StatusOr<std::shared_ptr<const StudyColumns>> RunColumns::Load(Connection&
   }
   if (ids != nullptr) next->ids_ = std::move(ids);
   for (ColumnLoading& one : loading) next->columns_[one.name] = std::move(one.reader->column);
-  Keep(study.key, {*version, next});
+  Keep(study.key, {version, next});
   return next;
 }
 
 absl::StatusOr<bool> RunColumns::ScannedBefore(Connection& connection, std::int64_t study_key) {
-  auto version = RunChanges(connection, study_key);
-  if (!version.ok()) return version.status();
+  ASSIGN_OR_RETURN(auto version, RunChanges(connection, study_key));
   const std::lock_guard lock(mutex_);
   const auto found = scanned_.find(study_key);
-  return found != scanned_.end() && found->second == *version;
+  return found != scanned_.end() && found->second == version;
 }
 
 absl::Status RunColumns::NoteScan(Connection& connection, std::int64_t study_key) {
-  auto version = RunChanges(connection, study_key);
-  if (!version.ok()) return version.status();
+  ASSIGN_OR_RETURN(auto version, RunChanges(connection, study_key));
   const std::lock_guard lock(mutex_);
-  scanned_[study_key] = *version;
+  scanned_[study_key] = version;
   return absl::OkStatus();
 }
 
@@ -183,35 +177,33 @@ std::int64_t RunColumns::BytesNeeded(const StudyKey& study, std::size_t columns)
 }
 
 absl::StatusOr<std::int64_t> RunChanges(Connection& connection, std::int64_t study_key) {
-  auto statement = connection.Prepare(
-      "SELECT coalesce((SELECT value FROM counters WHERE name = ?), " DELETED_RUN_CHANGES ")");
-  if (!statement.ok()) return statement.status();
+  ASSIGN_OR_RETURN(
+      auto statement,
+      connection.Prepare("SELECT coalesce((SELECT value FROM counters WHERE name = ?), " DELETED_RUN_CHANGES
+                         ")"));
   const std::string name = ChangesName(study_key);
-  auto row = statement->NextTextView(name).Step();
+  auto row = statement.NextTextView(name).Step();
   if (!row.ok()) return row.status();
-  return *row ? statement->Int(0) : 0;
+  return *row ? statement.Int(0) : 0;
 }
 
 absl::Status CountRunChange(Connection& connection, std::int64_t study_key) {
-  auto statement = connection.Prepare("INSERT INTO counters VALUES (?, 1 + " DELETED_RUN_CHANGES
-                                      ") ON CONFLICT (name) DO UPDATE SET value = value + 1");
-  if (!statement.ok()) return statement.status();
+  ASSIGN_OR_RETURN(auto statement,
+                   connection.Prepare("INSERT INTO counters VALUES (?, 1 + " DELETED_RUN_CHANGES
+                                      ") ON CONFLICT (name) DO UPDATE SET value = value + 1"));
   const std::string name = ChangesName(study_key);
-  return statement->NextTextView(name).Run();
+  return statement.NextTextView(name).Run();
 }
 
 absl::Status ForgetRunChanges(Connection& connection, std::int64_t study_key) {
-  auto changes = RunChanges(connection, study_key);
-  if (!changes.ok()) return changes.status();
-  auto keep = connection.Prepare(
-      "INSERT INTO counters VALUES ('deleted_run_changes', ?) "
-      "ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)");
-  if (!keep.ok()) return keep.status();
-  if (absl::Status status = keep->Next(*changes + 1).Run(); !status.ok()) return status;
-  auto forget = connection.Prepare("DELETE FROM counters WHERE name = ?");
-  if (!forget.ok()) return forget.status();
+  ASSIGN_OR_RETURN(auto changes, RunChanges(connection, study_key));
+  ASSIGN_OR_RETURN(auto keep,
+                   connection.Prepare("INSERT INTO counters VALUES ('deleted_run_changes', ?) "
+                                      "ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)"));
+  RETURN_IF_ERROR(keep.Next(changes + 1).Run());
+  ASSIGN_OR_RETURN(auto forget, connection.Prepare("DELETE FROM counters WHERE name = ?"));
   const std::string name = ChangesName(study_key);
-  return forget->NextTextView(name).Run();
+  return forget.NextTextView(name).Run();
 }
 
 }  // namespace sextant::storage::sqlite

@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include "base/status_macros.h"
 #include "storage/sqlite/json_text.h"
 #include "storage/sqlite/run_columns.h"
 #include "storage/sqlite/study_rows.h"
@@ -29,7 +30,7 @@ absl::Status CheckSource(const std::string& source) {
 
 absl::StatusOr<LabelSources> Read(std::string_view stored) {
   std::map<std::string, std::string> texts;
-  if (absl::Status status = FromJson(stored, texts); !status.ok()) return status;
+  RETURN_IF_ERROR(FromJson(stored, texts));
   LabelSources labels;
   for (const auto& [label, sources] : texts) labels[label] = absl::StrSplit(sources, ' ');
   return labels;
@@ -44,24 +45,21 @@ std::string Write(const LabelSources& labels) {
 // `stored` with `labels` as all that `source` says.
 absl::StatusOr<std::string> Replaced(const std::string& stored, const std::string& source,
                                      const std::vector<std::string>& labels) {
-  auto all = Read(stored);
-  if (!all.ok()) return all.status();
-  for (auto& [label, sources] : *all) sources.erase(source);
-  for (const std::string& label : labels) (*all)[label].insert(source);
-  std::erase_if(*all, [](const auto& entry) { return entry.second.empty(); });
-  return Write(*all);
+  ASSIGN_OR_RETURN(auto all, Read(stored));
+  for (auto& [label, sources] : all) sources.erase(source);
+  for (const std::string& label : labels) all[label].insert(source);
+  std::erase_if(all, [](const auto& entry) { return entry.second.empty(); });
+  return Write(all);
 }
 
 absl::Status Set(Connection& connection, std::int64_t study_key, const std::string& source,
                  const RunLabels& run) {
-  auto stored = StoredLabels(connection, study_key, run.run_id);
-  if (!stored.ok()) return stored.status();
-  auto replaced = Replaced(*stored, source, run.labels);
-  if (!replaced.ok()) return replaced.status();
-  if (*replaced == *stored) return absl::OkStatus();
-  auto statement = connection.Prepare("UPDATE runs SET labels = ? WHERE study_key = ? AND id = ?");
-  if (!statement.ok()) return statement.status();
-  return statement->NextTextView(*replaced).Next(study_key).NextTextView(run.run_id).Run();
+  ASSIGN_OR_RETURN(auto stored, StoredLabels(connection, study_key, run.run_id));
+  ASSIGN_OR_RETURN(auto replaced, Replaced(stored, source, run.labels));
+  if (replaced == stored) return absl::OkStatus();
+  ASSIGN_OR_RETURN(auto statement,
+                   connection.Prepare("UPDATE runs SET labels = ? WHERE study_key = ? AND id = ?"));
+  return statement.NextTextView(replaced).Next(study_key).NextTextView(run.run_id).Run();
 }
 
 // Runs that may hold labels of the source and are not among the named.
@@ -70,16 +68,16 @@ absl::StatusOr<std::vector<RunLabels>> OtherRuns(Connection& connection, std::in
                                                  std::span<const RunLabels> named) {
   std::set<std::string_view> ids;
   for (const RunLabels& run : named) ids.insert(run.run_id);
-  auto statement = connection.Prepare(
-      "SELECT id FROM runs WHERE study_key = ? AND labels <> '{}' AND instr(labels, ?) > 0");
-  if (!statement.ok()) return statement.status();
-  statement->Next(study_key).NextTextView(source);
+  ASSIGN_OR_RETURN(
+      auto statement,
+      connection.Prepare(
+          "SELECT id FROM runs WHERE study_key = ? AND labels <> '{}' AND instr(labels, ?) > 0"));
+  statement.Next(study_key).NextTextView(source);
   std::vector<RunLabels> others;
   for (;;) {
-    auto row = statement->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return others;
-    if (!ids.contains(statement->Text(0))) others.push_back({std::string(statement->Text(0)), {}});
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) return others;
+    if (!ids.contains(statement.Text(0))) others.push_back({std::string(statement.Text(0)), {}});
   }
 }
 
@@ -95,42 +93,39 @@ std::string UploadedLabels(const std::vector<std::string>& labels) {
 absl::Status ReadLabels(std::string_view stored, std::vector<std::string>& labels) {
   labels.clear();
   std::map<std::string, std::string> texts;
-  if (absl::Status status = FromJson(stored, texts); !status.ok()) return status;
+  RETURN_IF_ERROR(FromJson(stored, texts));
   for (const auto& [label, sources] : texts) labels.push_back(label);
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> StoredLabels(Connection& connection, std::int64_t study_key,
                                          const std::string& run_id) {
-  auto statement = connection.Prepare("SELECT labels FROM runs WHERE study_key = ? AND id = ?");
-  if (!statement.ok()) return statement.status();
-  auto row = statement->Next(study_key).NextTextView(run_id).Step();
-  if (!row.ok()) return row.status();
-  if (!*row) return absl::NotFoundError(absl::StrCat("no run '", run_id, "'"));
-  return std::string(statement->Text(0));
+  ASSIGN_OR_RETURN(auto statement,
+                   connection.Prepare("SELECT labels FROM runs WHERE study_key = ? AND id = ?"));
+  ASSIGN_OR_RETURN(auto row, statement.Next(study_key).NextTextView(run_id).Step());
+  if (!row) return absl::NotFoundError(absl::StrCat("no run '", run_id, "'"));
+  return std::string(statement.Text(0));
 }
 
 absl::Status SetRunLabels(Connection& connection, const std::string& study_id, const std::string& source,
                           std::span<const RunLabels> labels, LabelScope scope) {
-  if (absl::Status status = CheckSource(source); !status.ok()) return status;
+  RETURN_IF_ERROR(CheckSource(source));
   for (const RunLabels& run : labels) {
     for (const std::string& label : run.labels) {
-      if (absl::Status status = CheckText(label, "a label"); !status.ok()) return status;
+      RETURN_IF_ERROR(CheckText(label, "a label"));
     }
   }
-  auto study = FindStudy(connection, study_id);
-  if (!study.ok()) return study.status();
-  if (absl::Status status = CountRunChange(connection, study->key); !status.ok()) return status;
+  ASSIGN_OR_RETURN(auto study, FindStudy(connection, study_id));
+  RETURN_IF_ERROR(CountRunChange(connection, study.key));
   for (const RunLabels& run : labels) {
-    absl::Status status = Set(connection, study->key, source, run);
+    absl::Status status = Set(connection, study.key, source, run);
     if (scope == LabelScope::kWholeStudy && absl::IsNotFound(status)) continue;
     if (!status.ok()) return status;
   }
   if (scope == LabelScope::kNamedRuns) return absl::OkStatus();
-  auto others = OtherRuns(connection, study->key, source, labels);
-  if (!others.ok()) return others.status();
-  for (const RunLabels& run : *others) {
-    if (absl::Status status = Set(connection, study->key, source, run); !status.ok()) return status;
+  ASSIGN_OR_RETURN(auto others, OtherRuns(connection, study.key, source, labels));
+  for (const RunLabels& run : others) {
+    RETURN_IF_ERROR(Set(connection, study.key, source, run));
   }
   return absl::OkStatus();
 }

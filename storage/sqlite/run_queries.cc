@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "base/status_macros.h"
 #include "storage/sqlite/column_listing.h"
 #include "storage/sqlite/condition_sql.h"
 #include "storage/sqlite/page_key.h"
@@ -73,22 +74,19 @@ absl::Status ReadPart(Connection& connection, const StudyKey& study, const RunQu
   text.Add(" WHERE r.study_key = ");
   text.AddValue(study.key);
   AddKeyset(order, part, query.descending, after, text);
-  if (absl::Status status = AddConditions(query.where, text); !status.ok()) return status;
+  RETURN_IF_ERROR(AddConditions(query.where, text));
   const char* direction = query.descending ? " DESC" : "";
   text.Add(" ORDER BY ");
   if (part == Part::kKnown) text.Add(absl::StrCat("r.", order->name, direction, ", "));
   text.Add(absl::StrCat("r.id", direction, " LIMIT "));
   text.AddValue(query.limit + 1 - static_cast<std::int64_t>(page.items.size()));
-  auto statement = PrepareText(connection, text);
-  if (!statement.ok()) return statement.status();
+  ASSIGN_OR_RETURN(auto statement, PrepareText(connection, text));
   for (;;) {
-    auto row = statement->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return absl::OkStatus();
-    auto stored = ReadRun(*statement, query.study_id);
-    if (!stored.ok()) return stored.status();
-    keys.push_back(EncodePageKey(KeyOf(*statement, stored->run, order, part)));
-    page.items.push_back(std::move(stored->run));
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) return absl::OkStatus();
+    ASSIGN_OR_RETURN(auto stored, ReadRun(statement, query.study_id));
+    keys.push_back(EncodePageKey(KeyOf(statement, stored.run, order, part)));
+    page.items.push_back(std::move(stored.run));
   }
 }
 
@@ -102,8 +100,7 @@ absl::StatusOr<Page<Run>> SelectBySql(Connection& connection, const StudyKey& st
     parts = in_unknown ? std::vector{Part::kUnknown} : std::vector{Part::kKnown, Part::kUnknown};
   }
   for (const Part part : parts) {
-    absl::Status status = ReadPart(connection, study, query, order, part, after, page, keys);
-    if (!status.ok()) return status;
+    RETURN_IF_ERROR(ReadPart(connection, study, query, order, part, after, page, keys));
     if (static_cast<std::int64_t>(page.items.size()) > query.limit) break;
     after.reset();
   }
@@ -123,9 +120,8 @@ absl::StatusOr<Page<Run>> SelectRows(Connection& connection, const StudyKey& stu
   const auto limit = static_cast<std::size_t>(query.limit);
   for (std::size_t i = 0; i < std::min(rows.size(), limit); ++i) {
     const std::string id(columns.id(rows[i].row));
-    auto stored = SelectRun(connection, study.key, query.study_id, id);
-    if (!stored.ok()) return stored.status();
-    page.items.push_back(std::move(stored->run));
+    ASSIGN_OR_RETURN(auto stored, SelectRun(connection, study.key, query.study_id, id));
+    page.items.push_back(std::move(stored.run));
   }
   if (rows.size() > limit) page.next_key = EncodePageKey(rows[limit - 1].key);
   return page;
@@ -161,83 +157,76 @@ const char* ParamsColumn(ParamCount count) {
 }  // namespace
 
 absl::StatusOr<Page<Run>> SelectRuns(Connection& connection, const RunQuery& query, const ListingAids& aids) {
-  if (absl::Status status = CheckPageLimit(query.limit); !status.ok()) return status;
-  auto study = FindStudy(connection, query.study_id);
-  if (!study.ok()) return study.status();
+  RETURN_IF_ERROR(CheckPageLimit(query.limit));
+  ASSIGN_OR_RETURN(auto study, FindStudy(connection, query.study_id));
   std::optional<RunField> order;
   if (!query.order_by.empty() && query.order_by != "id") {
-    auto field = FindRunField(query.order_by);
-    if (!field.ok()) return field.status();
-    order = *field;
+    ASSIGN_OR_RETURN(auto field, FindRunField(query.order_by));
+    order = field;
   }
   std::optional<PageKey> after;
   if (!query.after.empty()) {
-    auto key = DecodePageKey(query.after);
-    if (!key.ok()) return key.status();
-    after = *std::move(key);
+    ASSIGN_OR_RETURN(auto key, DecodePageKey(query.after));
+    after = std::move(key);
   }
 
-  const auto by_sql = [&] { return SelectBySql(connection, *study, query, order, after); };
+  const auto by_sql = [&] { return SelectBySql(connection, study, query, order, after); };
   if (aids.columns == nullptr || query.limit > kMaxColumnsPage) return by_sql();
   // Says what is wrong with the conditions before anything is read for them.
   SqlText checked;
-  if (absl::Status status = AddConditions(query.where, checked); !status.ok()) return status;
+  RETURN_IF_ERROR(AddConditions(query.where, checked));
   const std::set<ColumnName> names = ColumnsOf(query.where, query.order_by);
-  if (!names.empty()) aids.columns->NoteListing(study->key);
-  auto columns = aids.columns->Find(connection, study->key, names);
+  if (!names.empty()) aids.columns->NoteListing(study.key);
+  auto columns = aids.columns->Find(connection, study.key, names);
   if (!columns.ok()) return columns.status();
   if (*columns == nullptr) {
     if (aids.steps_before_columns > 0) {
-      auto scanned = aids.columns->ScannedBefore(connection, study->key);
-      if (!scanned.ok()) return scanned.status();
-      const StepLimit limit(connection, aids.steps_before_columns, *scanned);
+      ASSIGN_OR_RETURN(auto scanned, aids.columns->ScannedBefore(connection, study.key));
+      const StepLimit limit(connection, aids.steps_before_columns, scanned);
       auto page = by_sql();
-      if (!*scanned && limit.exceeded()) {
-        if (absl::Status status = aids.columns->NoteScan(connection, study->key); !status.ok()) return status;
+      if (!scanned && limit.exceeded()) {
+        RETURN_IF_ERROR(aids.columns->NoteScan(connection, study.key));
       }
       if (!absl::IsCancelled(page.status())) return page;
     }
-    columns = aids.columns->Load(connection, *study, names);
+    columns = aids.columns->Load(connection, study, names);
     if (!columns.ok()) return columns.status();
   }
   if (*columns == nullptr) return by_sql();
   const auto rows = ListRows(**columns, query, after);
-  return rows.has_value() ? SelectRows(connection, *study, query, **columns, *rows) : by_sql();
+  return rows.has_value() ? SelectRows(connection, study, query, **columns, *rows) : by_sql();
 }
 
 absl::StatusOr<fitting::RunTable> SelectRunTable(Connection& connection, const std::string& study_id,
                                                  const std::vector<Condition>& where) {
-  auto study = FindStudy(connection, study_id);
-  if (!study.ok()) return study.status();
+  ASSIGN_OR_RETURN(auto study, FindStudy(connection, study_id));
   SqlText text;
-  text.Add(absl::StrCat("SELECT r.id, r.state, r.", ParamsColumn(study->param_count),
+  text.Add(absl::StrCat("SELECT r.id, r.state, r.", ParamsColumn(study.param_count),
                         ", r.tokens, r.learning_rate, r.batch_size_tokens, r.sequence_length, r.steps, "
                         "r.weight_decay, r.adam_beta2, r.loss, r.params_non_embedding, r.params_total, "
                         "r.params_active, r.params_non_input_embedding FROM runs r WHERE r.study_key = "));
-  text.AddValue(study->key);
-  if (absl::Status status = AddConditions(where, text); !status.ok()) return status;
+  text.AddValue(study.key);
+  RETURN_IF_ERROR(AddConditions(where, text));
   text.Add(" ORDER BY r.id");
-  auto statement = PrepareText(connection, text);
-  if (!statement.ok()) return statement.status();
+  ASSIGN_OR_RETURN(auto statement, PrepareText(connection, text));
   fitting::RunTable table;
-  if (where.empty()) Reserve(static_cast<std::size_t>(study->run_count), table);
+  if (where.empty()) Reserve(static_cast<std::size_t>(study.run_count), table);
   for (;;) {
-    auto row = statement->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return table;
-    table.id.emplace_back(statement->Text(0));
-    table.state.push_back(static_cast<fitting::RunState>(statement->Int(1)));
-    table.params.push_back(statement->Real(2));
-    table.tokens.push_back(statement->Real(3));
-    table.learning_rate.push_back(statement->Real(4));
-    table.batch_size_tokens.push_back(statement->Real(5));
-    table.sequence_length.push_back(statement->Real(6));
-    table.steps.push_back(statement->Real(7));
-    table.weight_decay.push_back(statement->Real(8));
-    table.adam_beta2.push_back(statement->Real(9));
-    table.loss.push_back(statement->Real(10));
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) return table;
+    table.id.emplace_back(statement.Text(0));
+    table.state.push_back(static_cast<fitting::RunState>(statement.Int(1)));
+    table.params.push_back(statement.Real(2));
+    table.tokens.push_back(statement.Real(3));
+    table.learning_rate.push_back(statement.Real(4));
+    table.batch_size_tokens.push_back(statement.Real(5));
+    table.sequence_length.push_back(statement.Real(6));
+    table.steps.push_back(statement.Real(7));
+    table.weight_decay.push_back(statement.Real(8));
+    table.adam_beta2.push_back(statement.Real(9));
+    table.loss.push_back(statement.Real(10));
     table.model.push_back(
-        ModelKey(statement->Real(11), statement->Real(12), statement->Real(13), statement->Real(14)));
+        ModelKey(statement.Real(11), statement.Real(12), statement.Real(13), statement.Real(14)));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "base/status_macros.h"
 #include "storage/sqlite/json_text.h"
 #include "storage/sqlite/run_labels.h"
 
@@ -23,27 +24,29 @@ absl::Status NoRun(const std::string& run_id) {
 
 absl::StatusOr<bool> Insert(Connection& connection, std::int64_t study_key, std::int64_t run_key,
                             const Run& run, const std::string& labels, std::int64_t curve_points) {
-  auto statement = connection.Prepare(
-      "INSERT INTO runs (study_key, id, run_key, state, params_non_embedding, params_total, params_active, "
-      "params_non_input_embedding, tokens, learning_rate, batch_size_tokens, sequence_length, steps, "
-      "weight_decay, "
-      "adam_beta2, loss, warmup_steps, adam_beta1, min_learning_rate, flops, seed, schedule, optimizer, "
-      "tags, labels, "
-      "source, create_time, update_time, curve_points) VALUES "
-      "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-      "ON CONFLICT DO NOTHING");
-  if (!statement.ok()) return statement.status();
+  ASSIGN_OR_RETURN(
+      auto statement,
+      connection.Prepare(
+          "INSERT INTO runs (study_key, id, run_key, state, params_non_embedding, params_total, "
+          "params_active, "
+          "params_non_input_embedding, tokens, learning_rate, batch_size_tokens, sequence_length, steps, "
+          "weight_decay, "
+          "adam_beta2, loss, warmup_steps, adam_beta1, min_learning_rate, flops, seed, schedule, optimizer, "
+          "tags, labels, "
+          "source, create_time, update_time, curve_points) VALUES "
+          "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+          "ON CONFLICT DO NOTHING"));
   const std::string tags = ToJson(run.tags);
-  statement->Next(study_key).NextTextView(run.id).Next(run_key).Next(static_cast<std::int64_t>(run.state));
-  for (const RunQuantity& quantity : kRunQuantities) statement->Next(run.*quantity.value);
+  statement.Next(study_key).NextTextView(run.id).Next(run_key).Next(static_cast<std::int64_t>(run.state));
+  for (const RunQuantity& quantity : kRunQuantities) statement.Next(run.*quantity.value);
   if (run.seed.has_value()) {
-    statement->Next(*run.seed);
+    statement.Next(*run.seed);
   } else {
-    statement->NextNull();
+    statement.NextNull();
   }
-  statement->NextTextView(run.schedule).NextTextView(run.optimizer).NextTextView(tags).NextTextView(labels);
-  statement->NextTextView(run.source).Next(run.create_time).Next(run.update_time).Next(curve_points);
-  if (absl::Status status = statement->Run(); !status.ok()) return status;
+  statement.NextTextView(run.schedule).NextTextView(run.optimizer).NextTextView(tags).NextTextView(labels);
+  statement.NextTextView(run.source).Next(run.create_time).Next(run.update_time).Next(curve_points);
+  RETURN_IF_ERROR(statement.Run());
   return connection.changes() == 1;
 }
 
@@ -64,8 +67,8 @@ absl::StatusOr<StoredRun> ReadRun(const Statement& row, const std::string& study
   ++column;
   run.schedule = row.Text(column++);
   run.optimizer = row.Text(column++);
-  if (absl::Status status = FromJson(row.Text(column++), run.tags); !status.ok()) return status;
-  if (absl::Status status = ReadLabels(row.Text(column++), run.labels); !status.ok()) return status;
+  RETURN_IF_ERROR(FromJson(row.Text(column++), run.tags));
+  RETURN_IF_ERROR(ReadLabels(row.Text(column++), run.labels));
   run.source = row.Text(column++);
   run.create_time = row.Int(column++);
   run.update_time = row.Int(column++);
@@ -100,31 +103,26 @@ absl::StatusOr<bool> InsertRun(Connection& connection, std::int64_t study_key, s
 
 absl::Status ReplaceRun(Connection& connection, std::int64_t study_key, std::int64_t run_key,
                         const Run& before, const Run& run) {
-  auto labels = StoredLabels(connection, study_key, before.id);
-  if (!labels.ok()) return labels.status();
-  if (absl::Status status = RemoveRun(connection, study_key, before.id); !status.ok()) return status;
+  ASSIGN_OR_RETURN(auto labels, StoredLabels(connection, study_key, before.id));
+  RETURN_IF_ERROR(RemoveRun(connection, study_key, before.id));
   Run kept = run;
   kept.create_time = before.create_time;
-  return Insert(connection, study_key, run_key, kept, *labels, run.curve_points).status();
+  return Insert(connection, study_key, run_key, kept, labels, run.curve_points).status();
 }
 
 absl::Status RemoveRun(Connection& connection, std::int64_t study_key, const std::string& run_id) {
-  auto statement = connection.Prepare("DELETE FROM runs WHERE study_key = ? AND id = ?");
-  if (!statement.ok()) return statement.status();
-  if (absl::Status status = statement->Next(study_key).NextTextView(run_id).Run(); !status.ok())
-    return status;
+  ASSIGN_OR_RETURN(auto statement, connection.Prepare("DELETE FROM runs WHERE study_key = ? AND id = ?"));
+  RETURN_IF_ERROR(statement.Next(study_key).NextTextView(run_id).Run());
   return connection.changes() == 1 ? absl::OkStatus() : NoRun(run_id);
 }
 
 absl::StatusOr<StoredRun> SelectRun(Connection& connection, std::int64_t study_key,
                                     const std::string& study_id, const std::string& run_id) {
-  auto statement =
-      connection.Prepare("SELECT " RUN_COLUMNS " FROM runs r WHERE r.study_key = ? AND r.id = ?");
-  if (!statement.ok()) return statement.status();
-  auto row = statement->Next(study_key).Next(std::string_view(run_id)).Step();
-  if (!row.ok()) return row.status();
-  if (!*row) return absl::NotFoundError(absl::StrCat("no run '", run_id, "' in study '", study_id, "'"));
-  return ReadRun(*statement, study_id);
+  ASSIGN_OR_RETURN(auto statement, connection.Prepare("SELECT " RUN_COLUMNS
+                                                      " FROM runs r WHERE r.study_key = ? AND r.id = ?"));
+  ASSIGN_OR_RETURN(auto row, statement.Next(study_key).Next(std::string_view(run_id)).Step());
+  if (!row) return absl::NotFoundError(absl::StrCat("no run '", run_id, "' in study '", study_id, "'"));
+  return ReadRun(statement, study_id);
 }
 
 }  // namespace sextant::storage::sqlite

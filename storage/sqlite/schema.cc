@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "base/status_macros.h"
+
 namespace sextant::storage::sqlite {
 namespace {
 
@@ -199,11 +201,10 @@ UPDATE runs SET labels = CASE labels WHEN '[]' THEN '{}' ELSE
 constexpr std::array<const char*, 2> kMigrations = {kVersion1, kVersion2};
 
 absl::StatusOr<std::int64_t> ReadNumber(Connection& connection, const char* sql) {
-  auto statement = connection.Prepare(sql);
-  if (!statement.ok()) return statement.status();
-  auto row = statement->Step();
+  ASSIGN_OR_RETURN(auto statement, connection.Prepare(sql));
+  auto row = statement.Step();
   if (!row.ok()) return row.status();
-  return *row ? statement->Int(0) : 0;
+  return *row ? statement.Int(0) : 0;
 }
 
 }  // namespace
@@ -212,14 +213,12 @@ std::span<const char* const> Migrations() { return kMigrations; }
 int CurrentSchemaVersion() { return static_cast<int>(kMigrations.size()); }
 
 absl::StatusOr<int> ReadSchemaVersion(Connection& connection) {
-  auto application = ReadNumber(connection, "PRAGMA application_id");
-  if (!application.ok()) return application.status();
+  ASSIGN_OR_RETURN(auto application, ReadNumber(connection, "PRAGMA application_id"));
   auto version = ReadNumber(connection, "PRAGMA user_version");
   if (!version.ok()) return version.status();
-  if (*application != kApplicationId) {
-    auto tables = ReadNumber(connection, "SELECT count(*) FROM sqlite_schema");
-    if (!tables.ok()) return tables.status();
-    if (*application == 0 && *tables == 0 && *version == 0) return 0;
+  if (application != kApplicationId) {
+    ASSIGN_OR_RETURN(auto tables, ReadNumber(connection, "SELECT count(*) FROM sqlite_schema"));
+    if (application == 0 && tables == 0 && *version == 0) return 0;
     return absl::FailedPreconditionError(absl::StrCat(
         connection.path(), " is a SQLite database of another program, not Sextant's: name another file"));
   }
@@ -236,20 +235,16 @@ absl::StatusOr<int> ReadSchemaVersion(Connection& connection) {
 }
 
 absl::Status MigrateTo(Connection& connection, int version) {
-  auto transaction = Transaction::Begin(connection, Transaction::Kind::kWrite);
-  if (!transaction.ok()) return transaction.status();
-  auto from = ReadSchemaVersion(connection);
-  if (!from.ok()) return from.status();
-  for (int step = *from; step < version; ++step) {
-    absl::Status status = connection.Execute(kMigrations[static_cast<std::size_t>(step)]);
-    if (!status.ok()) return status;
+  ASSIGN_OR_RETURN(auto transaction, Transaction::Begin(connection, Transaction::Kind::kWrite));
+  ASSIGN_OR_RETURN(auto from, ReadSchemaVersion(connection));
+  for (int step = from; step < version; ++step) {
+    RETURN_IF_ERROR(connection.Execute(kMigrations[static_cast<std::size_t>(step)]));
   }
-  if (*from < version) {
-    absl::Status status = connection.Execute(
-        absl::StrCat("PRAGMA application_id = ", kApplicationId, "; PRAGMA user_version = ", version));
-    if (!status.ok()) return status;
+  if (from < version) {
+    RETURN_IF_ERROR(connection.Execute(
+        absl::StrCat("PRAGMA application_id = ", kApplicationId, "; PRAGMA user_version = ", version)));
   }
-  return transaction->Commit();
+  return transaction.Commit();
 }
 
 absl::Status Migrate(Connection& connection) { return MigrateTo(connection, CurrentSchemaVersion()); }

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "base/status_macros.h"
 #include "storage/sqlite/care.h"
 #include "storage/sqlite/curve_rows.h"
 #include "storage/sqlite/fit_rows.h"
@@ -32,11 +33,10 @@ auto Session::Write(Work work) -> decltype(work()) {
   if (!lost_.ok()) return lost_;
   decltype(work()) result = absl::UnknownError("not run");
   {
-    auto transaction = Transaction::Begin(*connection_, Transaction::Kind::kWrite);
-    if (!transaction.ok()) return transaction.status();
+    ASSIGN_OR_RETURN(auto transaction, Transaction::Begin(*connection_, Transaction::Kind::kWrite));
     result = work();
     if (StatusOf(result).ok()) {
-      if (absl::Status status = transaction->Commit(); !status.ok()) result = status;
+      if (absl::Status status = transaction.Commit(); !status.ok()) result = status;
     }
   }
   if (depth_ > 0 && !connection_->in_transaction()) lost_ = StatusOf(result);
@@ -47,8 +47,7 @@ template <typename Work>
 auto Session::Read(Work work) -> decltype(work()) {
   if (!lost_.ok()) return lost_;
   if (connection_->in_transaction()) return work();
-  auto transaction = Transaction::Begin(*connection_, Transaction::Kind::kRead);
-  if (!transaction.ok()) return transaction.status();
+  ASSIGN_OR_RETURN(const auto transaction, Transaction::Begin(*connection_, Transaction::Kind::kRead));
   return work();
 }
 
@@ -60,8 +59,7 @@ absl::Status Session::Batch(const std::function<absl::Status(Store&)>& work) {
     --depth_;
     return result;
   }
-  auto transaction = Transaction::Begin(*connection_, Transaction::Kind::kWrite);
-  if (!transaction.ok()) return transaction.status();
+  ASSIGN_OR_RETURN(auto transaction, Transaction::Begin(*connection_, Transaction::Kind::kWrite));
   depth_ = 1;
   result = work(*this);
   depth_ = 0;
@@ -69,7 +67,7 @@ absl::Status Session::Batch(const std::function<absl::Status(Store&)>& work) {
     result = lost_;
     lost_ = absl::OkStatus();
   } else if (result.ok()) {
-    result = transaction->Commit();
+    result = transaction.Commit();
   }
   return result;
 }
@@ -122,11 +120,9 @@ absl::StatusOr<Page<Study>> Session::ListStudies(std::int64_t limit, const std::
 }
 absl::StatusOr<Run> Session::GetRun(const std::string& study_id, const std::string& run_id) {
   return Read([&]() -> absl::StatusOr<Run> {
-    auto study = FindStudy(*connection_, study_id);
-    if (!study.ok()) return study.status();
-    auto stored = SelectRun(*connection_, study->key, study_id, run_id);
-    if (!stored.ok()) return stored.status();
-    return std::move(stored->run);
+    ASSIGN_OR_RETURN(auto study, FindStudy(*connection_, study_id));
+    ASSIGN_OR_RETURN(auto stored, SelectRun(*connection_, study.key, study_id, run_id));
+    return std::move(stored.run);
   });
 }
 absl::StatusOr<Page<Run>> Session::ListRuns(const RunQuery& query) {
@@ -142,11 +138,9 @@ absl::StatusOr<Curve> Session::GetCurve(const std::string& study_id, const std::
 absl::StatusOr<Curve> Session::GetCurvePart(const std::string& study_id, const std::string& run_id,
                                             std::int64_t from, std::int64_t count) {
   return Read([&]() -> absl::StatusOr<Curve> {
-    auto study = FindStudy(*connection_, study_id);
-    if (!study.ok()) return study.status();
-    auto stored = SelectRun(*connection_, study->key, study_id, run_id);
-    if (!stored.ok()) return stored.status();
-    return ReadCurve(*connection_, stored->run_key, stored->run.curve_points, from, count);
+    ASSIGN_OR_RETURN(auto study, FindStudy(*connection_, study_id));
+    ASSIGN_OR_RETURN(auto stored, SelectRun(*connection_, study.key, study_id, run_id));
+    return ReadCurve(*connection_, stored.run_key, stored.run.curve_points, from, count);
   });
 }
 absl::StatusOr<fitting::RunTable> Session::LoadRunTable(const std::string& study_id,

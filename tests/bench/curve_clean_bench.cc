@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/random.h"
 #include "fitting/curve/curve.h"
-#include "fitting/curve/random.h"
 
 namespace {
 
@@ -19,7 +19,7 @@ using namespace sextant;
 
 fitting::LossCurve Make(size_t points) {
   fitting::LossCurve curve;
-  fitting::RandomStream random(1, 0);
+  RandomStream random(1, 0);
   for (size_t i = 1; i <= points; ++i) {
     const auto step = static_cast<double>(i);
     curve.step.push_back(step);
@@ -47,11 +47,11 @@ int main(int argc, char** argv) {
   const size_t points = argc > 1 ? static_cast<size_t>(std::atoll(argv[1])) : 1'000'000;
   const fitting::LossCurve smooth = Make(points);
   fitting::LossCurve holes = smooth, restarts = smooth, shuffled = smooth;
-  fitting::RandomStream random(2, 0);
+  RandomStream random(2, 0);
   for (size_t i = 0; i < points; i += 7) holes.train_loss[i] = std::numeric_limits<double>::quiet_NaN();
   for (size_t i = points / 2; i < points; ++i) restarts.step[i] -= static_cast<double>(points / 10);
   for (size_t i = points; i-- > 1;) {
-    const size_t j = random.Below(i + 1);
+    const size_t j = random.Index(i + 1);
     for (auto* column : {&shuffled.step, &shuffled.tokens, &shuffled.train_loss, &shuffled.learning_rate}) {
       std::swap((*column)[i], (*column)[j]);
     }

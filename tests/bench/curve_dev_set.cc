@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "fitting/curve/random.h"
+#include "base/random.h"
 #include "tests/bench/curve_dev_shapes.h"
 
 namespace sextant::bench {
 namespace {
-
-using fitting::RandomStream;
 
 // How a curve is measured.
 struct Measuring {
@@ -57,8 +55,8 @@ DevCurve Draw(RandomStream& random, const std::string& family, ShapeSet set) {
                       : tasks ? TaskShape(random, set, m.span)
                               : LossShape(random, set, family == "translation");
   m.points = static_cast<int>(vision  ? std::lround(LogBetween(random, 14, 120))
-                              : tasks ? 7 + random.Below(8)
-                                      : 8 + random.Below(14));
+                              : tasks ? 7 + random.Index(8)
+                                      : 8 + random.Index(14));
   m.noise = vision  ? LogBetween(random, .002, .03)
             : tasks ? LogBetween(random, .003, .03)
                     : LogBetween(random, .001, .006);
@@ -77,13 +75,13 @@ DevCurve DrawHard(RandomStream& random, const std::string& kind, ShapeSet set) {
   m.span = Between(random, 3, 5);
   const Shape shape =
       random.Uniform() < .7 ? ErrorShape(random, set, m.span) : TaskShape(random, set, m.span);
-  m.points = 16 + static_cast<int>(random.Below(40));
+  m.points = 16 + static_cast<int>(random.Index(40));
   m.noise = LogBetween(random, .003, .015);
   m.wander = .4 * m.noise;
   m.cut = m.span - Between(random, .7, 1.4);
   m.even_in_x = random.Uniform() < .3;
   if (kind == "short") {
-    m.points = 6 + static_cast<int>(random.Below(6));
+    m.points = 6 + static_cast<int>(random.Index(6));
     m.even_in_x = false;
   } else if (kind == "outliers") {
     m.outliers = Between(random, .03, .08);
@@ -116,7 +114,7 @@ std::vector<DevCurve> SyntheticCurves(int count, uint64_t seed, ShapeSet set) {
   std::vector<DevCurve> curves;
   for (uint64_t stream = 0; static_cast<int>(curves.size()) < count; ++stream) {
     RandomStream random(seed, stream);
-    const uint64_t pick = random.Below(92);
+    const uint64_t pick = random.Index(92);
     DevCurve curve = Draw(random,
                           pick < 72   ? "vision"
                           : pick < 77 ? "translation"

@@ -11,8 +11,6 @@
 namespace sextant::bench {
 namespace {
 
-using fitting::RandomStream;
-
 struct Range {
   double top, floor, middle;
 };
@@ -20,7 +18,7 @@ struct Range {
 // Shapes the settings of the average were chosen on.
 Shape TuningError(RandomStream& random, const Range& r) {
   const double top = r.top, floor = r.floor, middle = r.middle;
-  switch (random.Below(7)) {
+  switch (random.Index(7)) {
     case 0: {
       const double alpha = Between(random, 0, 2), c = Between(random, .25, .8);
       const double beta = std::exp(c * middle) * std::pow(top - floor, 1 - alpha);
@@ -75,7 +73,7 @@ Shape TuningError(RandomStream& random, const Range& r) {
 // Shapes no setting was chosen on.
 Shape HeldOutError(RandomStream& random, const Range& r, double span) {
   const double top = r.top, floor = r.floor, middle = r.middle, fall = top - floor;
-  switch (random.Below(7)) {
+  switch (random.Index(7)) {
     case 0: {  // complementary Gompertz
       const double c = Between(random, .2, .8);
       return [=](double u) { return floor + fall * -std::expm1(-std::exp(-c * (u - middle))); };

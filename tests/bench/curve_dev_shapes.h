@@ -4,7 +4,7 @@
 
 #include <functional>
 
-#include "fitting/curve/random.h"
+#include "base/random.h"
 #include "tests/bench/curve_dev_set.h"
 
 namespace sextant::bench {
@@ -12,15 +12,15 @@ namespace sextant::bench {
 using Shape = std::function<double(double)>;  // value at ln x, with ln x from 0 to the curve's span
 
 // Uniform and log-uniform.
-double Between(fitting::RandomStream& random, double low, double high);
-double LogBetween(fitting::RandomStream& random, double low, double high);
+double Between(RandomStream& random, double low, double high);
+double LogBetween(RandomStream& random, double low, double high);
 
 // Error rates falling from near chance, steepest somewhere inside or before the range, towards a floor.
-Shape ErrorShape(fitting::RandomStream& random, ShapeSet set, double span);
+Shape ErrorShape(RandomStream& random, ShapeSet set, double span);
 // Losses of translation and language models: a power law or two above a floor.
-Shape LossShape(fitting::RandomStream& random, ShapeSet set, bool translation);
+Shape LossShape(RandomStream& random, ShapeSet set, bool translation);
 // Scores of small tasks: nearly level, or level and then falling.
-Shape TaskShape(fitting::RandomStream& random, ShapeSet set, double span);
+Shape TaskShape(RandomStream& random, ShapeSet set, double span);
 
 }  // namespace sextant::bench
 

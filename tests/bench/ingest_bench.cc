@@ -13,9 +13,9 @@
 #include <sstream>
 #include <thread>
 
+#include "base/sha256.h"
 #include "server/convert/curve.h"
 #include "server/convert/run.h"
-#include "server/digest.h"
 #include "tests/bench/measure.h"
 #include "tests/bench/raw_chunks.h"
 #include "tests/bench/storage_data.h"
@@ -84,7 +84,7 @@ void Send(Stream& stream, const std::vector<storage::RunWithCurve>& runs, std::i
   for (const storage::RunWithCurve& run : runs) *batch.add_runs() = Message(run);
   if (digest) {
     batch.SerializeToString(chunk.mutable_encoded_batch());
-    chunk.set_sha256(Sha256(chunk.encoded_batch()));
+    chunk.set_sha256(Sha256Of(chunk.encoded_batch()));
   } else {
     *chunk.mutable_batch() = std::move(batch);
   }

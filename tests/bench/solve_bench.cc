@@ -16,7 +16,7 @@
 #include <thread>
 #include <vector>
 
-#include "fitting/optimum/random.h"
+#include "base/random.h"
 #include "fitting/solve/affine.h"
 #include "fitting/solve/fit_law.h"
 #include "fitting/solve/replicates.h"
@@ -174,7 +174,7 @@ struct Bench {
       map->ToWalked({fit.replicates.data() + 5 * r, 5}, own);
       const double value = polisher.Value(own);
       double best = polisher.Polish(estimate).value;
-      optimum::CounterRandom random(4711, static_cast<std::uint64_t>(r));
+      RandomStream random(4711, static_cast<std::uint64_t>(r));
       for (int start = 0; start < 20; ++start) {
         std::vector<double> from = estimate;
         for (double& coordinate : from) coordinate *= 1 + 0.3 * (random.Uniform() - 0.5);

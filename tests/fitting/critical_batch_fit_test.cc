@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "fitting/curve/random.h"
+#include "base/random.h"
 #include "fitting/curve/trajectory.h"
 #include "fitting/predict.h"
 #include "tests/fitting/catalogue_fixture.h"

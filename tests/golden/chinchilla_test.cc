@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "fitting/optimum/random.h"
+#include "base/random.h"
 #include "fitting/solve/affine.h"
 #include "fitting/solve/ceres_solve.h"
 #include "fitting/solve/fit_law.h"
@@ -88,7 +88,7 @@ TEST_F(ChinchillaGolden, NearlyEveryRandomExponentStartReachesTheOptimum) {
   solve::Polisher polisher(evaluator, Objective());
   int reached = 0;
   for (std::uint64_t start = 0; start < 500; ++start) {
-    optimum::CounterRandom random(20240415, start);
+    RandomStream random(20240415, start);
     std::vector<double> walked(5, 0.0);
     walked[3] = 2 * random.Uniform();
     walked[4] = 2 * random.Uniform();

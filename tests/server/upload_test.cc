@@ -5,7 +5,7 @@
 #include <memory>
 #include <thread>
 
-#include "server/digest.h"
+#include "base/sha256.h"
 #include "server/limits.h"
 #include "tests/server/service_fixture.h"
 
@@ -240,14 +240,14 @@ TEST_F(UploadTest, ChecksTheDigestOfAnEncodedBatch) {
   *batch.add_runs() = SomeRun("r");
   v1::UploadRunsRequest request;
   request.mutable_chunk()->set_encoded_batch(batch.SerializeAsString());
-  request.mutable_chunk()->set_sha256(Sha256("something else"));
+  request.mutable_chunk()->set_sha256(Sha256Of("something else"));
   {
     Stream stream(*runs, "studies/s", "u");
     ASSERT_TRUE(stream.Send(request));
     EXPECT_EQ(Reason(stream.Finish()), "WRONG_DIGEST");
     EXPECT_EQ(RunCount(), 0);
   }
-  request.mutable_chunk()->set_sha256(Sha256(batch.SerializeAsString()));
+  request.mutable_chunk()->set_sha256(Sha256Of(batch.SerializeAsString()));
   Stream stream(*runs, "studies/s", "u");
   ASSERT_TRUE(stream.Send(request));
   EXPECT_TRUE(stream.HalfCloseAndFinish().ok());
@@ -269,7 +269,7 @@ TEST_F(UploadTest, RunsOfAnEncodedBatchKeepNothingOfOneAnother) {
   v1::UploadRunsRequest request;
   std::string bytes = batch.SerializeAsString();
   request.mutable_chunk()->set_encoded_batch(bytes);
-  request.mutable_chunk()->set_sha256(Sha256(bytes));
+  request.mutable_chunk()->set_sha256(Sha256Of(bytes));
   {
     Stream stream(*runs, "studies/s", "u");
     ASSERT_TRUE(stream.Send(request));
@@ -292,7 +292,7 @@ TEST_F(UploadTest, RefusesBytesThatAreNoBatchAsAWhole) {
                                    whole + std::string("\x0a\x02\xff\xff", 4), std::string("\x04")}) {
     v1::UploadRunsRequest request;
     request.mutable_chunk()->set_encoded_batch(bytes);
-    request.mutable_chunk()->set_sha256(Sha256(bytes));
+    request.mutable_chunk()->set_sha256(Sha256Of(bytes));
     Stream stream(*runs, "studies/s", "");
     ASSERT_TRUE(stream.Send(request));
     EXPECT_THAT(stream.Finish().error_message(), HasSubstr("not a serialized RunBatch"));

@@ -5,7 +5,8 @@
 #include <cstdlib>
 #include <utility>
 
-#include "clients/cli/numbers.h"
+#include "base/edit_distance.h"
+#include "base/numbers.h"
 #include "clients/importers/text.h"
 
 namespace sextant::cli {
@@ -149,7 +150,7 @@ int CommandTree::FailUsage(const CLI::ParseError& error) const {
     const bool flag = word.size() > 1 && word[0] == '-';
     const std::string bare = word.substr(0, word.find('='));
     const std::vector<std::string> known = flag ? FlagNames(at) : VerbNames(at);
-    const std::string nearest = importers::Nearest(bare, known);
+    const std::string nearest = Nearest(bare, known);
     what = "`" + PathOf(at) + "` has no " +
            (flag            ? "flag "
             : known.empty() ? "argument "

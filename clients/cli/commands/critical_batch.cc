@@ -1,7 +1,7 @@
 #include <algorithm>
 
+#include "base/numbers.h"
 #include "clients/cli/commands/command_tree.h"
-#include "clients/cli/numbers.h"
 #include "clients/cli/output/quantity.h"
 #include "clients/cli/output/records.h"
 #include "clients/cli/output/text_table.h"

@@ -5,8 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/edit_distance.h"
+#include "base/numbers.h"
+#include "base/status_macros.h"
 #include "clients/cli/commands/command_tree.h"
-#include "clients/cli/numbers.h"
 #include "clients/cli/output/quantity.h"
 #include "clients/cli/output/records.h"
 #include "clients/importers/csv.h"
@@ -43,13 +45,11 @@ int FindColumn(const std::vector<std::string>& header, const std::string& name) 
 }
 
 absl::StatusOr<Columns> ReadColumns(const ExtrapolateOptions& options) {
-  auto source = importers::ByteSource::Open(options.file);
-  if (!source.ok()) return source.status();
-  auto head = (*source)->Head();
-  if (!head.ok()) return head.status();
-  const std::string name = (*source)->name();
-  const std::string_view first_line = importers::WithoutByteOrderMark(head->substr(0, head->find('\n')));
-  importers::LineReader lines(source->get(), importers::kMaxCsvLineBytes);
+  ASSIGN_OR_RETURN(auto source, importers::ByteSource::Open(options.file));
+  ASSIGN_OR_RETURN(auto head, source->Head());
+  const std::string name = source->name();
+  const std::string_view first_line = importers::WithoutByteOrderMark(head.substr(0, head.find('\n')));
+  importers::LineReader lines(source.get(), importers::kMaxCsvLineBytes);
   importers::CsvReader reader(&lines, importers::DetectDelimiter(first_line));
   importers::CsvRow row;
   auto more = reader.Next(&row);
@@ -60,7 +60,7 @@ absl::StatusOr<Columns> ReadColumns(const ExtrapolateOptions& options) {
   const int x = FindColumn(header, options.x), y = FindColumn(header, options.y);
   for (const auto& [column, wanted] : {std::pair{x, options.x}, std::pair{y, options.y}}) {
     if (column >= 0) continue;
-    const std::string near = importers::Nearest(wanted, header);
+    const std::string near = Nearest(wanted, header);
     return absl::InvalidArgumentError(
         name + " has no column " + importers::Quoted(wanted) +
         (near.empty() ? "" : "; did you mean " + importers::Quoted(near) + "?"));

@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
+#include "base/numbers.h"
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/deletion.h"
 #include "clients/cli/commands/fit_print.h"
 #include "clients/cli/commands/number_pairs.h"
 #include "clients/cli/commands/paging.h"
-#include "clients/cli/numbers.h"
 #include "sextant/v1/fit_service.grpc.pb.h"
 
 namespace sextant::cli {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/sha256.h"
+#include "base/status_macros.h"
 #include "clients/cli/output/records.h"
 #include "clients/importers/identity.h"
 #include "clients/importers/text.h"
@@ -45,7 +47,7 @@ std::int64_t TotalBytes(const std::vector<importers::Input>& inputs) {
 
 absl::StatusOr<std::string> UploadIdOf(const ImportFlags& flags, const std::vector<importers::Input>& inputs,
                                        const std::string& required_params) {
-  importers::Sha256 hash;
+  Sha256 hash;
   const auto add = [&](const std::string& text) { hash.Add(std::to_string(text.size()) + ":" + text); };
   add("import 1");
   add(flags.study);
@@ -73,17 +75,15 @@ absl::StatusOr<std::string> UploadIdOf(const ImportFlags& flags, const std::vect
       // The open that follows says what is wrong with it.
       return std::string();
     }
-    auto source = importers::ByteSource::Open(file);
-    if (!source.ok()) return source.status();
+    ASSIGN_OR_RETURN(auto source, importers::ByteSource::Open(file));
     std::string block(1 << 20, '\0');
     while (true) {
-      const auto got = (*source)->Read(block.data(), block.size());
-      if (!got.ok()) return got.status();
-      if (*got == 0) break;
-      hash.Add(std::string_view(block).substr(0, *got));
+      ASSIGN_OR_RETURN(const auto got, source->Read(block.data(), block.size()));
+      if (got == 0) break;
+      hash.Add(std::string_view(block).substr(0, got));
     }
   }
-  return "import-" + importers::Hex(hash.Digest()).substr(0, 40);
+  return "import-" + Hex(hash.Digest()).substr(0, 40);
 }
 
 void InputReports::Add(const importers::FileReport& report) {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "clients/cli/numbers.h"
+#include "base/numbers.h"
 #include "clients/cli/session.h"
 
 namespace sextant::cli {

@@ -1,26 +1,12 @@
 #include "clients/cli/commands/output_file.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <unistd.h>
-
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <utility>
 
 namespace sextant::cli {
 namespace {
-
-// Gives the file its name unless that is taken. Some file systems know no such rename: there the name is
-// looked at first.
-int Publish(const std::string& from, const std::string& to) {
-  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
-  if (errno != EINVAL && errno != ENOSYS) return errno;
-  std::error_code error;
-  if (std::filesystem::exists(to, error)) return EEXIST;
-  return std::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
-}
 
 std::string AdviceFor(int error) {
   switch (error) {
@@ -38,42 +24,29 @@ std::string AdviceFor(int error) {
 
 }  // namespace
 
-OutputFile::OutputFile(std::string path)
-    : path_(std::move(path)), partial_(path_ + ".partial-" + std::to_string(getpid())) {
-  std::error_code none;
-  if (is_stdout()) {
-    file_ = stdout;
-  } else if (std::filesystem::exists(std::filesystem::symlink_status(path_, none))) {
-    error_ = EEXIST;
-  } else if ((file_ = std::fopen(partial_.c_str(), "wbx")) == nullptr) {
-    error_ = errno;
-  }
-}
-
-OutputFile::~OutputFile() {
-  if (is_stdout() || file_ == nullptr) return;
-  std::fclose(file_);
-  std::remove(partial_.c_str());
+OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
+  if (path_ != "-") file_.emplace(path_, Existing::kKeep);
 }
 
 void OutputFile::Write(const std::string& bytes) {
-  if (ok() && std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) error_ = errno;
+  if (file_) {
+    file_->Write(bytes);
+  } else if (ok() && std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) {
+    stdout_error_ = errno;
+  }
 }
 
 bool OutputFile::Finish() {
-  if (ok() && std::fflush(file_) != 0) error_ = errno;
-  if (ok() && !is_stdout() && fsync(fileno(file_)) != 0) error_ = errno;
+  if (file_) return file_->Finish();
+  if (ok() && std::fflush(stdout) != 0) stdout_error_ = errno;
   return ok();
 }
 
 int OutputFile::Close(const Session& session) {
-  if (Finish() && !is_stdout()) {
-    error_ = Publish(partial_, path_);
-    if (ok()) std::fclose(std::exchange(file_, nullptr));
-  }
+  if (Finish() && file_) file_->Publish();
   if (ok()) return kExitOk;
   return session.Fail(
-      {kExitLocal, "cannot write " + Safe(path_) + ": " + std::strerror(error_), {}, AdviceFor(error_)});
+      {kExitLocal, "cannot write " + Safe(path_) + ": " + std::strerror(error()), {}, AdviceFor(error())});
 }
 
 }  // namespace sextant::cli

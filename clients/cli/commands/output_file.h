@@ -1,36 +1,36 @@
 // Files that a command writes.
 #pragma once
 
-#include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "base/whole_file.h"
 #include "clients/cli/session.h"
 
 namespace sextant::cli {
 
-/// A new file, or "-" for standard output. It is written under another name beside its own
-/// (PATH.partial-PID), which it gets when Close has found it whole; otherwise nothing is left.
+/// A new file, or "-" for standard output. A file gets its name when Close has found it whole; otherwise
+/// nothing is left.
 class OutputFile {
  public:
   explicit OutputFile(std::string path);
-  ~OutputFile();
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
 
   void Write(const std::string& bytes);
-  bool ok() const { return error_ == 0; }
+  bool ok() const { return error() == 0; }
   /// Brings what was written to the disk.
   bool Finish();
   /// Finish, and the name; the exit code.
   int Close(const Session& session);
 
  private:
-  bool is_stdout() const { return path_ == "-"; }
+  int error() const { return file_ ? file_->error() : stdout_error_; }
 
-  const std::string path_, partial_;
-  std::FILE* file_ = nullptr;
-  int error_ = 0;
+  const std::string path_;
+  std::optional<WholeFile> file_;  ///< absent for standard output
+  int stdout_error_ = 0;
 };
 
 /// Writes to `path` what a call streams in messages with a `data` field; nothing is left there when it fails.

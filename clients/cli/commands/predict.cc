@@ -1,8 +1,8 @@
 #include <set>
 
+#include "base/numbers.h"
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/predict_print.h"
-#include "clients/cli/numbers.h"
 #include "sextant/v1/curve_service.grpc.pb.h"
 #include "sextant/v1/law_service.grpc.pb.h"
 #include "sextant/v1/prediction_service.grpc.pb.h"

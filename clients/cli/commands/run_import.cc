@@ -4,10 +4,11 @@
 
 #include <algorithm>
 
+#include "base/edit_distance.h"
+#include "base/numbers.h"
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/import_inputs.h"
 #include "clients/cli/commands/study_words.h"
-#include "clients/cli/numbers.h"
 #include "clients/cli/output/quantity.h"
 #include "clients/cli/output/records.h"
 #include "clients/cli/upload/import_sink.h"
@@ -169,7 +170,7 @@ int FillOptions(const Session& session, const ImportFlags& flags, importers::Imp
   options->step_offset = flags.step_offset.value_or(0);
   const std::vector<std::string> formats = importers::FormatNames();
   if (flags.format != "auto" && std::find(formats.begin(), formats.end(), flags.format) == formats.end()) {
-    const std::string nearest = importers::Nearest(flags.format, formats);
+    const std::string nearest = Nearest(flags.format, formats);
     return session.FailUsage("there is no format '" + Safe(flags.format) + "'" +
                              (nearest.empty() ? "" : "; did you mean '" + nearest + "'?"));
   }

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/edit_distance.h"
 #include "clients/cli/output/json.h"
 #include "clients/importers/text.h"
 
@@ -59,7 +60,7 @@ int RecordPrinter::Begin() {
     if (std::find(known.begin(), known.end(), field) != known.end()) continue;
     std::string list;
     for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
-    const std::string nearest = importers::Nearest(field, known);
+    const std::string nearest = Nearest(field, known);
     return session_.FailUsage("there is no field '" + Safe(field) + "'" +
                                   (nearest.empty() ? "" : "; did you mean '" + nearest + "'?"),
                               "fields: " + list);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/sha256.h"
 #include "clients/importers/identity.h"
 #include "clients/importers/text.h"
 
@@ -86,7 +87,7 @@ bool Uploader::Send(bool last) {
   chunk.set_index(index);
   chunk.set_last(last);
   batch_.SerializeToString(chunk.mutable_encoded_batch());
-  importers::Sha256 hash;
+  Sha256 hash;
   hash.Add(chunk.encoded_batch());
   chunk.set_sha256(hash.Digest());
   batch_.Clear();

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "base/status_macros.h"
 #include "clients/trainer/commands/commands.h"
 #include "clients/trainer/engine/backend.h"
 #include "clients/trainer/model/counts.h"
@@ -28,7 +29,7 @@ double Seconds(std::chrono::steady_clock::time_point since) {
 absl::StatusOr<std::vector<StepLog>> Train(const std::vector<std::unique_ptr<Engine>>& engines, int steps) {
   for (int step = 0; step < steps; ++step) {
     for (const auto& engine : engines) {
-      if (absl::Status status = engine->Advance(1); !status.ok()) return status;
+      RETURN_IF_ERROR(engine->Advance(1));
     }
   }
   absl::StatusOr<std::vector<StepLog>> log;
@@ -44,7 +45,7 @@ absl::Status Bench(const BenchOptions& options) {
   FusedJob job;
   job.shape = options.shape;
   if (job.shape.ffn_hidden == 0) job.shape.ffn_hidden = DefaultFfnHidden(job.shape.d_model);
-  if (absl::Status status = Validate(job.shape); !status.ok()) return status;
+  RETURN_IF_ERROR(Validate(job.shape));
   job.batch_sequences = options.batch_size_tokens / job.shape.sequence_length;
   constexpr int kWarmUpSteps = 20;
   job.schedule = {ScheduleKind::kCosine, options.steps + kWarmUpSteps, 10, 0, 0};
@@ -63,20 +64,17 @@ absl::Status Bench(const BenchOptions& options) {
   std::vector<std::unique_ptr<Engine>> engines;
   double first_step_seconds = 0;
   for (int pack = 0; pack < options.concurrent_packs; ++pack) {
-    absl::StatusOr<std::unique_ptr<Backend>> backend = OpenGpuBackend(0, tokens);
-    if (!backend.ok()) return backend.status();
-    backends.push_back(*std::move(backend));
-    absl::StatusOr<std::unique_ptr<Engine>> engine = backends.back()->NewEngine(job);
-    if (!engine.ok()) return engine.status();
-    engines.push_back(*std::move(engine));
+    ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend, OpenGpuBackend(0, tokens));
+    backends.push_back(std::move(backend));
+    ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, backends.back()->NewEngine(job));
+    engines.push_back(std::move(engine));
     if (pack > 0) continue;
     if (auto log = Train(engines, 1); !log.ok()) return log.status();
     first_step_seconds = Seconds(start);
   }
   if (auto log = Train(engines, kWarmUpSteps - 1); !log.ok()) return log.status();
   const auto begin = std::chrono::steady_clock::now();
-  auto log = Train(engines, options.steps);
-  if (!log.ok()) return log.status();
+  ASSIGN_OR_RETURN(auto log, Train(engines, options.steps));
   const double step_seconds = Seconds(begin) / options.steps;
   const double tokens_a_step = static_cast<double>(options.concurrent_packs) * options.fused_runs *
                                job.batch_sequences * job.shape.sequence_length;
@@ -88,13 +86,12 @@ absl::Status Bench(const BenchOptions& options) {
       job.shape.d_model, job.shape.layers, job.shape.sequence_length, job.shape.vocab,
       options.batch_size_tokens, options.fused_runs, options.concurrent_packs, tokens_a_step / step_seconds,
       step_seconds * 1e3, CountFlopsPerToken(job.shape).exact() * tokens_a_step / step_seconds / 1e12,
-      first_step_seconds, (*log)[0].train_loss.back());
+      first_step_seconds, log[0].train_loss.back());
   std::fflush(stdout);
   if (!options.profile) return absl::OkStatus();
   engines.clear();
-  auto times = backends.front()->Profile(job);
-  if (!times.ok()) return times.status();
-  for (const auto& [name, milliseconds] : *times)
+  ASSIGN_OR_RETURN(auto times, backends.front()->Profile(job));
+  for (const auto& [name, milliseconds] : times)
     std::fprintf(stderr, "  %-26s %8.4f ms\n", name.c_str(), milliseconds);
   return absl::OkStatus();
 }

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "base/status_macros.h"
 #include "clients/trainer/commands/commands.h"
 #include "clients/trainer/model/counts.h"
 #include "clients/trainer/sweep/pack.h"
@@ -18,12 +19,11 @@ struct PlanOptions {
 };
 
 absl::Status Plan(const PlanOptions& options) {
-  absl::StatusOr<Sweep> sweep = ReadSweepFile(options.file);
-  if (!sweep.ok()) return sweep.status();
-  absl::StatusOr<TokenSet> tokens = LoadTokens(sweep->data);
+  ASSIGN_OR_RETURN(Sweep sweep, ReadSweepFile(options.file));
+  absl::StatusOr<TokenSet> tokens = LoadTokens(sweep.data);
   if (!tokens.ok()) return tokens.status();
-  if (absl::Status status = BindVocabulary(*tokens, &*sweep); !status.ok()) return status;
-  const std::vector<Pack> packs = MakePacks(*sweep, options.max_fused_tokens, options.max_fused_runs,
+  RETURN_IF_ERROR(BindVocabulary(*tokens, &sweep));
+  const std::vector<Pack> packs = MakePacks(sweep, options.max_fused_tokens, options.max_fused_runs,
                                             [](const FusedJob&) { return true; });
   std::printf("%-12s %12s %12s %14s %10s %8s %5s %10s %10s %10s\n", "size", "non_embed", "total", "tokens",
               "batch", "steps", "runs", "flops", "6ND", "epochs");
@@ -41,7 +41,7 @@ absl::Status Plan(const PlanOptions& options) {
         CountFlopsPerToken(run.shape).six_n_non_embedding * horizon * static_cast<double>(pack.runs.size()),
         horizon / static_cast<double>(tokens->train_tokens()));
   }
-  std::printf("%zu runs in %zu packs, %.4g FLOPs", sweep->runs.size(), packs.size(), flops);
+  std::printf("%zu runs in %zu packs, %.4g FLOPs", sweep.runs.size(), packs.size(), flops);
   if (options.tflops > 0) {
     std::printf(", %.0f s at %g TFLOP/s on each of %d GPUs", flops / (options.tflops * 1e12 * options.gpus),
                 options.tflops, options.gpus);

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/status_macros.h"
 #include "clients/trainer/commands/commands.h"
 #include "clients/trainer/tokens/bpe.h"
 #include "clients/trainer/tokens/token_file.h"
@@ -28,35 +29,30 @@ absl::StatusOr<std::string> ReadText(const std::string& path, double limit_bytes
 }
 
 absl::Status Train(const std::string& path, double limit_bytes, int vocab, const std::string& out) {
-  absl::StatusOr<std::string> text = ReadText(path, limit_bytes);
-  if (!text.ok()) return text.status();
-  absl::StatusOr<Bpe> bpe = TrainBpe(*text, vocab);
-  if (!bpe.ok()) return bpe.status();
-  return WriteBpe(out, *bpe);
+  ASSIGN_OR_RETURN(std::string text, ReadText(path, limit_bytes));
+  ASSIGN_OR_RETURN(Bpe bpe, TrainBpe(text, vocab));
+  return WriteBpe(out, bpe);
 }
 
 absl::Status EncodeFile(const std::string& path, double limit_bytes, const std::string& tokenizer,
                         const std::string& out) {
-  absl::StatusOr<std::string> text = ReadText(path, limit_bytes);
-  if (!text.ok()) return text.status();
+  ASSIGN_OR_RETURN(std::string text, ReadText(path, limit_bytes));
   Bpe bpe;  // without merges a token is a byte
   if (tokenizer != "bytes") {
-    absl::StatusOr<Bpe> read = ReadBpe(tokenizer);
-    if (!read.ok()) return read.status();
-    bpe = *std::move(read);
+    ASSIGN_OR_RETURN(Bpe read, ReadBpe(tokenizer));
+    bpe = std::move(read);
   }
   const std::vector<uint16_t> tokens =
-      Encode(bpe, *text, static_cast<int>(std::thread::hardware_concurrency()));
-  std::fprintf(stderr, "%zu bytes, %zu tokens, %.4f bytes a token\n", text->size(), tokens.size(),
-               static_cast<double>(text->size()) / static_cast<double>(tokens.size()));
-  return WriteTokenFile(out, bpe.vocab(), text->size(), tokens);
+      Encode(bpe, text, static_cast<int>(std::thread::hardware_concurrency()));
+  std::fprintf(stderr, "%zu bytes, %zu tokens, %.4f bytes a token\n", text.size(), tokens.size(),
+               static_cast<double>(text.size()) / static_cast<double>(tokens.size()));
+  return WriteTokenFile(out, bpe.vocab(), text.size(), tokens);
 }
 
 absl::Status Show(const std::string& path) {
-  absl::StatusOr<TokenSet> set = ReadTokenFile(path);
-  if (!set.ok()) return set.status();
-  std::printf("{\"vocab\":%d,\"tokens\":%zu,\"bytes_per_token\":%.6f}\n", set->vocab, set->tokens.size(),
-              set->bytes_per_token);
+  ASSIGN_OR_RETURN(TokenSet set, ReadTokenFile(path));
+  std::printf("{\"vocab\":%d,\"tokens\":%zu,\"bytes_per_token\":%.6f}\n", set.vocab, set.tokens.size(),
+              set.bytes_per_token);
   return absl::OkStatus();
 }
 

@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "base/status_macros.h"
 #include "clients/trainer/cuda/engine_gpu.h"
 
 namespace sextant::trainer::cuda {
@@ -41,8 +42,7 @@ size_t DeviceBytes(const FusedJob& job, Precision precision) {
 }
 
 absl::StatusOr<std::unique_ptr<Device>> Device::Open(int index, const TokenSet& tokens) {
-  absl::StatusOr<const CublasLt*> api = LoadCublasLt();
-  if (!api.ok()) return api.status();
+  ASSIGN_OR_RETURN(const CublasLt* api, LoadCublasLt());
   std::unique_ptr<Device> device(new Device);
   device->impl_ = std::make_unique<Impl>();
   Impl& impl = *device->impl_;
@@ -57,7 +57,7 @@ absl::StatusOr<std::unique_ptr<Device>> Device::Open(int index, const TokenSet& 
     status = FromCuda(cudaMemcpy(impl.tokens, tokens.tokens.data(), bytes, cudaMemcpyHostToDevice), "tokens");
   }
   if (!status.ok()) return status;
-  if ((*api)->create(&impl.loan.cublas) != CUBLAS_STATUS_SUCCESS) {
+  if (api->create(&impl.loan.cublas) != CUBLAS_STATUS_SUCCESS) {
     return absl::InternalError("cuBLASLt cannot be started");
   }
   impl.loan.tokens = impl.tokens;
@@ -81,7 +81,7 @@ size_t Device::FreeBytes() const {
 }
 
 absl::StatusOr<std::unique_ptr<Engine>> Device::NewEngine(const FusedJob& job, Precision precision) {
-  if (absl::Status status = Validate(job, *impl_->loan.token_set); !status.ok()) return status;
+  RETURN_IF_ERROR(Validate(job, *impl_->loan.token_set));
   const size_t need = DeviceBytes(job, precision);
   const size_t have = FreeBytes();
   if (need > have) {
@@ -96,10 +96,9 @@ absl::StatusOr<std::unique_ptr<Engine>> Device::NewEngine(const FusedJob& job, P
 
 absl::StatusOr<std::vector<std::pair<std::string, double>>> Device::Profile(const FusedJob& job) {
   cudaSetDevice(impl_->index);
-  absl::StatusOr<std::unique_ptr<GpuEngine<__nv_bfloat16>>> engine =
-      GpuEngine<__nv_bfloat16>::Create(job, impl_->loan);
-  if (!engine.ok()) return engine.status();
-  return (*engine)->Profile();
+  ASSIGN_OR_RETURN(std::unique_ptr<GpuEngine<__nv_bfloat16>> engine,
+                   GpuEngine<__nv_bfloat16>::Create(job, impl_->loan));
+  return engine->Profile();
 }
 
 }  // namespace sextant::trainer::cuda

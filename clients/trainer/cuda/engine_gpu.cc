@@ -7,6 +7,8 @@
 #include <map>
 #include <type_traits>
 
+#include "base/status_macros.h"
+
 namespace sextant::trainer::cuda {
 
 absl::Status FromCuda(cudaError_t error, const char* doing) {
@@ -16,9 +18,9 @@ absl::Status FromCuda(cudaError_t error, const char* doing) {
   return absl::InternalError(message);
 }
 
-#define SEXTANT_RETURN_IF_ERROR(expression)                                 \
-  do {                                                                      \
-    if (absl::Status status_ = (expression); !status_.ok()) return status_; \
+#define SEXTANT_RETURN_IF_ERROR(expression) \
+  do {                                      \
+    RETURN_IF_ERROR((expression));          \
   } while (false)
 
 template <typename T>
@@ -140,9 +142,8 @@ absl::Status GpuEngine<T>::MakeLinear(int out, int in, Linear* linear) const {
                           std::pair{GemmKind::kBackwardInput, &linear->backward_input},
                           std::pair{GemmKind::kBackwardWeight, &linear->backward_weight}}) {
     shape.kind = kind;
-    absl::StatusOr<std::unique_ptr<Gemm>> gemm = Gemm::Create(loan_.cublas, shape, scratch, loan_.choices);
-    if (!gemm.ok()) return gemm.status();
-    *to = *std::move(gemm);
+    ASSIGN_OR_RETURN(std::unique_ptr<Gemm> gemm, Gemm::Create(loan_.cublas, shape, scratch, loan_.choices));
+    *to = std::move(gemm);
   }
   return absl::OkStatus();
 }
@@ -311,19 +312,18 @@ absl::StatusOr<std::vector<std::pair<std::string, double>>> GpuEngine<T>::Profil
     ++entry->second.second;
     if (!fresh) continue;
     const auto& run = body;
-    absl::StatusOr<cudaGraphExec_t> graph = Capture([&] {
-      for (int i = 0; i < kRepeats; ++i) run(main_);
-    });
-    if (!graph.ok()) return graph.status();
-    cudaGraphLaunch(*graph, main_);
+    ASSIGN_OR_RETURN(cudaGraphExec_t graph, Capture([&] {
+                       for (int i = 0; i < kRepeats; ++i) run(main_);
+                     }));
+    cudaGraphLaunch(graph, main_);
     cudaEventRecord(begin, main_);
-    cudaGraphLaunch(*graph, main_);
+    cudaGraphLaunch(graph, main_);
     cudaEventRecord(end, main_);
     SEXTANT_RETURN_IF_ERROR(Finish("profiling"));
     float milliseconds = 0;
     cudaEventElapsedTime(&milliseconds, begin, end);
     entry->second.first = milliseconds / kRepeats;
-    cudaGraphExecDestroy(*graph);
+    cudaGraphExecDestroy(graph);
   }
   for (const auto& [name, time] : known) {
     times.emplace_back(absl::StrCat(name, " x", time.second), time.first * time.second);

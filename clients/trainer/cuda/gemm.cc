@@ -2,6 +2,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "base/status_macros.h"
+
 namespace sextant::trainer::cuda {
 
 namespace {
@@ -30,10 +32,9 @@ GemmOperands OperandsOf(const GemmShape& shape) {
 // cuBLASLt is column-major, where a row-major [r, c] matrix is c x r with leading dimension c.
 absl::StatusOr<std::unique_ptr<Gemm>> Gemm::Create(cublasLtHandle_t handle, const GemmShape& shape,
                                                    const GemmScratch& scratch, GemmChoices* choices) {
-  absl::StatusOr<const CublasLt*> api = LoadCublasLt();
-  if (!api.ok()) return api.status();
+  ASSIGN_OR_RETURN(const CublasLt* api, LoadCublasLt());
   std::unique_ptr<Gemm> gemm(new Gemm);
-  const CublasLt& lt = **api;
+  const CublasLt& lt = *api;
   gemm->api_ = &lt;
   gemm->handle_ = handle;
 

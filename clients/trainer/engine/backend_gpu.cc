@@ -1,3 +1,4 @@
+#include "base/status_macros.h"
 #include "clients/trainer/cuda/device.h"
 #include "clients/trainer/engine/backend.h"
 
@@ -28,9 +29,8 @@ class GpuBackend final : public Backend {
 absl::StatusOr<int> CountGpus() { return cuda::CountDevices(); }
 
 absl::StatusOr<std::unique_ptr<Backend>> OpenGpuBackend(int index, const TokenSet& tokens) {
-  absl::StatusOr<std::unique_ptr<cuda::Device>> device = cuda::Device::Open(index, tokens);
-  if (!device.ok()) return device.status();
-  return std::make_unique<GpuBackend>(*std::move(device));
+  ASSIGN_OR_RETURN(std::unique_ptr<cuda::Device> device, cuda::Device::Open(index, tokens));
+  return std::make_unique<GpuBackend>(std::move(device));
 }
 
 }  // namespace sextant::trainer

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/status_macros.h"
+
 namespace sextant::trainer {
 
 double NoiseScaleTokens(const GradientNorms& mean, double batch_size_tokens) {
@@ -15,7 +17,7 @@ double NoiseScaleTokens(const GradientNorms& mean, double batch_size_tokens) {
 }
 
 absl::Status Validate(const FusedJob& job, const TokenSet& tokens) {
-  if (absl::Status status = Validate(job.shape); !status.ok()) return status;
+  RETURN_IF_ERROR(Validate(job.shape));
   if (job.runs.empty()) return absl::InvalidArgumentError("a job needs at least one run");
   if (job.batch_sequences < 1) return absl::InvalidArgumentError("a batch needs at least one window");
   const Schedule& schedule = job.schedule;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/status_macros.h"
 #include "clients/trainer/engine/engine.h"
 #include "clients/trainer/model/random.h"
 #include "clients/trainer/reference/transformer.h"
@@ -170,7 +171,7 @@ class ReferenceEngine final : public Engine {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Engine>> NewReferenceEngine(const FusedJob& job, const TokenSet& tokens) {
-  if (absl::Status status = Validate(job, tokens); !status.ok()) return status;
+  RETURN_IF_ERROR(Validate(job, tokens));
   return std::make_unique<ReferenceEngine>(job, tokens);
 }
 

@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/status_macros.h"
+
 namespace sextant::trainer {
 namespace {
 
@@ -43,7 +45,7 @@ absl::StatusOr<std::unique_ptr<RecordFile>> RecordFile::Open(const std::string& 
   std::error_code error;
   if (std::filesystem::exists(path, error)) {
     uint64_t whole_bytes = 0;
-    if (absl::Status status = Scan(path, &out->finished_, &whole_bytes); !status.ok()) return status;
+    RETURN_IF_ERROR(Scan(path, &out->finished_, &whole_bytes));
     std::filesystem::resize_file(path, whole_bytes, error);
     if (error) return absl::UnavailableError(absl::StrCat(path, ": ", error.message()));
   }

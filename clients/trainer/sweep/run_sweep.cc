@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/status_macros.h"
 #include "clients/trainer/engine/backend.h"
 #include "clients/trainer/report/progress.h"
 #include "clients/trainer/report/record_file.h"
@@ -25,9 +26,8 @@ absl::StatusOr<std::vector<std::unique_ptr<Backend>>> OpenBackends(const SweepOp
   absl::StatusOr<int> gpus = CountGpus();
   for (int i = 0; gpus.ok() && i < *gpus; ++i) {
     for (int pack = 0; pack < options.concurrent_packs; ++pack) {
-      absl::StatusOr<std::unique_ptr<Backend>> backend = OpenGpuBackend(i, tokens);
-      if (!backend.ok()) return backend.status();
-      backends.push_back(*std::move(backend));
+      ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend, OpenGpuBackend(i, tokens));
+      backends.push_back(std::move(backend));
     }
   }
   return backends;
@@ -107,21 +107,18 @@ absl::Status RunSweep(Sweep sweep, const SweepOptions& options, const std::atomi
                                               "; add --cpu to train on the CPU reference, which is slow"));
     }
   }
-  absl::StatusOr<TokenSet> tokens = LoadTokens(sweep.data);
-  if (!tokens.ok()) return tokens.status();
-  if (absl::Status status = BindVocabulary(*tokens, &sweep); !status.ok()) return status;
-  absl::StatusOr<std::unique_ptr<RecordFile>> out = RecordFile::Open(options.out);
-  if (!out.ok()) return out.status();
-  absl::StatusOr<std::vector<std::unique_ptr<Backend>>> backends = OpenBackends(options, *tokens);
-  if (!backends.ok()) return backends.status();
+  ASSIGN_OR_RETURN(TokenSet tokens, LoadTokens(sweep.data));
+  RETURN_IF_ERROR(BindVocabulary(tokens, &sweep));
+  ASSIGN_OR_RETURN(std::unique_ptr<RecordFile> out, RecordFile::Open(options.out));
+  ASSIGN_OR_RETURN(std::vector<std::unique_ptr<Backend>> backends, OpenBackends(options, tokens));
 
   size_t room = SIZE_MAX;
-  for (const auto& backend : *backends) {
+  for (const auto& backend : backends) {
     if (options.cpu) break;
     const double share = kUsableMemory * static_cast<double>(backend->FreeBytes()) / options.concurrent_packs;
     room = std::min(room, static_cast<size_t>(share));
   }
-  const Backend& first = *backends->front();
+  const Backend& first = backends->front();
   // Packs are made of the whole sweep, finished runs included, so that a resumed or sharded sweep packs
   // alike.
   std::vector<Pack> packs = MakePacks(sweep, options.max_fused_tokens, options.max_fused_runs,
@@ -137,17 +134,17 @@ absl::Status RunSweep(Sweep sweep, const SweepOptions& options, const std::atomi
     }
     if (static_cast<int>(i % static_cast<size_t>(options.shards)) != options.shard) continue;
     const size_t before = packs[i].runs.size();
-    std::erase_if(packs[i].runs, [&](const RunSpec& run) { return (*out)->finished().contains(run.run_id); });
+    std::erase_if(packs[i].runs, [&](const RunSpec& run) { return out->finished().contains(run.run_id); });
     skipped += before - packs[i].runs.size();
     if (!packs[i].runs.empty()) own.push_back(std::move(packs[i]));
   }
   size_t runs = 0;
   for (const Pack& pack : own) runs += pack.runs.size();
   std::fprintf(stderr, "%zu runs in %zu packs on %zu x %s%s\n", runs, own.size(),
-               backends->size() / static_cast<size_t>(options.cpu ? 1 : options.concurrent_packs),
+               backends.size() / static_cast<size_t>(options.cpu ? 1 : options.concurrent_packs),
                first.name().c_str(), skipped > 0 ? absl::StrCat(", ", skipped, " already done").c_str() : "");
-  Pool pool(sweep, std::move(own), tokens->bytes_per_token, out->get(), stop);
-  return pool.Train(*backends);
+  Pool pool(sweep, std::move(own), tokens.bytes_per_token, out.get(), stop);
+  return pool.Train(backends);
 }
 
 }  // namespace sextant::trainer

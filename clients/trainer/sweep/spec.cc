@@ -3,13 +3,15 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 
+#include "base/status_macros.h"
+
 namespace sextant::trainer {
 
 absl::StatusOr<TokenSet> LoadTokens(const DataSpec& data) {
   absl::StatusOr<TokenSet> tokens = data.tokens_path.empty() ? ReadBytes(data.bytes_path, data.limit_bytes)
                                                              : ReadTokenFile(data.tokens_path);
   if (!tokens.ok()) return tokens.status();
-  if (absl::Status status = HoldOut(data.validation_tokens, &*tokens); !status.ok()) return status;
+  RETURN_IF_ERROR(HoldOut(data.validation_tokens, &*tokens));
   return tokens;
 }
 

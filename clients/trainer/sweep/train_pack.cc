@@ -6,6 +6,8 @@
 #include <map>
 #include <set>
 
+#include "base/status_macros.h"
+
 namespace sextant::trainer {
 namespace {
 
@@ -51,15 +53,14 @@ absl::StatusOr<std::vector<double>> MeasureNoise(const CurveSpec& curve, int64_t
                                                  int64_t limit, Engine* engine, int64_t* step) {
   std::vector<GradientNorms> sums;
   for (int i = 0; i < curve.noise_batches && (i == 0 || *step < limit); ++i) {
-    absl::StatusOr<std::vector<GradientNorms>> norms = engine->MeasureGradientNorms();
-    if (!norms.ok()) return norms.status();
-    sums.resize(norms->size());
+    ASSIGN_OR_RETURN(std::vector<GradientNorms> norms, engine->MeasureGradientNorms());
+    sums.resize(norms.size());
     for (size_t run = 0; run < sums.size(); ++run) {
-      sums[run].whole_squared += (*norms)[run].whole_squared;
-      sums[run].half_squared += (*norms)[run].half_squared;
+      sums[run].whole_squared += norms[run].whole_squared;
+      sums[run].half_squared += norms[run].half_squared;
     }
     if (*step >= limit) break;
-    if (absl::Status status = engine->Advance(1); !status.ok()) return status;
+    RETURN_IF_ERROR(engine->Advance(1));
     ++*step;
   }
   std::vector<double> scales;
@@ -84,8 +85,7 @@ absl::StatusOr<std::vector<RunRecord>> TrainPack(const Sweep& sweep, const Pack&
                                                  const std::function<void(double)>& progress) {
   const auto begin = std::chrono::steady_clock::now();
   const FusedJob job = MakeJob(sweep, pack);
-  absl::StatusOr<std::unique_ptr<Engine>> engine = backend->NewEngine(job);
-  if (!engine.ok()) return engine.status();
+  ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, backend->NewEngine(job));
   const int64_t steps = job.schedule.steps;
   const int64_t batch_size_tokens = pack.runs.front().batch_size_tokens();
   const std::set<int64_t> validate_at = EvenSteps(steps, sweep.curve.validation_points);
@@ -102,32 +102,29 @@ absl::StatusOr<std::vector<RunRecord>> TrainPack(const Sweep& sweep, const Pack&
   for (const int64_t next : stops) {
     for (; done < next; ++done) {  // points of the curve may lie hours apart
       if (stop.load(std::memory_order_relaxed)) return absl::CancelledError("stopped");
-      if (absl::Status status = (*engine)->Advance(1); !status.ok()) return status;
+      RETURN_IF_ERROR(engine->Advance(1));
     }
     if (noise_at.contains(next)) {
       // The measurement may train on a few steps; it is written at the step it began at.
       const int64_t limit = validate_at.contains(next) ? done : *stops.upper_bound(next);
-      absl::StatusOr<std::vector<double>> scale =
-          MeasureNoise(sweep.curve, batch_size_tokens, limit, engine->get(), &done);
-      if (!scale.ok()) return scale.status();
-      noise[next] = *std::move(scale);
+      ASSIGN_OR_RETURN(std::vector<double> scale,
+                       MeasureNoise(sweep.curve, batch_size_tokens, limit, engine.get(), &done));
+      noise[next] = std::move(scale);
     }
     if (validate_at.contains(next)) {
-      absl::StatusOr<std::vector<double>> losses = (*engine)->ValidationLoss();
-      if (!losses.ok()) return losses.status();
-      validation[next] = *std::move(losses);
+      ASSIGN_OR_RETURN(std::vector<double> losses, engine->ValidationLoss());
+      validation[next] = std::move(losses);
     }
     progress(static_cast<double>(done) / static_cast<double>(steps));
   }
-  absl::StatusOr<std::vector<StepLog>> logs = (*engine)->ReadLog();
-  if (!logs.ok()) return logs.status();
+  ASSIGN_OR_RETURN(std::vector<StepLog> logs, engine->ReadLog());
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   std::vector<RunRecord> records;
   for (size_t run = 0; run < pack.runs.size(); ++run) {
     RunRecord record;
     record.run = pack.runs[run];
     const bool diverged =
-        !std::isfinite((*logs)[run].train_loss.back()) || !std::isfinite(validation[steps][run]);
+        !std::isfinite(logs[run].train_loss.back()) || !std::isfinite(validation[steps][run]);
     record.state = diverged ? "DIVERGED" : "FINISHED";
     record.loss_nats = diverged ? std::numeric_limits<double>::quiet_NaN() : validation[steps][run];
     record.bytes_per_token = bytes_per_token;
@@ -135,7 +132,7 @@ absl::StatusOr<std::vector<RunRecord>> TrainPack(const Sweep& sweep, const Pack&
     record.fused_runs = static_cast<int>(pack.runs.size());
     record.device = backend->name();
     record.sweep = sweep.name;
-    record.curve = MakeCurve(sweep, (*logs)[run], run, validation, noise);
+    record.curve = MakeCurve(sweep, logs[run], run, validation, noise);
     records.push_back(std::move(record));
   }
   return records;

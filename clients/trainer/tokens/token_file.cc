@@ -7,6 +7,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/status_macros.h"
+#include "base/whole_file.h"
+
 namespace sextant::trainer {
 namespace {
 
@@ -50,21 +53,13 @@ absl::Status WriteTokenFile(const std::string& path, int vocab, uint64_t source_
   header.tokens = tokens.size();
   header.source_bytes = source_bytes;
   header.checksum = Checksum(tokens);
-  // Written beside the target and renamed, so that a reader never sees half a file.
-  const std::string partial = path + ".partial";
-  std::ofstream out(partial, std::ios::binary | std::ios::trunc);
-  out.write(reinterpret_cast<const char*>(&header), sizeof(header));
-  out.write(reinterpret_cast<const char*>(tokens.data()), static_cast<std::streamsize>(tokens.size() * 2));
-  out.close();
-  std::error_code error;
-  if (out) std::filesystem::rename(partial, path, error);
-  if (!out || error) return absl::UnavailableError(absl::StrCat(path, ": cannot be written"));
-  return absl::OkStatus();
+  std::string bytes(reinterpret_cast<const char*>(&header), sizeof(header));
+  bytes.append(reinterpret_cast<const char*>(tokens.data()), tokens.size() * sizeof(tokens[0]));
+  return ReplaceFile(path, bytes);
 }
 
 absl::StatusOr<TokenSet> ReadTokenFile(const std::string& path) {
-  const absl::StatusOr<uint64_t> size = FileSize(path);
-  if (!size.ok()) return size.status();
+  ASSIGN_OR_RETURN(const uint64_t size, FileSize(path));
   std::ifstream in(path, std::ios::binary);
   Header header{};
   in.read(reinterpret_cast<char*>(&header), sizeof(header));
@@ -72,9 +67,9 @@ absl::StatusOr<TokenSet> ReadTokenFile(const std::string& path) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": not a token file; make one with `sextant-train tokens encode`"));
   }
-  if (header.tokens > *size || *size != sizeof(header) + 2 * header.tokens) {
+  if (header.tokens > size || size != sizeof(header) + 2 * header.tokens) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": declares ", header.tokens, " tokens but holds ",
-                                                   *size, " bytes; it was cut short or appended to"));
+                                                   size, " bytes; it was cut short or appended to"));
   }
   if (header.vocab < 1 || header.vocab > 65536 || header.tokens < 1) {
     return absl::InvalidArgumentError(
@@ -98,9 +93,8 @@ absl::StatusOr<TokenSet> ReadTokenFile(const std::string& path) {
 }
 
 absl::StatusOr<TokenSet> ReadBytes(const std::string& path, int64_t limit_bytes) {
-  const absl::StatusOr<uint64_t> size = FileSize(path);
-  if (!size.ok()) return size.status();
-  uint64_t count = *size;
+  ASSIGN_OR_RETURN(const uint64_t size, FileSize(path));
+  uint64_t count = size;
   if (limit_bytes > 0) count = std::min<uint64_t>(count, static_cast<uint64_t>(limit_bytes));
   if (count < 1) return absl::InvalidArgumentError(absl::StrCat(path, ": empty"));
   std::ifstream in(path, std::ios::binary);

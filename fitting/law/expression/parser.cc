@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "fitting/law/expression/lexer.h"
 #include "fitting/law/expression/limits.h"
 #include "fitting/law/expression/suggest.h"
@@ -240,10 +241,9 @@ class Parser {
 bool IsFunction(const std::string& name) { return FindFunction(name) != nullptr; }
 
 absl::StatusOr<NodeId> Parse(const std::string& text, const Names& names, Graph& graph) {
-  absl::StatusOr<std::vector<Token>> tokens = Tokenize(text);
-  if (!tokens.ok()) return tokens.status();
-  if (tokens->size() == 1) return ErrorAt(1, "the expression is empty");
-  absl::StatusOr<NodeId> root = Parser(*std::move(tokens), names, graph).Run();
+  ASSIGN_OR_RETURN(std::vector<Token> tokens, Tokenize(text));
+  if (tokens.size() == 1) return ErrorAt(1, "the expression is empty");
+  absl::StatusOr<NodeId> root = Parser(std::move(tokens), names, graph).Run();
   if (root.ok() && graph.overflowed()) {
     return absl::InvalidArgumentError("expression expands to more than " + std::to_string(kMaxGraphNodes) +
                                       " operations; shorten it");

@@ -43,17 +43,6 @@ TEST(Text, QuotesWithoutLettingTerminalCodesThrough) {
   EXPECT_EQ(Quoted(std::string(100, 'x'), 4), "'xxxx…'");
 }
 
-TEST(Text, SuggestsOnlyWhatIsNear) {
-  const std::vector<std::string> words{"studies", "runs", "fits", "predict"};
-  EXPECT_EQ(Nearest("studeis", words), "studies");
-  EXPECT_EQ(Nearest("pedict", words), "predict");
-  EXPECT_EQ(Nearest("xyz", words), "");
-}
-
-TEST(Identity, DigestsAreSha256) {
-  EXPECT_EQ(Sha256Hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-}
-
 TEST(Identity, KeepsNamesThatAreIdsAndTellsOthersApart) {
   ImportedRun plain, spaced, slashed;
   SetRunId("d128-lr1e-3", &plain);

@@ -9,8 +9,8 @@
 #include <sstream>
 #include <vector>
 
+#include "base/random.h"
 #include "fitting/critical_batch/target_steps.h"
-#include "fitting/curve/random.h"
 #include "fitting/curve/trajectory.h"
 #include "tests/test_paths.h"
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "base/random.h"
 #include "fitting/critical_batch/tradeoff.h"
-#include "fitting/curve/random.h"
 #include "fitting/curve/trajectory.h"
 #include "tests/fitting/critical_batch/zhang_table.h"
 

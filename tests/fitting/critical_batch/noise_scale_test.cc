@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include "fitting/curve/random.h"
+#include "base/random.h"
 #include "fitting/curve/trajectory.h"
 
 namespace sextant::fitting {

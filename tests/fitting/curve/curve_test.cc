@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "fitting/curve/random.h"
+#include "base/random.h"
 
 namespace sextant::fitting {
 namespace {
@@ -66,7 +66,7 @@ TEST(CleanCurve, AShuffledFileIsSortedNotCutUp) {
   LossCurve shuffled = curve;
   RandomStream random(4, 4);
   for (size_t i = 299; i > 0; --i) {
-    const size_t j = random.Below(i + 1);
+    const size_t j = random.Index(i + 1);
     std::swap(shuffled.step[i], shuffled.step[j]);
     std::swap(shuffled.tokens[i], shuffled.tokens[j]);
     std::swap(shuffled.train_loss[i], shuffled.train_loss[j]);
@@ -179,10 +179,10 @@ TEST(CleanCurve, SurvivesArbitraryNumbers) {
   RandomStream random(9, 9);
   for (int trial = 0; trial < 300; ++trial) {
     LossCurve curve;
-    const size_t n = random.Below(60);
+    const size_t n = random.Index(60);
     for (size_t i = 0; i < n; ++i) {
       const auto wild = [&] {
-        switch (random.Below(8)) {
+        switch (random.Index(8)) {
           case 0:
             return std::numeric_limits<double>::quiet_NaN();
           case 1:

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <vector>
 
+#include "base/random.h"
 #include "fitting/curve/form_fit.h"
-#include "fitting/curve/random.h"
 
 namespace sextant::fitting {
 namespace {

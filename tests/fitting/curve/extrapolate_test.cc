@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "fitting/curve/forms.h"
-#include "fitting/curve/random.h"
 
 namespace sextant::fitting {
 namespace {
@@ -327,11 +327,11 @@ TEST(Extrapolate, RefusesBadInputAndSurvivesHardInput) {
   RandomStream random(3, 3);
   for (int trial = 0; trial < 60; ++trial) {
     std::vector<double> x, wild;
-    const size_t n = 3 + random.Below(20);
+    const size_t n = 3 + random.Index(20);
     for (size_t i = 0; i < n; ++i) {
       x.push_back(std::exp(40 * random.Uniform()));
       wild.push_back(trial % 3 == 0 ? .5 : std::exp(20 * random.Normal()));
-      if (random.Below(9) == 0) wild.back() = NAN;
+      if (random.Index(9) == 0) wild.back() = NAN;
     }
     const auto result = ExtrapolateCurve(x, wild, at);
     if (!result.ok()) continue;

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "fitting/curve/peer_process.h"
-#include "fitting/curve/random.h"
 #include "fitting/curve/recorded_schedule.h"
 #include "tests/bench/curve_runs.h"
 #include "tests/test_paths.h"

@@ -5,7 +5,7 @@
 #include <array>
 #include <cmath>
 
-#include "fitting/curve/random.h"
+#include "base/random.h"
 
 namespace sextant::fitting {
 namespace {

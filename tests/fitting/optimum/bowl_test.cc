@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "fitting/optimum/random.h"
+#include "base/random.h"
 
 namespace sextant::fitting::optimum {
 namespace {
@@ -56,7 +56,7 @@ TEST(Bowl, ExpectedValueIsTheMeanOverTheSpread) {
   Eigen::Matrix2d spread;
   spread << 0.04, 0.024, 0.024, 0.09;
   const Eigen::Vector2d at(0.2, -0.1);
-  CounterRandom random(3, 0);
+  RandomStream random(3, 0);
   double sum = 0;
   constexpr int kDraws = 200000;
   for (int i = 0; i < kDraws; ++i) {

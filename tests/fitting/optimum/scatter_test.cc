@@ -36,7 +36,7 @@ Measured Measure(const RunTable& runs) {
 
 /// Root mean square of the total scatter over draws, of rate and batch.
 Eigen::Vector2d TypicalScatter(const optimum::ScatterPosterior& posterior) {
-  optimum::CounterRandom random(1, 1);
+  RandomStream random(1, 1);
   Eigen::Vector2d sum = Eigen::Vector2d::Zero();
   constexpr int kDraws = 400;
   for (int i = 0; i < kDraws; ++i) sum += posterior.Draw(random).Total().cwiseAbs2() / kDraws;

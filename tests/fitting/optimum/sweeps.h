@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "fitting/optimum/random.h"
+#include "base/random.h"
 #include "fitting/run_table.h"
 
 namespace sextant::fitting::testing {
@@ -34,7 +34,7 @@ struct BowlSweep {
   int reach = 4;                                         ///< grid points to each side of the middle
 
   RunTable Make(std::uint64_t seed = 1) const {
-    optimum::CounterRandom random(seed, 0);
+    RandomStream random(seed, 0);
     RunTable runs;
     for (const double n : params) {
       for (const double d : tokens) {
@@ -107,7 +107,7 @@ struct AsymmetricSweep {
   }
 
   RunTable Make(std::uint64_t seed = 1) const {
-    optimum::CounterRandom random(seed, 1);
+    RandomStream random(seed, 1);
     RunTable runs;
     for (const double n : params) {
       for (const double d : tokens) {

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <vector>
 
-#include "fitting/optimum/random.h"
+#include "base/random.h"
 #include "fitting/run_table.h"
 #include "tests/fitting/optimum/sweeps.h"
 
@@ -81,7 +81,7 @@ struct TruthSweep {
   }
 
   static TruthSweep Make(const TruthFamily& family, std::uint64_t seed) {
-    optimum::CounterRandom random(seed, 7);
+    RandomStream random(seed, 7);
     const auto between = [&](double low, double high) { return low + (high - low) * random.Uniform(); };
     TruthSweep sweep;
     sweep.bowl = {static_cast<int>(random.Index(3)), between(0.012, 0.04), between(0.006, 0.02),
@@ -130,7 +130,7 @@ struct TruthSweep {
   }
 
  private:
-  void AddRuns(const TruthFamily& family, const TrueCell& cell, optimum::CounterRandom& random) {
+  void AddRuns(const TruthFamily& family, const TrueCell& cell, RandomStream& random) {
     const double floor = 1.7 + 400 / std::pow(cell.params, 0.34) + 400 / std::pow(cell.tokens, 0.28);
     // Whoever makes the grid knows the optimum to about a step.
     const double step = std::log(family.step);

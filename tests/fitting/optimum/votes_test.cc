@@ -206,7 +206,7 @@ TEST(Band, RefusesATargetThatOnlyItsPartnerWasSweptFor) {
 }
 
 TEST(LogLinear, ReplicateSolverEndsAtTheCeresObjective) {
-  optimum::CounterRandom random(7, 0);
+  RandomStream random(7, 0);
   for (int trial = 0; trial < 20; ++trial) {
     std::vector<optimum::LogPoint> points;
     for (int i = 0; i < 40; ++i) {

@@ -126,7 +126,7 @@ TEST(Envelope, RefusesCurvesThatSayNothing) {
 TEST(IsoFlop, LeavesOutBudgetsWithoutAMinimumAndGivesIntervals) {
   const Surface surface;
   std::vector<IsoFlopRun> runs;
-  optimum::CounterRandom random(8, 0);
+  RandomStream random(8, 0);
   for (int budget = 0; budget < 4; ++budget) {
     const double flops = 6e18 * std::pow(10.0, budget);
     const double best = 1.3447 * std::pow(flops / 6, 0.4516129);

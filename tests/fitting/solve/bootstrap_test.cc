@@ -146,7 +146,7 @@ TEST(Bootstrap, ReplicatesEndAtTheirOptimum) {
     evaluator.SetWeights(resample.weights);
     map->ToWalked({fit->replicates.data() + 5 * r, 5}, own);
     double best = polisher.Polish(estimate).value;
-    optimum::CounterRandom random(99, r);
+    RandomStream random(99, r);
     for (int start = 0; start < 20; ++start) {
       std::vector<double> from = estimate;
       for (double& coordinate : from) coordinate *= 1 + 0.3 * (random.Uniform() - 0.5);

@@ -33,7 +33,7 @@ TEST(CompareLaws, TheLawThatMadeTheDataRanksFirst) {
 // The information criterion charges for parameters that buy nothing.
 TEST(CompareLaws, SuperfluousParametersLoseByBic) {
   LawData data = SurfaceRuns(8, 8, 0);
-  optimum::CounterRandom random(21, 0);
+  RandomStream random(21, 0);
   for (std::size_t row = 0; row < data.size(); ++row) {
     data.observed[row] = (1.7 + 900 / std::pow(data.columns[0][row] * data.columns[1][row], 0.18)) *
                          std::exp(0.01 * random.Normal());

@@ -43,7 +43,7 @@ void CheckDerivatives(Evaluator& evaluator) {
 // divides.
 TEST(Derivatives, MatchDifferencesForLogAndLevelResiduals) {
   LawData data = SurfaceRuns(5, 5, 0.02);
-  optimum::CounterRandom random(1, 1);
+  RandomStream random(1, 1);
   for (std::size_t row = 0; row < data.size(); ++row) data.weights.push_back(0.5 + random.Uniform());
   const auto law = ChinchillaLaw();
   const auto map = ParameterMap::Make(law->spec(), {}, {});

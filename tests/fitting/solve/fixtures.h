@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "fitting/fit_result.h"
-#include "fitting/optimum/random.h"
 #include "fitting/solve/fit_law.h"
 #include "tests/golden/text_law.h"
 
@@ -36,7 +36,7 @@ inline LawData SurfaceRuns(std::size_t sizes, std::size_t lengths, double noise,
                            const Surface& surface = {}) {
   LawData data;
   data.columns.resize(2);
-  optimum::CounterRandom random(seed, 0);
+  RandomStream random(seed, 0);
   for (std::size_t i = 0; i < sizes; ++i) {
     for (std::size_t j = 0; j < lengths; ++j) {
       const double share_n = sizes > 1 ? static_cast<double>(i) / static_cast<double>(sizes - 1) : 0.5;

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "fitting/optimum/random.h"
+#include "base/random.h"
 #include "fitting/solve/fit_law.h"
 #include "fitting/solve/independent_search.h"
 #include "tests/golden/text_law.h"
@@ -22,7 +22,7 @@ struct KinkedSet {
 };
 
 inline KinkedSet MakeKinkedSet(std::uint64_t seed) {
-  optimum::CounterRandom random(seed, 7);
+  RandomStream random(seed, 7);
   const auto between = [&](double low, double high) { return low + (high - low) * random.Uniform(); };
   const auto scale = [&](double low, double high) {
     return std::exp(between(std::log(low), std::log(high)));
@@ -100,7 +100,7 @@ inline double ExhaustiveOptimum(const KinkedSet& set, int starts) {
   map.ToWalked(set.truth, truth);
   double best = std::numeric_limits<double>::infinity();
   for (int s = 0; s < starts; ++s) {
-    optimum::CounterRandom random(99, static_cast<std::uint64_t>(s));
+    RandomStream random(99, static_cast<std::uint64_t>(s));
     std::vector<double> start = truth;
     const double width = s == 0 ? 0 : std::exp(-4 + 4 * random.Uniform());
     for (double& value : start) value += width * std::max(1.0, std::abs(value)) * random.Normal();

@@ -47,7 +47,7 @@ TEST(KinkedLaws, EndAtTheLowestObjectiveThatAnExhaustiveSearchFinds) {
 TEST(KinkedLaws, AnOptimumThatHardlyAnythingReachedIsFlagged) {
   // Noise alone: the kink may lie anywhere, and every place is a minimum of its own.
   KinkedSet set = MakeKinkedSet(2);
-  optimum::CounterRandom random(5, 5);
+  RandomStream random(5, 5);
   for (double& observed : set.data.observed) observed = std::exp(.5 * random.Normal());
   SolveOptions options = testing::Quick();
   const auto fit = FitLaw(set.law, set.data, options);

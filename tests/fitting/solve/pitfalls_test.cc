@@ -140,7 +140,7 @@ TEST(Pitfall, SigmaPassedAsInverseVarianceInvertsTheWeights) {
   // A noisy half must not pull the fit.
   LawData data = SurfaceRuns(8, 8, 0);
   std::vector<double> deviations(data.size(), 1e-4);
-  optimum::CounterRandom random(5, 0);
+  RandomStream random(5, 0);
   for (std::size_t row = 0; row < data.size(); row += 2) {
     data.observed[row] *= std::exp(0.1 * random.Normal());
     deviations[row] = 0.1;
@@ -270,7 +270,7 @@ TEST(Pitfall, CleanFitFailsFarOutAndTheHeldOutScoreShowsIt) {
 TEST(Pitfall, SixModelsOverOneDecadeDoNotIdentifyTheExponents) {
   LawData data;
   data.columns.resize(2);
-  optimum::CounterRandom random(11, 0);
+  RandomStream random(11, 0);
   for (int i = 0; i < 6; ++i) {
     const double params = 1e8 * std::pow(10.0, i / 5.0);
     data.columns[0].push_back(params);

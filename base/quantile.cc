@@ -1,11 +1,11 @@
-#include "fitting/quantile.h"
+#include "base/quantile.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
 
-namespace sextant::fitting {
+namespace sextant {
 namespace {
 
 /// Type-7 quantile at `position` = p (n - 1) of the smallest values, of which `count` (more than position +
@@ -44,6 +44,12 @@ double TailQuantile(std::span<const double> values, double sign, double mean, do
 
 }  // namespace
 
+double Quantile(std::vector<double> values, double q) {
+  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
+  const double position = std::clamp(q, 0.0, 1.0) * static_cast<double>(values.size() - 1);
+  return LowQuantile(values.data(), values.size(), position);
+}
+
 std::pair<double, double> TailQuantiles(std::span<const double> values, double p,
                                         std::vector<double>& scratch) {
   constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
@@ -63,4 +69,4 @@ std::pair<double, double> TailQuantiles(std::span<const double> values, double p
           TailQuantile(values, -1, mean, sd, position, scratch.data())};
 }
 
-}  // namespace sextant::fitting
+}  // namespace sextant

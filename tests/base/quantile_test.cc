@@ -1,4 +1,4 @@
-#include "fitting/quantile.h"
+#include "base/quantile.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-namespace sextant::fitting {
+namespace sextant {
 namespace {
 
 /// The definition: sort, then interpolate between order statistics.
@@ -51,4 +51,4 @@ TEST(TailQuantiles, AreNanForNothingAndForNan) {
 }
 
 }  // namespace
-}  // namespace sextant::fitting
+}  // namespace sextant

@@ -1,9 +1,9 @@
-#include "clients/cli/numbers.h"
+#include "base/numbers.h"
 
 #include <charconv>
 #include <cmath>
 
-namespace sextant::cli {
+namespace sextant {
 namespace {
 
 std::optional<double> ParsePlain(const std::string& text) {
@@ -63,4 +63,4 @@ std::optional<double> ParseNumber(const std::string& text) {
   return value;
 }
 
-}  // namespace sextant::cli
+}  // namespace sextant
