@@ -9,9 +9,9 @@
 
 #include "base/status_macros.h"
 #include "storage/fault.h"
-#include "storage/sqlite/file_lock.h"
-#include "storage/sqlite/file_watch.h"
-#include "storage/sqlite/open.h"
+#include "storage/sqlite/file/file_lock.h"
+#include "storage/sqlite/file/file_watch.h"
+#include "storage/sqlite/file/open.h"
 #include "storage/sqlite/quiet_task.h"
 #include "storage/sqlite/reader_pool.h"
 #include "storage/sqlite/session.h"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/status_macros.h"
-#include "storage/sqlite/connection.h"
+#include "storage/sqlite/sql/connection.h"
 #include "storage/sqlite_store.h"
 
 namespace sextant::storage {

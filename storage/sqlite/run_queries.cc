@@ -7,11 +7,11 @@
 #include <set>
 
 #include "base/status_macros.h"
-#include "storage/sqlite/column_listing.h"
-#include "storage/sqlite/condition_sql.h"
-#include "storage/sqlite/page_key.h"
-#include "storage/sqlite/run_rows.h"
-#include "storage/sqlite/study_rows.h"
+#include "storage/sqlite/columns/column_listing.h"
+#include "storage/sqlite/rows/condition_sql.h"
+#include "storage/sqlite/rows/page_key.h"
+#include "storage/sqlite/rows/run_rows.h"
+#include "storage/sqlite/rows/study_rows.h"
 
 namespace sextant::storage::sqlite {
 namespace {

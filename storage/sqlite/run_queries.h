@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "fitting/run_table.h"
-#include "storage/sqlite/connection.h"
-#include "storage/sqlite/run_columns.h"
+#include "storage/sqlite/columns/run_columns.h"
+#include "storage/sqlite/sql/connection.h"
 #include "storage/store.h"
 
 namespace sextant::storage::sqlite {

@@ -3,16 +3,16 @@
 #include <limits>
 
 #include "base/status_macros.h"
-#include "storage/sqlite/care.h"
-#include "storage/sqlite/curve_rows.h"
-#include "storage/sqlite/fit_rows.h"
-#include "storage/sqlite/other_rows.h"
-#include "storage/sqlite/read_ahead.h"
-#include "storage/sqlite/run_labels.h"
+#include "storage/sqlite/columns/read_ahead.h"
+#include "storage/sqlite/file/care.h"
+#include "storage/sqlite/rows/curve_rows.h"
+#include "storage/sqlite/rows/fit_rows.h"
+#include "storage/sqlite/rows/other_rows.h"
+#include "storage/sqlite/rows/run_labels.h"
+#include "storage/sqlite/rows/run_rows.h"
+#include "storage/sqlite/rows/run_writes.h"
+#include "storage/sqlite/rows/study_rows.h"
 #include "storage/sqlite/run_queries.h"
-#include "storage/sqlite/run_rows.h"
-#include "storage/sqlite/run_writes.h"
-#include "storage/sqlite/study_rows.h"
 
 namespace sextant::storage::sqlite {
 namespace {

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "storage/sqlite/connection.h"
 #include "storage/sqlite/run_queries.h"
+#include "storage/sqlite/sql/connection.h"
 #include "storage/store.h"
 
 namespace sextant::storage::sqlite {

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "storage/curve_codec.h"
-#include "storage/sqlite/connection.h"
+#include "storage/sqlite/sql/connection.h"
 #include "storage/store.h"
 #include "tests/bench/measure.h"
 

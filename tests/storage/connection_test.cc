@@ -1,4 +1,4 @@
-#include "storage/sqlite/connection.h"
+#include "storage/sqlite/sql/connection.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cmath>
 
-#include "storage/sqlite/error.h"
+#include "storage/sqlite/sql/error.h"
 #include "tests/storage/temp_folder.h"
 
 namespace sextant::storage::sqlite {

@@ -11,7 +11,7 @@
 #include <functional>
 #include <random>
 
-#include "storage/sqlite/connection.h"
+#include "storage/sqlite/sql/connection.h"
 #include "storage/sqlite_store.h"
 #include "tests/storage/sample_records.h"
 #include "tests/storage/temp_folder.h"

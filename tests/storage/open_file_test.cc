@@ -10,7 +10,7 @@
 #include <filesystem>
 
 #include "storage/fault.h"
-#include "storage/sqlite/connection.h"
+#include "storage/sqlite/sql/connection.h"
 #include "storage/sqlite_store.h"
 #include "tests/storage/sample_records.h"
 #include "tests/storage/temp_folder.h"

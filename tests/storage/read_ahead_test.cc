@@ -1,5 +1,5 @@
 // Columns that are read before anybody asks for them, and when.
-#include "storage/sqlite/read_ahead.h"
+#include "storage/sqlite/columns/read_ahead.h"
 
 #include <gtest/gtest.h>
 

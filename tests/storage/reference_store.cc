@@ -7,7 +7,7 @@
 #include "storage/curve_parts.h"
 #include "storage/merge.h"
 #include "storage/run_fields.h"
-#include "storage/sqlite/json_text.h"
+#include "storage/sqlite/sql/json_text.h"
 #include "tests/storage/reference_filter.h"
 
 namespace sextant::storage {

@@ -1,4 +1,4 @@
-#include "storage/sqlite/schema.h"
+#include "storage/sqlite/file/schema.h"
 
 #include <absl/strings/substitute.h>
 #include <gmock/gmock.h>

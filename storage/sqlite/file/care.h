@@ -1,0 +1,27 @@
+// Looking after a database file: integrity, backup, checkpoint.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <string>
+
+#include "storage/sqlite/sql/connection.h"
+#include "storage/store.h"
+
+namespace sextant::storage::sqlite {
+
+absl::StatusOr<StoreHealth> GetHealth(Connection& connection);
+
+/// SQLite's own check of pages and indexes, foreign keys, and that every curve decodes and has the points its
+/// run says. DataLoss lists the first findings. Reads the whole file.
+absl::Status CheckIntegrity(Connection& connection);
+
+/// A consistent copy while others read and write. `path` must not exist (AlreadyExists); it appears only when
+/// the copy is complete and on disk.
+absl::Status BackUp(Connection& connection, const std::string& path);
+
+/// Moves the write-ahead log into the file. Unavailable while a reader holds an old snapshot.
+absl::Status Checkpoint(Connection& connection);
+
+}  // namespace sextant::storage::sqlite

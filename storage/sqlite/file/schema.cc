@@ -1,0 +1,252 @@
+#include "storage/sqlite/file/schema.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <array>
+
+#include "base/status_macros.h"
+
+namespace sextant::storage::sqlite {
+namespace {
+
+// Version 1. Unknown quantities are NULL.
+//
+// Runs are clustered by (study, id): a study's runs load, and are filtered, by one range scan in the order
+// that listings and fits want. docs/decisions says why there is no index on every quantity.
+constexpr char kVersion1[] = R"sql(
+CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO counters VALUES ('next_run_key', 1);
+
+CREATE TABLE studies (
+  study_key INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  title TEXT NOT NULL,
+  description TEXT NOT NULL,
+  param_count INTEGER NOT NULL,
+  loss_unit INTEGER NOT NULL,
+  labels TEXT NOT NULL,
+  create_time INTEGER NOT NULL,
+  update_time INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
+  run_count INTEGER NOT NULL DEFAULT 0,
+  fit_count INTEGER NOT NULL DEFAULT 0,
+  point_count INTEGER NOT NULL DEFAULT 0,
+  curve_bytes INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE runs (
+  study_key INTEGER NOT NULL REFERENCES studies,
+  id TEXT NOT NULL,
+  run_key INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  params_non_embedding REAL,
+  params_total REAL,
+  params_active REAL,
+  params_non_input_embedding REAL,
+  tokens REAL,
+  learning_rate REAL,
+  batch_size_tokens REAL,
+  sequence_length REAL,
+  steps REAL,
+  weight_decay REAL,
+  adam_beta2 REAL,
+  loss REAL,
+  warmup_steps REAL,
+  adam_beta1 REAL,
+  min_learning_rate REAL,
+  flops REAL,
+  seed INTEGER,
+  schedule TEXT NOT NULL,
+  optimizer TEXT NOT NULL,
+  tags TEXT NOT NULL,
+  labels TEXT NOT NULL,
+  source TEXT NOT NULL,
+  create_time INTEGER NOT NULL,
+  update_time INTEGER NOT NULL,
+  curve_points INTEGER NOT NULL,
+  PRIMARY KEY (study_key, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX runs_running ON runs (study_key, id) WHERE state = 1;
+
+-- chunk_key = run_key * 2^20 + index of the chunk in its run.
+CREATE TABLE curve_chunks (
+  chunk_key INTEGER PRIMARY KEY,
+  points INTEGER NOT NULL,
+  data BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE fits (
+  fit_key INTEGER PRIMARY KEY,
+  study_key INTEGER NOT NULL REFERENCES studies,
+  id TEXT NOT NULL,
+  state INTEGER NOT NULL,
+  law_id TEXT NOT NULL,
+  error_code INTEGER NOT NULL,
+  error TEXT NOT NULL,
+  create_time INTEGER NOT NULL,
+  end_time INTEGER NOT NULL,
+  result_law_id TEXT NOT NULL,
+  law_toml TEXT NOT NULL,
+  target INTEGER NOT NULL,
+  estimator TEXT NOT NULL,
+  objective_kind TEXT NOT NULL,
+  result_study_id TEXT NOT NULL,
+  data_digest TEXT NOT NULL,
+  filter TEXT NOT NULL,
+  holdout_filter TEXT NOT NULL,
+  seed INTEGER NOT NULL,
+  bootstrap_replicates INTEGER NOT NULL,
+  version TEXT NOT NULL,
+  param_count TEXT NOT NULL,
+  loss_unit TEXT NOT NULL,
+  runs_used INTEGER NOT NULL,
+  cells_used INTEGER NOT NULL,
+  objective REAL,
+  starts INTEGER NOT NULL,
+  starts_at_optimum INTEGER NOT NULL,
+  condition_number REAL,
+  holdout_runs INTEGER,
+  holdout_mean_relative_error REAL,
+  holdout_has_excess_loss INTEGER NOT NULL,
+  holdout_mean_excess_loss REAL,
+  near_optimal_log_low REAL,
+  near_optimal_log_high REAL,
+  UNIQUE (study_key, id)
+) STRICT;
+CREATE INDEX fits_by_law ON fits (study_key, law_id, create_time);
+CREATE TABLE fit_parameters (
+  fit_key INTEGER NOT NULL REFERENCES fits ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  estimate REAL,
+  has_low INTEGER NOT NULL,
+  low REAL,
+  has_high INTEGER NOT NULL,
+  high REAL,
+  at_bound INTEGER NOT NULL,
+  PRIMARY KEY (fit_key, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE fit_influence (
+  fit_key INTEGER NOT NULL REFERENCES fits ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  run_id TEXT NOT NULL,
+  objective_share REAL,
+  shift REAL,
+  PRIMARY KEY (fit_key, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE fit_warnings (
+  fit_key INTEGER NOT NULL REFERENCES fits ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  PRIMARY KEY (fit_key, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE fit_ranges (
+  fit_key INTEGER NOT NULL REFERENCES fits ON DELETE CASCADE,
+  variable TEXT NOT NULL,
+  low REAL,
+  high REAL,
+  PRIMARY KEY (fit_key, variable)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE fit_diagnostics (
+  fit_key INTEGER NOT NULL REFERENCES fits ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  value REAL,
+  PRIMARY KEY (fit_key, name)
+) STRICT, WITHOUT ROWID;
+-- kind 0 correlations, 1 replicates, 2 model replicates, 3 a model's numbers by name; little-endian doubles.
+CREATE TABLE fit_arrays (
+  fit_key INTEGER NOT NULL REFERENCES fits ON DELETE CASCADE,
+  kind INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  data BLOB NOT NULL,
+  UNIQUE (fit_key, kind, name)
+) STRICT;
+
+CREATE TABLE laws (
+  id TEXT PRIMARY KEY,
+  toml TEXT NOT NULL,
+  create_time INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE uploads (
+  id TEXT PRIMARY KEY,
+  study_id TEXT NOT NULL,
+  format_digest TEXT NOT NULL,
+  next_chunk INTEGER NOT NULL,
+  accepted INTEGER NOT NULL,
+  duplicate INTEGER NOT NULL,
+  rejected INTEGER NOT NULL,
+  complete INTEGER NOT NULL,
+  create_time INTEGER NOT NULL,
+  update_time INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE requests (
+  request_id TEXT PRIMARY KEY,
+  body_digest TEXT NOT NULL,
+  response BLOB NOT NULL,
+  create_time INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX requests_by_age ON requests (create_time);
+)sql";
+
+// Version 2. A run's labels become an object: label -> who gives it, words apart. What was there came with
+// the runs. The text of one label never holds "," with both quotes bare, so the lists can be rewritten as
+// text and keep their escapes.
+constexpr char kVersion2[] = R"sql(
+UPDATE runs SET labels = CASE labels WHEN '[]' THEN '{}' ELSE
+  '{' || replace(substr(labels, 2, length(labels) - 2), '","', '":"upload","') || ':"upload"}' END;
+)sql";
+
+constexpr std::array<const char*, 2> kMigrations = {kVersion1, kVersion2};
+
+absl::StatusOr<std::int64_t> ReadNumber(Connection& connection, const char* sql) {
+  ASSIGN_OR_RETURN(auto statement, connection.Prepare(sql));
+  auto row = statement.Step();
+  if (!row.ok()) return row.status();
+  return *row ? statement.Int(0) : 0;
+}
+
+}  // namespace
+
+std::span<const char* const> Migrations() { return kMigrations; }
+int CurrentSchemaVersion() { return static_cast<int>(kMigrations.size()); }
+
+absl::StatusOr<int> ReadSchemaVersion(Connection& connection) {
+  ASSIGN_OR_RETURN(auto application, ReadNumber(connection, "PRAGMA application_id"));
+  auto version = ReadNumber(connection, "PRAGMA user_version");
+  if (!version.ok()) return version.status();
+  if (application != kApplicationId) {
+    ASSIGN_OR_RETURN(auto tables, ReadNumber(connection, "SELECT count(*) FROM sqlite_schema"));
+    if (application == 0 && tables == 0 && *version == 0) return 0;
+    return absl::FailedPreconditionError(absl::StrCat(
+        connection.path(), " is a SQLite database of another program, not Sextant's: name another file"));
+  }
+  if (*version > CurrentSchemaVersion()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(connection.path(), " was written by a newer Sextant (schema version ", *version,
+                     "; this one reads up to ", CurrentSchemaVersion(), "): upgrade Sextant to open it"));
+  }
+  if (*version < 1) {
+    return absl::DataLossError(
+        absl::StrCat(connection.path(), " has an impossible schema version ", *version));
+  }
+  return static_cast<int>(*version);
+}
+
+absl::Status MigrateTo(Connection& connection, int version) {
+  ASSIGN_OR_RETURN(auto transaction, Transaction::Begin(connection, Transaction::Kind::kWrite));
+  ASSIGN_OR_RETURN(auto from, ReadSchemaVersion(connection));
+  for (int step = from; step < version; ++step) {
+    RETURN_IF_ERROR(connection.Execute(kMigrations[static_cast<std::size_t>(step)]));
+  }
+  if (from < version) {
+    RETURN_IF_ERROR(connection.Execute(
+        absl::StrCat("PRAGMA application_id = ", kApplicationId, "; PRAGMA user_version = ", version)));
+  }
+  return transaction.Commit();
+}
+
+absl::Status Migrate(Connection& connection) { return MigrateTo(connection, CurrentSchemaVersion()); }
+
+}  // namespace sextant::storage::sqlite
