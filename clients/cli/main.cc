@@ -6,6 +6,7 @@
 
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/completion.h"
+#include "clients/cli/commands/verbs.h"
 #include "clients/cli/interrupt.h"
 
 int main(int argc, char** argv) {
@@ -14,19 +15,13 @@ int main(int argc, char** argv) {
   ::signal(SIGXFSZ, SIG_IGN);
   StartInterruptWatcher();
   CommandTree tree;
-  AddStudies(tree);
-  AddRuns(tree);
-  AddFits(tree);
-  AddPredict(tree);
-  AddLaws(tree);
-  AddCurves(tree);
-  AddCriticalBatch(tree);
-  AddBackup(tree);
-  AddDoctor(tree);
-  AddCompletion(tree);
-  AddVersion(tree);
+  AddAllCommands(tree);
   if (argc > 1 && std::strcmp(argv[1], "__complete") == 0) {
     return PrintCompletions(tree, std::vector<std::string>(argv + 2, argv + argc));
+  }
+  if (argc == 2 && std::strcmp(argv[1], "__commands") == 0) {
+    tree.PrintCommands();
+    return 0;
   }
   return tree.Main(argc, argv);
 }

@@ -115,10 +115,19 @@ void CommandTree::AddGlobalOptions() {
   root_.set_help_flag("-h,--help", "print this help");
 }
 
-CLI::App* CommandTree::AddNoun(const std::string& name, const std::string& summary) {
-  CLI::App* noun = root_.add_subcommand(name, summary);
-  noun->require_subcommand(0, 1);
-  return noun;
+void CommandTree::AddNoun(const std::string& name, const std::string& summary) {
+  root_.add_subcommand(name, summary)->require_subcommand(0, 1);
+}
+
+void CommandTree::PrintCommands() const {
+  const auto every = [](const CLI::App*) { return true; };
+  for (const CLI::App* top : root_.get_subcommands(every)) {
+    const auto verbs = top->get_subcommands(every);
+    if (verbs.empty()) std::printf("%s\n", top->get_name().c_str());
+    for (const CLI::App* verb : verbs) {
+      std::printf("%s %s\n", top->get_name().c_str(), verb->get_name().c_str());
+    }
+  }
 }
 
 CLI::App* CommandTree::AddCommand(CLI::App* noun, const std::string& name, const std::string& summary,

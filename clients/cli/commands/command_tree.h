@@ -23,7 +23,9 @@ class CommandTree {
   CommandTree& operator=(const CommandTree&) = delete;
 
   /// A noun that groups verbs.
-  CLI::App* AddNoun(const std::string& name, const std::string& summary);
+  void AddNoun(const std::string& name, const std::string& summary);
+  /// A noun that was added before.
+  CLI::App* Noun(const std::string& name) { return root_.get_subcommand(name); }
   /// A command below `noun`, or at the top when it is null. `examples` are whole command lines.
   CLI::App* AddCommand(CLI::App* noun, const std::string& name, const std::string& summary,
                        const std::vector<std::string>& examples);
@@ -31,6 +33,9 @@ class CommandTree {
 
   /// Parses, runs, and returns the exit code. Usage errors are explained on stderr, with the nearest word.
   int Main(int argc, char** argv);
+
+  /// Every command as its words ("studies create"), one per line on stdout: what the tests go through.
+  void PrintCommands() const;
 
   CLI::App& root() { return root_; }
   const CLI::App& root() const { return root_; }
@@ -64,22 +69,5 @@ std::string LawName(const std::string& id);
 std::string ChildName(const std::string& kind, const std::string& study, const std::string& text);
 /// The last part of a name.
 std::string IdOf(const std::string& name);
-
-void AddStudies(CommandTree& tree);
-void AddStudyCells(CommandTree& tree, CLI::App* noun);
-void AddStudyFiles(CommandTree& tree, CLI::App* noun);
-void AddRuns(CommandTree& tree);
-void AddRunImport(CommandTree& tree, CLI::App* noun);
-void AddFits(CommandTree& tree);
-void AddFitsCompare(CommandTree& tree, CLI::App* noun);
-void AddPredict(CommandTree& tree);
-void AddLaws(CommandTree& tree);
-void AddLawEvaluate(CommandTree& tree, CLI::App* noun);
-void AddCurves(CommandTree& tree);
-void AddCriticalBatch(CommandTree& tree);
-void AddBackup(CommandTree& tree);
-void AddDoctor(CommandTree& tree);
-void AddVersion(CommandTree& tree);
-void AddCompletion(CommandTree& tree);
 
 }  // namespace sextant::cli

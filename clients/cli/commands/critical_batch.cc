@@ -154,8 +154,7 @@ int RunEstimate(Session& session, const EstimateOptions& options) {
 }  // namespace
 
 void AddCriticalBatch(CommandTree& tree) {
-  CLI::App* noun =
-      tree.AddNoun("critical-batch", "the batch beyond which more data parallelism stops paying");
+  CLI::App* noun = tree.Noun("critical-batch");
   auto options = std::make_shared<EstimateOptions>();
   CLI::App* command =
       tree.AddCommand(noun, "estimate", "measure it from a study's runs, by every definition the runs allow",

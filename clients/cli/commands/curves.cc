@@ -184,7 +184,7 @@ int RunExtrapolate(Session& session, const ExtrapolateOptions& options) {
 }  // namespace
 
 void AddCurves(CommandTree& tree) {
-  CLI::App* noun = tree.AddNoun("curves", "learning curves of any kind");
+  CLI::App* noun = tree.Noun("curves");
   auto options = std::make_shared<ExtrapolateOptions>();
   CLI::App* command = tree.AddCommand(
       noun, "extrapolate", "where a learning curve is going, with intervals",

@@ -150,7 +150,7 @@ int RunDelete(Session& session, const std::string& study, const std::string& tex
 }  // namespace
 
 void AddFits(CommandTree& tree) {
-  CLI::App* noun = tree.AddNoun("fits", "laws fitted to a study");
+  CLI::App* noun = tree.Noun("fits");
   {
     auto options = std::make_shared<CreateOptions>();
     CLI::App* command = tree.AddCommand(
@@ -206,7 +206,10 @@ void AddFits(CommandTree& tree) {
     command->add_option("--study", *study, "the study")->type_name("ID")->required();
     tree.SetRun(command, [study](Session& session) { return RunList(session, *study); });
   }
-  AddFitsCompare(tree, noun);
+}
+
+void AddFitsOfOne(CommandTree& tree) {
+  CLI::App* noun = tree.Noun("fits");
   const auto add_single = [&](const char* verb, const char* summary, const char* example,
                               int (*run)(Session&, const std::string&, const std::string&)) {
     auto study = std::make_shared<std::string>();

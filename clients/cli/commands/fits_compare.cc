@@ -85,7 +85,8 @@ int RunCompare(Session& session, const CompareOptions& options) {
 
 }  // namespace
 
-void AddFitsCompare(CommandTree& tree, CLI::App* noun) {
+void AddFitsCompare(CommandTree& tree) {
+  CLI::App* noun = tree.Noun("fits");
   auto options = std::make_shared<CompareOptions>();
   CLI::App* command =
       tree.AddCommand(noun, "compare", "which estimator or law to trust on a study, by held-out evidence",

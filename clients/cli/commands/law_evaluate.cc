@@ -76,7 +76,8 @@ int RunEvaluate(Session& session, const EvaluateOptions& options) {
 
 }  // namespace
 
-void AddLawEvaluate(CommandTree& tree, CLI::App* noun) {
+void AddLawEvaluate(CommandTree& tree) {
+  CLI::App* noun = tree.Noun("laws");
   auto options = std::make_shared<EvaluateOptions>();
   CLI::App* command = tree.AddCommand(
       noun, "evaluate", "one law at given inputs: conversion rules, curve laws, schedules",

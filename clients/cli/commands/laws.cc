@@ -143,7 +143,7 @@ int RunDelete(Session& session, const std::string&, const std::string& id, bool 
 }  // namespace
 
 void AddLaws(CommandTree& tree) {
-  CLI::App* noun = tree.AddNoun("laws", "functional forms, published or your own");
+  CLI::App* noun = tree.Noun("laws");
   {
     auto predicts = std::make_shared<std::string>();
     CLI::App* command = tree.AddCommand(noun, "list", "list laws",
@@ -160,7 +160,10 @@ void AddLaws(CommandTree& tree) {
     command->add_option("LAW", *id, "its id")->required();
     tree.SetRun(command, [id](Session& session) { return RunShow(session, *id); });
   }
-  AddLawEvaluate(tree, noun);
+}
+
+void AddLawChanges(CommandTree& tree) {
+  CLI::App* noun = tree.Noun("laws");
   {
     auto file = std::make_shared<std::string>();
     auto check_only = std::make_shared<bool>(false);

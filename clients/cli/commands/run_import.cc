@@ -241,7 +241,8 @@ int RunImport(Session& session, const ImportFlags& flags) {
 
 }  // namespace
 
-void AddRunImport(CommandTree& tree, CLI::App* noun) {
+void AddRunImport(CommandTree& tree) {
+  CLI::App* noun = tree.Noun("runs");
   auto flags = std::make_shared<ImportFlags>();
   CLI::App* command =
       tree.AddCommand(noun, "import", "bring runs in from files",

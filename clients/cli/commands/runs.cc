@@ -105,8 +105,7 @@ int RunDelete(Session& session, const std::string& study, const std::string& tex
 }  // namespace
 
 void AddRuns(CommandTree& tree) {
-  CLI::App* noun = tree.AddNoun("runs", "training runs and their curves");
-  AddRunImport(tree, noun);
+  CLI::App* noun = tree.Noun("runs");
   {
     auto options = std::make_shared<ListOptions>();
     CLI::App* command = tree.AddCommand(

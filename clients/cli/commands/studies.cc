@@ -126,7 +126,7 @@ int RunDelete(Session& session, const std::string&, const std::string& id, bool 
 }  // namespace
 
 void AddStudies(CommandTree& tree) {
-  CLI::App* noun = tree.AddNoun("studies", "runs of one recipe");
+  CLI::App* noun = tree.Noun("studies");
   {
     auto options = std::make_shared<CreateOptions>();
     CLI::App* command =
@@ -157,9 +157,10 @@ void AddStudies(CommandTree& tree) {
     command->add_option("ID", *id, "the study")->required();
     tree.SetRun(command, [id](Session& session) { return RunShow(session, *id); });
   }
-  AddStudyCells(tree, noun);
-  AddStudyFiles(tree, noun);
-  AddDelete(tree, noun,
+}
+
+void AddStudyDelete(CommandTree& tree) {
+  AddDelete(tree, tree.Noun("studies"),
             {"delete a study with its runs, curves and fits", "sextant studies delete pile-sweep --yes", "ID",
              "the study", false},
             RunDelete);

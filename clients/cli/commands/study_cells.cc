@@ -59,7 +59,8 @@ int RunLabel(Session& session, const std::string& study, bool keep) {
 
 }  // namespace
 
-void AddStudyCells(CommandTree& tree, CLI::App* noun) {
+void AddStudyCells(CommandTree& tree) {
+  CLI::App* noun = tree.Noun("studies");
   const auto add = [&](const char* verb, const char* summary, const std::vector<std::string>& examples,
                        bool keep) {
     auto id = std::make_shared<std::string>();

@@ -185,7 +185,8 @@ int RunImport(Session& session, const std::string& path, const std::string& id) 
 
 }  // namespace
 
-void AddStudyFiles(CommandTree& tree, CLI::App* noun) {
+void AddStudyFiles(CommandTree& tree) {
+  CLI::App* noun = tree.Noun("studies");
   {
     auto options = std::make_shared<ExportOptions>();
     CLI::App* command = tree.AddCommand(noun, "export", "write a study to a file",
