@@ -9,6 +9,7 @@
 #include "clients/importers/format.h"
 #include "clients/importers/limits.h"
 #include "clients/importers/path_pattern.h"
+#include "clients/importers/unreadable.h"
 
 namespace sextant::importers {
 namespace {
@@ -34,6 +35,9 @@ bool FolderWalk::Read(const std::string& folder, std::size_t depth, FolderListin
     return false;
   }
   for (const std::string& name : *names) {
+    if (name == ".aim")
+      out_.passed_over.push_back(
+          {listing->path(name), std::string("an Aim repository, which ") + kAimWayOut});
     if (name[0] == '.') continue;
     std::error_code error;
     const fs::file_status status = fs::status(listing->path(name), error);

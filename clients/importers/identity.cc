@@ -1,5 +1,7 @@
 #include "clients/importers/identity.h"
 
+#include <algorithm>
+
 #include "base/sha256.h"
 #include "clients/importers/fields.h"
 #include "clients/importers/limits.h"
@@ -24,14 +26,16 @@ bool IsRunId(std::string_view id) {
 }
 
 void SetRunId(std::string_view name, ImportedRun* run) {
-  if (IsRunId(name)) {
+  // A command line takes what begins with a dash for a flag.
+  if (IsRunId(name) && name.front() != '-') {
     run->run_id = std::string(name);
     return;
   }
   constexpr std::size_t kDigestDigits = 8;
   std::string id;
   for (const char c : name.substr(0, kMaxRunIdBytes - kDigestDigits - 1)) id += IsRunIdChar(c) ? c : '-';
-  run->run_id = id + "-" + Sha256Hex(name).substr(0, kDigestDigits);
+  id.erase(0, std::min(id.find_first_not_of('-'), id.size()));
+  run->run_id = id + (id.empty() ? "run-" : "-") + Sha256Hex(name).substr(0, kDigestDigits);
   run->tags["run_name"] = std::string(name);
 }
 

@@ -46,15 +46,19 @@ std::string_view Sample::text() const {
 
 std::string_view Sample::first_line() const { return Trim(text().substr(0, text().find('\n'))); }
 
+bool Sample::looks_like_json() const {
+  const std::string_view begin = text();
+  if (begin.empty()) return false;
+  return begin.front() == '{' || (begin.front() == '[' && Trim(begin.substr(1)).substr(0, 1) == "{");
+}
+
 const rapidjson::Value* Sample::object() const {
   if (!document_) {
     document_ = std::make_unique<rapidjson::Document>();
-    if (looks_like_json()) {
-      if (!ParseJson(first_line(), document_.get()).empty() || !document_->IsObject()) {
-        if (!ParseJson(text(), document_.get()).empty()) document_->SetNull();
-      }
-    }
+    const bool line = looks_like_json() && ParseJson(first_line(), document_.get()).empty();
+    if (!line && !(looks_like_json() && ParseJson(text(), document_.get()).empty())) document_->SetNull();
   }
+  if (document_->IsArray() && !document_->Empty() && (*document_)[0].IsObject()) return &(*document_)[0];
   return document_->IsObject() ? document_.get() : nullptr;
 }
 
@@ -62,8 +66,8 @@ bool Sample::HasKey(std::string_view key) const {
   if (!looks_like_json()) return false;
   if (const rapidjson::Value* whole = object()) return FindMember(*whole, key) != nullptr;
   // A line too long for the head, or a document: keys are looked for as text.
-  const bool one_line = text().find('\n') == std::string_view::npos || first_line().size() > 1;
-  const std::string_view where = one_line ? first_line() : text();
+  const bool document = text().front() == '[' || first_line() == "{";
+  const std::string_view where = document ? text() : first_line();
   return where.find("\"" + std::string(key) + "\"") != std::string_view::npos;
 }
 
@@ -106,6 +110,14 @@ bool Sample::HasTables(std::initializer_list<const char*> tables) const {
                      [&](const char* table) { return tables_->count(table) > 0; });
 }
 
+bool Sample::HasTableColumns(const char* table, std::initializer_list<const char*> columns) const {
+  if (!BeginsWith(kSqliteMagic)) return false;
+  const auto database = ForeignDatabase::Open(path_);
+  return database.ok() && std::all_of(columns.begin(), columns.end(), [&](const char* column) {
+           return (*database)->HasColumn(table, column);
+         });
+}
+
 int Sample::CountLines(const std::function<bool(std::string_view line)>& is_line) const {
   if (text().empty()) return 0;
   int count = 0;
@@ -116,11 +128,11 @@ int Sample::CountLines(const std::function<bool(std::string_view line)>& is_line
 }
 
 const char* Sample::quoter() const {
-  if (text().substr(0, 2) == "#!") return "a script";
+  if (text().substr(0, 2) == "#!") return "a script";  // its comments quote what it printed once
   const auto fence = [](std::string_view line) { return line.substr(0, 3) == "```"; };
   // Generated text in a log may hold fences too; a heading comes first in notes alone.
   const bool heading = text().substr(0, 2) == "# " || text().substr(0, 3) == "## ";
-  if (heading && CountLines(fence) >= 2) return "notes in Markdown";
+  if (heading && CountLines(fence) >= 2) return "a page of notes";
   return nullptr;
 }
 
@@ -129,7 +141,7 @@ Match MatchLines(const Sample& sample, const std::function<bool(std::string_view
   const int count = sample.CountLines(is_line);
   if (count == 0) return {};
   if (const char* quoter = sample.quoter())
-    return {kPossiblePercent - 5, absl::StrCat("it is ", quoter, " that quotes ", count, " lines of a log")};
+    return {kPossiblePercent - 5, absl::StrCat("it is ", quoter, " that quotes such a log")};
   // One line of a shape so particular is no accident; more of them leave no doubt.
   const int percent = count >= 3 ? 95 : count == 2 ? 85 : 70;
   return {percent,

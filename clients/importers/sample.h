@@ -34,16 +34,20 @@ class Sample {
   std::string_view text() const;
   /// The first line of the text.
   std::string_view first_line() const;
-  /// The first line as a JSON object, or null. A document of several lines is one if the head holds it whole.
+  /// The first line as a JSON object, or null. A document of several lines is one, and so is the first member
+  /// of an array, if the head holds it whole.
   const rapidjson::Value* object() const;
   /// Whether the first line, or the document, has that key of an object; also where the head cuts it.
   bool HasKey(std::string_view key) const;
-  bool looks_like_json() const { return !text().empty() && text().front() == '{'; }
+  /// Whether the text begins as a JSON object or an array of them.
+  bool looks_like_json() const;
   /// The cells of the first line, which is the header if the file is a table; empty if it is none.
   const std::vector<std::string>& header() const;
   bool HasColumn(std::string_view name) const;
   /// Whether the file is a SQLite database that has all these tables.
   bool HasTables(std::initializer_list<const char*> tables) const;
+  /// Whether that table of it has all these columns.
+  bool HasTableColumns(const char* table, std::initializer_list<const char*> columns) const;
 
   /// How many whole lines of the text pieces `is_line` knows.
   int CountLines(const std::function<bool(std::string_view line)>& is_line) const;

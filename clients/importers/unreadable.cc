@@ -25,6 +25,13 @@ const char* Compressor(const Sample& sample) {
 
 }  // namespace
 
+const char kAimWayOut[] =
+    "keeps its values in a store of its own: with Aim installed, `python3 -c 'import aim, json; "
+    "[print(json.dumps({\"run\": m.run.hash, \"step\": int(s), m.name: float(v)})) for c in "
+    "aim.Repo(\".\").query_metrics(\"True\").iter_runs() for m in c for s, v in "
+    "zip(*m.values.sparse_numpy())]'` "
+    "in the folder of .aim makes JSON lines of it";
+
 std::string WhyUnreadable(const Sample& sample) {
   if (Trim(sample.head()).empty()) return "it is empty";
   if (sample.BeginsWith("version https://git-lfs.github.com/spec/"))
@@ -42,9 +49,8 @@ std::string WhyUnreadable(const Sample& sample) {
            "with `optuna.copy_study(from_study_name=NAME, from_storage=JOURNAL, "
            "to_storage=\"sqlite:///study.db\")` and import that";
   }
-  const std::string_view text = sample.text();
-  if (!text.empty() && text.front() == '[' && Trim(text.substr(1)).substr(0, 1) == "{")
-    return "it is a JSON array: `jq -c '.[]' FILE` makes lines of it";
+  if (sample.HasTables({"run", "run_tag", "experiment"}))
+    return std::string("it is the index of an Aim repository, which ") + kAimWayOut;
   return {};
 }
 

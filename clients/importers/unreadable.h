@@ -10,4 +10,7 @@ namespace sextant::importers {
 /// What `sample` is if it is a known thing that no reader takes, with what to do; else empty.
 std::string WhyUnreadable(const Sample& sample);
 
+/// What is said of a folder that Aim wrote.
+extern const char kAimWayOut[];
+
 }  // namespace sextant::importers

@@ -7,6 +7,7 @@
 
 #include "base/sha256.h"
 #include "base/status_macros.h"
+#include "clients/cli/commands/import_explain.h"
 #include "clients/cli/output/records.h"
 #include "clients/importers/identity.h"
 #include "clients/importers/text.h"
@@ -95,7 +96,8 @@ void InputReports::Add(const importers::FileReport& report) {
   const std::string line =
       fmt::format("{}: {}, {} % sure ({}), {} runs{}", Safe(report.source), report.format,
                   report.confidence_percent, Safe(report.why), report.runs,
-                  report.rejected > 0 ? fmt::format(", {} rejected", report.rejected) : "");
+                  report.rejected > 0 ? fmt::format(", {} rejected", report.rejected) : "") +
+      NamesOf(report);
   if (several_ && ++shown_ <= kShown) {
     session_.Note(line);
   } else {

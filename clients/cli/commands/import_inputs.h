@@ -15,8 +15,8 @@ namespace sextant::cli {
 struct ImportFlags {
   std::vector<std::string> files, maps, sets, metrics;
   std::optional<std::int64_t> step_offset;
-  std::string study, format = "auto", curves, files_from;
-  bool create_study = false, strict = false;
+  std::string study, format = "auto", curves, files_from, recipe, write_recipe;
+  bool create_study = false, strict = false, explain = false;
 };
 
 /// Turns what was named into what is read; an exit code. What cannot be read is told of here when it is all

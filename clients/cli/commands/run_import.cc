@@ -7,6 +7,7 @@
 #include "base/edit_distance.h"
 #include "base/numbers.h"
 #include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/import_explain.h"
 #include "clients/cli/commands/import_inputs.h"
 #include "clients/cli/commands/study_words.h"
 #include "clients/cli/output/quantity.h"
@@ -193,11 +194,14 @@ int FillOptions(const Session& session, const ImportFlags& flags, importers::Imp
   return kExitOk;
 }
 
-int RunImport(Session& session, const ImportFlags& flags) {
+int RunImport(Session& session, ImportFlags flags) {
   importers::ImportOptions options;
+  if (const int code = ApplyRecipe(session, &flags); code != kExitOk) return code;
   if (flags.files.empty() && flags.files_from.empty())
     return session.FailUsage("name a file, a folder or - for standard input, or give --files-from");
   if (const int code = FillOptions(session, flags, &options); code != kExitOk) return code;
+  if (flags.explain) return ExplainImport(session, flags, options);
+  if (flags.study.empty()) return session.FailUsage("--study is required");
   if (const int code = session.Connect(); code != kExitOk) return code;
   if (const int code = PrepareStudy(session, flags, &options); code != kExitOk) return code;
   importers::ExpandedInputs found;
@@ -254,6 +258,8 @@ void AddRunImport(CommandTree& tree) {
                        "sextant runs import main.log --study mine --set params_non_embedding=124M --set "
                        "batch_size_tokens=524288",
                        "sextant runs import experiments/ --study mine --set batch_size_tokens=2^19",
+                       "sextant runs import --explain wandb/ --write-recipe mine.recipe",
+                       "sextant runs import wandb/ --study mine --recipe mine.recipe",
                        "sextant runs import 'lightning_logs/**/metrics.csv' --study mine",
                        "cat runs.jsonl | sextant runs import - --study mine --format jsonl -o json"});
   command->add_option(
@@ -264,7 +270,8 @@ void AddRunImport(CommandTree& tree) {
       ->add_option("--files-from", flags->files_from,
                    "a list of such names, one a line; - for standard input")
       ->type_name("FILE");
-  command->add_option("--study", flags->study, "the study the runs belong to")->type_name("ID")->required();
+  command->add_option("--study", flags->study, "the study the runs belong to; needed except with --explain")
+      ->type_name("ID");
   command->add_flag("--create-study", flags->create_study, "create the study if it is not there");
   std::string formats = "auto";
   for (const std::string& name : importers::FormatNames()) formats += ", " + name;
@@ -293,6 +300,18 @@ void AddRunImport(CommandTree& tree) {
   command
       ->add_option("--curves", flags->curves,
                    "CSV of curves: run_id, step, tokens, train_loss, validation_loss, …")
+      ->type_name("FILE");
+  command->add_flag(
+      "--explain", flags->explain,
+      "store nothing: say how each file is read, what is taken of it, and what would take more");
+  command
+      ->add_option(
+          "--recipe", flags->recipe,
+          "read further flags from FILE: lines `format NAME`, `map …`, `set …`, `metric …`, `step-offset N`")
+      ->type_name("FILE");
+  command
+      ->add_option("--write-recipe", flags->write_recipe,
+                   "with --explain: write such a file of what was found")
       ->type_name("FILE");
   command->add_flag("--strict", flags->strict, "exit 3 if any record is rejected");
   tree.SetRun(command, [flags](Session& session) { return RunImport(session, *flags); });

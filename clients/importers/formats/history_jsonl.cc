@@ -8,6 +8,7 @@
 #include "clients/importers/format.h"
 #include "clients/importers/json.h"
 #include "clients/importers/log/json_members.h"
+#include "clients/importers/log/json_rows.h"
 #include "clients/importers/log/lines.h"
 #include "clients/importers/log/log_run.h"
 #include "clients/importers/log/step_clock.h"
@@ -85,11 +86,6 @@ void AddMembers(const Value& row, const std::string& split, std::int64_t step, L
   }
 }
 
-std::optional<double> NumberMember(const Value& row, const char* key) {
-  const Value* value = FindMember(row, key);
-  return value == nullptr ? std::nullopt : JsonNumber(*value);
-}
-
 // The step of a row that counts tokens only.
 std::optional<std::int64_t> StepOfTokens(const Value& row, const std::optional<double>& batch_size_tokens) {
   for (const char* key : {"tokens", "throughput/total_tokens", "num_input_tokens_seen", "consumed_tokens"}) {
@@ -102,29 +98,21 @@ std::optional<std::int64_t> StepOfTokens(const Value& row, const std::optional<d
 
 absl::Status ReadHistoryJsonl(ByteSource* source, Emitter& emitter) {
   Runs runs(emitter);
-  const absl::Status read = ForEachLine(
-      source, kMaxJsonLineBytes, emitter, LastJsonLine, [&](std::string_view line, std::int64_t number) {
-        line = Trim(line);
-        if (line.empty()) return;
-        rapidjson::Document row;
-        std::string wrong = ParseJson(line, &row);
-        if (wrong.empty() && !row.IsObject()) wrong = "the line is not a JSON object";
-        if (!wrong.empty()) return emitter.Reject(number, wrong);
-        Entry* entry = runs.Find(TextMember(row, {"run", "run_id", "trial_id"}), number);
-        if (entry == nullptr)
-          return emitter.Reject(number, absl::StrCat("more than ", kMaxRunsPerLog, " runs in one file"));
-        auto step = entry->clock.Read([&](const char* key) { return NumberMember(row, key); });
-        if (!step) step = StepOfTokens(row, emitter.Prototype().batch_size_tokens);
-        if (!step) {
-          return emitter.Reject(
-              number,
-              "there is no step from 0 (_step, step, iteration, …); for rows that count tokens "
-              "only give --set batch_size_tokens=N");
-        }
-        AddMembers(row, TextMember(row, {"split"}), *step, &entry->log);
-        const Value* config = FindMember(row, "config");
-        if (config != nullptr && config->IsObject()) AddSettings(*config, "", &entry->log);
-      });
+  const absl::Status read = ForEachJsonRow(source, emitter, [&](const Value& row, std::int64_t number) {
+    Entry* entry = runs.Find(TextMember(row, {"run", "run_id", "trial_id"}), number);
+    if (entry == nullptr)
+      return emitter.Reject(number, absl::StrCat("more than ", kMaxRunsPerLog, " runs in one file"));
+    auto step = entry->clock.Read([&](const char* key) { return NumberMember(row, key); });
+    if (!step) step = StepOfTokens(row, emitter.Prototype().batch_size_tokens);
+    if (!step) {
+      return emitter.Reject(number,
+                            "there is no step from 0 (_step, step, iteration, …); for rows that count tokens "
+                            "only give --set batch_size_tokens=N");
+    }
+    AddMembers(row, TextMember(row, {"split"}), *step, &entry->log);
+    const Value* config = FindMember(row, "config");
+    if (config != nullptr && config->IsObject()) AddSettings(*config, "", &entry->log);
+  });
   if (!read.ok()) return read;
   return runs.EmitAll();
 }

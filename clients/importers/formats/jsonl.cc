@@ -9,8 +9,7 @@
 #include "clients/importers/format.h"
 #include "clients/importers/json.h"
 #include "clients/importers/limits.h"
-#include "clients/importers/line_reader.h"
-#include "clients/importers/log/lines.h"
+#include "clients/importers/log/json_rows.h"
 #include "clients/importers/sample.h"
 #include "clients/importers/text.h"
 
@@ -166,34 +165,17 @@ std::string ReadByMap(const Value& object, const std::vector<FieldMapping>& map,
 }
 
 absl::Status ReadRunJsonl(ByteSource* source, Emitter& emitter) {
-  LineReader lines(source, kMaxJsonLineBytes);
   std::set<std::string> unknown;
-  while (true) {
-    std::string_view line;
-    const auto read = lines.Next(&line);
-    if (!read.ok()) return read.status();
-    if (*read == LineReader::Result::kEnd) break;
-    const std::int64_t number = lines.line_number();
-    if (*read == LineReader::Result::kTooLong) {
-      emitter.Reject(number, absl::StrCat("the line is longer than ", kMaxJsonLineBytes, " bytes"));
-      continue;
-    }
-    line = Trim(line);
-    if (line.empty()) continue;
-    if (!lines.ended() && LastJsonLine(line) == LastLine::kHalf) {
-      emitter.Reject(number, kHalfLine);
-      continue;
-    }
-    rapidjson::Document document;
-    std::string wrong = ParseJson(line, &document);
-    if (wrong.empty() && !document.IsObject()) wrong = "the line is not a JSON object";
+  absl::Status emitted;
+  const absl::Status read = ForEachJsonRow(source, emitter, [&](const Value& row, std::int64_t number) {
+    if (!emitted.ok()) return;
     ImportedRun run = emitter.Prototype();
-    if (wrong.empty()) {
-      const std::vector<FieldMapping>& map = emitter.options().map;
-      wrong = map.empty() ? ReadByName(document, &run, &unknown) : ReadByMap(document, map, &run);
-    }
-    if (absl::Status emitted = emitter.Emit(std::move(run), number, wrong); !emitted.ok()) return emitted;
-  }
+    const std::vector<FieldMapping>& map = emitter.options().map;
+    const std::string wrong = map.empty() ? ReadByName(row, &run, &unknown) : ReadByMap(row, map, &run);
+    emitted = emitter.Emit(std::move(run), number, wrong);
+  });
+  if (!emitted.ok()) return emitted;
+  if (!read.ok()) return read;
   for (const std::string& key : unknown)
     emitter.Note(absl::StrCat("key ", Quoted(key), " is not a field of runs; ignored"));
   return absl::OkStatus();

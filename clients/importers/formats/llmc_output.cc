@@ -43,8 +43,8 @@ absl::Status ReadLlmcOutput(ByteSource* source, Emitter& emitter) {
   log.ComeInOrder();
   std::int64_t last_step = 0;
   std::optional<double> peak_rate, final_fraction;
-  const absl::Status read =
-      ForEachLine(source, kMaxCsvLineBytes, emitter, LastOutput, [&](std::string_view line, std::int64_t) {
+  const absl::Status read = ForEachLogLine(
+      &log, source, kMaxCsvLineBytes, emitter, LastOutput, [&](std::string_view line, std::int64_t) {
         if (const auto [name, value] = TableRow(line); !name.empty()) {
           if (const char* field = SettingName(name)) log.SetConfig(field, value);
           if (name == "learning rate (LR)") peak_rate = ParseDouble(value);

@@ -29,8 +29,10 @@ std::optional<Iteration> FindIteration(std::string_view line) {
         while (i < line.size() && IsDigit(line[i])) ++i;
         return line.substr(start, i - start);
       };
+      if (i < line.size() && line[i] == ':') ++i;  // nanotron writes "iteration: 10 / 1000"
       skip_spaces();
       const auto step = ParseInt64(digits());
+      skip_spaces();
       if (!step || i >= line.size() || line[i] != '/') continue;
       ++i;
       skip_spaces();
@@ -70,23 +72,52 @@ bool SetFromArgument(std::string_view line, LogRun* log) {
   return true;
 }
 
+// A number as it stands, or as nanotron shortens it: "2.62M".
+std::optional<double> NumberOf(std::string_view text) {
+  if (const auto plain = ParseDouble(text)) return plain;
+  static constexpr std::pair<char, double> kUnits[] = {
+      {'K', 1e3}, {'M', 1e6}, {'B', 1e9}, {'G', 1e9}, {'T', 1e12}};
+  for (const auto& [letter, factor] : kUnits) {
+    if (text.size() < 2 || text.back() != letter) continue;
+    const auto number = ParseDouble(text.substr(0, text.size() - 1));
+    if (number) return *number * factor;
+  }
+  return std::nullopt;
+}
+
+// The step that a validation was made at: "validation loss at iteration 2000 |", GPT-NeoX's "validation
+// results at iteration 2000 |", or the last one at the end of the training.
+std::optional<std::int64_t> ValidatedStep(std::string_view line, LogRun* log) {
+  for (const std::string_view mark : {"validation loss at iteration ", "validation results at iteration "}) {
+    if (const auto step = StepOf(NumberAfter(line, mark))) return step;
+  }
+  if (line.find(" at the end of training for val data") == std::string_view::npos) return std::nullopt;
+  log->SetEnd(ImportedState::kFinished);
+  return log->last_step();
+}
+
+bool IsValidation(std::string_view line) {
+  return line.find("validation loss at ") != std::string_view::npos ||
+         line.find("validation results at ") != std::string_view::npos;
+}
+
 bool AddValidation(std::string_view line, LogRun* log) {
-  constexpr std::string_view kMark = "validation loss at iteration ";
-  const std::size_t at = line.find(kMark);
-  const auto step = StepOf(NumberAfter(line, kMark));
-  if (at == std::string_view::npos || !step) return false;
-  if (line.find("on test set") != std::string_view::npos) return true;
-  ForEachField(line.substr(line.find('|', at) + 1), [&](std::string_view name, std::string_view text) {
+  if (line.find("on test set") != std::string_view::npos ||
+      line.find("for test data") != std::string_view::npos)
+    return true;
+  const auto step = ValidatedStep(line, log);
+  if (!step) return false;
+  ForEachField(line.substr(line.find('|') + 1), [&](std::string_view name, std::string_view text) {
     const auto value = ParseDouble(text);
-    if (value && name == "lm loss value") log->AddPoint("lm loss validation", *step, *value);
+    if (value && (name == "lm loss value" || name == "lm_loss value" || name == "lm-loss value"))
+      log->AddPoint("lm loss validation", *step, *value);
   });
   return true;
 }
 
 // A bar ends every field of an iteration and of a validation, nothing an argument of the dump.
 LastLine Last(std::string_view line) {
-  const bool bars =
-      FindIteration(line) || line.find("validation loss at iteration") != std::string_view::npos;
+  const bool bars = FindIteration(line) || IsValidation(line);
   if (bars && line.back() == '|') return LastLine::kWhole;
   return bars || line.find(" ...") != std::string_view::npos ? LastLine::kHalf : LastLine::kNothing;
 }
@@ -96,10 +127,10 @@ absl::Status ReadMegatron(ByteSource* source, Emitter& emitter) {
   log.ComeInOrder();
   double batch_sequences = 0;
   std::optional<double> sequence_length;
+  bool counts_tokens = false;
   const absl::Status read =
-      ForEachLine(source, kMaxCsvLineBytes, emitter, Last, [&](std::string_view line, std::int64_t) {
-        if (line.find("validation loss at iteration") != std::string_view::npos)
-          return AddValidation(line, &log);
+      ForEachLogLine(&log, source, kMaxCsvLineBytes, emitter, Last, [&](std::string_view line, std::int64_t) {
+        if (IsValidation(line)) return AddValidation(line, &log);
         const auto iteration = FindIteration(line);
         if (!iteration) {
           if (line.find("seq_length ...") != std::string_view::npos)
@@ -108,8 +139,10 @@ absl::Status ReadMegatron(ByteSource* source, Emitter& emitter) {
         }
         log.PlanSteps(iteration->planned);
         ForEachField(line.substr(iteration->fields_at), [&](std::string_view name, std::string_view text) {
-          const auto value = ParseDouble(text);
+          const auto value = NumberOf(text);
           if (!value) return;
+          counts_tokens |= name == "consumed_tokens";
+          if (name == "consumed_tokens" && !ParseDouble(text)) log.AddLabel("rounded-tokens");
           if (name == "global batch size") batch_sequences = *value;
           if (name == "number of nan iterations" && *value > 0) log.AddLabel("nan-iterations");
           // Step-Law's fork calls it so.
@@ -122,7 +155,7 @@ absl::Status ReadMegatron(ByteSource* source, Emitter& emitter) {
   if (!sequence_length) sequence_length = emitter.Prototype().sequence_length;
   if (sequence_length && *sequence_length > 0 && batch_sequences > 0) {
     log.SetConfig("batch_size_tokens", FormatRoundTrip(batch_sequences * *sequence_length));
-  } else if (!sequence_length && !emitter.Prototype().batch_size_tokens) {
+  } else if (!sequence_length && !emitter.Prototype().batch_size_tokens && !counts_tokens) {
     emitter.Note("the log has no seq_length: give --set sequence_length=TOKENS for its token axis");
   }
   return EmitTextLog(emitter, &log);
@@ -132,8 +165,10 @@ bool IsLine(std::string_view line) {
   const auto iteration = FindIteration(line);
   if (!iteration) return false;
   const std::string_view fields = line.substr(iteration->fields_at);
-  return fields.find("lm loss") != std::string_view::npos ||
-         fields.find("consumed samples") != std::string_view::npos;
+  for (const char* name : {"lm loss", "lm_loss", "lm-loss", "consumed samples", "consumed_tokens"}) {
+    if (fields.find(name) != std::string_view::npos) return true;
+  }
+  return false;
 }
 
 Match Detect(const Sample& sample) { return MatchLines(sample, &IsLine); }

@@ -145,6 +145,14 @@ void Claim(FolderClaims& folder) {
   if (!listing.has_file("meta.yaml") ||
       !(listing.has_folder("metrics") || listing.has_folder("params") || listing.has_folder("tags")))
     return;
+  // MLflow 3 keeps models in folders of the same shape.
+  const auto meta = ReadSmallFile(listing.path("meta.yaml"), kMaxSettingsFileBytes);
+  if (meta.ok() && meta->find("run_id:") == std::string::npos &&
+      meta->find("run_uuid:") == std::string::npos) {
+    folder.PassOver(listing.folder, "its meta.yaml names no run: a model that MLflow logged");
+    folder.TakeAll();
+    return;
+  }
   folder.Add({listing.folder, "mlflow", "a folder with meta.yaml and metrics", folder.name(), "", {}});
   folder.TakeAll();
 }

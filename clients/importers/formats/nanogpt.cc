@@ -44,7 +44,7 @@ absl::Status ReadNanoGpt(ByteSource* source, Emitter& emitter) {
   LogRun log(emitter);
   log.ComeInOrder();
   const absl::Status read =
-      ForEachLine(source, kMaxCsvLineBytes, emitter, Last, [&](std::string_view line, std::int64_t) {
+      ForEachLogLine(&log, source, kMaxCsvLineBytes, emitter, Last, [&](std::string_view line, std::int64_t) {
         line = Trim(line);
         if (SetFromOverride(line, &log)) return true;
         if (const auto tokens = NumberAfter(line, "tokens per iteration will be:")) {

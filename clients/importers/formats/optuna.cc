@@ -46,10 +46,15 @@ double TypedValue(const std::optional<double>& value, std::string_view type) {
 absl::StatusOr<std::vector<Trial>> ReadTrials(ForeignDatabase* database, Emitter& emitter) {
   std::vector<Trial> trials;
   std::int64_t waiting = 0, beyond = 0;
+  // Older stores have the direction with the study, and no number of a trial within it.
   const bool directions = database->HasTable("study_directions");
+  const char* direction = directions                                    ? "d.direction"
+                          : database->HasColumn("studies", "direction") ? "s.direction"
+                                                                        : "'MINIMIZE'";
+  const char* number = database->HasColumn("trials", "number") ? "t.number" : "t.trial_id";
   const absl::Status read = database->Query(
       absl::StrCat(
-          "SELECT t.trial_id, s.study_name, t.state, t.number, ", directions ? "d.direction" : "'MINIMIZE'",
+          "SELECT t.trial_id, s.study_name, t.state, ", number, ", ", direction,
           " FROM trials AS t JOIN studies AS s ON s.study_id = t.study_id ",
           directions ? "LEFT JOIN study_directions AS d ON d.study_id = t.study_id AND d.objective = 0 " : "",
           "ORDER BY t.trial_id"),
@@ -82,9 +87,33 @@ void SetState(const Trial& trial, LogRun* log) {
   if (run.run_id.empty()) SetRunId(absl::StrCat(trial.study, "-trial-", trial.number), &run);
 }
 
+// What the store's version has. Before there were several objectives the value stood with the trial, and a
+// table of its name held intermediate values.
 struct Shape {
-  bool value_type, intermediate_type, attributes;
+  bool objectives, trial_value, value_type, intermediate_type, attributes;
+  std::string intermediate;  // the table of intermediate values, and the column of their value
+  std::string intermediate_value;
 };
+
+std::string ValueQuery(const Shape& shape) {
+  if (!shape.objectives)
+    return "SELECT value, 'FINITE' FROM trials WHERE trial_id = ?1 AND value IS NOT NULL";
+  return absl::StrCat("SELECT value, ", shape.value_type ? "value_type" : "'FINITE'",
+                      " FROM trial_values WHERE trial_id = ?1 AND objective = 0");
+}
+
+Shape ShapeOf(ForeignDatabase* database) {
+  Shape shape;
+  shape.objectives = database->HasColumn("trial_values", "objective");
+  shape.trial_value = database->HasColumn("trials", "value");
+  shape.value_type = database->HasColumn("trial_values", "value_type");
+  shape.intermediate_type = database->HasColumn("trial_intermediate_values", "intermediate_value_type");
+  shape.attributes = database->HasTable("trial_user_attributes");
+  const bool own = database->HasTable("trial_intermediate_values");
+  shape.intermediate = own ? "trial_intermediate_values" : "trial_values";
+  shape.intermediate_value = own ? "intermediate_value" : "value";
+  return shape;
+}
 
 absl::Status ReadOne(ForeignDatabase* database, const Shape& shape, const Trial& trial, LogRun* log) {
   SetState(trial, log);
@@ -111,19 +140,17 @@ absl::Status ReadOne(ForeignDatabase* database, const Shape& shape, const Trial&
                            });
   }
   if (read.ok()) {
-    read = database->Query(absl::StrCat("SELECT value, ", shape.value_type ? "value_type" : "'FINITE'",
-                                        " FROM trial_values WHERE trial_id = ?1 AND objective = 0"),
-                           trial.id, [&](const DatabaseRow& row) {
-                             const double value = TypedValue(row.Number(0), row.Text(1));
-                             log->SetConfig("objective", FormatRoundTrip(value));
-                             if (trial.minimized && !log->run().loss_nats) log->run().loss_nats = value;
-                             return true;
-                           });
+    read = database->Query(ValueQuery(shape), trial.id, [&](const DatabaseRow& row) {
+      const double value = TypedValue(row.Number(0), row.Text(1));
+      log->SetConfig("objective", FormatRoundTrip(value));
+      if (trial.minimized && !log->run().loss_nats) log->run().loss_nats = value;
+      return true;
+    });
   }
   if (!read.ok()) return read;
-  return database->Query(absl::StrCat("SELECT step, intermediate_value, ",
+  return database->Query(absl::StrCat("SELECT step, ", shape.intermediate_value, ", ",
                                       shape.intermediate_type ? "intermediate_value_type" : "'FINITE'",
-                                      " FROM trial_intermediate_values WHERE trial_id = ?1 ORDER BY step"),
+                                      " FROM ", shape.intermediate, " WHERE trial_id = ?1 ORDER BY step"),
                          trial.id, [&](const DatabaseRow& row) {
                            const auto step = row.Integer(0);
                            if (step && *step >= 0)
@@ -135,9 +162,7 @@ absl::Status ReadOne(ForeignDatabase* database, const Shape& shape, const Trial&
 absl::Status ReadOptunaDatabase(const Input& input, Emitter& emitter) {
   auto database = ForeignDatabase::Open(input.path);
   if (!database.ok()) return database.status();
-  const Shape shape{(*database)->HasColumn("trial_values", "value_type"),
-                    (*database)->HasColumn("trial_intermediate_values", "intermediate_value_type"),
-                    (*database)->HasTable("trial_user_attributes")};
+  const Shape shape = ShapeOf(database->get());
   const auto trials = ReadTrials(database->get(), emitter);
   if (!trials.ok()) return trials.status();
   bool maximized = false;

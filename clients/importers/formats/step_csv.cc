@@ -65,7 +65,7 @@ absl::Status ReadStepCsv(ByteSource* source, Emitter& emitter) {
     ++emitter.report().lines_understood;
   }
   for (std::size_t i = 0; i < constant.size(); ++i) {
-    if (!constant[i].empty() && !varies[i]) log.SetConfig(header.fields[i], constant[i]);
+    if (!constant[i].empty() && !varies[i]) log.SetConfigIfNew(header.fields[i], constant[i]);
   }
   NameByPath(emitter, &log.run());
   return log.Emit(emitter, 1);

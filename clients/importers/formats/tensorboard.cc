@@ -12,9 +12,12 @@
 #include "clients/importers/log/tensor_scalar.h"
 #include "clients/importers/log/wire.h"
 #include "clients/importers/sample.h"
+#include "clients/importers/unreadable.h"
 
 namespace sextant::importers {
 namespace {
+
+constexpr char kTrain[] = "train", kValidation[] = "validation";
 
 struct Plugin {
   std::string_view name, content;
@@ -77,7 +80,23 @@ class SampleAxis {
   std::map<std::string, std::int64_t> steps_;
 };
 
-void AddValue(std::string_view message, std::int64_t step, SampleAxis* axis, LogRun* log) {
+// Keras puts what it measures once an epoch into folders train/ and validation/, under names that begin so;
+// its steps are epochs from 0.
+constexpr std::string_view kOfEpoch = "epoch_";
+constexpr MetricName kNames[] = {{"epoch_loss", Metric::kTrainLoss},
+                                 {"train/epoch_loss", Metric::kTrainLoss},
+                                 {"validation/epoch_loss", Metric::kValidationLoss}};
+
+// `split` begins the names of values from a folder of one split, where they do not name it themselves.
+void AddScalar(std::string_view tag, const std::string& split, std::int64_t step, double value, LogRun* log) {
+  const bool epoch = tag.substr(0, kOfEpoch.size()) == kOfEpoch;
+  if (epoch) log->CountEpochs();
+  const bool named = split.empty() || tag.find('/') != std::string_view::npos;
+  log->AddPoint(named ? std::string(tag) : split + "/" + std::string(tag), epoch ? step + 1 : step, value);
+}
+
+void AddValue(std::string_view message, const std::string& split, std::int64_t step, SampleAxis* axis,
+              LogRun* log) {
   std::string_view tag, metadata, tensor;
   std::optional<double> value;
   for (WireReader reader(message); reader.Next();) {
@@ -91,11 +110,12 @@ void AddValue(std::string_view message, std::int64_t step, SampleAxis* axis, Log
     return AddHparams(plugin.content, log);
   if (!value && !tensor.empty() && (plugin.name == "scalars" || plugin.data_class == 1))
     value = ScalarOfTensor(tensor);
-  if (value && !axis->Take(tag, step, log)) log->AddPoint(tag, step, *value);
+  if (value && !axis->Take(tag, step, log)) AddScalar(tag, split, step, *value, log);
 }
 
 // Reads one file into `log`; `where` begins the messages.
-absl::Status ReadEvents(ByteSource* source, const std::string& where, Emitter& emitter, LogRun* log) {
+absl::Status ReadEvents(ByteSource* source, const std::string& where, const std::string& split,
+                        Emitter& emitter, LogRun* log) {
   constexpr int kSessionStart = 1;
   TfRecordReader records(source);
   SampleAxis axis;
@@ -135,14 +155,14 @@ absl::Status ReadEvents(ByteSource* source, const std::string& where, Emitter& e
     }
     if (restart) log->RestartAt(step);
     for (WireReader values(summary); values.Next();) {
-      if (values.Is(1, WireReader::kBytes)) AddValue(values.bytes(), step, &axis, log);
+      if (values.Is(1, WireReader::kBytes)) AddValue(values.bytes(), split, step, &axis, log);
     }
   }
 }
 
 absl::Status ReadTensorBoard(ByteSource* source, Emitter& emitter) {
   LogRun log(emitter);
-  if (absl::Status read = ReadEvents(source, "", emitter, &log); !read.ok()) return read;
+  if (absl::Status read = ReadEvents(source, "", "", emitter, &log); !read.ok()) return read;
   NameByPath(emitter, &log.run());
   return log.Emit(emitter, 0);
 }
@@ -150,16 +170,25 @@ absl::Status ReadTensorBoard(ByteSource* source, Emitter& emitter) {
 absl::Status ReadTensorBoardFolder(const Input& input, Emitter& emitter) {
   LogRun log(emitter);
   for (const std::string& part : input.parts) {
-    const std::string name = std::filesystem::path(part).filename().string();
+    const std::filesystem::path path(part);
+    const std::string name = path.filename().string(), folder = path.parent_path().filename().string();
+    const bool inside = path.parent_path() != std::filesystem::path(input.path);
+    const std::string split = inside && (folder == kTrain || folder == kValidation) ? folder : "";
     auto source = ByteSource::Open(part);
     if (!source.ok()) {
       emitter.Reject(0, std::string(source.status().message()));
       continue;
     }
     (*source)->CountInto(emitter.options().bytes_read);
+    const auto head = (*source)->Head();
+    if (const std::string why = head.ok() ? WhyUnreadable(Sample(*head)) : std::string(); !why.empty()) {
+      if (!head->empty()) emitter.Reject(0, absl::StrCat(Printable(name), ": ", why));
+      continue;
+    }
     // Several writers share a folder at times: a restart in one file says nothing about the others.
     log.BeginFile();
-    if (absl::Status read = ReadEvents(source->get(), Printable(name) + ": ", emitter, &log); !read.ok())
+    if (absl::Status read = ReadEvents(source->get(), Printable(name) + ": ", split, emitter, &log);
+        !read.ok())
       return read;
   }
   NameByPath(emitter, &log.run());
@@ -171,7 +200,38 @@ Match Detect(const Sample& sample) {
   return {100, "its first record has the checksum of an event file"};
 }
 
+// The event files of a folder inside that holds nothing else, except what a profiler left; false if it is
+// another kind of folder.
+bool ListEvents(FolderClaims& folder, const std::string& name, std::vector<std::string>* parts) {
+  FolderListing inner;
+  if (!folder.listing().has_folder(name) || !folder.List(name, &inner)) return false;
+  inner.folders.erase("plugins");
+  const bool events = inner.folders.empty() && !inner.files.empty() &&
+                      std::all_of(inner.files.begin(), inner.files.end(), [](const std::string& file) {
+                        return IsEventFileName(file) || file.find(".profile-empty") != std::string::npos;
+                      });
+  for (const std::string& file : inner.files) {
+    if (events && IsEventFileName(file)) parts->push_back(inner.path(file));
+  }
+  return events;
+}
+
+// Folders train/ and validation/ are one training.
+void ClaimSplits(FolderClaims& folder) {
+  FolderListing& listing = folder.listing();
+  Input input;
+  if (!ListEvents(folder, kTrain, &input.parts) || !ListEvents(folder, kValidation, &input.parts)) return;
+  listing.folders.erase(kTrain);
+  listing.folders.erase(kValidation);
+  input.path = listing.folder;
+  input.format = "tensorboard";
+  input.why = absl::StrCat("event files of train and validation, ", input.parts.size(), " in all");
+  input.run_name = folder.name();
+  folder.Add(std::move(input));
+}
+
 void Claim(FolderClaims& folder) {
+  ClaimSplits(folder);
   FolderListing& listing = folder.listing();
   Input input;
   for (auto it = listing.files.begin(); it != listing.files.end();) {
@@ -182,13 +242,7 @@ void Claim(FolderClaims& folder) {
   if (input.parts.empty()) return;
   // PyTorch's add_hparams writes to a folder of its own, named by the time.
   for (auto it = listing.folders.begin(); it != listing.folders.end();) {
-    FolderListing inner;
-    const bool hparams = IsHparamsFolderName(*it) && folder.List(*it, &inner) && inner.folders.empty() &&
-                         !inner.files.empty() &&
-                         std::all_of(inner.files.begin(), inner.files.end(), &IsEventFileName);
-    if (hparams) {
-      for (const std::string& file : inner.files) input.parts.push_back(inner.path(file));
-    }
+    const bool hparams = IsHparamsFolderName(*it) && ListEvents(folder, *it, &input.parts);
     it = hparams ? listing.folders.erase(it) : std::next(it);
   }
   input.path = listing.folder;
@@ -208,4 +262,5 @@ SEXTANT_LOG_FORMAT(tensorboard){.name = "tensorboard",
                                 .detect = &Detect,
                                 .read = &ReadTensorBoard,
                                 .read_path = &ReadTensorBoardFolder,
-                                .claim = &Claim};
+                                .claim = &Claim,
+                                .metrics = kNames};

@@ -108,7 +108,9 @@ absl::Status ReadWandbLog(ByteSource* source, Emitter& emitter) {
     if (!read.ok()) return read.status();
     if (*read == RecordResult::kEnd) break;
     if (*read == RecordResult::kBroken) {
-      return absl::InvalidArgumentError(emitter.source() + " does not begin as a W&B log does");
+      return absl::InvalidArgumentError(
+          emitter.source() +
+          " does not begin as a W&B log does; an empty one is of a run that logged nothing");
     }
     if (*read == RecordResult::kBad) {
       emitter.Reject(0, absl::StrCat("before byte ", records.offset(),

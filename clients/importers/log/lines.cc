@@ -28,6 +28,11 @@ std::optional<double> NumberAfter(std::string_view line, std::string_view key) {
   return ParseDouble(number);
 }
 
+bool TellsOfKill(std::string_view line) {
+  const std::size_t at = line.find("slurmstepd: error: ***");
+  return at != std::string_view::npos && line.find("CANCELLED", at) != std::string_view::npos;
+}
+
 absl::Status EmitTextLog(Emitter& emitter, LogRun* log) {
   if (!log->has_points()) {
     emitter.Reject(0, absl::StrCat("read as ", emitter.report().format, ", no line has a loss or a rate"));

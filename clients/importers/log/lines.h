@@ -68,6 +68,22 @@ absl::Status ForEachLine(ByteSource* source, std::size_t max_bytes, Emitter& emi
 /// if the key or the number is not there.
 std::optional<double> NumberAfter(std::string_view line, std::string_view key);
 
+/// Whether a launcher says in this line that the program was killed: Slurm's "*** JOB 1 CANCELLED AT …".
+bool TellsOfKill(std::string_view line);
+
+/// As ForEachLine for a text log of one run: a line that tells of the program's end is noted after what it
+/// says otherwise.
+template <class Each>
+absl::Status ForEachLogLine(LogRun* log, ByteSource* source, std::size_t max_bytes, Emitter& emitter,
+                            LastLineRule last, Each each) {
+  return ForEachLine(source, max_bytes, emitter, last, [&](std::string_view line, std::int64_t number) {
+    const bool understood = each(line, number);
+    const bool killed = TellsOfKill(line);
+    if (killed) log->SetKilled();
+    return understood || killed;
+  });
+}
+
 /// Ends a text log of one run: names it by its path and emits it. A log without any value of a known metric
 /// is a reject, since lines that mean nothing to the reader are not told apart from another file altogether.
 absl::Status EmitTextLog(Emitter& emitter, LogRun* log);

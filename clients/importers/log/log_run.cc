@@ -37,7 +37,11 @@ LogRun::LogRun(const Emitter& emitter)
 void LogRun::AddPoint(std::string_view name, std::int64_t step, double value) {
   if (step < 0 || step > kMaxStep) return;
   step += step_offset_;
-  if (step >= 0) series_.Add(name, step, value);
+  if (step < 0) return;
+  series_.Add(name, step, value);
+  killed_ = false;
+  // What Hugging Face's trainer sends to trackers when it has come to its end.
+  if (name == "train/train_loss") summed_up_at_ = step;
 }
 
 void LogRun::SetConfig(const std::string& key, const std::string& value) {
@@ -81,6 +85,20 @@ std::string LogRun::ApplyConfig(Emitter& emitter) {
   return wrong;
 }
 
+// Puts steps that are epochs on the axis of updates, if their number is known.
+void LogRun::SpreadEpochs() {
+  if (!epochs_) return;
+  const auto last = static_cast<double>(series_.last_step());
+  if (!run_.steps || last <= 0) {
+    curve_left_out_ = true;
+    return;
+  }
+  for (std::size_t i = 0; i < kMetrics; ++i) {
+    for (std::int64_t& step : series_.of(static_cast<Metric>(i)).step)
+      step = std::llround(static_cast<double>(step) * *run_.steps / last);
+  }
+}
+
 void LogRun::ApplyPlan() {
   for (const char* key : kPlannedSteps) {
     const auto found = config_.find(key);
@@ -88,8 +106,13 @@ void LogRun::ApplyPlan() {
     if (steps) PlanSteps(*steps);
   }
   // A restart that got less far has taken its steps back.
-  if (const auto last = static_cast<double>(series_.last_step()); !steps_done_ && last > 0)
+  const auto last = static_cast<double>(series_.last_step());
+  if (epochs_) {
+    steps_done_ = run_.steps;
+  } else if (!steps_done_ && last > 0) {
     steps_done_ = last;
+  }
+  if (summed_up_at_ >= 0 && summed_up_at_ >= series_.last_step()) end_ = ImportedState::kFinished;
   // What was planned was done when the run came to its end and nothing tells otherwise.
   if (!steps_done_ && end_ == ImportedState::kFinished) steps_done_ = planned_;
   if (!run_.steps && steps_done_ && *steps_done_ > 0) run_.steps = steps_done_;
@@ -107,7 +130,7 @@ void LogRun::ChooseUnits(Emitter& emitter) {
       series_.of(loss) = std::move(series_.of(bits));
       return;
     }
-    if (!series_.of(bits).step.empty()) {
+    if (!series_.of(bits).step.empty() && series_.of(loss).step.empty()) {
       emitter.Note(
           absl::StrCat("the ", split, " loss in bits per byte is left out: nothing is converted silently"));
       other_unit_ =
@@ -200,6 +223,8 @@ void LogRun::SetState() {
     run_.state = *end_;
   } else if (planned_ && steps_done_ && *steps_done_ >= *planned_) {
     run_.state = ImportedState::kFinished;
+  } else if (killed_) {
+    run_.state = ImportedState::kCrashed;
   } else if (run_.state == ImportedState::kUnspecified) {
     run_.state = ImportedState::kRunning;
     if (!planned_) labels_.insert("end-not-logged");
@@ -220,17 +245,21 @@ void LogRun::NoteRestarts(Emitter& emitter) {
 }
 
 std::string LogRun::WhyNoLoss() const {
+  if (!epochs_ && series_.saw_any() && !series_.empty() && series_.last_step() == 0 && !steps_done_)
+    return "the run made no step: all that was logged is of step 0";
   if (run_.loss_nats || loss_optional_) return {};
   if (!other_unit_.empty()) return other_unit_;
   if (!series_.saw_any()) return "nothing was logged: there is no metric at all";
-  return absl::StrCat("no loss is known: there are ", series_.NamesNotTaken(),
-                      "; --metric NAME=validation_loss, or =train_loss, takes one");
+  const std::string names = series_.NamesNotTaken();
+  return absl::StrCat("no loss is known", names.empty() ? "" : ": there are ", names,
+                      "; --metric NAME=validation_loss, or =train_loss, takes a name that is one");
 }
 
 absl::Status LogRun::Emit(Emitter& emitter, std::int64_t line) {
   std::string wrong = ApplyConfig(emitter);
   series_.Choose();
   ApplyPlan();
+  SpreadEpochs();
   NoteRestarts(emitter);
   ChooseUnits(emitter);
   SetPeakRate();

@@ -28,12 +28,21 @@ class LogRun {
   /// A setting, by its key in the log ("optimizer.lr"). Later values win. Settings say what was planned:
   /// steps and tokens among them are not taken for what was done.
   void SetConfig(const std::string& key, const std::string& value);
+  /// The same where the setting is not known already.
+  void SetConfigIfNew(const std::string& key, const std::string& value) {
+    if (config_.count(key) == 0) SetConfig(key, value);
+  }
   /// How many steps the run is to make.
   void PlanSteps(double steps);
   /// How many steps were done, where the log says so outright.
   void SetStepsDone(double steps) { steps_done_ = steps; }
   /// An end of the run on record: an exit code, a summary of the whole, a scheduler's message.
   void SetEnd(ImportedState state) { end_ = state; }
+  /// The same by a line of a launcher's, which the steps of a resumed run take back.
+  void SetKilled() { killed_ = true; }
+  /// The steps are epochs, or calls of a logger: without the number of updates (--set steps=N) there is no
+  /// axis to put a curve on; with it they are spread over the run evenly.
+  void CountEpochs() { epochs_ = true; }
   /// See SeriesSet.
   void ComeInOrder() { series_.steps().ComeInOrder(); }
   void RestartAt(std::int64_t step) { series_.steps().RestartAt(step); }
@@ -58,6 +67,7 @@ class LogRun {
  private:
   std::string ApplyConfig(Emitter& emitter);
   void ApplyPlan();
+  void SpreadEpochs();
   void ChooseUnits(Emitter& emitter);
   void SetPeakRate();
   void SetTokens();
@@ -75,7 +85,8 @@ class LogRun {
   std::string other_unit_;  // why losses that are there were not taken
   std::optional<double> planned_, steps_done_;
   std::optional<ImportedState> end_;
-  bool curve_left_out_ = false, loss_optional_ = false;
+  std::int64_t summed_up_at_ = -1;  // the step of a summary of the whole run
+  bool killed_ = false, epochs_ = false, curve_left_out_ = false, loss_optional_ = false;
 };
 
 }  // namespace sextant::importers

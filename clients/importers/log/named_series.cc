@@ -12,8 +12,8 @@ namespace {
 constexpr std::size_t kMaxNames = 20'000;
 
 bool LooksLikeLoss(std::string_view name) {
-  if (name == "loss scale" || name == "loss-scale") return false;
   const std::string lower = ToLower(name);
+  if (lower.find("scale") != std::string::npos || lower.find("train") != std::string::npos) return false;
   for (const char* word : {"loss", "perplexity", "ppl", "bpb", "nll"}) {
     if (lower.find(word) != std::string::npos) return true;
   }

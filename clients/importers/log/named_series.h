@@ -40,7 +40,7 @@ class NamedSeries {
   Series& of(Metric metric) { return chosen_[static_cast<std::size_t>(metric)]; }
   /// Its name, or empty.
   const std::string& name_of(Metric metric) const { return chosen_names_[static_cast<std::size_t>(metric)]; }
-  /// Names that look like losses and were not taken, at most eight of them, for a message.
+  /// Names that look like losses of a validation and were not taken, at most eight of them, for a message.
   std::string LossesNotTaken() const;
   /// All names that were not taken, at most eight of them.
   std::string NamesNotTaken() const;

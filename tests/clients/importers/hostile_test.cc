@@ -172,8 +172,38 @@ TEST_F(HostileTest, WhatHasToBeConvertedFirstIsSaid) {
   EXPECT_THAT(Refusal("log.gz", "\x1F\x8B\x08 and so on"), HasSubstr("compressed: pipe `zcat FILE` into"));
   EXPECT_THAT(Refusal("log.zst", "\x28\xB5\x2F\xFD and so on"), HasSubstr("`zstdcat FILE`"));
   EXPECT_THAT(Refusal("utf16.csv", std::string("\xFF\xFEs\0t\0", 6)), HasSubstr("it is UTF-16"));
-  EXPECT_THAT(Refusal("array.json", "[\n {\"_step\": 1, \"loss\": 3}]"),
-              HasSubstr("a JSON array: `jq -c '.[]' FILE`"));
+  EXPECT_THAT(Refusal("runs.parquet", "PAR1 and so on"), HasSubstr("a Parquet file"));
+  EXPECT_THAT(Refusal("main.log", "version https://git-lfs.github.com/spec/v1\noid sha256:7d\nsize 7\n"),
+              HasSubstr("`git lfs pull`"));
+  EXPECT_THAT(Refusal("journal.log", "{\"op_code\": 0, \"worker_id\": \"a\", \"study_name\": \"s\"}\n"),
+              HasSubstr("optuna.copy_study"));
+}
+
+TEST_F(HostileTest, AJsonArrayIsReadAsItsRows) {
+  Set("params_total=1e6");
+  Set("batch_size_tokens=10");
+  const ImportedRun run =
+      Only("array.json", "[\n {\"_step\": 1, \"loss\": 3},\n {\"_step\": 2, \"loss\": 2}]", "history-jsonl");
+  EXPECT_THAT(run.curve->step, ElementsAre(1, 2));
+  EXPECT_FALSE(Import(Write("half.json", "[\n {\"_step\": 1, \"loss\": 3},")).ok());
+}
+
+TEST_F(HostileTest, WhatQuotesALogIsNone) {
+  const std::string line = "step:1/4 val_loss:3.0 train_time:1ms\n";
+  EXPECT_THAT(Refusal("job.slurm", "#!/bin/bash\nsrun train\n" + line + line + line),
+              HasSubstr("it is a script"));
+  EXPECT_THAT(Refusal("notes.md", "# Results\n\n```\n" + line + line + "```\n"),
+              HasSubstr("a page of notes"));
+}
+
+TEST_F(HostileTest, ALogBehindALongPreambleIsFound) {
+  Set("params_total=1e6");
+  Set("batch_size_tokens=10");
+  std::string text;
+  while (text.size() < 2 * kHeadBytes) text += "NCCL INFO some output of a launcher\n";
+  for (int step = 1; step <= 3; ++step)
+    text += "step:" + std::to_string(step) + "/3 val_loss:3.0 train_time:1ms\n";
+  EXPECT_EQ(Only("out.txt", text, "modded-nanogpt").state, ImportedState::kFinished);
 }
 
 TEST_F(HostileTest, TheSourceOfATrainerIsNotALog) {

@@ -1,6 +1,5 @@
-"""Writes the golden files beside it, from the descriptions of the formats. Run it after a change and commit both.
-
-Values are made up. The files are also the seeds of the fuzz targets.
+"""Writes golden files next to it, from the descriptions of the formats: the binary ones, and some of text. Run it
+after a change and commit both. Values are made up. The files are also the seeds of the fuzz targets.
 """
 import json
 import pathlib
@@ -97,6 +96,14 @@ def tensorboard():
         megatron += event(1000.0 + step, step, scalar("lm loss", loss))
         megatron += event(1000.0 + step, step * 64, scalar("lm loss vs samples", loss))
     write("tensorboard/megatron/events.out.tfevents.1000000001.host.1.0", megatron)
+    # Keras: a folder per split, steps that are epochs from 0, and one tag over iterations.
+    for split, losses in [("train", [5.0, 4.5]), ("validation", [4.75, 4.25])]:
+        events = event(1000.0, 0, field(3, "brain.Event:2"))
+        for epoch, loss in enumerate(losses):
+            events += event(1000.0 + epoch, epoch, tensor("epoch_loss", loss))
+            if split == "validation":
+                events += event(1000.5 + epoch, 50 * (epoch + 1), tensor("evaluation_loss_vs_iterations", loss))
+        write(f"keras-tensorboard/logs/{split}/events.out.tfevents.1000000002.host.1.0.v2", events)
 
 
 # W&B.
@@ -320,6 +327,18 @@ INSERT INTO metrics VALUES ('train/loss', 4.5, 1000, 100, 0, 'run1'), ('train/lo
 INSERT INTO params VALUES ('learning_rate', '0.001', 'run1'), ('batch_size_tokens', '1000', 'run1'),
   ('learning_rate', '0.1', 'run2'), ('batch_size_tokens', '1000', 'run2');
 INSERT INTO tags VALUES ('mlflow.runName', 'renamed-fox', 'run1');
+""")
+    database("trackio/project.db", """
+CREATE TABLE metrics (id INTEGER PRIMARY KEY AUTOINCREMENT, timestamp TEXT NOT NULL, run_name TEXT NOT NULL,
+  step INTEGER NOT NULL, metrics TEXT NOT NULL);
+CREATE TABLE configs (id INTEGER PRIMARY KEY AUTOINCREMENT, run_name TEXT NOT NULL, config TEXT NOT NULL,
+  created_at TEXT NOT NULL, UNIQUE(run_name));
+INSERT INTO configs (run_name, config, created_at) VALUES
+  ('brave-run-0', '{"learning_rate": 0.002, "batch_size_tokens": 1000, "max_steps": 20}', '');
+INSERT INTO metrics (timestamp, run_name, step, metrics) VALUES
+  ('', 'brave-run-0', 0, '{"train/loss": 5.5, "global_step": 10}'),
+  ('', 'calm-run-1', 0, '{"loss": 4.5}'), ('', 'calm-run-1', 1, '{"loss": "NaN"}'),
+  ('', 'brave-run-0', 1, '{"train/loss": 5.0, "val_loss": 5.1, "global_step": 20}');
 """)
     database("optuna/study.db", """
 CREATE TABLE studies (study_id INTEGER PRIMARY KEY, study_name VARCHAR(512));
