@@ -84,6 +84,9 @@ absl::Status FolderWalk::Walk(const std::string& folder, const std::string& name
     Input input;
     input.path = listing.path(file);
     input.run_name = name + "/" + file;
+    // Hugging Face keeps the model's configuration next to what was trained with it.
+    if (listing.has_file("config.json") && file != "config.json")
+      input.settings = listing.path("config.json");
     if (absl::Status added = Add(std::move(input)); !added.ok()) return added;
   }
   for (const std::string& inner : listing.folders) {

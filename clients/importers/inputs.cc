@@ -25,6 +25,9 @@ absl::Status ExpandOne(const std::string& path, FolderWalk* walk, ExpandedInputs
       return absl::ResourceExhaustedError(absl::StrCat("more than ", kMaxInputs, " files to read"));
     Input input;
     input.path = path;
+    const fs::path config = fs::path(path).replace_filename("config.json");
+    if (fs::path(path).filename() == "trainer_state.json" && fs::is_regular_file(config, error))
+      input.settings = config.string();
     out->inputs.push_back(std::move(input));
     return absl::OkStatus();
   }

@@ -57,6 +57,14 @@ void ForEachField(std::string_view line, Each each) {
   }
 }
 
+// " > padded vocab (size: 50257) with 47 dummy tokens (new size: 50304)", which older versions' dumps lack.
+bool SetPaddedVocabulary(std::string_view line, LogRun* log) {
+  if (line.find("> padded vocab (size: ") == std::string_view::npos) return false;
+  const auto size = NumberAfter(line, "(new size: ");
+  if (size) log->SetConfig("padded_vocab_size", FormatRoundTrip(*size));
+  return size.has_value();
+}
+
 // A line of the arguments dump: "  seq_length ................. 2048", with whatever a launcher puts before
 // it.
 bool SetFromArgument(std::string_view line, LogRun* log) {
@@ -135,7 +143,7 @@ absl::Status ReadMegatron(ByteSource* source, Emitter& emitter) {
         if (!iteration) {
           if (line.find("seq_length ...") != std::string_view::npos)
             sequence_length = ParseDouble(line.substr(line.rfind(' ') + 1));
-          return SetFromArgument(line, &log);
+          return SetFromArgument(line, &log) || SetPaddedVocabulary(line, &log);
         }
         log.PlanSteps(iteration->planned);
         ForEachField(line.substr(iteration->fields_at), [&](std::string_view name, std::string_view text) {

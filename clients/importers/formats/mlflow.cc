@@ -147,8 +147,10 @@ void Claim(FolderClaims& folder) {
     return;
   // MLflow 3 keeps models in folders of the same shape.
   const auto meta = ReadSmallFile(listing.path("meta.yaml"), kMaxSettingsFileBytes);
-  if (meta.ok() && meta->find("run_id:") == std::string::npos &&
-      meta->find("run_uuid:") == std::string::npos) {
+  const auto names = [&](const std::string& key) {
+    return meta->rfind(key, 0) == 0 || meta->find("\n" + key) != std::string::npos;
+  };
+  if (meta.ok() && !names("run_id:") && !names("run_uuid:")) {
     folder.PassOver(listing.folder, "its meta.yaml names no run: a model that MLflow logged");
     folder.TakeAll();
     return;

@@ -123,11 +123,13 @@ void Claim(FolderClaims& folder) {
     if (file != path)
       folder.PassOver(file, "another state of the same training: the newest repeats its history");
   }
+  const std::string config = std::filesystem::path(path).replace_filename("config.json").string();
+  std::error_code error;
   folder.Add({path,
               "trainer-state",
               absl::StrCat("the newest of ", all.size(), " states, in ", place),
               folder.name(),
-              "",
+              std::filesystem::is_regular_file(config, error) ? config : "",
               {}});
 }
 

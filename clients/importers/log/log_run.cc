@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "clients/importers/fields.h"
 #include "clients/importers/limits.h"
+#include "clients/importers/log/derived_params.h"
 #include "clients/importers/log/log_curve.h"
 #include "clients/importers/text.h"
 
@@ -81,8 +82,30 @@ std::string LogRun::ApplyConfig(Emitter& emitter) {
     }
   }
   if (!run_.seed && config_.count("seed") > 0) run_.seed = ParseInt64(config_["seed"]);
+  ApplyParams(emitter);
   for (const auto& [key, value] : config_) emitter.report().AddSetting("", key);
   return wrong;
+}
+
+// What Hugging Face's trainer counts for W&B, else what the settings of a known model determine.
+void LogRun::ApplyParams(Emitter& emitter) {
+  if (run_.params_non_embedding || run_.params_total || run_.params_active || run_.params_non_input_embedding)
+    return;
+  constexpr char kCounted[] = "model/num_parameters";
+  const auto counted = config_.find(kCounted);
+  const auto total = counted == config_.end() ? std::nullopt : ParseDouble(counted->second);
+  const std::optional<DerivedParams> derived = DeriveParams(config_);
+  if (total && *total > 0) {
+    run_.params_total = total;
+    emitter.report().AddSetting("params_total", kCounted);
+    // A model of another shape than its configuration's.
+    if (!derived || derived->total != *total) return;
+  }
+  if (!derived) return;
+  run_.params_total = derived->total;
+  run_.params_non_embedding = derived->non_embedding;
+  run_.tags["params_from"] = "settings of " + derived->from;
+  labels_.insert("params-derived");
 }
 
 // Puts steps that are epochs on the axis of updates, if their number is known.

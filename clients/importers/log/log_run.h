@@ -66,6 +66,7 @@ class LogRun {
 
  private:
   std::string ApplyConfig(Emitter& emitter);
+  void ApplyParams(Emitter& emitter);
   void ApplyPlan();
   void SpreadEpochs();
   void ChooseUnits(Emitter& emitter);

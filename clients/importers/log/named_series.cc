@@ -48,6 +48,7 @@ void NamedSeries::Add(std::string_view name, std::int64_t step, double value) {
 }
 
 void NamedSeries::Choose() {
+  had_points_ = !series_.empty();
   last_step_ = series_.last_step();
   std::pair<const std::string, Named>* best[kMetrics] = {};
   for (auto& entry : names_) {

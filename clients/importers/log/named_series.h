@@ -29,7 +29,7 @@ class NamedSeries {
   void Add(std::string_view name, std::int64_t step, double value);
   Metric MetricOf(std::string_view name) { return Find(name).known.metric; }
   SeriesSet& steps() { return series_; }
-  bool empty() const { return series_.empty(); }
+  bool empty() const { return last_step_ < 0 ? series_.empty() : !had_points_; }
   std::int64_t last_step() const { return last_step_ >= 0 ? last_step_ : series_.last_step(); }
   /// Whether a name was there at all, known or not.
   bool saw_any() const { return !names_.empty(); }
@@ -67,7 +67,8 @@ class NamedSeries {
   std::unordered_map<std::string, Named, TextHash, std::equal_to<>> names_;
   Named beyond_;  // stands for all names beyond the limit
   SeriesSet series_;
-  std::int64_t last_step_ = -1;  // before the series were moved out
+  std::int64_t last_step_ = -1;  // before the series were moved out; what had_points_ tells too
+  bool had_points_ = false;
   Series chosen_[kMetrics];
   std::string chosen_names_[kMetrics];
 };
