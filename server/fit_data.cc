@@ -1,11 +1,41 @@
 #include "server/fit_data.h"
 
+#include <absl/strings/str_cat.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "base/status_macros.h"
 
 namespace sextant::server {
+namespace {
+
+bool SpeaksOfState(const storage::Condition& condition) {
+  return condition.field == "state" ||
+         std::any_of(condition.children.begin(), condition.children.end(), &SpeaksOfState);
+}
+
+// Runs that have not ended count as such when they were asked for; otherwise how many there are.
+std::size_t Unfinished(bool asked_for, fitting::RunTable* runs) {
+  std::size_t count = 0;
+  for (fitting::RunState& state : runs->state) {
+    if (state != fitting::RunState::kRunning) continue;
+    ++count;
+    if (asked_for) state = fitting::RunState::kFinished;
+  }
+  return asked_for ? 0 : count;
+}
+
+}  // namespace
+
+std::string LeftOut(std::size_t unfinished) {
+  if (unfinished == 0) return {};
+  return absl::StrCat(
+      unfinished,
+      " runs are left out because they are RUNNING, or their log does not tell that they ended; "
+      "--where 'state = RUNNING OR state = FINISHED' takes them");
+}
+
 fitting::RunTable Without(const fitting::RunTable& table, const std::vector<std::string>& ids) {
   std::vector<bool> keep(table.size());
   for (std::size_t i = 0; i < table.size(); ++i) {
@@ -19,6 +49,8 @@ absl::StatusOr<FitData> LoadFitData(storage::Store& store, const std::string& st
                                     const std::vector<storage::Condition>& holdout) {
   FitData data;
   ASSIGN_OR_RETURN(auto runs, store.LoadRunTable(study, where));
+  const bool asked_for = std::any_of(where.begin(), where.end(), &SpeaksOfState);
+  data.unfinished = Unfinished(asked_for, &runs);
   if (holdout.empty()) {
     data.runs = std::move(runs);
     return data;
@@ -26,6 +58,7 @@ absl::StatusOr<FitData> LoadFitData(storage::Store& store, const std::string& st
   std::vector<storage::Condition> both = where;
   both.insert(both.end(), holdout.begin(), holdout.end());
   ASSIGN_OR_RETURN(auto kept_back, store.LoadRunTable(study, both));
+  Unfinished(asked_for, &kept_back);
   std::vector<std::string> ids = kept_back.id;
   std::sort(ids.begin(), ids.end());
   data.runs = Without(runs, ids);

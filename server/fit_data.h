@@ -13,13 +13,18 @@ namespace sextant::server {
 
 struct FitData {
   fitting::RunTable runs, holdout;
+  std::size_t unfinished = 0;  ///< runs that are RUNNING, which fits leave out
 };
 
 /// Runs of the study that meet `where`; those that also meet `holdout` (if there are conditions) are kept
-/// back.
+/// back. A `where` that speaks of the state asks for the runs that it lets in: RUNNING ones among them count
+/// as finished.
 absl::StatusOr<FitData> LoadFitData(storage::Store& store, const std::string& study,
                                     const std::vector<storage::Condition>& where,
                                     const std::vector<storage::Condition>& holdout);
+
+/// What is said of a fit that left `unfinished` runs out; empty for none.
+std::string LeftOut(std::size_t unfinished);
 
 /// The rows of `table` whose id is not in `ids`, which is sorted.
 fitting::RunTable Without(const fitting::RunTable& table, const std::vector<std::string>& ids);

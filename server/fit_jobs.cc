@@ -21,6 +21,14 @@
 namespace sextant::server {
 namespace {
 
+// The same error, with more to its message.
+absl::Status Annotated(const absl::Status& status, const std::string& more) {
+  absl::Status annotated(status.code(), absl::StrCat(std::string(status.message()), "; ", more));
+  status.ForEachPayload(
+      [&](absl::string_view url, const absl::Cord& payload) { annotated.SetPayload(url, payload); });
+  return annotated;
+}
+
 int ThreadsOrCores(int threads) {
   return threads > 0 ? threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 }
@@ -157,6 +165,10 @@ absl::StatusOr<fitting::FitResult> FitJobs::Solve(Job& job) {
     });
     return absl::OkStatus();
   }));
+  const std::string left_out = LeftOut(data.unfinished);
+  if (left_out.empty()) return result;
+  if (!result.ok()) return Annotated(result.status(), left_out);
+  result->warnings.push_back(left_out);
   return result;
 }
 

@@ -262,15 +262,56 @@ class ImportTest(CliTest):
     def test_every_golden_folder_imports_and_shows_its_curves(self):
         golden = cli_support.SOURCE / "tests/clients/importers/golden"
         given = ["--set", "params_non_embedding=1e6", "--set", "batch_size_tokens=1000", "--set", "sequence_length=100"]
+        steps = {"keras-csv", "keras-tensorboard", "dvclive"}
+        bits = {"autoresearch", "nanochat"}
         for folder in sorted(path for path in golden.iterdir() if path.is_dir()):
             with self.subTest(format=folder.name):
-                more = ["--set", "tokens=1e6"] if folder.name == "optuna" else []
+                more = ["--set", "tokens=1e6"] if folder.name in ("optuna", "autoresearch") else []
+                more += ["--set", "steps=100"] if folder.name in steps else []
                 study = folder.name
-                result = self.run_json("runs", "import", folder, "--study", study, "--create-study", *given, *more)
+                unit = ["--loss-unit", "bits-per-byte"] if folder.name in bits else []
+                self.run_cli("studies", "create", study, *unit)
+                result = self.run_json("runs", "import", folder, "--study", study, *given, *more)
                 self.assertGreater(result["accepted"], 0)
                 for run in self.run_json("runs", "list", "--study", study):
                     if run.get("curve_point_count", 0) > 0:
                         self.assertGreater(len(self.run_json("runs", "curve", run["name"])["step"]), 0)
+
+    def test_explain_stores_nothing_and_its_recipe_imports_the_same(self):
+        log = self.write("log.jsonl", '{"step": 1, "my/val_loss": 3.5, "loss": 4.0, "config": {"optimizer": {"lr": 0.01}}}\n'
+                                      '{"step": 2, "my/val_loss": 3.25, "loss": 3.75}\n')
+        recipe = self.folder / "mine.recipe"
+        told = self.run_json("runs", "import", "--explain", log, "--write-recipe", recipe)["files"][0]
+        self.assertEqual((told["format"], told["lines"], told["lines_understood"]), ("history-jsonl", 2, 2))
+        names = {metric["name"]: (metric["quantity"], metric["points"]) for metric in told["metrics"]}
+        self.assertEqual(names, {"loss": ("train_loss", 2), "my/val_loss": ("", 2)})
+        self.assertEqual(told["suggestions"], ["metric my/val_loss=validation_loss", "map learning_rate=optimizer.lr"])
+        self.assertEqual(self.run_json("runs", "list", "--study", "s"), [])
+        text = recipe.read_text()
+        self.assertIn("\nmetric loss=train_loss\n", text)
+        recipe.write_text(text.replace("# to take more: ", "") + "set params_non_embedding=1e6\nset batch_size_tokens=1000\n")
+        self.import_json(log, "--recipe", recipe)
+        (run,) = self.run_json("runs", "list", "--study", "s")
+        self.assertEqual((run["loss_nats"], run["learning_rate"]), (3.25, 0.01))
+        recipe.write_text("nonsense here\n")
+        _, err = self.run_cli("runs", "import", log, "--study", "s", "--recipe", recipe, code=1)
+        self.assertIn("line 1", err)
+        self.run_cli("runs", "import", log, code=2)
+
+    def test_fits_leave_unfinished_runs_out_unless_asked(self):
+        rows = ["run_id,params_non_embedding,tokens,learning_rate,loss_nats,state"]
+        for i, n in enumerate((1e6, 4e6, 16e6, 64e6)):
+            for j, d in enumerate((2e7, 8e7, 32e7, 128e7)):
+                loss = 1.7 + 400 / n**0.34 + 410 / d**0.28
+                rows.append(f"r{i}{j},{n},{d},0.001,{loss},{'running' if i == j else 'finished'}")
+        self.import_json(self.write("r.csv", "\n".join(rows) + "\n"))
+        fit = ["fits", "create", "--study", "s", "--law", "loss-chinchilla", "--bootstrap", "0"]
+        left_out = self.run_json(*fit)
+        self.assertEqual(left_out["runs_used"], 12)
+        self.assertTrue(any("4 runs are left out" in warning for warning in left_out["warnings"]), left_out["warnings"])
+        taken = self.run_json(*fit, "--where", "state = RUNNING OR state = FINISHED")
+        self.assertEqual(taken["runs_used"], 16)
+        self.assertFalse(any("left out because they are RUNNING" in warning for warning in taken["warnings"]))
 
     def test_list_filters_orders_and_limits(self):
         self.import_json(self.write("r.csv", HEADER + "".join(f"r{i},1e6,{i + 1}e7,0.001,{4 - 0.1 * i}\n" for i in range(9))))
