@@ -46,7 +46,9 @@ SEXTANT_TEST_PACKAGES=(
   python3-grpcio           # the conformance client
   python3-numpy
   python3-protobuf
+  python3-setuptools       # builds the Python package
   python3-scipy            # peers of the benchmarks
+  python3-wheel
   sqlite3
 )
 

@@ -1,0 +1,1 @@
+"""Loggers of training libraries. Each imports its library only when it is used."""

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Adapters get the calls that their libraries make; the libraries themselves are not in Debian, so stand-ins with their
+documented interfaces are used."""
+import pathlib
+import sys
+import tempfile
+import types
+import unittest
+
+import package
+import sextant
+
+
+def module(name, **contents):
+    made = types.ModuleType(name)
+    vars(made).update(contents)
+    sys.modules[name] = made
+    return made
+
+
+class AdaptersTest(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = pathlib.Path(scratch.name)
+        self.server = package.Server(self.folder)
+        self.server.start()
+        self.addCleanup(self.server.stop)
+        self.options = {"server": self.server.address, "spool_folder": self.folder, "name": "r",
+                        "config": {"batch_size_tokens": 8, "params_non_embedding": 1e6}}
+
+    def stored(self):
+        runs = sextant.runs("mine", server=self.server.address)
+        return {name: column[0] for name, column in runs.items()}, sextant.curve("mine", "r", server=self.server.address)
+
+    def test_importing_adapters_imports_no_library(self):
+        import sextant.adapters.huggingface, sextant.adapters.lightning, sextant.adapters.torchtitan  # noqa: F401, E401
+        self.assertFalse({"transformers", "lightning", "torchtitan", "torch"} & set(sys.modules))
+
+    def test_hugging_face(self):
+        from sextant.adapters.huggingface import SextantCallback
+        module("transformers", TrainerCallback=object)
+        self.addCleanup(sys.modules.pop, "transformers")
+        callback = SextantCallback("mine", **self.options)
+        arguments = types.SimpleNamespace(learning_rate=1e-3, weight_decay=0.1, adam_beta2=0.95, seed=3,
+                                          lr_scheduler_type=types.SimpleNamespace(value="cosine"))
+        state = types.SimpleNamespace(is_world_process_zero=True, global_step=0, max_steps=20)
+        callback.on_train_begin(arguments, state, None)
+        for state.global_step in (10, 20):
+            callback.on_log(arguments, state, None, logs={"loss": 30.0 / state.global_step, "learning_rate": 1e-3})
+        callback.on_log(arguments, state, None, logs={"eval_loss": 1.25})
+        callback.on_log(arguments, state, None, logs={"train_runtime": 9.0, "train_loss": 2.25})
+        callback.on_train_end(arguments, state, None)
+        fields, curve = self.stored()
+        self.assertEqual((fields["state"], fields["loss_nats"], fields["schedule"]), ("FINISHED", 1.25, "cosine"))
+        self.assertEqual((list(curve["step"]), list(curve["train_loss"])), ([10, 20], [3.0, 1.5]))
+
+    def test_lightning(self):
+        from sextant.adapters.lightning import SextantLogger
+        for name in ("lightning", "lightning.pytorch", "lightning.pytorch.loggers"):
+            module(name)
+        module("lightning.pytorch.loggers.logger", Logger=object, rank_zero_experiment=lambda function: function)
+        module("lightning.pytorch.utilities", rank_zero_only=lambda function: function)
+        self.addCleanup(lambda: [sys.modules.pop(name) for name in list(sys.modules) if name.startswith("lightning")])
+        logger = SextantLogger("mine", **self.options)
+        logger.log_hyperparams({"weight_decay": 0.1})
+        logger.log_metrics({"train_loss": 3.0}, step=1)
+        logger.log_metrics({"val_loss": 2.0}, step=1)
+        logger.finalize("success")
+        fields, curve = self.stored()
+        self.assertEqual((fields["state"], fields["weight_decay"], fields["loss_nats"]), ("FINISHED", 0.1, 2.0))
+        self.assertEqual(list(curve["validation_loss"]), [2.0])
+
+    def test_torchtitan(self):
+        from sextant.adapters.torchtitan import SextantLogger
+        logger = SextantLogger("mine", **self.options)
+        logger.log({"loss_metrics/global_avg_loss": 3.0, "lr": 1e-3, "n_tokens_seen": 80}, step=10)
+        logger.close()
+        _, curve = self.stored()
+        self.assertEqual((list(curve["train_loss"]), list(curve["tokens"])), ([3.0], [80]))
+
+
+if __name__ == "__main__":
+    unittest.main()
