@@ -8,19 +8,16 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "base/quantile.h"
-#include "base/random.h"
-#include "fitting/curve/form_average.h"
+#include "fitting/curve/curve_interval.h"
+#include "fitting/curve/form_ensemble.h"
 #include "fitting/curve/form_fit.h"
 #include "fitting/curve/log_curve.h"
 
 namespace sextant::fitting {
 namespace {
 
-constexpr int kDraws = 400;
+constexpr int kDraws = 160;
 constexpr int kReplicates = 60;
-constexpr double kWiden =
-    1.5;  // of the draws about the mean: 90 % intervals then hold 90 % on the development set
 
 absl::Status CheckInput(std::span<const double> x, std::span<const double> y, std::span<const double> at,
                         const ExtrapolateOptions& options) {
@@ -78,23 +75,14 @@ CurveFormFit Report(const FormFit& fit, const LogCurve& curve, double weight) {
           .converged = fit.solution.converged};
 }
 
-std::string LawOf(const GridElement& element) {
-  if (element.family == GridFamily::kM3) return "curve-m3";
-  if (element.family == GridFamily::kBreak) return "curve-bnsl";
-  if (element.fixed[0] > 0) return "curve-m4";
-  return element.fixed[1] > 0 ? "curve-m2" : "curve-m1";
-}
-
 // Every form by itself, with its share in the average.
-std::vector<CurveFormFit> ReportForms(const FormAverage& average, const LogCurve& curve, int max_breaks) {
+std::vector<CurveFormFit> ReportForms(const FormEnsemble& average, const LogCurve& curve, int max_breaks) {
   std::vector<FormFit> fits;
   for (CurveForm form : {CurveForm::kM1, CurveForm::kM2, CurveForm::kM3, CurveForm::kM4}) {
     if (curve.u.size() > 4 || form == CurveForm::kM1) fits.push_back(FitForm(form, 0, curve));
   }
   if (curve.u.size() >= 8) fits.push_back(FitBroken(std::min(max_breaks, 1), curve));
-  std::map<std::string, double> share;
-  for (const GridElement& element : average.elements()) share[LawOf(element)] += element.weight;
-  for (const PolishedForm& polished : average.polished()) share[polished.form.law()] += polished.weight;
+  std::map<std::string, double> share = average.Shares();
   double covered = 0;
   for (const FormFit& fit : fits) covered += share[fit.form.law()];
   std::vector<CurveFormFit> reports;
@@ -103,23 +91,19 @@ std::vector<CurveFormFit> ReportForms(const FormAverage& average, const LogCurve
   return reports;
 }
 
-// Adds the interval of every point from draws of ln(y / y_ref) (one row a draw), each with its own
-// measurement noise.
-void AddIntervals(const std::vector<std::vector<double>>& draws, const LogCurve& curve, double noise,
-                  const ExtrapolateOptions& options, std::vector<ExtrapolatedPoint>& points) {
+// Adds the interval of every point from draws of ln(y / y_ref), one row a draw. `at_end` is ln(y / y_ref)
+// predicted at the last x.
+void AddIntervals(const std::vector<std::vector<double>>& draws, const LogCurve& curve, double at_end,
+                  double noise, const ExtrapolateOptions& options, std::vector<ExtrapolatedPoint>& points) {
   for (size_t k = 0; k < points.size(); ++k) {
     std::vector<double> values;
+    for (const std::vector<double>& draw : draws) values.push_back(draw[k]);
     const double centre = std::log(points[k].value) - curve.log_y;
-    for (size_t d = 0; d < draws.size(); ++d) {
-      RandomStream random(options.seed ^ 0x6e6f697365ULL, d * points.size() + k);
-      const double spread = std::clamp(draws[d][k] - centre, -1e3, 1e3);
-      values.push_back(centre + kWiden * spread + noise * random.Normal());
-    }
-    // The estimate itself always lies inside.
-    points[k].low =
-        Exponential(curve.log_y + std::min(centre, Quantile(values, 0.5 * (1 - options.confidence))));
-    points[k].high = Exponential(
-        curve.log_y + std::max(centre, Quantile(std::move(values), 0.5 * (1 + options.confidence))));
+    const LogInterval interval = CurveInterval(
+        std::move(values), centre, at_end, std::log(points[k].x) - curve.log_x, noise, options.confidence);
+    // The estimate itself always lies inside, in spite of rounding.
+    points[k].low = std::min(points[k].value, Exponential(curve.log_y + interval.low));
+    points[k].high = std::max(points[k].value, Exponential(curve.log_y + interval.high));
   }
 }
 
@@ -155,19 +139,21 @@ absl::StatusOr<CurveExtrapolation> ExtrapolateCurve(std::span<const double> x, s
       result.points[k].value =
           Exponential(curve.log_y + fit.form.Evaluate(fit.solution.parameters.data(), u[k], nullptr));
     }
-    AddIntervals(BootstrapForm(fit, curve, u, kReplicates, options.seed), curve, curve.noise, options,
+    AddIntervals(BootstrapForm(fit, curve, u, kReplicates, options.seed), curve,
+                 fit.form.Evaluate(fit.solution.parameters.data(), 0, nullptr), curve.noise, options,
                  result.points);
     WarnOfRange(result, result.warnings);
     return result;
   }
 
   result.law = "curve-average";
-  const FormAverage average(curve);
+  const FormEnsemble average(curve);
   result.noise = average.noise();
   if (options.report_forms) result.fits = ReportForms(average, curve, options.max_breaks);
   for (size_t k = 0; k < u.size(); ++k)
     result.points[k].value = Exponential(curve.log_y + average.Predict(u[k]));
-  AddIntervals(average.Draw(u, kDraws, options.seed), curve, average.noise(), options, result.points);
+  AddIntervals(average.Draw(u, kDraws, options.seed), curve, average.Predict(0), average.noise(), options,
+               result.points);
   WarnOfRange(result, result.warnings);
   return result;
 }

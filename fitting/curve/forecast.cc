@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "fitting/curve/forecast_peers.h"
-#include "fitting/curve/form_average.h"
+#include "fitting/curve/form_ensemble.h"
 #include "fitting/curve/normal_quantile.h"
 #include "fitting/curve/peer_process.h"
 #include "fitting/curve/recorded_schedule.h"
@@ -18,11 +18,12 @@ namespace {
 constexpr size_t kLeastPeers = 8;
 constexpr size_t kMostPoints = 60;  // of a curve's own fit
 // What annealing the rate from its peak to zero takes off ln loss beyond the power law in the sum of rates,
-// and how much that differs between runs: between what suits the two sweeps in data/calibration
-// (docs/curves.md).
-constexpr double kAnnealGain = 0.10, kAnnealGainSd = 0.08;
+// for every unit of the slope -d ln loss / d ln step now, and how much that differs between runs. The ratio
+// is alike in byte and token models, cosine, linear and WSD schedules, where the gain itself differs
+// fivefold; chosen by leaving out each of four families (forecast_families_bench).
+constexpr double kGainPerSlope = 0.55, kGainSpread = 0.7, kLeastGainSd = 0.008;
 // The error of a curve's own power law per unit of ln S1 extrapolated, from the same runs.
-constexpr double kOwnLawSd = 0.05;
+constexpr double kOwnLawSd = 0.02;
 
 std::string Percent(double share) {
   char text[32];
@@ -63,7 +64,7 @@ struct Outlook {
 
 // The run's own law: forms averaged over the sum of learning rates, less the gain of the annealing to come.
 Outlook OwnOutlook(const CleanCurve& curve, const std::vector<double>& rate, const ScheduleSpec& schedule,
-                   double level, double tail_share) {
+                   const Snapshot& seen, double tail_share) {
   std::vector<double> sum(rate.size());
   double total = 0;
   for (size_t i = 0; i < rate.size(); ++i) sum[i] = total += rate[i];
@@ -89,7 +90,7 @@ Outlook OwnOutlook(const CleanCurve& curve, const std::vector<double>& rate, con
       count += 1;
     }
     log_curve.u.push_back(u / count - last);
-    log_curve.v.push_back(v / count - level);
+    log_curve.v.push_back(v / count - seen.level);
     log_curve.weight.push_back(std::min(count, 4.0));
   }
   log_curve.noise = curve.quality.noise;
@@ -98,7 +99,7 @@ Outlook OwnOutlook(const CleanCurve& curve, const std::vector<double>& rate, con
   double miss = 0;
   if (log_curve.u.size() >= 4) {
     // The fall from now on: what the forms miss of the level now would be taken for one.
-    const FormAverage average(log_curve);
+    const FormEnsemble average(log_curve);
     miss = average.Predict(0);
     outlook.drop = miss - average.Predict(reach);
   }
@@ -107,8 +108,9 @@ Outlook OwnOutlook(const CleanCurve& curve, const std::vector<double>& rate, con
     return rate[static_cast<size_t>(std::clamp(step, 1.0, static_cast<double>(rate.size()))) - 1];
   };
   const double annealed = std::max(0.0, rate_at(now) - rate_at(end_step)) / peak;
-  outlook.drop += kAnnealGain * annealed;
-  outlook.sd = std::hypot(kAnnealGainSd * annealed, kOwnLawSd * reach, miss);
+  const double gain = kGainPerSlope * std::max(0.0, -seen.features[1]) * annealed;
+  outlook.drop += gain;
+  outlook.sd = std::hypot(kGainSpread * gain + kLeastGainSd * annealed, kOwnLawSd * reach, miss);
   return outlook;
 }
 
@@ -218,7 +220,7 @@ absl::StatusOr<RunForecast> ForecastRun(const RunInFlight& run, std::span<const 
     return too_early("too few points after the warm-up: " + std::to_string(curve.x.size()));
   }
   const std::vector<Peer> peers = UsePeers(finished, schedule, loss, forecast.share_done, options.tail_share);
-  Outlook outlook = OwnOutlook(curve, *rate, schedule, now->level, options.tail_share);
+  Outlook outlook = OwnOutlook(curve, *rate, schedule, *now, options.tail_share);
   if (peers.size() >= kLeastPeers) {
     const std::vector<PeerExample> examples = Nearest(peers, now->features);
     const PeerProcess process(examples);

@@ -24,6 +24,9 @@ constexpr double kNegligible = .01;  // share of the weight that the least of th
 // the worse for following the noise.
 constexpr double kExactShare = .25;
 constexpr double kSmooth = .9;
+constexpr double kPlain =
+    1.5;  // residuals of the form that fits best, as which the noise of a point counts at most
+constexpr double kShrinks = .7;  // of the noise, to fit the grid again
 
 // Does the curve end at least half of its way back up from its lowest point, by more than noise can do? A
 // shorter rise at the end is a bump.
@@ -70,12 +73,14 @@ std::array<double, 3> DrawLinear(const GridElement& e, double sd, RandomStream& 
 }  // namespace
 
 FormAverage::FormAverage(const LogCurve& curve, const FormAverageTuning& tuning) : tuning_(tuning) {
+  trusted_ = curve;
   Build(curve);
   // A point far off also pulls the fit that judges it, so judge again.
-  for (int round = 0; round < 3; ++round) {
+  for (int round = 0; round < tuning.rounds; ++round) {
     LogCurve trusted = curve;
     if (!Distrust(curve, trusted)) break;
-    Build(trusted);
+    trusted_ = std::move(trusted);
+    Build(trusted_);
   }
 }
 
@@ -96,14 +101,22 @@ void FormAverage::Build(const LogCurve& curve) {
     const auto head = static_cast<size_t>(std::lround(share * static_cast<double>(n)));
     if (head >= 4 && head < n && (heads_.empty() || heads_.back() != head)) heads_.push_back(head);
   }
-  noise_ = curve.noise;
+  noise_ = prior_noise_ = curve.noise;
   misfit_ = tuning_.misfit;
-  variance_floor_ = noise_ * noise_ + misfit_ * misfit_;
+  variance_floor_ = prior_noise_ * prior_noise_ + misfit_ * misfit_;
   points_ = n;
   may_rise_ = RisesOnTheWhole(curve);
-  AddM3(curve);
-  AddM4(curve);
-  AddBreaks(curve);
+  AddGrid(curve);
+  // What second differences take for noise is partly the bend between few points: where a form of the grid
+  // leaves less, priors must not weigh more than that.
+  double least = std::numeric_limits<double>::infinity();
+  for (const GridElement& e : elements_) least = std::min(least, e.residual_variance);
+  if (const double left = tuning_.bend * std::sqrt(least); left < kShrinks * prior_noise_) {
+    prior_noise_ = left;
+    variance_floor_ = prior_noise_ * prior_noise_ + misfit_ * misfit_;
+    elements_.clear();
+    AddGrid(curve);
+  }
   Polish(curve);
   Normalise();
   // What the last points share beyond the fit is partly a lasting deviation of this run.
@@ -115,6 +128,12 @@ void FormAverage::Build(const LogCurve& curve) {
   }
   offset_ = tuning_.anchor * residual / total;
   curve_ = nullptr;
+}
+
+void FormAverage::AddGrid(const LogCurve& curve) {
+  AddM3(curve);
+  AddM4(curve);
+  AddBreaks(curve);
 }
 
 // Points far off what was fitted lose weight in `trusted`, as the square of how far: false when there are
@@ -168,7 +187,7 @@ void FormAverage::Polish(const LogCurve& curve) {
   LogCurve weighted = curve;
   weighted.weight = point_weight_;
   const auto add = [&](CurveForm form, const std::vector<double>& start, double family) {
-    std::optional<PolishedForm> polished = PolishForm(form, start, weighted, heads_, .5 * least);
+    std::optional<PolishedForm> polished = PolishForm(form, start, weighted, heads_, .8 * least);
     if (!polished) return;
     polished->residual_variance = polished->mean_square * static_cast<double>(points_) /
                                   std::max(1.0, static_cast<double>(points_) - polished->form.parameters());
@@ -213,9 +232,10 @@ void FormAverage::Normalise() {
   // A curve that some form follows exactly has neither noise nor misfit, whatever its points' scatter looks
   // like.
   const double most = tuning_.exact * std::sqrt(least);
-  noise_ = std::clamp(noise_, 0.0, most);
+  noise_ = std::clamp(noise_, 0.0, kPlain * std::sqrt(least));
+  prior_noise_ = std::clamp(prior_noise_, 0.0, most);
   misfit_ = std::clamp(misfit_, 0.0, most);
-  variance_floor_ = noise_ * noise_ + misfit_ * misfit_ + kLeastNoise * kLeastNoise;
+  variance_floor_ = prior_noise_ * prior_noise_ + misfit_ * misfit_ + kLeastNoise * kLeastNoise;
   double best = -1e300;
   for (GridElement& e : elements_) {
     e.residual_variance += misfit_ * misfit_;
@@ -273,7 +293,8 @@ std::vector<std::vector<double>> FormAverage::Draw(std::span<const double> u, in
   std::vector<std::vector<double>> result;
   for (int d = 0; d < draws; ++d) {
     RandomStream random(seed, static_cast<uint64_t>(d));
-    const double pick = random.Uniform() * sum;
+    // One draw from each of as many equal shares of the weight: fewer draws then do.
+    const double pick = (d + random.Uniform()) / draws * sum;
     const auto found = std::lower_bound(cumulative.begin(), cumulative.end(), pick) - cumulative.begin();
     const size_t index = std::min(static_cast<size_t>(found), cumulative.size() - 1);
     std::vector<double> row;

@@ -37,22 +37,24 @@ struct GridElement {
   double Predict(double at, const std::array<double, 3>& coefficients) const;
 };
 
-// Chosen on the synthetic development set of tests/bench/curve_dev_set.h (training half), rounded, and left
-// where a wide range did equally well.
+// Chosen by leaving whole families of curves out (curve_families_bench), rounded, and left where a wide range
+// did equally well.
 struct FormAverageTuning {
-  double recency = 0.3;      // weight of a point falls by e^-recency for every unit of u before the last
-  double fit_power = 1.2;    // evidence a point carries in the fit
+  double recency = 1.8;      // weight of a point falls by e^-recency for every unit of u before the last
+  double fit_power = 0.9;    // evidence a point carries in the fit
   double tail_power = 0.45;  // evidence a point carries in the held-out tails
   double family_m3 = 0.1, family_m4 = 1, family_break = 0.15;  // prior weights
-  double slope_mean = 0.35, slope_sd = 0.5;                    // prior of the exponent
-  double change_sd = 0.15;                                     // prior of the exponent's change at a break
+  double slope_mean = 0.35, slope_sd = 0.25;                   // prior of the exponent
+  double change_sd = 0.5;                                      // prior of the exponent's change at a break
   double floor_slope = 1.5;  // preference for low floors (per unit of floor / last value)
   double anchor = 0.5;       // share of the last points' mean residual that is carried on
   double misfit = 0.002;     // model misfit added to the noise, sd of v
   double outlier = 2.5;      // median absolute residuals (as sd) beyond which a point loses weight
+  int rounds = 3;            // of judging points that are far off
   double independent = 20;   // points that count as independent evidence in the intervals
   double trim = 0.1;         // share of the weight cut off at either end of the predictions
-  double exact = 3;          // noise and misfit are at most this many residuals of the form that fits best
+  double bend = 1;   // residuals of the form that fits best, as which the noise of a curve counts at most
+  double exact = 3;  // noise and misfit are at most this many residuals of the form that fits best
 };
 
 class FormAverage {
@@ -67,10 +69,13 @@ class FormAverage {
   const std::vector<PolishedForm>& polished() const { return polished_; }
   // Sd of v about the curve's forms: the curve's own noise, or less where a form fits it better than that.
   double noise() const { return noise_; }
+  // The curve with the weights that points far off were left with.
+  const LogCurve& trusted() const { return trusted_; }
 
  private:
   void Build(const LogCurve& curve);
   bool Distrust(const LogCurve& curve, LogCurve& trusted) const;
+  void AddGrid(const LogCurve& curve);
   void AddM3(const LogCurve& curve);
   void AddM4(const LogCurve& curve);
   void AddBreaks(const LogCurve& curve);
@@ -86,7 +91,10 @@ class FormAverage {
   const LogCurve* curve_ = nullptr;  // only while constructing
   std::vector<double> point_weight_;
   std::vector<size_t> heads_;  // sizes of the heads whose tails are held out
-  double variance_floor_ = 0, noise_ = 0, misfit_ = 0;
+  LogCurve trusted_;
+  double variance_floor_ = 0, misfit_ = 0;
+  double prior_noise_ = 0;  // what priors and evidence take for noise
+  double noise_ = 0;
   size_t points_ = 0;
   bool may_rise_ = false;  // a curve that falls on the whole is not extrapolated upwards
   double offset_ = 0;      // from the last points' residuals

@@ -10,11 +10,9 @@
 namespace sextant::fitting {
 namespace {
 
-constexpr std::array<double, 6> kAlphas = {0, .25, .5, 1, 1.6, 2.5};
-constexpr std::array<double, 10> kFloors = {0,   .15, .3,  .45, .58,
-                                            .69, .78, .86, .92, .97};  // share of the least value
-constexpr std::array<double, 7> kCeilings = {.02, .06, .15, .35,
-                                             .8,  2,   6};  // above the greatest value, as a share
+constexpr std::array<double, 5> kAlphas = {0, .3, .8, 1.5, 2.5};
+constexpr std::array<double, 8> kFloors = {0, .2, .4, .58, .72, .83, .91, .97};  // share of the least value
+constexpr std::array<double, 5> kCeilings = {.03, .12, .4, 1.2, 5};  // above the greatest value, as a share
 constexpr std::array<double, 8> kGammas = {0, .05, .12, .3, .7, 1.5, 4, 12};
 constexpr std::array<double, 4> kBreakFloors = {0, .4, .7, .88};
 constexpr std::array<double, 3> kSharpness = {.12, .4, 1.1};
@@ -125,6 +123,25 @@ void FormAverage::AddM3(const LogCurve& curve) {
   }
 }
 
+namespace {
+
+// ln |y - at| and y / |y - at| at every point: what the grid's targets and slopes are made of. Logarithms are
+// most of what the grid costs, so they are taken once for every floor and ceiling.
+struct LogDistance {
+  std::vector<double> log, slope;
+};
+LogDistance DistanceFrom(const std::vector<double>& y, double at) {
+  LogDistance distance;
+  for (double value : y) {
+    const double away = std::fabs(value - at);
+    distance.log.push_back(std::log(away));
+    distance.slope.push_back(value / away);
+  }
+  return distance;
+}
+
+}  // namespace
+
 void FormAverage::AddM4(const LogCurve& curve) {
   const size_t n = curve.u.size();
   std::vector<double> y(n), features(2 * n, 1.0), target(n), slope(n);
@@ -134,28 +151,24 @@ void FormAverage::AddM4(const LogCurve& curve) {
   }
   const double least = *std::min_element(y.begin(), y.end()) * std::exp(-curve.noise);
   const double greatest = *std::max_element(y.begin(), y.end());
-  for (double alpha : kAlphas) {
-    for (double floor : kFloors) {
-      const double eps_inf = floor * least;
-      const double log_prior =
-          std::log(tuning_.family_m4 / kAlphas.size() / kFloors.size()) - tuning_.floor_slope * floor;
-      if (alpha == 0) {
+  std::vector<LogDistance> ceilings;
+  for (double ceiling : kCeilings) ceilings.push_back(DistanceFrom(y, greatest * (1 + ceiling)));
+  for (double floor : kFloors) {
+    const double eps_inf = floor * least;
+    const double log_prior =
+        std::log(tuning_.family_m4 / kAlphas.size() / kFloors.size()) - tuning_.floor_slope * floor;
+    const LogDistance above = DistanceFrom(y, eps_inf);
+    AddElement<2>(GridFamily::kM4, {0, eps_inf, 0}, features.data(), above.log.data(), above.slope.data(),
+                  log_prior);
+    for (double alpha : kAlphas) {
+      if (alpha == 0) continue;
+      for (size_t c = 0; c < kCeilings.size(); ++c) {
         for (size_t i = 0; i < n; ++i) {
-          target[i] = std::log(y[i] - eps_inf);
-          slope[i] = y[i] / (y[i] - eps_inf);
+          target[i] = above.log[i] - alpha * ceilings[c].log[i];
+          slope[i] = above.slope[i] + alpha * ceilings[c].slope[i];
         }
-        AddElement<2>(GridFamily::kM4, {0, eps_inf, 0}, features.data(), target.data(), slope.data(),
-                      log_prior);
-        continue;
-      }
-      for (double ceiling : kCeilings) {
-        const double eps_0 = greatest * (1 + ceiling);
-        for (size_t i = 0; i < n; ++i) {
-          target[i] = std::log(y[i] - eps_inf) - alpha * std::log(eps_0 - y[i]);
-          slope[i] = y[i] / (y[i] - eps_inf) + alpha * y[i] / (eps_0 - y[i]);
-        }
-        AddElement<2>(GridFamily::kM4, {alpha, eps_inf, eps_0}, features.data(), target.data(), slope.data(),
-                      log_prior - std::log(kCeilings.size()));
+        AddElement<2>(GridFamily::kM4, {alpha, eps_inf, greatest * (1 + kCeilings[c])}, features.data(),
+                      target.data(), slope.data(), log_prior - std::log(kCeilings.size()));
       }
     }
   }
@@ -164,26 +177,25 @@ void FormAverage::AddM4(const LogCurve& curve) {
 void FormAverage::AddBreaks(const LogCurve& curve) {
   const size_t n = curve.u.size();
   if (n < 5) return;
-  std::vector<double> y(n), features(3 * n, 1.0), target(n), slope(n);
+  std::vector<double> y(n), features(3 * n, 1.0);
   for (size_t i = 0; i < n; ++i) {
     y[i] = std::exp(curve.v[i]);
     features[3 * i + 1] = -curve.u[i];
   }
   const double least = *std::min_element(y.begin(), y.end()) * std::exp(-curve.noise);
+  std::vector<LogDistance> floors;
+  for (double floor : kBreakFloors) floors.push_back(DistanceFrom(y, floor * least));
+  const double log_prior =
+      std::log(tuning_.family_break / (kBreakPlaces * kSharpness.size() * kBreakFloors.size()));
   for (int place = 0; place < kBreakPlaces; ++place) {
     const double log_d =
         curve.u.front() * (1 - static_cast<double>(place) / (kBreakPlaces - 2));  // one lies beyond the end
     for (double f : kSharpness) {
       for (size_t i = 0; i < n; ++i) features[3 * i + 2] = -f * Softplus((curve.u[i] - log_d) / f);
-      for (double floor : kBreakFloors) {
-        for (size_t i = 0; i < n; ++i) {
-          target[i] = std::log(y[i] - floor * least);
-          slope[i] = y[i] / (y[i] - floor * least);
-        }
-        AddElement<3>(
-            GridFamily::kBreak, {floor * least, log_d, f}, features.data(), target.data(), slope.data(),
-            std::log(tuning_.family_break / (kBreakPlaces * kSharpness.size() * kBreakFloors.size())) -
-                tuning_.floor_slope * floor);
+      for (size_t k = 0; k < kBreakFloors.size(); ++k) {
+        AddElement<3>(GridFamily::kBreak, {kBreakFloors[k] * least, log_d, f}, features.data(),
+                      floors[k].log.data(), floors[k].slope.data(),
+                      log_prior - tuning_.floor_slope * kBreakFloors[k]);
       }
     }
   }

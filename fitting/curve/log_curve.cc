@@ -10,7 +10,7 @@
 namespace sextant::fitting {
 namespace {
 
-constexpr size_t kMostBins = 120;
+constexpr size_t kMostBins = 72;
 constexpr double kWidestRange = 300;  // of ln y: ratios and their squares stay doubles
 
 }  // namespace

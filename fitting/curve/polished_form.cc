@@ -9,7 +9,7 @@
 namespace sextant::fitting {
 namespace {
 
-constexpr int kFirstIterations = 12, kIterations = 100, kTailIterations = 6;
+constexpr int kFirstIterations = 25, kIterations = 200, kTailIterations = 6;
 constexpr double kTolerance = 1e-9, kTailTolerance = 1e-4;
 // Parameters that a curve says nothing about have no covariance: they are drawn as far as this.
 constexpr double kWidest = 3;

@@ -59,9 +59,11 @@ absl::StatusOr<LossAverage> AverageLossLaws(const std::vector<std::shared_ptr<co
                                             const LawData& data, const SolveOptions& options,
                                             double held_out_fraction = 0.2);
 
-/// ln(loss) is averaged by weight. `variables` in the order of the laws' variables; `level` in (0, 1) is the
-/// coverage of both intervals. Without replicates the parameter interval is the value itself, and the other
-/// lacks that part. NaN throughout where a law is not finite.
+/// ln(loss) is averaged by 1 / (error^2 + what the law's parameters leave open there, squared), which is
+/// `weight` near the data: a law of many parameters may predict the next scale and nothing beyond.
+/// `variables` in the order of the laws' variables; `level` in (0, 1) is the coverage of both intervals.
+/// Without replicates the parameter interval is the value itself, and the other lacks that part. NaN
+/// throughout where a law is not finite.
 LossPrediction PredictLoss(const LossAverage& average, std::span<const double> variables, double level);
 
 }  // namespace sextant::fitting

@@ -6,3 +6,4 @@ sextant_add_bench(curve_forecast_bench curve_forecast_bench.cc curve_runs.cc LIN
 sextant_add_bench(curve_critical_bench curve_critical_bench.cc curve_runs.cc LINK sextant_critical_batch)
 sextant_add_bench(curve_families_bench curve_families_bench.cc curve_families.cc curve_runs.cc curve_dev_set.cc
   curve_dev_shapes.cc curve_public_series.cc LINK sextant_curve)
+sextant_add_bench(forecast_families_bench forecast_families_bench.cc curve_runs.cc LINK sextant_curve)
