@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "fitting/curve/normal_quantile.h"
 #include "base/quantile.h"
+#include "fitting/curve/normal_quantile.h"
 
 namespace sextant::fitting {
 

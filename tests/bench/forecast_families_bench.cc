@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "fitting/curve/forecast.h"
 #include "fitting/curve/forecast_peers.h"
-#include "base/random.h"
 #include "tests/bench/csv_rows.h"
 #include "tests/bench/curve_runs.h"
 #include "tests/test_paths.h"
