@@ -184,6 +184,11 @@ absl::StatusOr<FitResult> Fit(const std::shared_ptr<const Law>& law, const RunTa
   if (std::vector<std::string> problems = ValidateFitRequest(request, spec); !problems.empty()) {
     return absl::InvalidArgumentError(absl::StrJoin(problems, "; "));
   }
+  if (runs.size() == 0 && holdout.size() > 0) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the hold-out '", request.holdout_filter, "' keeps back all ", holdout.size(),
+        " runs that the filter selects: nothing is left to fit; widen the filter or narrow the hold-out"));
+  }
   const std::optional<LawVariables> log_linear =
       PredictsOptimum(spec) && request.fixed_parameters.empty() ? LogLinearForm(*law) : std::nullopt;
   absl::StatusOr<FitResult> result = log_linear ? FitLogLinearOptimum(spec, *log_linear, runs, request)
@@ -191,6 +196,10 @@ absl::StatusOr<FitResult> Fit(const std::shared_ptr<const Law>& law, const RunTa
   if (!result.ok()) return result.status();
 
   SetProvenance(spec, runs, request, *result);
+  if (!request.holdout_filter.empty() && holdout.size() == 0) {
+    result->warnings.push_back(absl::StrCat("the hold-out '", request.holdout_filter,
+                                            "' matches no run that the filter selects: nothing was scored"));
+  }
   if (PredictsOptimum(spec) && !IsOtherHyperparameter(spec.target) && holdout.size() > 0) {
     ASSIGN_OR_RETURN(std::shared_ptr<const Predictor> predictor, Predictor::FromFit("", *result));
     ASSIGN_OR_RETURN(HoldoutScore score, ScoreOptimum(*predictor, holdout));

@@ -100,12 +100,12 @@ struct IsoFlopRun {
   double flops = 0, params = 0, tokens = 0, loss = 0;
 };
 
-/// Approach 2: runs grouped by budget (equal within `budget_tolerance` relative), a parabola in ln N and one
-/// in ln D for each, their vertices fitted with lines. Parabolas that are not convex or whose vertex lies
-/// outside the sampled sizes are dropped with a warning. Always warns how far the result is biased: fitting a
-/// parabola to a surface whose exponents differ puts the intercept off by an amount that grows with the
-/// sampled width (2603.22339): the warning gives the width and the bias that a symmetric reading misses.
-/// Replicates resample runs within budgets.
+/// Approach 2: runs grouped by budget (equal within `budget_tolerance` relative), for each the minimum of a
+/// cubic in ln N, and of one in ln D, through the five sizes about the lowest loss and all within 2.5 times
+/// of it; lines through the minima. Budgets whose lowest loss lies at an end of the sampled sizes are dropped
+/// with a warning. A parabola over all sizes, as the approach was published, is biased unless both exponents
+/// are equal (2603.22339); what bias is left is measured on a surface fitted to the same runs, and warned of
+/// from 0.5 % of D* on. Replicates resample runs within budgets.
 absl::StatusOr<AllocationFit> FitIsoFlopParabolas(const std::vector<IsoFlopRun>& runs,
                                                   double budget_tolerance = 0.05,
                                                   const AllocationBootstrap& bootstrap = {});

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <iterator>
 #include <map>
 #include <string>
 #include <vector>
@@ -20,13 +21,30 @@ namespace {
 
 using namespace sextant;
 
+// Widths of the prediction interval that are tried, relative to the one that is given.
+constexpr double kWidths[] = {.5, .6, .7, .8, .9, 1, 1.2};
+
 struct Score {
   double error = 0, parameter = 0, prediction = 0, width = 0, count = 0;
+  double scaled[std::size(kWidths)] = {};  // held with each of the widths
   void Add(const fitting::LossPrediction& p, double observed) {
     error += std::fabs(p.value / observed - 1);
     parameter += p.parameter_low <= observed && observed <= p.parameter_high;
     prediction += p.low <= observed && observed <= p.high;
+    for (std::size_t k = 0; k < std::size(kWidths); ++k) {
+      const double away = std::log(observed / p.value);
+      scaled[k] +=
+          std::log(p.low / p.value) * kWidths[k] <= away && away <= std::log(p.high / p.value) * kWidths[k];
+    }
     width += std::log(p.high / p.low) / 2;
+    count += 1;
+  }
+  void AddMean(const Score& other) {
+    error += other.error / other.count;
+    parameter += other.parameter / other.count;
+    prediction += other.prediction / other.count;
+    width += other.width / other.count;
+    for (std::size_t k = 0; k < std::size(kWidths); ++k) scaled[k] += other.scaled[k] / other.count;
     count += 1;
   }
   void Print(const char* name) const {
@@ -35,6 +53,26 @@ struct Score {
         100 * error / count, 100 * parameter / count, 100 * prediction / count, 100 * width / count);
   }
 };
+
+// For each study, the least width whose prediction intervals hold 90 % in the others, and what it holds
+// there.
+void PrintWidths(const std::map<std::string, Score>& studies) {
+  double held = 0;
+  for (const auto& [out, score] : studies) {
+    std::size_t k = 0;
+    for (; k + 1 < std::size(kWidths); ++k) {
+      double others = 0;
+      for (const auto& [study, other] : studies) {
+        if (study != out) others += other.scaled[k] / other.count;
+      }
+      if (others >= .9 * static_cast<double>(studies.size() - 1)) break;
+    }
+    std::printf("  without %-18s width %.1f holds %5.1f %%\n", out.c_str(), kWidths[k],
+                100 * score.scaled[k] / score.count);
+    held += score.scaled[k] / score.count / static_cast<double>(studies.size());
+  }
+  std::printf("  mean %.1f %%\n", 100 * held);
+}
 
 }  // namespace
 
@@ -45,8 +83,8 @@ int main(int argc, char** argv) {
   std::vector<std::shared_ptr<const fitting::Law>> laws;
   for (const char* id : {"loss-chinchilla", "loss-kaplan", "loss-skaling", "loss-farseer"})
     laws.push_back((*catalogue)->Find(id));
-  std::map<std::string, Score> means;  // sums over sets of each set's means
-  std::map<std::string, int> sets;
+  std::map<std::string, std::map<std::string, Score>>
+      by_study;  // of the sets of one study, each counting once
   for (const bench::LossSet& set : bench::LossSets()) {
     const auto split = fitting::SplitLargestScales(*laws[0], set.data, 0.2);
     if (!split.ok()) continue;
@@ -75,12 +113,7 @@ int main(int argc, char** argv) {
                   average->noise, average->held_out_sd, average->held_out_reach, fit.law_id.c_str(),
                   static_cast<int>(fit.starts_at_optimum), static_cast<int>(fit.starts),
                   static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC);
-      Score& mean = means[name];
-      mean.error += score.error / score.count;
-      mean.parameter += score.parameter / score.count;
-      mean.prediction += score.prediction / score.count;
-      mean.width += score.width / score.count;
-      mean.count += 1;
+      by_study[name][set.name.substr(0, set.name.find(' '))].AddMean(score);
       return average->members[0].law->spec().id;
     };
     for (const auto& law : laws) judge(law->spec().id, {law});
@@ -89,8 +122,12 @@ int main(int argc, char** argv) {
       if (law->spec().id == best) judge("best held-out", {law});
     }
   }
-  std::printf("mean over sets\n");
-  for (const auto& [name, mean] : means)
-    mean.Print((name + " (" + std::to_string(static_cast<int>(mean.count)) + ")").c_str());
+  std::printf("mean over %zu studies\n", by_study["loss-average"].size());
+  for (const auto& [name, studies] : by_study) {
+    Score mean;
+    for (const auto& [study, score] : studies) mean.AddMean(score);
+    mean.Print(name.c_str());
+  }
+  PrintWidths(by_study["loss-average"]);
   return 0;
 }

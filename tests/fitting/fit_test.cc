@@ -72,6 +72,18 @@ TEST(Fit, ScoresHeldOutCells) {
   EXPECT_LT(*fit->holdout->mean_excess_loss, 0.002);
 }
 
+TEST(Fit, SaysWhenTheHoldOutMatchesNothingOrLeavesNothing) {
+  FitRequest request = Request();
+  request.holdout_filter = "params_non_embedding > 1e12";
+  const auto nothing_scored = Fit(ShippedLaw("lr-power-nd"), KnownSweep(), {}, request);
+  ASSERT_TRUE(nothing_scored.ok()) << nothing_scored.status();
+  EXPECT_FALSE(nothing_scored->holdout);
+  EXPECT_THAT(nothing_scored->warnings, ::testing::Contains(HasSubstr("matches no run")));
+  const auto nothing_left = Fit(ShippedLaw("lr-power-nd"), {}, KnownSweep(), request);
+  EXPECT_EQ(nothing_left.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(nothing_left.status().message()), HasSubstr("keeps back all"));
+}
+
 TEST(Fit, RefusesADesignThatCannotTellNamingTheAxis) {
   RunTable all = KnownSweep(), one_size;
   for (std::size_t i = 0; i < all.size(); ++i) {
