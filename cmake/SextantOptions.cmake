@@ -15,12 +15,16 @@ if(NOT CMAKE_BUILD_TYPE)
 endif()
 # -O2 is what Debian's own libraries are built with; assertions stay off only in Release.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+# For one's own rebuilds: assertions on, and the passes left out that cost most and save least.
+set(CMAKE_CXX_FLAGS_DEV "-O1")
 
 find_program(SEXTANT_CCACHE ccache)
 if(SEXTANT_CCACHE)
   set(CMAKE_C_COMPILER_LAUNCHER "${SEXTANT_CCACHE}")
   set(CMAKE_CXX_COMPILER_LAUNCHER "${SEXTANT_CCACHE}")
 endif()
+
+include(BuildSpeed)
 
 # Warnings are errors in our own code. Generated code is built without this target.
 add_library(sextant_warnings INTERFACE)

@@ -82,7 +82,35 @@ install_missing() {
   rm -f "$log"
 }
 
-# build TARGET...: configures if needed and builds into build/; quiet unless it fails or takes long.
+# show_progress LOG: keeps ninja's output in LOG and says on stderr how far the build is, once in 20 seconds (on a
+# terminal once a second, on one line). What is left is estimated from the steps done so far, as if all took as long.
+show_progress() {
+  local line done_steps total elapsed left said=-100 every=20 end=$'\n'
+  if [ -t 2 ]; then
+    every=1 end=$'\r'
+  fi
+  while IFS= read -r line; do
+    printf '%s\n' "$line" >>"$1"
+    [[ $line =~ ^\[([0-9]+)/([0-9]+)\ ([0-9]+) ]] || continue
+    done_steps=${BASH_REMATCH[1]} total=${BASH_REMATCH[2]} elapsed=${BASH_REMATCH[3]}
+    [ "$total" -gt 2 ] && [ $((elapsed - said)) -ge $every ] && [ "$done_steps" -gt 0 ] || continue
+    said=$elapsed left=$((elapsed * (total - done_steps) / done_steps))
+    printf 'Building: %d of %d steps, %d:%02d min; about %d:%02d min left  %s' "$done_steps" "$total" \
+      $((elapsed / 60)) $((elapsed % 60)) $((left / 60)) $((left % 60)) "$end" >&2
+  done
+  [ "$said" -ge 0 ] && [ "$end" = $'\r' ] && printf '\n' >&2
+  return 0
+}
+
+# build_sextant_quietly LOG TARGET...: the same as build_sextant with its output in LOG and its progress on stderr.
+build_sextant_quietly() {
+  local log=$1
+  shift
+  : >"$log"
+  NINJA_STATUS='[%f/%t %e] ' build_sextant "$@" 2>&1 | show_progress "$log"
+}
+
+# build_sextant TARGET...: configures if needed and builds into build/.
 build_sextant() {
   if [ ! -f build/build.ninja ]; then
     echo "Configuring build/" >&2

@@ -11,7 +11,7 @@
 namespace sextant::server {
 namespace {
 
-constexpr int kPage = 1000;
+constexpr int kRunsPerPage = 1000;
 
 double ParamsOf(const storage::Run& run, storage::ParamCount count) {
   switch (count) {
@@ -65,7 +65,7 @@ absl::StatusOr<std::vector<RunCurve>> LoadRunCurves(storage::Store& store, const
   storage::RunQuery query;
   query.study_id = study;
   query.where = where;
-  query.limit = kPage;
+  query.limit = kRunsPerPage;
   do {
     auto page = store.ListRuns(query);
     if (!page.ok()) return Annotate(page.status(), "study", StudyName(study));

@@ -9,7 +9,7 @@
 namespace sextant::server {
 namespace {
 
-constexpr int kPage = 1000;
+constexpr int kLabelPage = 1000;
 
 /// The label of one run's curve; empty for "usable" and without a curve. Validation losses stand in where no
 /// training loss was recorded.
@@ -26,7 +26,7 @@ absl::StatusOr<std::string> CurveLabelOf(storage::Store& store, const storage::R
 absl::Status LabelCurves(storage::Store& store, const std::string& study, StudyLabels& labels) {
   storage::RunQuery query;
   query.study_id = study;
-  query.limit = kPage;
+  query.limit = kLabelPage;
   do {
     ASSIGN_OR_RETURN(auto page, store.ListRuns(query));
     for (const storage::Run& run : page.items) {

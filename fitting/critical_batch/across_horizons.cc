@@ -9,7 +9,7 @@
 namespace sextant::fitting {
 namespace {
 
-constexpr double kReach = 0.55;  // how far, in ln tokens, a target may lie beyond a batch's horizons
+constexpr double kHorizonReach = 0.55;  // how far, in ln tokens, a target may lie beyond a batch's horizons
 
 // One batch's best final loss at every horizon.
 std::vector<HorizonPoint> HorizonCurve(const std::vector<const PreparedRun*>& runs, double batch,
@@ -46,7 +46,7 @@ struct Reading {
 Reading ReadAt(const Size& size, double log_target, double horizon, int group) {
   Reading read;
   for (const auto& [batch, curve] : size.curves) {
-    const auto reading = TokensToLoss(curve, log_target, kReach);
+    const auto reading = TokensToLoss(curve, log_target, kHorizonReach);
     if (!reading) {
       read.cost += 10;  // a batch lost weighs more than any prolonging
       continue;

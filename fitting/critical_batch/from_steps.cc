@@ -16,7 +16,7 @@
 namespace sextant::fitting {
 namespace {
 
-constexpr double kReach = 30;  // how far beyond the measured batches a critical batch is still believed
+constexpr double kBatchReach = 30;  // how far beyond the measured batches a critical batch is still believed
 
 std::string Format(double value) {
   char text[32];
@@ -72,8 +72,8 @@ DenseProblem CurveProblem(std::span<const StepsToTarget> points, const std::vect
   problem.residuals = static_cast<int>(points.size());
   problem.parameters = 2;
   const double inf = std::numeric_limits<double>::infinity();
-  problem.lower = {-inf, std::log(range.least / kReach)};
-  problem.upper = {inf, std::log(range.greatest * kReach)};
+  problem.lower = {-inf, std::log(range.least / kBatchReach)};
+  problem.upper = {inf, std::log(range.greatest * kBatchReach)};
   problem.evaluate = [points, &log_steps, &sd](const double* p, double* r, double* jacobian) {
     const double critical = std::exp(p[1]);
     for (size_t i = 0; i < points.size(); ++i) {
@@ -157,7 +157,7 @@ void Describe(const CurveFit& fit, Range range, CriticalBatchEstimate& estimate)
     estimate.warnings.push_back("extrapolated: the critical batch lies outside the measured batches, " +
                                 Format(range.least) + " to " + Format(range.greatest));
   }
-  if (b.low <= range.least / kReach * 1.01 || b.high >= range.greatest * kReach * 0.99) {
+  if (b.low <= range.least / kBatchReach * 1.01 || b.high >= range.greatest * kBatchReach * 0.99) {
     estimate.warnings.push_back(
         "the interval is open: these batches do not bound the critical batch on both sides");
   }
@@ -172,14 +172,14 @@ CriticalBatchEstimate FitHyperbola(std::span<const StepsToTarget> points, const 
   const Range range = BatchRange(points);
   const CurveFit fit = FitCurve(points, options);
   const double log_critical = fit.solution.parameters[1];
-  if (log_critical >= std::log(range.greatest * kReach) - 1e-6) {
+  if (log_critical >= std::log(range.greatest * kBatchReach) - 1e-6) {
     return Unanswered(
         kDefinition,
         "no bend: steps fall in proportion to the batch over all measured batches, so the critical batch "
         "is above " +
             Format(range.greatest) + "; measure larger batches");
   }
-  if (log_critical <= std::log(range.least / kReach) + 1e-6) {
+  if (log_critical <= std::log(range.least / kBatchReach) + 1e-6) {
     return Unanswered(kDefinition,
                       "no bend: steps do not fall with the batch, so the critical batch is below " +
                           Format(range.least) + "; measure smaller batches");
@@ -215,7 +215,7 @@ OverheadFit FitOverhead(std::span<const StepsToTarget> points, const FromStepsOp
   const CurveFit fit = FitCurve(points, options);
   result.a = std::exp(fit.solution.parameters[0]);
   result.b = std::exp(fit.solution.parameters[0] + fit.solution.parameters[1]);
-  if (fit.solution.parameters[1] >= std::log(range.greatest * kReach) - 1e-6) {
+  if (fit.solution.parameters[1] >= std::log(range.greatest * kBatchReach) - 1e-6) {
     result.critical =
         Unanswered(kDefinition, "no bend: steps fall in proportion to the batch over all measured batches");
     return result;

@@ -25,7 +25,7 @@ constexpr double kGainPerSlope = 0.55, kGainSpread = 0.7, kLeastGainSd = 0.008;
 // The error of a curve's own power law per unit of ln S1 extrapolated, from the same runs.
 constexpr double kOwnLawSd = 0.02;
 
-std::string Percent(double share) {
+std::string ShareText(double share) {
   char text[32];
   std::snprintf(text, sizeof text, "%.0f %%", 100 * share);
   return text;
@@ -141,11 +141,11 @@ ScheduleSpec ScheduleOf(const RunInFlight& run, std::span<const FinishedRun> fin
     schedule.decay_share = *share;
     schedule = ReadSchedule(run.curve, schedule, true).schedule;  // not before what is seen
     warnings.push_back("the decay of the rate has not begun: it is taken to last " +
-                       Percent(schedule.decay_share) + " of the steps, as in finished runs");
+                       ShareText(schedule.decay_share) + " of the steps, as in finished runs");
   } else {
     warnings.push_back(
         "the decay of the rate has not begun and no finished run records one: it is taken to last " +
-        Percent(schedule.decay_share) + " of the steps");
+        ShareText(schedule.decay_share) + " of the steps");
   }
   return schedule;
 }
@@ -212,8 +212,8 @@ absl::StatusOr<RunForecast> ForecastRun(const RunInFlight& run, std::span<const 
     return forecast;
   };
   if (forecast.share_done < needed) {
-    return too_early(Percent(forecast.share_done) + " of the steps are done; a forecast needs " +
-                     Percent(needed));
+    return too_early(ShareText(forecast.share_done) + " of the steps are done; a forecast needs " +
+                     ShareText(needed));
   }
   const std::optional<Snapshot> now = Look(curve, schedule, forecast.share_done);
   if (label == CurveLabel::kTooShort || !now) {

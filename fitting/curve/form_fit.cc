@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kStartsKept = 3;
 // Of the objective: M4 has valleys so flat that less would never be met, and would not matter.
-constexpr double kTolerance = 1e-7;
+constexpr double kFitTolerance = 1e-7;
 
 // Where Ceres starts: a few steps tell more about a start than where it stands, some more steps from the best
 // few tell which valley is deepest.
@@ -44,7 +44,7 @@ FormFit FitForm(CurveForm form, int breaks, const LogCurve& curve) {
   FormFit fit{LogForm(form, breaks, curve), {}, 0};
   const size_t n = curve.u.size();
   const DenseProblem problem = fit.form.Problem(curve, n);
-  fit.solution = SolveWithCeres(problem, BestStart(problem, fit.form.Starts(curve)), 200, kTolerance);
+  fit.solution = SolveWithCeres(problem, BestStart(problem, fit.form.Starts(curve)), 200, kFitTolerance);
   double sum = 0, weight = 0;
   for (size_t head : HeldOutHeads(n, static_cast<size_t>(fit.form.parameters()) + 1)) {
     const DenseSolution refit =

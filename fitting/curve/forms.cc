@@ -8,7 +8,7 @@
 
 namespace sextant::fitting {
 namespace {
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kOutside = std::numeric_limits<double>::quiet_NaN();
 }  // namespace
 
 double CurveM1(double x, double beta, double c) { return beta * std::pow(x, c); }
@@ -45,7 +45,7 @@ double SolveM4Logit(double log_ratio, double alpha) {
 
 double CurveM4(double x, double beta, double c, double alpha, double eps_inf, double eps_0,
                double* gradient) {
-  if (!(x > 0) || !(beta > 0) || !(alpha >= 0) || !(eps_0 > eps_inf) || !std::isfinite(c)) return kNaN;
+  if (!(x > 0) || !(beta > 0) || !(alpha >= 0) || !(eps_0 > eps_inf) || !std::isfinite(c)) return kOutside;
   const double span = eps_0 - eps_inf;
   const double log_x = std::log(x);
   // With p = (eps - eps_inf) / span = logistic(z): ln p - alpha ln(1 - p) = ln beta + c ln x - (1 - alpha) ln
@@ -68,11 +68,11 @@ double CurveM4(double x, double beta, double c, double alpha, double eps_inf, do
 }
 
 double CurveBnsl(double x, double a, double b, double c0, std::span<const CurveBreak> breaks) {
-  if (!(x > 0)) return kNaN;
+  if (!(x > 0)) return kOutside;
   const double log_x = std::log(x);
   double exponent = -c0 * log_x;
   for (const CurveBreak& k : breaks) {
-    if (!(k.d > 0) || !(k.f > 0)) return kNaN;
+    if (!(k.d > 0) || !(k.f > 0)) return kOutside;
     exponent -= k.c * k.f * Softplus((log_x - std::log(k.d)) / k.f);
   }
   return a + b * std::exp(exponent);

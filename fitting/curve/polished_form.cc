@@ -10,9 +10,9 @@ namespace sextant::fitting {
 namespace {
 
 constexpr int kFirstIterations = 25, kIterations = 200, kTailIterations = 6;
-constexpr double kTolerance = 1e-9, kTailTolerance = 1e-4;
+constexpr double kFirstTolerance = 1e-9, kTailTolerance = 1e-4;
 // Parameters that a curve says nothing about have no covariance: they are drawn as far as this.
-constexpr double kWidest = 3;
+constexpr double kWidestStep = 3;
 constexpr double kMostError = .5;  // a form that misses a tail entirely is as good as any other that does
 
 }  // namespace
@@ -22,7 +22,7 @@ std::vector<double> PolishedForm::Drawn(std::span<const double> normal, double s
   const Eigen::VectorXd step = spread * z;
   std::vector<double> drawn = parameters;
   for (size_t i = 0; i < drawn.size(); ++i) {
-    drawn[i] += std::clamp(sd * step[static_cast<Eigen::Index>(i)], -kWidest, kWidest);
+    drawn[i] += std::clamp(sd * step[static_cast<Eigen::Index>(i)], -kWidestStep, kWidestStep);
     drawn[i] = form.Clamped(i, drawn[i]);
   }
   return drawn;
@@ -38,9 +38,9 @@ std::optional<PolishedForm> PolishForm(CurveForm kind, const std::vector<double>
   const auto count = static_cast<size_t>(form.parameters());
   if (n < count + 2 || start.size() != count) return std::nullopt;
   const DenseProblem problem = form.Problem(weighted, n);
-  DenseSolution solution = SolveQuickly(problem, start, kFirstIterations, kTolerance);
+  DenseSolution solution = SolveQuickly(problem, start, kFirstIterations, kFirstTolerance);
   if (!(solution.objective < promising * static_cast<double>(n))) return std::nullopt;
-  solution = SolveQuickly(problem, solution.parameters, kIterations, kTolerance);
+  solution = SolveQuickly(problem, solution.parameters, kIterations, kFirstTolerance);
   polished.parameters = solution.parameters;
   const double total = static_cast<double>(n);
   polished.mean_square = solution.objective / total;

@@ -14,7 +14,7 @@ constexpr double kHalfWindow = 0.14;  // of the slope estimate
 constexpr double kReach = 1.1;        // how far the two feet of a hump may lie from its top
 constexpr double kSteepening = 1.6;   // top slope over the higher foot
 constexpr double kLeastDrop = 0.04;   // in ln loss, beyond what the feet explain
-constexpr double kWidest = 0.9;       // of a hump, in ln x: slower changes are schedule or floor
+constexpr double kWidestHump = 0.9;   // of a hump, in ln x: slower changes are schedule or floor
 constexpr double kSignificance = 4;   // standard errors by which a slope must rise
 
 struct Grid {
@@ -72,14 +72,14 @@ Hump LargestHump(const Grid& grid, double start_value, double end_value, double 
     while (a > left && grid.slope[a - 1] > half) --a;
     while (b < right && grid.slope[b + 1] > half) ++b;
     for (size_t i = a; i <= b; ++i) drop += (grid.slope[i] - foot) * kSpacing;
-    if (drop > best.drop && drop > kLeastDrop && grid.u[b] - grid.u[a] < kWidest) {
+    if (drop > best.drop && drop > kLeastDrop && grid.u[b] - grid.u[a] < kWidestHump) {
       best = {top, grid.u[a] - kSpacing / 2, grid.u[b] + kSpacing / 2, drop};
     }
   }
   return best;
 }
 
-std::string Percent(double log_ratio) {
+std::string DropText(double log_ratio) {
   char text[32];
   std::snprintf(text, sizeof text, "%.0f %%", 100 * (1 - std::exp(-log_ratio)));
   return text;
@@ -143,7 +143,7 @@ void LabelRegime(const std::vector<double>& u, const LocalRegression& lines, dou
     quality.drop_begin = std::exp(hump.begin);
     quality.drop_end = std::exp(hump.end);
     quality.drop_log_ratio = hump.drop;
-    quality.reason = "a sudden fall of " + Percent(hump.drop) + " beyond the trend between " +
+    quality.reason = "a sudden fall of " + DropText(hump.drop) + " beyond the trend between " +
                      Place(hump.begin) + " and " + Place(hump.end);
   }
 }

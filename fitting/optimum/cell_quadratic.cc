@@ -10,7 +10,7 @@
 namespace sextant::fitting::optimum {
 namespace {
 
-constexpr double kWindow = 0.02;
+constexpr double kQuadraticWindow = 0.02;
 constexpr double kHuberScale = 0.002;
 constexpr int kReweightings = 5;
 
@@ -41,7 +41,7 @@ CellVertex FitCellQuadratic(const DrawnCell& draw) {
     const CellRun& run = cell.runs[index];
     const bool recorded = (axes.empty() || axes.front() != 0 || std::isfinite(run.log_rate)) &&
                           (axes.empty() || axes.back() != 1 || std::isfinite(run.log_batch));
-    if (run.loss <= best_loss * (1 + kWindow) && recorded) {
+    if (run.loss <= best_loss * (1 + kQuadraticWindow) && recorded) {
       at.emplace_back(run.log_rate, run.log_batch);
       log_loss.push_back(std::log(run.loss / best_loss));
     }

@@ -11,8 +11,8 @@
 namespace sextant::fitting::optimum {
 namespace {
 
-constexpr double kWindow = 1.06;
-constexpr int kGrid = 161;
+constexpr double kLossWindow = 1.06;
+constexpr int kGridPoints = 161;
 /// The spline costs the cube of this; sweeps hold about a hundred runs a cell.
 constexpr std::size_t kMostPoints = 600;
 
@@ -33,7 +33,7 @@ std::optional<CellScorer> CellScorer::Make(const Cell& cell) {
   std::vector<std::pair<Eigen::Vector2d, double>> near;
   for (const auto& [at, sum] : merged) {
     const double loss = sum.first / sum.second;
-    if (loss < best * kWindow && std::isfinite(at.first) && std::isfinite(at.second)) {
+    if (loss < best * kLossWindow && std::isfinite(at.first) && std::isfinite(at.second)) {
       near.emplace_back(Eigen::Vector2d(at.first, at.second), std::log(loss));
     }
   }
@@ -72,11 +72,11 @@ std::optional<CellScorer> CellScorer::Make(const Cell& cell) {
   }
   const ConvexHull hull(points);
   const Eigen::Vector2d low = points.rowwise().minCoeff();
-  const Eigen::Vector2d step = (points.rowwise().maxCoeff() - low) / (kGrid - 1);
+  const Eigen::Vector2d step = (points.rowwise().maxCoeff() - low) / (kGridPoints - 1);
   double lowest = std::numeric_limits<double>::infinity();
   Eigen::Vector2d optimum = Eigen::Vector2d::Zero();
-  for (int j = 0; j < kGrid; ++j) {
-    for (int i = 0; i < kGrid; ++i) {
+  for (int j = 0; j < kGridPoints; ++j) {
+    for (int i = 0; i < kGridPoints; ++i) {
       const Eigen::Vector2d at = low + Eigen::Vector2d(i * step[0], j * step[1]);
       if (!hull.Contains(at)) {
         continue;
@@ -110,7 +110,7 @@ std::optional<AxisScorer> AxisScorer::Make(const Cell& cell, OptimumTarget axis)
   std::vector<double> distinct;
   for (const CellRun& run : cell.runs) {
     const double value = axis == OptimumTarget::kLearningRate ? run.log_rate : run.log_batch;
-    if (run.loss < cell.best_loss() * kWindow && std::isfinite(value)) {
+    if (run.loss < cell.best_loss() * kLossWindow && std::isfinite(value)) {
       near.emplace_back(value, std::log(run.loss));
       low = std::min(low, value);
       high = std::max(high, value);

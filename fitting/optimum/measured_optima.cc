@@ -11,15 +11,15 @@ namespace sextant::fitting::optimum {
 namespace {
 
 /// Relative weights of runs: one run's noise, and the share of its excess by which a moved bowl may miss it.
-constexpr double kNoise = 0.001;
-constexpr double kMisfit = 0.12;
+constexpr double kCellNoise = 0.001;
+constexpr double kCellMisfit = 0.12;
 constexpr double kOpenDeviation = 0.5;
 constexpr int kSteps = 12;
 constexpr double kLongestStep = 0.5;
 
 double Weight(const SurfacePoint& point) {
-  const double misfit = kMisfit * point.excess;
-  return point.count / (kNoise * kNoise + misfit * misfit);
+  const double misfit = kCellMisfit * point.excess;
+  return point.count / (kCellNoise * kCellNoise + misfit * misfit);
 }
 
 /// One cell's normal equations about `offset`: curvature and slope of half the weighted squares, its level

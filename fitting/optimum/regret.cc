@@ -12,7 +12,7 @@
 namespace sextant::fitting::optimum {
 namespace {
 
-constexpr int kSize = 6;  // rate law, then batch law, three each
+constexpr int kLawParameters = 6;  // rate law, then batch law, three each
 
 /// ln variables of one cell about their means, so that the six parameters are of one order.
 struct CentredRow {
@@ -39,11 +39,11 @@ class RegretFunction : public ceres::FirstOrderFunction {
              problem.axes.batch && start.batch_variables == LawVariables::kParamsTokens};
   }
 
-  int NumParameters() const override { return kSize; }
+  int NumParameters() const override { return kLawParameters; }
 
   bool Evaluate(const double* p, double* cost, double* gradient) const override {
     double sum = 0;
-    std::array<double, kSize> slope{};
+    std::array<double, kLawParameters> slope{};
     for (std::size_t c = 0; c < rows_.size(); ++c) {
       Eigen::Vector2d at = Eigen::Vector2d::Zero();
       for (std::size_t k = 0; k < 3; ++k) {
@@ -70,15 +70,15 @@ class RegretFunction : public ceres::FirstOrderFunction {
     }
     cost[0] = sum;
     if (gradient != nullptr) {
-      for (std::size_t k = 0; k < kSize; ++k) {
+      for (std::size_t k = 0; k < kLawParameters; ++k) {
         gradient[k] = used_[k] ? slope[k] : 0;
       }
     }
     return std::isfinite(sum);
   }
 
-  std::array<double, kSize> Centre(const RegretLaws& laws) const {
-    std::array<double, kSize> p{};
+  std::array<double, kLawParameters> Centre(const RegretLaws& laws) const {
+    std::array<double, kLawParameters> p{};
     for (std::size_t k = 0; k < 3; ++k) {
       p[k] = used_[k] ? laws.rate[k] : 0;
       p[3 + k] = used_[3 + k] ? laws.batch[k] : 0;
@@ -90,7 +90,7 @@ class RegretFunction : public ceres::FirstOrderFunction {
     return p;
   }
 
-  void Uncentre(const std::array<double, kSize>& p, RegretLaws& laws) const {
+  void Uncentre(const std::array<double, kLawParameters>& p, RegretLaws& laws) const {
     laws.rate = {p[0] - p[1] * rate_mean_[0] - p[2] * rate_mean_[1], p[1], p[2]};
     laws.batch = {p[3] - p[4] * batch_mean_[0] - p[5] * batch_mean_[1], p[4], p[5]};
   }
@@ -132,7 +132,7 @@ class RegretFunction : public ceres::FirstOrderFunction {
   const RegretProblem& problem_;
   std::vector<CentredRow> rows_;
   std::vector<Prior> priors_;
-  std::array<bool, kSize> used_{};
+  std::array<bool, kLawParameters> used_{};
   std::array<double, 2> rate_mean_{};
   std::array<double, 2> batch_mean_{};
 };
@@ -181,7 +181,7 @@ Eigen::Vector2d RegretLaws::At(double log_params, double log_tokens) const {
 absl::StatusOr<RegretFit> MinimiseRegret(const RegretProblem& problem, const RegretLaws& start, bool quick) {
   auto* function = new RegretFunction(problem, start);  // owned by the gradient problem
   const ceres::GradientProblem gradient_problem(function);
-  std::array<double, kSize> p = function->Centre(start);
+  std::array<double, kLawParameters> p = function->Centre(start);
   ceres::GradientProblemSolver::Summary summary;
   ceres::Solve(SolverOptions(quick), gradient_problem, p.data(), &summary);
   if (!summary.IsSolutionUsable()) {

@@ -14,14 +14,14 @@ constexpr double kValleyCorrelation = 0.7;
 /// Half of the prior lies below a tenth of the rate steps that sweeps take: weak beside a handful of cells.
 constexpr double kScatterScale = 0.025;
 /// Deviations tried, in natural logarithms: each stands for the interval up to halfway to its neighbours.
-constexpr std::array<double, 10> kGrid = {0, 0.015, 0.03, 0.05, 0.08, 0.12, 0.18, 0.27, 0.4, 0.6};
+constexpr std::array<double, 10> kScatters = {0, 0.015, 0.03, 0.05, 0.08, 0.12, 0.18, 0.27, 0.4, 0.6};
 
 /// Prior probability of each grid point: half-Cauchy mass of its interval.
-std::array<double, kGrid.size()> PriorMass() {
-  std::array<double, kGrid.size()> mass{};
+std::array<double, kScatters.size()> PriorMass() {
+  std::array<double, kScatters.size()> mass{};
   double below = 0;
-  for (std::size_t i = 0; i < kGrid.size(); ++i) {
-    const double end = i + 1 < kGrid.size() ? 0.5 * (kGrid[i] + kGrid[i + 1]) : kGrid[i];
+  for (std::size_t i = 0; i < kScatters.size(); ++i) {
+    const double end = i + 1 < kScatters.size() ? 0.5 * (kScatters[i] + kScatters[i + 1]) : kScatters[i];
     const double cumulative = std::atan(end / kScatterScale);
     mass[i] = cumulative - below;
     below = cumulative;
@@ -108,7 +108,7 @@ Eigen::Matrix2d AlongValley(const Eigen::Vector2d& deviations) {
 ScatterPosterior::ScatterPosterior(const std::vector<SurfaceCell>& cells,
                                    const std::vector<MeasuredOptimum>& optima, const RegretLaws& laws,
                                    Axes axes, double grouping_tolerance) {
-  const std::array<double, kGrid.size()> mass = PriorMass();
+  const std::array<double, kScatters.size()> mass = PriorMass();
   for (int axis = 0; axis < 2; ++axis) {
     if (axis == 0 ? !axes.rate : !axes.batch) {
       continue;
@@ -117,10 +117,11 @@ ScatterPosterior::ScatterPosterior(const std::vector<SurfaceCell>& cells,
                                       axis, grouping_tolerance);
     std::vector<Point>& points = axes_[static_cast<std::size_t>(axis)];
     std::vector<double> minus_log;
-    for (std::size_t i = 0; i < kGrid.size(); ++i) {
-      for (std::size_t j = 0; j < kGrid.size(); ++j) {
-        points.push_back({kGrid[i], kGrid[j], 0});
-        minus_log.push_back(model.MinusLogLikelihood(kGrid[i], kGrid[j]) - std::log(mass[i] * mass[j]));
+    for (std::size_t i = 0; i < kScatters.size(); ++i) {
+      for (std::size_t j = 0; j < kScatters.size(); ++j) {
+        points.push_back({kScatters[i], kScatters[j], 0});
+        minus_log.push_back(model.MinusLogLikelihood(kScatters[i], kScatters[j]) -
+                            std::log(mass[i] * mass[j]));
       }
     }
     const double least = *std::min_element(minus_log.begin(), minus_log.end());

@@ -9,7 +9,7 @@
 namespace sextant::fitting::solve {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNotReached = std::numeric_limits<double>::infinity();
 // A coarse stage only has to land in the right valley.
 constexpr double kCoarseTolerance = 1e-4;
 
@@ -66,10 +66,10 @@ double BestHuberLikelihoodScale(const std::vector<double>& residual, const std::
 }
 
 double Polisher::Value(const std::vector<double>& walked, double* scale) {
-  if (!evaluator_.Residuals(walked, residual_, nullptr)) return kInfinity;
+  if (!evaluator_.Residuals(walked, residual_, nullptr)) return kNotReached;
   switch (objective_.loss) {
     case LossKind::kSquared:
-      return HuberSum(residual_, evaluator_.weights(), kInfinity, 1);
+      return HuberSum(residual_, evaluator_.weights(), kNotReached, 1);
     case LossKind::kHuber:
       return HuberSum(residual_, evaluator_.weights(), objective_.delta, 1);
     case LossKind::kAbsolute: {
@@ -83,7 +83,7 @@ double Polisher::Value(const std::vector<double>& walked, double* scale) {
       return HuberLikelihoodValue(residual_, evaluator_.weights(), objective_.delta, best);
     }
   }
-  return kInfinity;
+  return kNotReached;
 }
 
 Polished Polisher::PolishFixedDelta(const std::vector<double>& start, double delta) {
@@ -94,7 +94,7 @@ Polished Polisher::PolishFixedDelta(const std::vector<double>& start, double del
 }
 
 Polished Polisher::PolishSharp(const std::vector<double>& start) {
-  Polished polished{start, kInfinity, 0, 1, false, false};
+  Polished polished{start, kNotReached, 0, 1, false, false};
   if (!evaluator_.Residuals(start, residual_, nullptr)) return polished;
   double delta = 3 * WeightedMeanSize(residual_, evaluator_.weights());
   if (!(delta > 0)) delta = 1e-12;  // an exact fit already
@@ -136,7 +136,7 @@ Polished Polisher::PolishSharp(const std::vector<double>& start) {
 Polished Polisher::Polish(const std::vector<double>& start) {
   switch (objective_.loss) {
     case LossKind::kSquared:
-      return PolishFixedDelta(start, kInfinity);
+      return PolishFixedDelta(start, kNotReached);
     case LossKind::kHuber:
       return PolishFixedDelta(start, objective_.delta);
     case LossKind::kAbsolute:

@@ -12,7 +12,7 @@
 namespace sextant::fitting::solve {
 namespace {
 
-constexpr double kSame = 1e-9;  // objectives of one optimum, relative
+constexpr double kSameObjective = 1e-9;  // objectives of one optimum, relative
 constexpr double kTolerance =
     1e-11;  // of an objective: parameters are then exact to 1e-5 of their standard errors
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
@@ -57,7 +57,7 @@ class ReplicateSolver {
     if (best_.converged) polisher_.SetKnown(before);
     Polished found = widening > 1 ? polisher_.PolishWidened(start, widening) : polisher_.Polish(start);
     if (found.joined) return true;
-    const bool same = std::abs(found.value - before) <= kSame * std::max(std::abs(before), 1e-300);
+    const bool same = std::abs(found.value - before) <= kSameObjective * std::max(std::abs(before), 1e-300);
     // Better, or as good and converged where the best is not.
     if (found.value < before || (found.converged && !best_.converged && same)) best_ = std::move(found);
     return same;

@@ -1,7 +1,6 @@
 #include "clients/cli/commands/fit_print.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
 #include <cmath>
@@ -21,10 +20,6 @@ std::optional<double> Low(const v1::Parameter& p) {
 }
 std::optional<double> High(const v1::Parameter& p) {
   return p.has_high() ? std::optional(p.high()) : std::nullopt;
-}
-
-std::string TimeText(const google::protobuf::Timestamp& time) {
-  return time.seconds() == 0 ? std::string() : google::protobuf::util::TimeUtil::ToString(time);
 }
 
 // "log_c 4.416, a -0.7712": parameters on one line.

@@ -14,7 +14,7 @@ namespace {
 using v1::Fit;
 using v1::FitService;
 
-struct CreateOptions {
+struct FitOptions {
   std::string study, law, id, estimator = "auto", where, holdout, loss;
   std::optional<std::int64_t> bootstrap, seed;
   std::optional<double> band, overhead, anchor;
@@ -63,7 +63,7 @@ int WaitAndPrint(Session& session, const std::string& name) {
   return Conclude(session, fit);
 }
 
-int FillRequest(const Session& session, const CreateOptions& options, v1::CreateFitRequest* request) {
+int FillRequest(const Session& session, const FitOptions& options, v1::CreateFitRequest* request) {
   request->set_parent(StudyName(options.study));
   request->set_law(options.law.rfind("laws/", 0) == 0 ? IdOf(options.law) : options.law);
   request->set_fit_id(options.id);
@@ -85,7 +85,7 @@ int FillRequest(const Session& session, const CreateOptions& options, v1::Create
                         request->mutable_fixed_parameters());
 }
 
-int RunCreate(Session& session, const CreateOptions& options) {
+int CreateFit(Session& session, const FitOptions& options) {
   v1::CreateFitRequest request;
   if (const int code = FillRequest(session, options, &request); code != kExitOk) return code;
   if (const int code = session.Connect(); code != kExitOk) return code;
@@ -102,7 +102,7 @@ int RunCreate(Session& session, const CreateOptions& options) {
   return Interrupted() ? Abandon(session, name) : Conclude(session, fit);
 }
 
-int RunList(Session& session, const std::string& study) {
+int ListFits(Session& session, const std::string& study) {
   RecordPrinter printer(session, FitColumns(), Fit::descriptor(), false);
   if (const int code = printer.Begin(); code != kExitOk) return code;
   if (const int code = session.Connect(); code != kExitOk) return code;
@@ -124,7 +124,7 @@ int ResolveFit(const Session& session, const std::string& study, const std::stri
                            "give --study ID, or the fit as STUDY/FIT or studies/STUDY/fits/FIT");
 }
 
-int RunShow(Session& session, const std::string& study, const std::string& text) {
+int ShowFit(Session& session, const std::string& study, const std::string& text) {
   v1::GetFitRequest request;
   if (const int code = ResolveFit(session, study, text, request.mutable_name()); code != kExitOk) return code;
   if (const int code = session.Connect(); code != kExitOk) return code;
@@ -140,7 +140,7 @@ int RunWatch(Session& session, const std::string& study, const std::string& text
   return WaitAndPrint(session, name);
 }
 
-int RunDelete(Session& session, const std::string& study, const std::string& text, bool yes) {
+int DeleteFit(Session& session, const std::string& study, const std::string& text, bool yes) {
   v1::DeleteFitRequest request;
   if (const int code = ResolveFit(session, study, text, request.mutable_name()); code != kExitOk) return code;
   return DeleteOne(session, &FitService::Stub::DeleteFit, request, "fits",
@@ -152,7 +152,7 @@ int RunDelete(Session& session, const std::string& study, const std::string& tex
 void AddFits(CommandTree& tree) {
   CLI::App* noun = tree.Noun("fits");
   {
-    auto options = std::make_shared<CreateOptions>();
+    auto options = std::make_shared<FitOptions>();
     CLI::App* command = tree.AddCommand(
         noun, "create", "fit a law to a study and wait for the result",
         {"sextant fits create --study mine --law lr-power-nd",
@@ -196,7 +196,7 @@ void AddFits(CommandTree& tree) {
         ->allow_extra_args(false);
     command->add_option("--id", options->id, "id of the new fit; chosen for you if not given")
         ->type_name("ID");
-    tree.SetRun(command, [options](Session& session) { return RunCreate(session, *options); });
+    tree.SetRun(command, [options](Session& session) { return CreateFit(session, *options); });
   }
   {
     auto study = std::make_shared<std::string>();
@@ -204,7 +204,7 @@ void AddFits(CommandTree& tree) {
         tree.AddCommand(noun, "list", "list the fits of a study, newest first",
                         {"sextant fits list --study mine", "sextant fits list --study published"});
     command->add_option("--study", *study, "the study")->type_name("ID")->required();
-    tree.SetRun(command, [study](Session& session) { return RunList(session, *study); });
+    tree.SetRun(command, [study](Session& session) { return ListFits(session, *study); });
   }
 }
 
@@ -219,11 +219,11 @@ void AddFitsOfOne(CommandTree& tree) {
     command->add_option("--study", *study, "the study")->type_name("ID");
     tree.SetRun(command, [=](Session& session) { return run(session, *study, *name); });
   };
-  add_single("show", "show one fit", "sextant fits show studies/mine/fits/first -o json", RunShow);
+  add_single("show", "show one fit", "sextant fits show studies/mine/fits/first -o json", ShowFit);
   AddDelete(tree, noun,
             {"delete a fit", "sextant fits delete mine/first --yes", "FIT",
              "its name, or its id with --study, or STUDY/FIT", true},
-            RunDelete);
+            DeleteFit);
   add_single("watch", "wait until a fit has ended, then show it", "sextant fits watch mine/first", RunWatch);
 }
 

@@ -35,7 +35,7 @@ std::vector<RecordColumn> EstimatorColumns() {
           NumberField<M>("cells", [](const M& m) { return static_cast<double>(m.cells()); })};
 }
 
-std::vector<RecordColumn> LawColumns() {
+std::vector<RecordColumn> ScoreColumns() {
   using M = v1::LawScore;
   return {TextField<M>("law", [](const M& m) { return m.law(); }),
           NumberField<M>("rank_by_held_out",
@@ -78,7 +78,7 @@ int RunCompare(Session& session, const CompareOptions& options) {
   }
   if (WantsJson(session)) return PrintJson(session, response);
   const int code = options.laws.empty() ? PrintScores(session, EstimatorColumns(), response.estimators())
-                                        : PrintScores(session, LawColumns(), response.laws());
+                                        : PrintScores(session, ScoreColumns(), response.laws());
   for (const std::string& warning : response.warnings()) session.Note(Safe(warning));
   return code;
 }

@@ -84,7 +84,7 @@ std::vector<RecordColumn> LawColumns() {
           flag("built_in", "ships with Sextant", false, &Law::built_in)};
 }
 
-int RunList(Session& session, const std::string& predicts) {
+int ListLaws(Session& session, const std::string& predicts) {
   RecordPrinter printer(session, LawColumns(), Law::descriptor(), false);
   if (const int code = printer.Begin(); code != kExitOk) return code;
   if (const int code = session.Connect(); code != kExitOk) return code;
@@ -99,7 +99,7 @@ int RunList(Session& session, const std::string& predicts) {
   return code != kExitOk ? code : printer.End();
 }
 
-int RunShow(Session& session, const std::string& id) {
+int ShowLaw(Session& session, const std::string& id) {
   if (const int code = session.Connect(); code != kExitOk) return code;
   v1::GetLawRequest request;
   request.set_name(LawName(id));
@@ -108,7 +108,7 @@ int RunShow(Session& session, const std::string& id) {
   return PrintRecord(session, LawColumns(), law);
 }
 
-int RunCreate(Session& session, const std::string& file, bool check_only) {
+int CreateLaw(Session& session, const std::string& file, bool check_only) {
   auto source = importers::ByteSource::Open(file);
   if (!source.ok()) return session.Fail(FromLocal(source.status()));
   v1::CreateLawRequest request;
@@ -133,7 +133,7 @@ int RunCreate(Session& session, const std::string& file, bool check_only) {
   return PrintRecord(session, LawColumns(), law);
 }
 
-int RunDelete(Session& session, const std::string&, const std::string& id, bool yes) {
+int DeleteLaw(Session& session, const std::string&, const std::string& id, bool yes) {
   v1::DeleteLawRequest request;
   request.set_name(LawName(id));
   return DeleteOne(session, &LawService::Stub::DeleteLaw, request, "laws", id,
@@ -150,7 +150,7 @@ void AddLaws(CommandTree& tree) {
                                         {"sextant laws list", "sextant laws list --predicts learning_rate"});
     command->add_option("--predicts", *predicts, "only laws that predict this: learning_rate, loss, …")
         ->type_name("QUANTITY");
-    tree.SetRun(command, [predicts](Session& session) { return RunList(session, *predicts); });
+    tree.SetRun(command, [predicts](Session& session) { return ListLaws(session, *predicts); });
   }
   {
     auto id = std::make_shared<std::string>();
@@ -158,7 +158,7 @@ void AddLaws(CommandTree& tree) {
         noun, "show", "show one law: form, values, source",
         {"sextant laws show step-law-lr", "sextant laws show step-law-lr -o json --fields toml"});
     command->add_option("LAW", *id, "its id")->required();
-    tree.SetRun(command, [id](Session& session) { return RunShow(session, *id); });
+    tree.SetRun(command, [id](Session& session) { return ShowLaw(session, *id); });
   }
 }
 
@@ -172,11 +172,11 @@ void AddLawChanges(CommandTree& tree) {
                         {"sextant laws create my-law.toml", "sextant laws create my-law.toml --check"});
     command->add_option("FILE", *file, "the law's text; - for standard input")->required();
     command->add_flag("--check", *check_only, "only say whether it is sound");
-    tree.SetRun(command, [=](Session& session) { return RunCreate(session, *file, *check_only); });
+    tree.SetRun(command, [=](Session& session) { return CreateLaw(session, *file, *check_only); });
   }
   AddDelete(tree, noun,
             {"delete a law of your own", "sextant laws delete my-law --yes", "LAW", "its id", false},
-            RunDelete);
+            DeleteLaw);
 }
 
 }  // namespace sextant::cli

@@ -62,7 +62,7 @@ std::string CriticalBatchLines(const Prediction& prediction) {
   return text;
 }
 
-std::string Cell(const Column& column, const Prediction& prediction) {
+std::string CellText(const Column& column, const Prediction& prediction) {
   if (!(prediction.*column.has)()) return "-";
   const Quantity& q = (prediction.*column.get)();
   const auto optional = [](bool has, double value) { return has ? std::optional(value) : std::nullopt; };
@@ -197,7 +197,7 @@ std::string Text(const v1::PredictRequest& request, const v1::PredictResponse& r
           std::find_if(shown.begin(), shown.end(), [&](const Column* c) { return (prediction.*c->has)(); });
       if (first == shown.end() || *first != leading) continue;
       std::vector<std::string> row{Safe(SourceName(prediction))};
-      for (const Column* column : shown) row.push_back(Cell(*column, prediction));
+      for (const Column* column : shown) row.push_back(CellText(*column, prediction));
       table.Add(std::move(row));
     }
   }

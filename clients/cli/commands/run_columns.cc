@@ -1,7 +1,5 @@
 #include "clients/cli/commands/run_columns.h"
 
-#include <google/protobuf/util/time_util.h>
-
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/output/quantity.h"
 #include "sextant/v1/run_service.pb.h"
@@ -56,10 +54,6 @@ std::string StateWord(const Run& run) {
     default:
       return {};
   }
-}
-
-std::string TimeText(const google::protobuf::Timestamp& time) {
-  return time.seconds() == 0 ? std::string() : google::protobuf::util::TimeUtil::ToString(time);
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ struct ListOptions {
   std::optional<std::int64_t> limit;
 };
 
-int RunList(Session& session, const ListOptions& options) {
+int ListRuns(Session& session, const ListOptions& options) {
   RecordPrinter printer(session, RunColumns(), Run::descriptor(), false);
   if (const int code = printer.Begin(); code != kExitOk) return code;
   if (const int code = session.Connect(); code != kExitOk) return code;
@@ -56,7 +56,7 @@ int ResolveRun(const Session& session, const std::string& study, const std::stri
                            "give --study ID, or the run as STUDY/RUN or studies/STUDY/runs/RUN");
 }
 
-int RunShow(Session& session, const std::string& study, const std::string& text) {
+int ShowRun(Session& session, const std::string& study, const std::string& text) {
   v1::GetRunRequest request;
   if (const int code = ResolveRun(session, study, text, request.mutable_name()); code != kExitOk) return code;
   if (const int code = session.Connect(); code != kExitOk) return code;
@@ -95,7 +95,7 @@ int RunCurve(Session& session, const std::string& study, const std::string& text
   return code != kExitOk ? code : PrintCurve(session, curve);
 }
 
-int RunDelete(Session& session, const std::string& study, const std::string& text, bool yes) {
+int DeleteRun(Session& session, const std::string& study, const std::string& text, bool yes) {
   v1::DeleteRunRequest request;
   if (const int code = ResolveRun(session, study, text, request.mutable_name()); code != kExitOk) return code;
   return DeleteOne(session, &RunService::Stub::DeleteRun, request, "runs",
@@ -118,7 +118,7 @@ void AddRuns(CommandTree& tree) {
     command->add_option("--order-by", options->order_by, "a field, with ' desc' for descending")
         ->type_name("FIELD");
     AddWholeNumber(command, "--limit", &options->limit, 1, 1'000'000'000, "at most this many");
-    tree.SetRun(command, [options](Session& session) { return RunList(session, *options); });
+    tree.SetRun(command, [options](Session& session) { return ListRuns(session, *options); });
   }
   const auto add_single = [&](const char* verb, const char* summary, const char* example,
                               int (*run)(Session&, const std::string&, const std::string&)) {
@@ -129,13 +129,13 @@ void AddRuns(CommandTree& tree) {
     command->add_option("--study", *study, "the study")->type_name("ID");
     tree.SetRun(command, [=](Session& session) { return run(session, *study, *name); });
   };
-  add_single("show", "show one run", "sextant runs show --study mine r-0123456789abcdef0123", RunShow);
+  add_single("show", "show one run", "sextant runs show --study mine r-0123456789abcdef0123", ShowRun);
   add_single("curve", "print a run's curve", "sextant runs curve mine/d128-lr0.001 -o csv > curve.csv",
              RunCurve);
   AddDelete(tree, noun,
             {"delete a run and its curve", "sextant runs delete mine/d128-lr0.001 --yes", "RUN",
              "its id with --study, or STUDY/RUN", true},
-            RunDelete);
+            DeleteRun);
 }
 
 }  // namespace sextant::cli

@@ -59,12 +59,12 @@ std::vector<RecordColumn> StudyColumns() {
       MakeColumn<Study>("etag", "etag", false, false, text(&Study::etag), text(&Study::etag))};
 }
 
-struct CreateOptions {
+struct StudyOptions {
   std::string id, title, description, param_count = "non-embedding", loss_unit = "nats-per-token";
   std::vector<std::string> labels;
 };
 
-int RunCreate(Session& session, const CreateOptions& options) {
+int CreateStudy(Session& session, const StudyOptions& options) {
   v1::CreateStudyRequest request;
   request.set_study_id(options.id);
   Study& study = *request.mutable_study();
@@ -94,7 +94,7 @@ int RunCreate(Session& session, const CreateOptions& options) {
   return PrintRecord(session, StudyColumns(), created);
 }
 
-int RunList(Session& session) {
+int ListStudies(Session& session) {
   RecordPrinter printer(session, StudyColumns(), Study::descriptor(), false);
   if (const int code = printer.Begin(); code != kExitOk) return code;
   if (const int code = session.Connect(); code != kExitOk) return code;
@@ -106,7 +106,7 @@ int RunList(Session& session) {
   return code != kExitOk ? code : printer.End();
 }
 
-int RunShow(Session& session, const std::string& id) {
+int ShowStudy(Session& session, const std::string& id) {
   if (const int code = session.Connect(); code != kExitOk) return code;
   v1::GetStudyRequest request;
   request.set_name(StudyName(id));
@@ -116,7 +116,7 @@ int RunShow(Session& session, const std::string& id) {
   return PrintRecord(session, StudyColumns(), study);
 }
 
-int RunDelete(Session& session, const std::string&, const std::string& id, bool yes) {
+int DeleteStudy(Session& session, const std::string&, const std::string& id, bool yes) {
   v1::DeleteStudyRequest request;
   request.set_name(StudyName(id));
   return DeleteOne(session, &StudyService::Stub::DeleteStudy, request, "studies", id,
@@ -128,7 +128,7 @@ int RunDelete(Session& session, const std::string&, const std::string& id, bool 
 void AddStudies(CommandTree& tree) {
   CLI::App* noun = tree.Noun("studies");
   {
-    auto options = std::make_shared<CreateOptions>();
+    auto options = std::make_shared<StudyOptions>();
     CLI::App* command =
         tree.AddCommand(noun, "create", "create a study",
                         {"sextant studies create pile-sweep",
@@ -146,16 +146,16 @@ void AddStudies(CommandTree& tree) {
     command->add_option("--label", options->labels, "may be given again")
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
-    tree.SetRun(command, [options](Session& session) { return RunCreate(session, *options); });
+    tree.SetRun(command, [options](Session& session) { return CreateStudy(session, *options); });
   }
   tree.SetRun(
       tree.AddCommand(noun, "list", "list studies", {"sextant studies list", "sextant studies list -o json"}),
-      RunList);
+      ListStudies);
   {
     auto id = std::make_shared<std::string>();
     CLI::App* command = tree.AddCommand(noun, "show", "show one study", {"sextant studies show pile-sweep"});
     command->add_option("ID", *id, "the study")->required();
-    tree.SetRun(command, [id](Session& session) { return RunShow(session, *id); });
+    tree.SetRun(command, [id](Session& session) { return ShowStudy(session, *id); });
   }
 }
 
@@ -163,7 +163,7 @@ void AddStudyDelete(CommandTree& tree) {
   AddDelete(tree, tree.Noun("studies"),
             {"delete a study with its runs, curves and fits", "sextant studies delete pile-sweep --yes", "ID",
              "the study", false},
-            RunDelete);
+            DeleteStudy);
 }
 
 }  // namespace sextant::cli

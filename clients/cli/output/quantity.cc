@@ -1,6 +1,7 @@
 #include "clients/cli/output/quantity.h"
 
 #include <fmt/format.h>
+#include <google/protobuf/util/time_util.h>
 
 #include <charconv>
 #include <cmath>
@@ -54,6 +55,10 @@ std::string FormatRoundTrip(double value) {
   char buffer[40];
   const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value);
   return error == std::errc() ? std::string(buffer, end) : std::string();
+}
+
+std::string TimeText(const google::protobuf::Timestamp& time) {
+  return time.seconds() == 0 ? std::string() : google::protobuf::util::TimeUtil::ToString(time);
 }
 
 }  // namespace sextant::cli

@@ -1,8 +1,12 @@
-// Numbers for people.
+// Numbers and times for people.
 #pragma once
 
 #include <optional>
 #include <string>
+
+namespace google::protobuf {
+class Timestamp;
+}
 
 namespace sextant::cli {
 
@@ -14,5 +18,7 @@ std::string FormatCount(double value, int digits = 4);
 std::string FormatInterval(const std::optional<double>& low, const std::optional<double>& high, bool count);
 /// The shortest text that reads back as `value`: for machine formats.
 std::string FormatRoundTrip(double value);
+/// RFC 3339, in UTC; "" for a time that was never set.
+std::string TimeText(const google::protobuf::Timestamp& time);
 
 }  // namespace sextant::cli

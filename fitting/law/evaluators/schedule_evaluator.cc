@@ -73,7 +73,7 @@ double MultiPower(const ScheduleSums& schedule, double t, const double* p, doubl
   return l0 + a * power - b * gained;
 }
 
-const std::vector<ScheduleEvaluator>& Evaluators() {
+const std::vector<ScheduleEvaluator>& ScheduleEvaluators() {
   static const std::vector<ScheduleEvaluator> evaluators = {
       {"tissue", {"L0", "A", "alpha", "C", "lambda"}, Tissue},
       {"multi-power", {"L0", "A", "alpha", "B", "C", "beta", "gamma"}, MultiPower},
@@ -96,7 +96,7 @@ ScheduleSums::ScheduleSums(std::span<const double> learning_rate) {
 }
 
 const ScheduleEvaluator* FindScheduleEvaluator(const std::string& name) {
-  for (const ScheduleEvaluator& evaluator : Evaluators()) {
+  for (const ScheduleEvaluator& evaluator : ScheduleEvaluators()) {
     if (evaluator.name == name) return &evaluator;
   }
   return nullptr;
@@ -104,7 +104,7 @@ const ScheduleEvaluator* FindScheduleEvaluator(const std::string& name) {
 
 std::vector<std::string> ScheduleEvaluatorNames() {
   std::vector<std::string> names;
-  for (const ScheduleEvaluator& evaluator : Evaluators()) names.push_back(evaluator.name);
+  for (const ScheduleEvaluator& evaluator : ScheduleEvaluators()) names.push_back(evaluator.name);
   return names;
 }
 
