@@ -173,7 +173,12 @@ absl::StatusOr<fitting::FitResult> FitJobs::Solve(Job& job) {
 }
 
 void FitJobs::Run(const std::shared_ptr<Job>& job) {
-  auto result = Solve(*job);
+  absl::StatusOr<fitting::FitResult> result = absl::UnknownError("the fit did not run");
+  const absl::Status ran = StopExceptions([&] {
+    result = Solve(*job);
+    return absl::OkStatus();
+  });
+  if (!ran.ok()) result = ran;
   storage::Fit ended = job->fit;
   if (result.ok()) {
     ended.result = *std::move(result);
@@ -184,9 +189,13 @@ void FitJobs::Run(const std::shared_ptr<Job>& job) {
   }
   // What the sweep says about its runs explains a failed fit as well as a good one.
   std::shared_ptr<const StudyLabels> labels;
-  if (auto found = FindStudyLabels(*store_, ended.study_id, kMostPointsLabelledByFits); found.ok()) {
-    labels = std::make_shared<const StudyLabels>(*std::move(found));
-  }
+  const absl::Status labelled = StopExceptions([&] {
+    auto found = FindStudyLabels(*store_, ended.study_id, kMostPointsLabelledByFits);
+    if (found.ok()) labels = std::make_shared<const StudyLabels>(*std::move(found));
+    return found.status();
+  });
+  if (absl::IsResourceExhausted(labelled))
+    Log().warn("runs of {} are not labelled: out of memory", ended.study_id);
   Store(job, std::move(ended), labels);
 }
 

@@ -110,7 +110,7 @@ ServerUnaryReactor* FitService::GetFit(CallbackServerContext* context, const v1:
 
 ServerUnaryReactor* FitService::ListFits(CallbackServerContext* context, const v1::ListFitsRequest* request,
                                          v1::ListFitsResponse* response) {
-  return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
+  return core_.calls.OffloadLarge(context, *response, [this, request, response]() -> absl::Status {
     const auto study = ParseStudyName(request->parent());
     if (!study) return InvalidField("parent", "not of the form studies/STUDY");
     ASSIGN_OR_RETURN(auto size, PageSize(request->page_size(), kDefaultFitPage, kMaxFitPage));
@@ -196,8 +196,9 @@ ServerUnaryReactor* FitService::DeleteFit(CallbackServerContext* context, const 
 ServerUnaryReactor* FitService::CompareFits(CallbackServerContext* context,
                                             const v1::CompareFitsRequest* request,
                                             v1::CompareFitsResponse* response) {
-  return core_.calls.Offload(
-      context, [this, request, response] { return server::CompareFits(core_, *request, *response); });
+  return core_.calls.OffloadHeavy(context, *response, [this, request, response] {
+    return server::CompareFits(core_, *request, *response);
+  });
 }
 
 }  // namespace sextant::server

@@ -52,12 +52,18 @@ absl::StatusOr<std::string> CheckFile(const std::string& path) {
 
 }  // namespace
 
-StudyImport* StudyImport::Begin(Core& core, const grpc::CallbackServerContext& context, v1::Study& response) {
-  auto* stream = new StudyImport(core, response);
-  const absl::Status admitted = core.calls.Admit(context);
+StudyImport* StudyImport::Begin(Core& core, grpc::CallbackServerContext& context, v1::Study& response) {
+  auto* stream = new StudyImport(core, context, response);
+  absl::Status admitted = core.calls.Admit(context);
+  if (admitted.ok()) {
+    auto ticket = core.imports.Take(context.peer());
+    admitted = ticket.status();
+    if (ticket.ok()) stream->ticket_ = *std::move(ticket);
+  }
   if (!admitted.ok()) {
     stream->Finish(ToGrpc(admitted));
   } else {
+    stream->place_ = core.calls.idle().Watch(context, core.stream_patience);
     stream->StartRead(&stream->request_);
   }
   return stream;
@@ -72,6 +78,9 @@ void StudyImport::Work(std::function<absl::Status()> work) {
 }
 
 void StudyImport::OnReadDone(bool ok) {
+  if (context_.IsCancelled()) return Finish(grpc::Status::CANCELLED);  // gone, or idle: the file is not whole
+  place_->Touch();
+  if (!ok) place_.reset();
   Work([this, ok] { return ok ? Take() : Store(); });
 }
 
