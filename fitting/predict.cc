@@ -351,6 +351,11 @@ absl::StatusOr<std::shared_ptr<const Predictor>> Predictor::FromFit(std::string 
     return absl::DataLossError(absl::StrCat("fit ", fit_name, " holds ", result.parameters.size(),
                                             " parameters, its law has ", (*law)->spec().parameters.size()));
   }
+  const std::size_t parameters = result.parameters.size();
+  if (parameters == 0 || result.replicates.size() % parameters != 0) {
+    return absl::DataLossError(absl::StrCat("fit ", fit_name, " holds ", result.replicates.size(),
+                                            " replicate values for ", parameters, " parameters"));
+  }
   return std::make_shared<FittedPredictor>(std::move(fit_name), std::move(result), *law);
 }
 

@@ -70,7 +70,9 @@ absl::Status Core::Serve(storage::Fit fit) {
       RETURN_IF_ERROR(store->PutFit(fit));
     }
   }
-  fits.Put(fit.study_id, fit.id, ServeFit(fit));
+  ServedFit served = ServeFit(fit);
+  if (served.set_aside) Log().warn("{} is set aside: {}", FitName(fit.study_id, fit.id), served.error);
+  fits.Put(fit.study_id, fit.id, std::move(served));
   return absl::OkStatus();
 }
 

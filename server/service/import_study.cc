@@ -3,7 +3,9 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
 
+#include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -14,7 +16,9 @@
 #include "server/mutation.h"
 #include "server/names.h"
 #include "server/published.h"
+#include "server/service/study_check.h"
 #include "server/status.h"
+#include "storage/sqlite/file/foreign_file.h"
 #include "storage/sqlite_store.h"
 #include "storage/study_file.h"
 
@@ -22,6 +26,7 @@ namespace sextant::server {
 namespace {
 
 constexpr char kFileName[] = "study.db";
+constexpr std::chrono::minutes kCheckPatience{5};  // the pages of tens of gigabytes
 
 // What is wrong with the file that came, in words that do not name the server's copy of it; or with the
 // server, when it cannot read that.
@@ -33,8 +38,14 @@ absl::Status WrongFile(const std::string& what, const absl::Status& status, cons
   return InvalidField("data", absl::StrCat(what, message));
 }
 
-/// What a file says of itself is checked before anything of it is copied. Returns the id of its study.
-absl::StatusOr<std::string> CheckFile(const std::string& path) {
+/// What a file says of itself is checked before anything of it is copied. Returns its study.
+absl::StatusOr<std::string> CheckFile(const Core& core, const std::string& path, const std::string& new_id,
+                                      const std::function<bool()>& given_up) {
+  if (absl::Status own = storage::CheckForeignFile(path, kCheckPatience); absl::IsDeadlineExceeded(own)) {
+    return InvalidField("data", std::string(own.message()));
+  } else if (!own.ok()) {
+    return WrongFile("not a study that was exported: ", own, path);
+  }
   storage::SqliteOptions options;
   options.read_only = true;
   auto store = storage::OpenSqliteStore(path, options);
@@ -47,7 +58,12 @@ absl::StatusOr<std::string> CheckFile(const std::string& path) {
                         absl::StrCat("holds ", studies->items.empty() ? "no study" : "several studies",
                                      ": an export holds one"));
   }
-  return studies->items.front().id;
+  const storage::Study& study = studies->items.front();
+  const std::string id = new_id.empty() ? study.id : new_id;
+  if (!IsLabel(id)) return InvalidField("data", "the id of the study in it is not allowed: give study_id");
+  if (id == kPublishedStudy) return TakenResource("study", StudyName(id));
+  if (absl::Status status = CheckStudy(**store, study, id, *core.laws, given_up); !status.ok()) return status;
+  return id;
 }
 
 }  // namespace
@@ -110,10 +126,8 @@ absl::Status StudyImport::Store() {
   file_.close();
   const std::string path = folder_.File(kFileName);
   if (!file_) return NoRoom(path, "the file of a study");
-  ASSIGN_OR_RETURN(auto own_id, CheckFile(path));
-  const std::string id = study_id_.empty() ? own_id : study_id_;
-  if (!IsLabel(id)) return InvalidField("data", "the id of the study in it is not allowed: give study_id");
-  if (id == kPublishedStudy) return TakenResource("study", StudyName(id));
+  ASSIGN_OR_RETURN(const std::string id,
+                   CheckFile(core_, path, study_id_, [this] { return context_.IsCancelled(); }));
   Commit(
       core_.writer, "study", StudyName(id),
       [this, id, path](storage::Store& store) {
