@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <string>
 
-#include "server/printable.h"
+#include "base/printable.h"
 
 namespace sextant::server {
 

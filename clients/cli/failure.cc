@@ -2,9 +2,9 @@
 
 #include <set>
 
+#include "base/printable.h"
 #include "clients/cli/exit_codes.h"
 #include "google/rpc/error_details.pb.h"
-#include "server/printable.h"
 
 namespace sextant::cli {
 namespace {
@@ -112,7 +112,7 @@ std::string AdviceForCode(int code, const std::string& target, const std::string
 
 }  // namespace
 
-std::string Safe(const std::string& text) { return server::Printable(text); }
+std::string Safe(const std::string& text) { return Printable(text); }
 
 std::string SafeLines(const std::string& text) {
   std::string out;

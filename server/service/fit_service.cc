@@ -78,14 +78,14 @@ ServerUnaryReactor* FitService::CreateFit(CallbackServerContext* context, const 
     Commit(
         core_.writer, "fit", name,
         [request, response, made, name](storage::Store& store) {
-          return OncePerRequest(store, request->request_id(), *request, *response,
-                                [&](storage::Store& batch) {
-                                  if (batch.GetFit(made->fit.study_id, made->fit.id).ok())
-                                    return TakenResource("fit", name);
-                                  response->Clear();
-                                  FitToProto(made->fit, *response);
-                                  return batch.PutFit(made->fit);
-                                });
+          return OncePerRequest(
+              store, request->request_id(), *request, *response, [&](storage::Store& batch) {
+                RETURN_IF_ERROR(CheckSameStudy(batch, made->fit.study_id, made->order.study_uid));
+                if (batch.GetFit(made->fit.study_id, made->fit.id).ok()) return TakenResource("fit", name);
+                response->Clear();
+                FitToProto(made->fit, *response);
+                return batch.PutFit(made->fit);
+              });
         },
         [this, response, made, name, finish = std::move(finish)](const absl::Status& status) {
           // A repeated request answers with the fit that the first one made: there is nothing to start.

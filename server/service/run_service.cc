@@ -177,6 +177,8 @@ ServerUnaryReactor* RunService::LabelRuns(CallbackServerContext* context, const 
         const auto study = ParseStudyName(request->parent());
         if (!study) return InvalidField("parent", "not of the form studies/STUDY");
         RETURN_IF_ERROR(RefusePublished(*study));
+        auto meant = core_.store->GetStudy(*study);
+        if (!meant.ok()) return Annotate(meant.status(), "study", request->parent());
         auto labels = FindStudyLabels(*core_.store, *study, std::numeric_limits<std::int64_t>::max());
         if (!labels.ok()) return Annotate(labels.status(), "study", request->parent());
         LabelsToProto(*labels, *response);
@@ -186,7 +188,8 @@ ServerUnaryReactor* RunService::LabelRuns(CallbackServerContext* context, const 
         }
         Commit(
             core_.writer, "study", request->parent(),
-            [study = *study, kept = *std::move(labels)](storage::Store& store) {
+            [study = *study, uid = meant->uid, kept = *std::move(labels)](storage::Store& store) {
+              RETURN_IF_ERROR(CheckSameStudy(store, study, uid));
               return KeepStudyLabels(store, study, kept);
             },
             std::move(finish));

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "base/printable.h"
 #include "server/convert/curve.h"
 #include "server/convert/run.h"
 #include "server/convert/study.h"
@@ -13,7 +14,6 @@
 #include "server/fit_table.h"
 #include "server/limits.h"
 #include "server/names.h"
-#include "server/printable.h"
 
 namespace sextant::server {
 namespace {

@@ -96,7 +96,7 @@ absl::Status UploadStream::TakeHeader(const v1::UploadHeader& header) {
     } else if (!absl::IsNotFound(upload.status())) {
       return Annotate(upload.status(), "upload", UploadName(study_.id, header.upload_id()));
     } else {
-      upload_.id = StoredUploadId(study_.id, header.upload_id());
+      upload_.id = StoredUploadId(study_, header.upload_id());
       upload_.study_id = study_.id;
     }
   }
@@ -128,7 +128,7 @@ absl::Status UploadStream::TakeChunk(v1::UploadChunk& chunk) {
   auto work = std::make_shared<std::pair<PreparedChunk, storage::Upload>>(std::move(prepared), upload_);
   Commit(
       core_.writer, "study", StudyName(study_.id),
-      [this, work, study = study_.id, resumable = resumable_](storage::Store& store) {
+      [this, work, study = study_, resumable = resumable_](storage::Store& store) {
         return CommitChunk(store, study, resumable, work->first, work->second, refused_);
       },
       [this, work](const absl::Status& status) { Committed(status, work->first, work->second); });

@@ -5,10 +5,10 @@
 #include <cstdlib>
 #include <string>
 
+#include "base/printable.h"
 #include "server/filter.h"
 #include "server/names.h"
 #include "server/page_token.h"
-#include "server/printable.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace sextant::server;

@@ -1,5 +1,7 @@
 #include "clients/cli/commands/output_file.h"
 
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>

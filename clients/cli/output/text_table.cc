@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "server/printable.h"
+#include "base/printable.h"
 
 namespace sextant::cli {
 namespace {
@@ -51,7 +51,7 @@ std::string Harmless(const std::string& text) {
   std::size_t start = 0;
   for (;;) {
     const std::size_t end = text.find_first_of("\n\t", start);
-    out += server::Printable(std::string_view(text).substr(start, end - start));
+    out += Printable(std::string_view(text).substr(start, end - start));
     if (end == std::string::npos) return out;
     out += text[end];
     start = end + 1;

@@ -1,11 +1,11 @@
-#include "server/printable.h"
+#include "base/printable.h"
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
 
-namespace sextant::server {
+namespace sextant {
 namespace {
 
 struct CodePoint {
@@ -82,4 +82,4 @@ std::string Printable(std::string_view text) {
   return out;
 }
 
-}  // namespace sextant::server
+}  // namespace sextant
