@@ -89,15 +89,29 @@ class SecretsTest(attack_case.AttackCase):
         other = self.folder / "other"
         other.mkdir()
         _, other_key = victim.make_certificate(other)
-        ended = self.folder / "ended.pem"
-        subprocess.run(["openssl", "req", "-x509", "-key", other_key, "-out", str(ended), "-days", "-1", "-subj",
-                        "/CN=localhost"], check=True, capture_output=True)
+        ended = self.ended_certificate(other_key)
         for pem, key, what in ((certificate, other_key, "is not the key"), (ended, other_key, "ended")):
             done = subprocess.run([str(service_process.binaries() / "sextantd"), "--listen", "127.0.0.1:0", "--db",
                                    str(self.folder / "a.db"), "--tls-cert", str(pem), "--tls-key", str(key)],
                                   timeout=30, text=True, capture_output=True, check=False)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn(what, done.stderr)
+
+    def ended_certificate(self, key: str) -> pathlib.Path:
+        """A self-signed certificate of the year 2020."""
+        folder = self.folder / "authority"
+        folder.mkdir()
+        (folder / "index").touch()
+        (folder / "serial").write_text("01\n", encoding="utf-8")
+        (folder / "config").write_text(f"[ca]\ndefault_ca = own\n[own]\ndatabase = {folder}/index\nserial = {folder}/serial\n"
+                                       f"new_certs_dir = {folder}\ndefault_md = sha256\npolicy = any\n"
+                                       "[any]\ncommonName = supplied\n[req]\ndistinguished_name = name\n[name]\n", encoding="utf-8")
+        for command in (["req", "-new", "-key", key, "-subj", "/CN=localhost", "-out", str(folder / "request")],
+                        ["ca", "-selfsign", "-batch", "-notext", "-keyfile", key, "-in", str(folder / "request"), "-out",
+                         str(folder / "ended.pem"), "-startdate", "20200101000000Z", "-enddate", "20200201000000Z"]):
+            subprocess.run(["openssl", command[0], "-config", str(folder / "config"), *command[1:]], check=True,
+                           capture_output=True)
+        return folder / "ended.pem"
 
     def test_files_are_their_owners(self):
         server = self.start()
