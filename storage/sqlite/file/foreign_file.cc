@@ -7,8 +7,8 @@
 #include <tuple>
 #include <utility>
 
-#include "storage/sqlite/sql/connection.h"
 #include "storage/sqlite/file/schema.h"
+#include "storage/sqlite/sql/connection.h"
 
 namespace sextant::storage {
 namespace {
