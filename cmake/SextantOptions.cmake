@@ -36,6 +36,18 @@ if(SEXTANT_SANITIZE)
   add_link_options("-fsanitize=${SEXTANT_SANITIZE}")
 endif()
 
+# Tables of functions that cannot be written once a program runs. Debian's compilers make position-independent programs.
+add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack)
+
+# sextant_harden(): for folders that read what strangers send. An overrun buffer ends the program, before it is somebody
+# else's. Sanitizers do more, and do not go with FORTIFY.
+macro(sextant_harden)
+  if(NOT SEXTANT_SANITIZE AND NOT SEXTANT_BUILD_FUZZERS)
+    add_compile_options("$<$<COMPILE_LANGUAGE:C,CXX>:-fstack-protector-strong>"
+      "$<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<CONFIG:Release,RelWithDebInfo>>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=2>")
+  endif()
+endmacro()
+
 # sextant_add_library(NAME SOURCES... [LINK libs...]): a static library of our own code.
 # Headers are included by their path from the project root.
 function(sextant_add_library name)

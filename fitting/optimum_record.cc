@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "fitting/optimum/check_fit.h"
 #include "fitting/optimum/predict.h"
 
 namespace sextant::fitting {
@@ -103,6 +104,10 @@ absl::StatusOr<OptimumFit> OptimumFromResult(const FitResult& result) {
   if (shape == result.model.end() || shape->second.size() != 4) {
     return absl::DataLossError("the stored fit holds no optimum");
   }
+  // Numbers beyond these are no value of the enumerations, nor a count.
+  for (const double number : shape->second) {
+    if (!(number >= 0 && number < 256)) return absl::DataLossError("the stored fit holds no optimum");
+  }
   OptimumFit fit;
   fit.estimator = result.estimator;
   fit.target = static_cast<OptimumTarget>(shape->second[0]);
@@ -111,21 +116,17 @@ absl::StatusOr<OptimumFit> OptimumFromResult(const FitResult& result) {
   fit.near_optimal_tolerance = shape->second[3];
   const std::string parameter_prefix = kParameterPrefix, member_prefix = kMemberPrefix;
   for (const auto& [key, values] : result.model) {
-    if (StartsWith(key, parameter_prefix) && values.size() == 1) {
+    if (StartsWith(key, parameter_prefix) && key.size() > parameter_prefix.size() + 4 && values.size() == 1) {
       fit.parameter_names.push_back(key.substr(parameter_prefix.size() + 4));
       fit.estimates.push_back(values[0]);
-    } else if (StartsWith(key, member_prefix) && values.size() == 2) {
+    } else if (StartsWith(key, member_prefix) && key.size() > member_prefix.size() + 4 &&
+               values.size() == 2) {
       fit.members.push_back({key.substr(member_prefix.size() + 4), values[0], values[1]});
     }
   }
   fit.replicates = result.model_replicates;
   fit.replicate_count = static_cast<std::size_t>(result.bootstrap_replicates);
-  if (fit.law_parameters > fit.parameter_count() ||
-      fit.replicates.size() != fit.replicate_count * fit.parameter_count()) {
-    return absl::DataLossError(absl::StrCat("the stored fit is incomplete: ", fit.replicates.size(),
-                                            " replicate values for ", fit.replicate_count, " replicates of ",
-                                            fit.parameter_count(), " parameters"));
-  }
+  if (absl::Status status = CheckOptimumFit(fit); !status.ok()) return status;
   fit.runs_used = static_cast<int>(result.runs_used);
   fit.cells = static_cast<int>(result.cells_used);
   fit.objective = result.objective;

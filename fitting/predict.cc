@@ -267,12 +267,13 @@ class OptimumPredictor : public LawPredictor {
     if (rate) into.rate_kind = kind;
   }
 
-  absl::StatusOr<std::vector<PenaltyPoint>> Penalties(
-      const PredictionTarget& target, const std::vector<double>& learning_rates,
-      const std::vector<double>& batch_sizes_tokens) const override {
+  absl::StatusOr<std::vector<PenaltyPoint>> Penalties(const PredictionTarget& target,
+                                                      const std::vector<double>& learning_rates,
+                                                      const std::vector<double>& batch_sizes_tokens,
+                                                      const std::function<bool()>& given_up) const override {
     ASSIGN_OR_RETURN(std::vector<Penalty> grid,
                      PredictPenaltyGrid(fit_, target.params, target.tokens, learning_rates,
-                                        batch_sizes_tokens, target.interval));
+                                        batch_sizes_tokens, target.interval, given_up));
     std::vector<PenaltyPoint> points;
     for (std::size_t i = 0; i < grid.size(); ++i) {
       const Penalty& penalty = grid[i];
@@ -306,7 +307,8 @@ void CheckCount(const char* field, double value, std::vector<std::string>& probl
 
 absl::StatusOr<std::vector<PenaltyPoint>> Predictor::Penalties(const PredictionTarget&,
                                                                const std::vector<double>&,
-                                                               const std::vector<double>&) const {
+                                                               const std::vector<double>&,
+                                                               const std::function<bool()>&) const {
   return absl::FailedPreconditionError(
       "no price of being wrong: it needs a fit of a learning-rate or batch law by an estimator with a loss "
       "surface");
@@ -348,6 +350,11 @@ absl::StatusOr<std::shared_ptr<const Predictor>> Predictor::FromFit(std::string 
   if (result.parameters.size() != (*law)->spec().parameters.size()) {
     return absl::DataLossError(absl::StrCat("fit ", fit_name, " holds ", result.parameters.size(),
                                             " parameters, its law has ", (*law)->spec().parameters.size()));
+  }
+  const std::size_t parameters = result.parameters.size();
+  if (parameters == 0 || result.replicates.size() % parameters != 0) {
+    return absl::DataLossError(absl::StrCat("fit ", fit_name, " holds ", result.replicates.size(),
+                                            " replicate values for ", parameters, " parameters"));
   }
   return std::make_shared<FittedPredictor>(std::move(fit_name), std::move(result), *law);
 }

@@ -3,6 +3,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -88,10 +89,11 @@ class Predictor {
   /// Adds this fit's answer (or the reason for none, in `withheld`) to `into`.
   virtual void Predict(const PredictionTarget& target, Prediction& into) const = 0;
   /// Penalties over the grid, learning rates outside, batches inside. FailedPrecondition unless the fit's
-  /// estimator has a loss surface.
-  virtual absl::StatusOr<std::vector<PenaltyPoint>> Penalties(
-      const PredictionTarget& target, const std::vector<double>& learning_rates,
-      const std::vector<double>& batch_sizes_tokens) const;
+  /// estimator has a loss surface; Cancelled once `given_up`, if set, says true.
+  virtual absl::StatusOr<std::vector<PenaltyPoint>> Penalties(const PredictionTarget& target,
+                                                              const std::vector<double>& learning_rates,
+                                                              const std::vector<double>& batch_sizes_tokens,
+                                                              const std::function<bool()>& given_up) const;
 };
 
 /// What a law predicts, as the API spells it: "learning_rate", …; a law's own name for other quantities.

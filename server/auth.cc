@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <fstream>
+#include <utility>
 
 #include "base/sha256.h"
 #include "server/error.h"
@@ -28,7 +29,7 @@ absl::StatusOr<TokenCheck> TokenCheck::FromFile(const std::string& path) {
         absl::StrCat("token file ", path, " is open to other users: chmod 600 ", path));
   }
   std::ifstream file(path);
-  TokenCheck check;
+  Hashes hashes;
   std::string line;
   while (std::getline(file, line)) {
     const std::string token(absl::StripAsciiWhitespace(line));
@@ -37,15 +38,17 @@ absl::StatusOr<TokenCheck> TokenCheck::FromFile(const std::string& path) {
       return absl::InvalidArgumentError(absl::StrCat("token file ", path, ": a token has ", token.size(),
                                                      " bytes; use ", kMinTokenBytes, " to ", kMaxTokenBytes));
     }
-    check.hashes_.push_back(Sha256Of(token));
+    hashes.push_back(Sha256Of(token));
   }
-  if (check.hashes_.empty())
-    return absl::InvalidArgumentError(absl::StrCat("token file ", path, " holds no token"));
+  if (hashes.empty()) return absl::InvalidArgumentError(absl::StrCat("token file ", path, " holds no token"));
+  TokenCheck check;
+  check.hashes_.store(std::make_shared<const Hashes>(std::move(hashes)));
   return check;
 }
 
 absl::Status TokenCheck::Check(const grpc::CallbackServerContext& context) const {
-  if (hashes_.empty()) return absl::OkStatus();
+  const auto hashes = hashes_.load();
+  if (hashes->empty()) return absl::OkStatus();
   const auto& metadata = context.client_metadata();
   const auto found = metadata.find("authorization");
   if (found != metadata.end()) {
@@ -53,7 +56,7 @@ absl::Status TokenCheck::Check(const grpc::CallbackServerContext& context) const
     if (value.rfind(kScheme, 0) == 0 && value.size() <= kMaxTokenBytes + sizeof(kScheme)) {
       const std::string hash = Sha256Of(value.substr(sizeof(kScheme) - 1));
       bool known = false;
-      for (const std::string& allowed : hashes_) known |= EqualInConstantTime(hash, allowed);
+      for (const std::string& allowed : *hashes) known |= EqualInConstantTime(hash, allowed);
       if (known) return absl::OkStatus();
     }
   }

@@ -1,14 +1,33 @@
 #include "server/calls.h"
 
-namespace sextant::server {
+#include <memory>
 
-grpc::ServerUnaryReactor* Calls::Offload(grpc::CallbackServerContext* context,
-                                         std::function<absl::Status()> handler) const {
-  return OffloadAsync(context, [handler = std::move(handler)](const Finish& finish) {
+#include "server/limits.h"
+
+namespace sextant::server {
+namespace {
+
+std::function<absl::Status(Finish)> FinishAfter(std::function<absl::Status()> handler) {
+  return [handler = std::move(handler)](const Finish& finish) {
     absl::Status status = handler();
     if (status.ok()) finish(absl::OkStatus());
     return status;
-  });
+  };
+}
+
+}  // namespace
+
+Calls::Calls(const TokenCheck& tokens, Executor& executor, Executor& heavy)
+    : tokens_(tokens),
+      executor_(executor),
+      heavy_(heavy),
+      answers_("ANSWER_LIMIT", "bytes of answers that are not read yet", kMaxAnswersBytes,
+               kMaxAnswersBytesPerPeer),
+      heavy_calls_("HEAVY_LIMIT", "long computations", kMaxHeavyCalls, kMaxHeavyCallsPerPeer) {}
+
+grpc::ServerUnaryReactor* Calls::Offload(grpc::CallbackServerContext* context,
+                                         std::function<absl::Status()> handler) const {
+  return OffloadAsync(context, FinishAfter(std::move(handler)));
 }
 
 grpc::ServerUnaryReactor* Calls::OffloadAsync(grpc::CallbackServerContext* context,
@@ -29,6 +48,85 @@ grpc::ServerUnaryReactor* Calls::OffloadAsync(grpc::CallbackServerContext* conte
   }
   if (!admitted.ok()) reactor->Finish(ToGrpc(admitted));
   return reactor;
+}
+
+/// A call whose answer counts until the client has it. Deletes itself.
+class Calls::LargeCall final : public grpc::ServerUnaryReactor {
+ public:
+  LargeCall(const Calls& calls, grpc::CallbackServerContext& context,
+            const google::protobuf::Message& response)
+      : calls_(calls), context_(context), response_(response) {}
+
+  void OnDone() override { delete this; }
+
+  absl::Status Start(Executor& executor, Quota* computations,
+                     std::function<absl::Status(server::Finish)> handler) {
+    if (absl::Status admitted = calls_.Admit(context_); !admitted.ok()) return admitted;
+    if (computations != nullptr) {
+      auto ticket = computations->Take(context_.peer());
+      if (!ticket.ok()) return ticket.status();
+      computation_ = *std::move(ticket);
+    }
+    return executor.Submit([this, handler = std::move(handler)] {
+      absl::Status status = CheckCancelled(context_);
+      if (status.ok()) {
+        status = StopExceptions([&] { return handler([this](const absl::Status& ended) { End(ended); }); });
+      }
+      if (!status.ok()) End(status);
+    });
+  }
+
+  /// Nothing may follow it.
+  void End(absl::Status status) {
+    computation_.reset();
+    if (status.ok()) status = StopExceptions([this] { return Hold(); });
+    Finish(ToGrpc(status));
+  }
+
+ private:
+  absl::Status Hold() {
+    const auto bytes = static_cast<std::int64_t>(response_.ByteSizeLong());
+    if (bytes <= kSmallAnswerBytes) return absl::OkStatus();
+    auto ticket = calls_.answers_.Take(context_.peer(), 2 * bytes);  // the message, and its bytes on the way
+    if (!ticket.ok()) return ticket.status();
+    answer_ = *std::move(ticket);
+    place_ = calls_.idle_.Watch(context_, kAnswerPatience);
+    return absl::OkStatus();
+  }
+
+  const Calls& calls_;
+  grpc::CallbackServerContext& context_;
+  const google::protobuf::Message& response_;
+  std::unique_ptr<QuotaTicket> computation_, answer_;
+  std::unique_ptr<IdleStreams::Place> place_;
+};
+
+grpc::ServerUnaryReactor* Calls::OffloadLarge(grpc::CallbackServerContext* context,
+                                              const google::protobuf::Message& response,
+                                              std::function<absl::Status()> handler) const {
+  auto* call = new LargeCall(*this, *context, response);
+  const absl::Status status = call->Start(executor_, nullptr, FinishAfter(std::move(handler)));
+  if (!status.ok()) call->End(status);
+  return call;
+}
+
+grpc::ServerUnaryReactor* Calls::OffloadHeavy(grpc::CallbackServerContext* context,
+                                              const google::protobuf::Message& response,
+                                              std::function<absl::Status()> handler) const {
+  return OffloadHeavyAsync(context, response, FinishAfter(std::move(handler)));
+}
+
+grpc::ServerUnaryReactor* Calls::OffloadHeavyAsync(
+    grpc::CallbackServerContext* context, const google::protobuf::Message& response,
+    std::function<absl::Status(server::Finish)> handler) const {
+  auto* call = new LargeCall(*this, *context, response);
+  const absl::Status status = call->Start(heavy_, &heavy_calls_, std::move(handler));
+  if (!status.ok()) call->End(status);
+  return call;
+}
+
+absl::Status CheckCancelled(const grpc::CallbackServerContext& context) {
+  return context.IsCancelled() ? absl::CancelledError("the call was given up") : absl::OkStatus();
 }
 
 }  // namespace sextant::server

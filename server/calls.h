@@ -3,6 +3,7 @@
 #pragma once
 
 #include <absl/status/status.h>
+#include <google/protobuf/message.h>
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
@@ -11,6 +12,8 @@
 
 #include "server/auth.h"
 #include "server/executor.h"
+#include "server/idle_streams.h"
+#include "server/quota.h"
 #include "server/status.h"
 
 namespace sextant::server {
@@ -21,7 +24,8 @@ using Finish = std::function<void(absl::Status)>;
 /// Thread-safe; outlives every call.
 class Calls {
  public:
-  Calls(const TokenCheck& tokens, Executor& executor) : tokens_(tokens), executor_(executor) {}
+  /// `executor` blocks shortly, `heavy` for long.
+  Calls(const TokenCheck& tokens, Executor& executor, Executor& heavy);
 
   absl::Status Admit(const grpc::CallbackServerContext& context) const { return tokens_.Check(context); }
 
@@ -39,14 +43,43 @@ class Calls {
   grpc::ServerUnaryReactor* Offload(grpc::CallbackServerContext* context,
                                     std::function<absl::Status()> handler) const;
 
+  /// The same for a method whose `response` may be large: what it takes counts against the answers under way,
+  /// of all and of this peer (RESOURCE_EXHAUSTED, ANSWER_LIMIT), until the client has read it; a client that
+  /// does not read is cut off.
+  grpc::ServerUnaryReactor* OffloadLarge(grpc::CallbackServerContext* context,
+                                         const google::protobuf::Message& response,
+                                         std::function<absl::Status()> handler) const;
+
+  /// As OffloadLarge, for work that takes a processor for long: few at a time, a few of a peer (HEAVY_LIMIT),
+  /// at low priority. `handler` asks the context now and then whether the call was given up.
+  grpc::ServerUnaryReactor* OffloadHeavy(grpc::CallbackServerContext* context,
+                                         const google::protobuf::Message& response,
+                                         std::function<absl::Status()> handler) const;
+
+  /// The same for a handler that ends the call by its Finish, as OffloadAsync's.
+  grpc::ServerUnaryReactor* OffloadHeavyAsync(grpc::CallbackServerContext* context,
+                                              const google::protobuf::Message& response,
+                                              std::function<absl::Status(Finish)> handler) const;
+
   /// Runs `handler` on a thread that may block; the call ends when the handler's Finish is called. A status
   /// that the handler returns, if not OK, ends the call instead: then it must not call Finish.
   grpc::ServerUnaryReactor* OffloadAsync(grpc::CallbackServerContext* context,
                                          std::function<absl::Status(Finish)> handler) const;
 
+  /// Ends calls whose client does nothing.
+  IdleStreams& idle() const { return idle_; }
+
  private:
+  class LargeCall;
+
   const TokenCheck& tokens_;
   Executor& executor_;
+  Executor& heavy_;
+  mutable Quota answers_, heavy_calls_;
+  mutable IdleStreams idle_;
 };
+
+/// CANCELLED once the call was given up or its time is over; for work that goes on for long.
+absl::Status CheckCancelled(const grpc::CallbackServerContext& context);
 
 }  // namespace sextant::server

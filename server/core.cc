@@ -10,6 +10,11 @@
 #include "server/names.h"
 
 namespace sextant::server {
+namespace {
+
+constexpr int kHeavyNiceness = 10;
+
+}  // namespace
 
 Core::Core(std::shared_ptr<storage::Store> the_store, std::unique_ptr<LawTable> the_laws,
            TokenCheck the_tokens, int threads)
@@ -19,7 +24,13 @@ Core::Core(std::shared_ptr<storage::Store> the_store, std::unique_ptr<LawTable> 
       writer(store, kWriterQueue),
       jobs(store, writer, fits, threads),
       executor(kReaderThreads, kReaderQueue),
-      calls(tokens, executor) {}
+      heavy(kHeavyThreads, kHeavyQueue, kHeavyNiceness),
+      copies(kCopyThreads, kCopyQueue),
+      calls(tokens, executor, heavy),
+      uploads("UPLOAD_LIMIT", "uploads", kMaxOpenUploads, kMaxOpenUploadsPerPeer),
+      imports("IMPORT_LIMIT", "imports of studies", kMaxImports, kMaxImportsPerPeer),
+      downloads("DOWNLOAD_LIMIT", "backups and exports", kMaxDownloads, kMaxDownloadsPerPeer),
+      watches("WATCH_LIMIT", "watches of fits", kMaxWatches, kMaxWatchesPerPeer) {}
 
 absl::Status Core::LoadLaws() {
   ASSIGN_OR_RETURN(auto user_laws, store->ListLaws());
@@ -59,7 +70,9 @@ absl::Status Core::Serve(storage::Fit fit) {
       RETURN_IF_ERROR(store->PutFit(fit));
     }
   }
-  fits.Put(fit.study_id, fit.id, ServeFit(fit));
+  ServedFit served = ServeFit(fit);
+  if (served.set_aside) Log().warn("{} is set aside: {}", FitName(fit.study_id, fit.id), served.error);
+  fits.Put(fit.study_id, fit.id, std::move(served));
   return absl::OkStatus();
 }
 
@@ -101,6 +114,8 @@ void Core::Stop() {
   if (stopped_) return;
   stopped_ = true;
   jobs.Stop();
+  heavy.Stop();
+  copies.Stop();
   executor.Stop();
   writer.Stop();
   if (absl::Status status = store->Checkpoint(); !status.ok()) {

@@ -1,7 +1,7 @@
 // What the services share. Owned by Server; members are destroyed in reverse order.
 #pragma once
 
-#include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -11,6 +11,7 @@
 #include "server/fit_jobs.h"
 #include "server/fit_table.h"
 #include "server/law_table.h"
+#include "server/quota.h"
 #include "storage/store.h"
 #include "storage/writer.h"
 
@@ -22,16 +23,17 @@ struct Core {
   ~Core() { Stop(); }
 
   const std::shared_ptr<storage::Store> store;
-  const TokenCheck tokens;
+  TokenCheck tokens;
   const std::unique_ptr<LawTable> laws;
   FitTable fits;
   storage::Writer writer;
   FitJobs jobs;
-  Executor executor;
+  Executor executor, heavy, copies;
   const Calls calls;
-  std::atomic<int> open_uploads{0};
-  std::string database;       ///< path
-  std::string why_read_only;  ///< not empty: the store refuses writes
+  Quota uploads, imports, downloads, watches;
+  std::chrono::milliseconds stream_patience{0};  ///< how long nothing may happen on an upload or download
+  std::string database;                          ///< path
+  std::string why_read_only;                     ///< not empty: the store refuses writes
 
   /// Loads user laws, studies and fits; fits that a dead process left running are marked failed.
   absl::Status LoadFromStore();

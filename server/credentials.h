@@ -10,7 +10,8 @@
 
 namespace sextant::server {
 
-/// NOT_FOUND names a file that cannot be read.
+/// NOT_FOUND names a file that cannot be read; INVALID_ARGUMENT says what is wrong with one: a key of another
+/// certificate, a certificate that has ended. Files that change later are read again within seconds.
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(const ServerOptions& options);
 
 }  // namespace sextant::server

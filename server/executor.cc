@@ -1,13 +1,22 @@
 #include "server/executor.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <utility>
 
 #include "server/error.h"
 
 namespace sextant::server {
 
-Executor::Executor(int threads, std::size_t queue_limit) : queue_limit_(queue_limit) {
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Loop(); });
+Executor::Executor(int threads, std::size_t queue_limit, int niceness) : queue_limit_(queue_limit) {
+  for (int i = 0; i < threads; ++i) {
+    threads_.emplace_back([this, niceness] {
+      // Linux has a niceness for each thread (setpriority(2)); without it only the order of work differs.
+      if (niceness != 0) setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), niceness);
+      Loop();
+    });
+  }
 }
 
 Executor::~Executor() { Stop(); }

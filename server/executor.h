@@ -18,7 +18,8 @@ namespace sextant::server {
 /// Thread-safe. The destructor runs what is queued, then joins.
 class Executor {
  public:
-  Executor(int threads, std::size_t queue_limit);
+  /// `niceness` of the threads, over that of the process: 10 leaves the processor to whoever else wants it.
+  Executor(int threads, std::size_t queue_limit, int niceness = 0);
   ~Executor();
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;

@@ -14,6 +14,7 @@
 #include "server/fit_data.h"
 #include "server/limits.h"
 #include "server/log.h"
+#include "server/mutation.h"
 #include "server/names.h"
 #include "server/run_labels.h"
 #include "server/status.h"
@@ -173,7 +174,12 @@ absl::StatusOr<fitting::FitResult> FitJobs::Solve(Job& job) {
 }
 
 void FitJobs::Run(const std::shared_ptr<Job>& job) {
-  auto result = Solve(*job);
+  absl::StatusOr<fitting::FitResult> result = absl::UnknownError("the fit did not run");
+  const absl::Status ran = StopExceptions([&] {
+    result = Solve(*job);
+    return absl::OkStatus();
+  });
+  if (!ran.ok()) result = ran;
   storage::Fit ended = job->fit;
   if (result.ok()) {
     ended.result = *std::move(result);
@@ -184,9 +190,13 @@ void FitJobs::Run(const std::shared_ptr<Job>& job) {
   }
   // What the sweep says about its runs explains a failed fit as well as a good one.
   std::shared_ptr<const StudyLabels> labels;
-  if (auto found = FindStudyLabels(*store_, ended.study_id, kMostPointsLabelledByFits); found.ok()) {
-    labels = std::make_shared<const StudyLabels>(*std::move(found));
-  }
+  const absl::Status labelled = StopExceptions([&] {
+    auto found = FindStudyLabels(*store_, ended.study_id, kMostPointsLabelledByFits);
+    if (found.ok()) labels = std::make_shared<const StudyLabels>(*std::move(found));
+    return found.status();
+  });
+  if (absl::IsResourceExhausted(labelled))
+    Log().warn("runs of {} are not labelled: out of memory", ended.study_id);
   Store(job, std::move(ended), labels);
 }
 
@@ -197,13 +207,16 @@ void FitJobs::Store(const std::shared_ptr<Job>& job, storage::Fit ended,
       std::make_shared<const ServedFit>(ServeFit(*shared));  // here: the writer thread has no time for it
   for (;;) {
     const absl::Status submitted = writer_.Submit(
-        [shared, labels](storage::Store& store) {
-          RETURN_IF_ERROR(store.GetStudy(shared->study_id).status());
+        [shared, labels, uid = job->order.study_uid](storage::Store& store) {
+          RETURN_IF_ERROR(CheckSameStudy(store, shared->study_id, uid));
           RETURN_IF_ERROR(store.PutFit(*shared));
           return labels ? KeepStudyLabels(store, shared->study_id, *labels) : absl::OkStatus();
         },
         [this, job, shared, served](const absl::Status& status) {
-          if (status.ok()) return End(job, *shared, *served);
+          if (status.ok()) {
+            table_.Put(shared->study_id, shared->id, *served);
+            return End(job, *shared);
+          }
           Lose(job, absl::Status(status.code(), absl::StrCat("the result could not be stored: ",
                                                              std::string(status.message()))));
         });
@@ -217,11 +230,14 @@ void FitJobs::Store(const std::shared_ptr<Job>& job, storage::Fit ended,
 void FitJobs::Lose(const std::shared_ptr<Job>& job, const absl::Status& status) {
   storage::Fit lost = job->fit;
   MarkEnded(status, lost);
-  if (!absl::IsNotFound(status)) {  // else its study is gone
+  // Without its study it is served nowhere, nor in a study that has taken the id.
+  const bool is_gone = absl::IsNotFound(status);
+  if (!is_gone) {
     const std::lock_guard lock(mutex_);
     unstored_[FitName(lost.study_id, lost.id)] = lost;
   }
-  End(job, lost, ServeFit(lost));
+  if (!is_gone) table_.Put(lost.study_id, lost.id, ServeFit(lost));
+  End(job, lost);
 }
 
 void FitJobs::StoreUnstoredEnds() {
@@ -247,14 +263,14 @@ void FitJobs::StoreUnstoredEnds() {
   }
 }
 
-void FitJobs::End(const std::shared_ptr<Job>& job, const storage::Fit& ended, const ServedFit& served) {
+void FitJobs::End(const std::shared_ptr<Job>& job, const storage::Fit& ended) {
   const std::string name = FitName(ended.study_id, ended.id);
-  table_.Put(ended.study_id, ended.id, served);
   std::map<std::uint64_t, Watcher> watchers;
   {
     const std::lock_guard lock(mutex_);
     watchers.swap(job->watchers);
-    active_.erase(name);
+    const auto found = active_.find(name);
+    if (found != active_.end() && found->second == job) active_.erase(found);
     --taken_;
   }
   if (ended.error_code == 0) {

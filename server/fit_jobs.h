@@ -81,7 +81,7 @@ class FitJobs {
   absl::StatusOr<fitting::FitResult> Solve(Job& job);
   void Store(const std::shared_ptr<Job>& job, storage::Fit ended,
              const std::shared_ptr<const StudyLabels>& labels);
-  void End(const std::shared_ptr<Job>& job, const storage::Fit& ended, const ServedFit& served);
+  void End(const std::shared_ptr<Job>& job, const storage::Fit& ended);
   /// Ends a fit whose result cannot be stored.
   void Lose(const std::shared_ptr<Job>& job, const absl::Status& status);
   /// Tries again to store how fits ended.

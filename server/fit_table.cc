@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/names.h"
+#include "server/status.h"
 
 namespace sextant::server {
 namespace {
@@ -68,16 +69,20 @@ ServedFit ServeFit(const storage::Fit& fit) {
   served.error = fit.error;
   served.end_time = fit.end_time;
   if (fit.state != storage::FitState::kSucceeded) return served;
-  auto spec = fitting::ParseLawSpec(fit.result.law_toml);
-  auto predictor = fitting::Predictor::FromFit(FitName(fit.study_id, fit.id), fit.result);
-  if (!spec.ok() || !predictor.ok()) {
+  const absl::Status read = StopExceptions([&] {
+    auto spec = fitting::ParseLawSpec(fit.result.law_toml);
+    if (!spec.ok()) return spec.status();
+    auto predictor = fitting::Predictor::FromFit(FitName(fit.study_id, fit.id), fit.result);
+    if (!predictor.ok()) return predictor.status();
+    served.quantity = fitting::QuantityName(*spec);
+    served.predictor = *std::move(predictor);
+    return absl::OkStatus();
+  });
+  if (!read.ok()) {
     served.state = storage::FitState::kFailed;
-    served.error =
-        "cannot be read back: " + std::string((spec.ok() ? predictor.status() : spec.status()).message());
-    return served;
+    served.error = "cannot be read back: " + std::string(read.message());
+    served.set_aside = true;
   }
-  served.quantity = fitting::QuantityName(*spec);
-  served.predictor = *std::move(predictor);
   return served;
 }
 

@@ -17,7 +17,8 @@ namespace sextant::server {
 struct ServedFit {
   std::string quantity;  ///< "learning_rate", …
   storage::FitState state = storage::FitState::kUnspecified;
-  std::string error;  ///< why it failed
+  std::string error;       ///< why it failed
+  bool set_aside = false;  ///< it succeeded, but what is stored of it cannot be computed with
   storage::Micros end_time = 0;
   std::shared_ptr<const fitting::Predictor> predictor;  ///< only when it succeeded
 };

@@ -2,6 +2,7 @@
 // them.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -55,7 +56,31 @@ inline constexpr std::int64_t kMaxEvaluatedSteps = 2'000'000;  ///< of a schedul
 // Predictions.
 inline constexpr int kMaxPredictSources = 200;  ///< studies, fits and laws of one request
 
+inline constexpr std::size_t kInlineReplicates =
+    20'000;  ///< a prediction that reads more goes to a heavy thread
+inline constexpr std::size_t kMaxPenaltyEvaluations = 200'000'000;  ///< points of a grid times replicates
+
+// Answers that clients have not read yet, bytes.
+/// A page of runs ends here. Clients take 4 MiB by default.
+inline constexpr std::int64_t kMaxPageBytes = 3 << 20;
+inline constexpr std::int64_t kSmallAnswerBytes = 64 << 10;  ///< not counted
+inline constexpr std::int64_t kMaxAnswersBytes = 192 << 20, kMaxAnswersBytesPerPeer = 64 << 20;
+inline constexpr std::chrono::seconds kAnswerPatience{60};  ///< to read one
+
+// Streams. One on which nothing happens is ended.
+inline constexpr int kMaxOpenUploadsPerPeer = 64;
+inline constexpr int kMaxImports = 8, kMaxImportsPerPeer = 4;
+inline constexpr int kMaxDownloads = 8, kMaxDownloadsPerPeer = 4;
+inline constexpr int kMaxWatches = 1024, kMaxWatchesPerPeer = 256;
+
+// Computations that take a processor for long: predictions over many replicates, analyses.
+inline constexpr int kHeavyThreads = 2;
+inline constexpr std::size_t kHeavyQueue = 64;
+inline constexpr int kMaxHeavyCalls = 64, kMaxHeavyCallsPerPeer = 16;  ///< waiting or running
+
 // Threads and queues.
+inline constexpr int kCopyThreads = 2;  ///< backups and exports
+inline constexpr std::size_t kCopyQueue = 16;
 inline constexpr int kReaderThreads = 4;  ///< SQLite reads and conversions
 inline constexpr std::size_t kReaderQueue = 1024;
 inline constexpr std::size_t kWriterQueue = 1024;

@@ -54,6 +54,10 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--tls-key", flags.server.tls_key, "PEM private key");
   app.add_option("--tls-client-ca", flags.server.tls_client_ca,
                  "PEM: ask clients for a certificate signed by this");
+  app.add_option("--stream-idle-seconds", flags.server.stream_idle_seconds,
+                 "end an upload, import, export or backup on which nothing happens for so long")
+      ->check(CLI::Range(1, 86'400))
+      ->capture_default_str();
   app.add_option("--max-connections", flags.max_connections,
                  "open at a time; 0: 2048, and never more than half of the descriptors (ulimit -n)")
       ->check(CLI::Range(0, 1'000'000))
@@ -105,6 +109,15 @@ int Fail(const absl::Status& status) {
   return status.code() == absl::StatusCode::kInvalidArgument ? 2 : 1;
 }
 
+void Reload(sextant::server::Server& server) {
+  const absl::Status status = server.Reload();
+  if (status.ok()) {
+    sextant::server::Log().info("SIGHUP: the token file was read again");
+  } else {
+    sextant::server::Log().error("SIGHUP: the tokens stay as they were: {}", std::string(status.message()));
+  }
+}
+
 int Serve(Flags& flags, const sigset_t& signals) {
   using std::chrono::milliseconds;
   flags.server.full_fsync = flags.fsync == "full";
@@ -124,7 +137,8 @@ int Serve(Flags& flags, const sigset_t& signals) {
   std::fflush(stdout);
 
   int signal = 0;
-  while (sigwait(&signals, &signal) != 0) {
+  while (sigwait(&signals, &signal) != 0 || signal == SIGHUP) {
+    if (signal == SIGHUP) Reload(**server);
   }
   const milliseconds patience(static_cast<std::int64_t>(flags.shutdown_seconds * 1000));
   sextant::server::Log().info("{}: stopping", signal == SIGTERM ? "SIGTERM" : "SIGINT");
@@ -142,6 +156,7 @@ int main(int argc, char** argv) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   // A file that may not grow (ulimit -f) is an error of the write, as a full disk is, not the server's end.

@@ -90,6 +90,13 @@ absl::Status OncePerRequest(storage::Store& store, const std::string& request_id
   });
 }
 
+absl::Status CheckSameStudy(storage::Store& store, const std::string& study, std::int64_t uid) {
+  ASSIGN_OR_RETURN(const auto stored, store.GetStudy(study));
+  if (stored.uid == uid) return absl::OkStatus();
+  return absl::NotFoundError(
+      absl::StrCat("study '", study, "' was deleted meanwhile; another has its id now, and is left alone"));
+}
+
 absl::Status CheckRequestId(const std::string& request_id) {
   const bool printable =
       std::all_of(request_id.begin(), request_id.end(), [](char c) { return c > ' ' && c <= '~'; });

@@ -24,6 +24,10 @@ absl::Status OncePerRequest(storage::Store& store, const std::string& request_id
                             const google::protobuf::Message& request, google::protobuf::Message& response,
                             const std::function<absl::Status(storage::Store&)>& work);
 
+/// NOT_FOUND unless the study is there and is the one with this uid: another may have taken the id of one
+/// that was deleted.
+absl::Status CheckSameStudy(storage::Store& store, const std::string& study, std::int64_t uid);
+
 /// INVALID_ARGUMENT for a request id that is too long or not printable ASCII.
 absl::Status CheckRequestId(const std::string& request_id);
 

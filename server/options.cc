@@ -36,6 +36,9 @@ absl::Status ValidateOptions(const ServerOptions& options) {
     return absl::InvalidArgumentError(
         absl::StrCat("--threads ", options.threads, ": use 0 to ", kMaxThreads));
   }
+  if (options.stream_idle_seconds < 1) {
+    return absl::InvalidArgumentError("--stream-idle-seconds: use 1 or more");
+  }
   if (options.tls_certificate.empty() != options.tls_key.empty()) {
     return absl::InvalidArgumentError("--tls-cert and --tls-key go together");
   }

@@ -24,6 +24,7 @@ struct ServerOptions {
   std::string token_file;                ///< bearer tokens, one a line; empty: no token is asked for
   std::string tls_certificate, tls_key;  ///< PEM files; both or neither
   std::string tls_client_ca;             ///< PEM file; clients must show a certificate that it signed
+  int stream_idle_seconds = 120;         ///< a stream on which nothing happens for so long is ended
   bool insecure_non_loopback = false;    ///< allow plaintext on addresses that others can reach
 };
 

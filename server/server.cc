@@ -26,6 +26,7 @@
 #include "server/service/scratch_folder.h"
 #include "server/service/study_service.h"
 #include "server/service/system_service.h"
+#include "server/unreadable.h"
 #include "storage/fault.h"
 #include "storage/sqlite_store.h"
 
@@ -68,6 +69,7 @@ struct Server::Impl {
   SystemService system{core};
   std::vector<std::unique_ptr<grpc::Service>>
       reflection;  // none, or both versions: they want all names first
+  std::string token_file;
   bool stopped = false;
   std::unique_ptr<Entrance> entrance;
   std::unique_ptr<grpc::Server> grpc;
@@ -101,11 +103,11 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
     reflection.push_back(std::make_unique<ReflectionAlphaService>(names));
     for (const auto& service : reflection) builder.RegisterService(service.get());
   }
-  if (options.log_requests) {
-    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
-    interceptors.push_back(std::make_unique<RequestLogFactory>());
-    builder.experimental().SetInterceptorCreators(std::move(interceptors));
-  }
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+  if (options.log_requests) interceptors.push_back(std::make_unique<RequestLogFactory>());
+  // Statuses pass from the last to the first: the log sees what is sent.
+  interceptors.push_back(std::make_unique<UnreadableFactory>());
+  builder.experimental().SetInterceptorCreators(std::move(interceptors));
   grpc = builder.BuildAndStart();
   if (grpc == nullptr) return absl::UnavailableError("the server did not start");
   if (auto* health = grpc->GetHealthCheckService()) {
@@ -149,11 +151,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& opti
   TokenCheck tokens;
   if (!options.token_file.empty()) {
     ASSIGN_OR_RETURN(auto read, TokenCheck::FromFile(options.token_file));
-    tokens = std::move(read);
+    tokens.Replace(read);
   }
   auto impl = std::make_unique<Impl>(std::move(store), std::move(laws), std::move(tokens), options.threads);
   impl->core.database = options.database;
   impl->core.why_read_only = why_read_only;
+  impl->token_file = options.token_file;
+  impl->core.stream_patience = std::chrono::seconds(options.stream_idle_seconds);
   RETURN_IF_ERROR(impl->core.LoadFromStore());
   RETURN_IF_ERROR(impl->Start(options));
   return std::unique_ptr<Server>(new Server(std::move(impl)));
@@ -173,6 +177,14 @@ std::shared_ptr<grpc::Channel> Server::InProcessChannel() {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
   return impl_->grpc->InProcessChannel(arguments);
+}
+
+absl::Status Server::Reload() {
+  if (impl_->token_file.empty()) return absl::OkStatus();
+  auto read = TokenCheck::FromFile(impl_->token_file);
+  if (!read.ok()) return read.status();
+  impl_->core.tokens.Replace(*read);
+  return absl::OkStatus();
 }
 
 void Server::Shutdown(std::chrono::milliseconds patience) {

@@ -46,6 +46,10 @@ class Server {
   /// wire.
   std::shared_ptr<grpc::Channel> InProcessChannel();
 
+  /// Reads the token file again; with an error the tokens stay as they were. Certificates are read again by
+  /// themselves.
+  absl::Status Reload();
+
   /// Health says NOT_SERVING, running fits are asked to stop, calls may end until `patience` is over and are
   /// cancelled then; what was queued for the database is committed, the write-ahead log folded in.
   void Shutdown(std::chrono::milliseconds patience);

@@ -45,6 +45,8 @@ struct Study {
   Micros create_time = 0, update_time = 0;
   std::int64_t revision = 0;
   std::int64_t run_count = 0, fit_count = 0;  ///< output only
+  /// Output only. No two studies of a store ever have the same, not even one that takes a deleted one's id.
+  std::int64_t uid = 0;
 };
 
 /// One training run. NaN where unknown; counts that are unknown are NaN too, so every quantity is a double

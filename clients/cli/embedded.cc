@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "clients/cli/globals.h"
 #include "server/server.h"
 
 namespace sextant::cli {
@@ -13,6 +14,13 @@ namespace {
 
 // What the embedded service gets to finish: a fit that runs is asked to stop, not waited for.
 constexpr std::chrono::milliseconds kPatience{2000};
+
+// Of the default database alone: a name that somebody gave may be misspelt.
+void MakePrivateFolders(const std::filesystem::path& folder, std::error_code& error) {
+  if (std::filesystem::is_directory(folder, error)) return;
+  if (!std::filesystem::create_directories(folder, error)) return;
+  std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+}
 
 }  // namespace
 
@@ -27,7 +35,7 @@ absl::StatusOr<std::unique_ptr<EmbeddedServer>> EmbeddedServer::Open(const std::
   // Absolute, so that messages and `doctor` name a file that can be found.
   std::error_code error;
   const std::filesystem::path file = std::filesystem::absolute(database, error);
-  if (!error) std::filesystem::create_directories(file.parent_path(), error);
+  if (!error && database == DefaultDatabasePath()) MakePrivateFolders(file.parent_path(), error);
   if (error) {
     return absl::PermissionDeniedError(
         absl::StrCat("cannot make the folder of ", database, ": ", error.message()));

@@ -2,8 +2,8 @@
 
 #include <set>
 
+#include "base/printable.h"
 #include "clients/cli/exit_codes.h"
-#include "clients/importers/text.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace sextant::cli {
@@ -112,7 +112,7 @@ std::string AdviceForCode(int code, const std::string& target, const std::string
 
 }  // namespace
 
-std::string Safe(const std::string& text) { return importers::Printable(text); }
+std::string Safe(const std::string& text) { return Printable(text); }
 
 std::string SafeLines(const std::string& text) {
   std::string out;

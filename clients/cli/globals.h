@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "clients/cli/target.h"
+
 namespace sextant::cli {
 
 enum class OutputFormat { kTable, kJson, kJsonl, kCsv, kTsv, kMarkdown };
@@ -11,7 +13,9 @@ enum class ColorMode { kAuto, kAlways, kNever };
 
 struct Globals {
   std::string db;      ///< file of the embedded mode; empty: the default path
-  std::string server;  ///< HOST:PORT; empty: embedded mode
+  std::string server;  ///< HOST:PORT or a URL; empty: embedded mode
+  TlsFiles tls;
+  bool token_in_clear = false;  ///< send the token over a network without TLS
   OutputFormat output = OutputFormat::kTable;
   ColorMode color = ColorMode::kAuto;
   bool quiet = false;

@@ -10,6 +10,7 @@
 
 #include "base/status_macros.h"
 #include "clients/cli/embedded.h"
+#include "clients/cli/target.h"
 
 namespace sextant::cli {
 namespace {
@@ -25,6 +26,12 @@ bool IsHeaderText(const char* text) {
     if (*at < 0x21 || *at > 0x7e) return false;
   }
   return *text != '\0';
+}
+
+/// Null: none.
+const char* Token() {
+  const char* token = std::getenv("SEXTANT_TOKEN");
+  return token != nullptr && IsHeaderText(token) ? token : nullptr;
 }
 
 bool ColorWanted(ColorMode mode, int fd) {
@@ -52,19 +59,35 @@ Session::~Session() {
 
 absl::Status Session::TryConnect() {
   if (channel_) return absl::OkStatus();
-  if (!globals_.server.empty()) {
-    channel_ = OpenChannel(globals_.server);
-    return absl::OkStatus();
-  }
+  if (!globals_.server.empty()) return ConnectToServer();
   ASSIGN_OR_RETURN(auto embedded, EmbeddedServer::Open(database_));
   embedded_ = std::move(embedded);
   channel_ = embedded_->channel();
   return absl::OkStatus();
 }
 
+absl::Status Session::ConnectToServer() {
+  auto target = ParseTarget(globals_.server, globals_.tls);
+  if (!target.ok()) return target.status();
+  if (Token() != nullptr && !globals_.token_in_clear) {
+    if (absl::Status may = MaySendToken(*target); !may.ok()) return may;
+  }
+  auto channel = OpenChannel(*target, globals_.tls);
+  if (!channel.ok()) return channel.status();
+  channel_ = *std::move(channel);
+  return absl::OkStatus();
+}
+
 int Session::Connect() {
   const bool first = !channel_;
   const absl::Status status = TryConnect();
+  if (!status.ok() && !globals_.server.empty()) {
+    const bool token = absl::IsFailedPrecondition(status);
+    const std::string advice =
+        token ? "use https://HOST:PORT, or --token-in-clear where the network is trusted" : "";
+    return absl::IsNotFound(status) ? FailLocal(Safe(std::string(status.message())))
+                                    : FailUsage(Safe(std::string(status.message())), advice);
+  }
   if (!status.ok()) return Fail(FromLocal(status, AdviceForOpening(status)));
   if (first && embedded_ && !embedded_->why_read_only().empty()) {
     Note("opened for reading only: " + Safe(embedded_->why_read_only()));
@@ -77,8 +100,7 @@ std::string Session::why_read_only() const { return embedded_ ? embedded_->why_r
 grpc::Status Session::NotConnected() { return {grpc::StatusCode::FAILED_PRECONDITION, "not connected"}; }
 
 void Session::Prepare(grpc::ClientContext* context, double default_seconds) const {
-  const char* token = std::getenv("SEXTANT_TOKEN");
-  if (token != nullptr && !globals_.server.empty() && IsHeaderText(token)) {
+  if (const char* token = Token(); token != nullptr && !globals_.server.empty()) {
     context->AddMetadata("authorization", std::string("Bearer ") + token);
   }
   const double seconds = globals_.timeout_s > 0 ? globals_.timeout_s : default_seconds;
@@ -89,9 +111,9 @@ void Session::Prepare(grpc::ClientContext* context, double default_seconds) cons
 
 int Session::Fail(const Failure& failure) const {
   std::string text = color_stderr_ ? "\033[31merror:\033[0m " : "error: ";
-  text += failure.what + "\n";
-  for (const std::string& detail : failure.details) text += "  " + detail + "\n";
-  if (!failure.advice.empty()) text += "hint: " + failure.advice + "\n";
+  text += SafeLines(failure.what) + "\n";
+  for (const std::string& detail : failure.details) text += "  " + SafeLines(detail) + "\n";
+  if (!failure.advice.empty()) text += "hint: " + SafeLines(failure.advice) + "\n";
   std::fputs(text.c_str(), stderr);
   return failure.exit_code;
 }
@@ -113,24 +135,11 @@ int Session::FailUsage(const std::string& what, const std::string& advice) const
 }
 
 void Session::Note(const std::string& text) const {
-  if (!globals_.quiet) std::fputs((text + "\n").c_str(), stderr);
+  if (!globals_.quiet) std::fputs((SafeLines(text) + "\n").c_str(), stderr);
 }
 
 void Session::Detail(const std::string& text) const {
-  if (globals_.verbose > 0) std::fputs((text + "\n").c_str(), stderr);
-}
-
-bool IsLoopback(const std::string& target) {
-  for (const char* prefix : {"127.", "localhost:", "[::1]:", "unix:"}) {
-    if (target.rfind(prefix, 0) == 0) return true;
-  }
-  return target == "localhost";
-}
-
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target) {
-  grpc::ChannelArguments arguments;
-  if (IsLoopback(target)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+  if (globals_.verbose > 0) std::fputs((SafeLines(text) + "\n").c_str(), stderr);
 }
 
 }  // namespace sextant::cli

@@ -76,6 +76,7 @@ class Session {
 
  private:
   static grpc::Status NotConnected();
+  absl::Status ConnectToServer();
 
   Globals globals_;
   std::string database_;
@@ -83,9 +84,5 @@ class Session {
   std::unique_ptr<EmbeddedServer> embedded_;
   std::shared_ptr<grpc::Channel> channel_;
 };
-
-/// A channel to HOST:PORT (or unix:PATH). Loopback never goes through a proxy.
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target);
-bool IsLoopback(const std::string& target);
 
 }  // namespace sextant::cli

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "base/printable.h"
 #include "clients/importers/limits.h"
 
 namespace sextant::importers {
@@ -39,27 +40,6 @@ std::size_t SequenceBytes(std::string_view text, std::size_t at) {
   static constexpr std::uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
   if (code < kSmallest[bytes] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return 0;
   return bytes;
-}
-
-std::string Escaped(std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string out;
-  for (std::size_t at = 0; at < text.size();) {
-    const auto byte = static_cast<unsigned char>(text[at]);
-    const std::size_t bytes = SequenceBytes(text, at);
-    // C1 controls (U+0080 to U+009F) drive terminals too.
-    const bool c1 = bytes == 2 && byte == 0xC2 && static_cast<unsigned char>(text[at + 1]) < 0xA0;
-    if (bytes == 0 || byte < 0x20 || byte == 0x7F || c1) {
-      out += "\\x";
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
-      ++at;
-    } else {
-      out.append(text.substr(at, bytes));
-      at += bytes;
-    }
-  }
-  return out;
 }
 
 }  // namespace
@@ -121,9 +101,9 @@ bool IsValidUtf8(std::string_view text) {
 
 std::string Quoted(std::string_view text, std::size_t max_bytes) {
   const bool cut = text.size() > max_bytes;
-  return "'" + Escaped(text.substr(0, max_bytes)) + (cut ? "…'" : "'");
+  return "'" + sextant::Printable(text.substr(0, max_bytes)) + (cut ? "…'" : "'");
 }
 
-std::string Printable(std::string_view text) { return Escaped(text); }
+std::string Printable(std::string_view text) { return sextant::Printable(text); }
 
 }  // namespace sextant::importers

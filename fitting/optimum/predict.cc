@@ -19,6 +19,15 @@ using optimum::SurfaceReader;
 /// A run whose ln loss is this far up has diverged; penalties stop there so that means stay finite.
 constexpr double kLargestLogExcess = 5.0;
 
+/// A surface takes some microseconds to read.
+constexpr std::size_t kReplicatesBetweenChecks = 1024;
+
+/// A replicate's loss surface at one (params, tokens).
+struct PlacedBowl {
+  Eigen::Vector2d centre;
+  Bowl bowl;
+};
+
 absl::Status NoSurface(const OptimumFit& fit) {
   return absl::FailedPreconditionError(
       absl::StrCat("estimator '", fit.estimator,
@@ -152,43 +161,47 @@ absl::StatusOr<Penalty> PredictPenalty(const OptimumFit& fit, double params, dou
 absl::StatusOr<std::vector<Penalty>> PredictPenaltyGrid(const OptimumFit& fit, double params, double tokens,
                                                         const std::vector<double>& learning_rates,
                                                         const std::vector<double>& batch_sizes_tokens,
-                                                        double confidence) {
+                                                        double confidence,
+                                                        const std::function<bool()>& given_up) {
   const std::optional<SurfaceReader> surface = SurfaceReader::Make(fit);
   if (!surface) {
     return NoSurface(fit);
   }
   const double log_params = std::log(params);
   const double log_tokens = std::log(tokens);
-  const std::size_t points = learning_rates.size() * batch_sizes_tokens.size();
-  std::vector<std::vector<double>> draws(points, std::vector<double>(fit.replicate_count));
-  std::vector<double> at_estimate(points);
-  const auto fill = [&](const double* row, const auto& store) {
-    const Eigen::Vector2d centre = surface->Centre(row, log_params, log_tokens);
-    const Bowl bowl = surface->BowlAt(row, log_params, log_tokens);
-    std::size_t point = 0;
-    for (const double rate : learning_rates) {
-      for (const double batch : batch_sizes_tokens) {
-        const Eigen::Vector2d offset(surface->axes().rate ? std::log(rate) - centre[0] : 0,
-                                     surface->axes().batch ? std::log(batch) - centre[1] : 0);
-        store(point++, std::expm1(std::min(bowl.Value(offset), kLargestLogExcess)));
-      }
+  // The surface of each replicate is the same at every point: read once. The last is that of the estimate.
+  std::vector<PlacedBowl> bowls;
+  bowls.reserve(fit.replicate_count + 1);
+  for (std::size_t r = 0; r <= fit.replicate_count; ++r) {
+    if (given_up && r % kReplicatesBetweenChecks == 0 && given_up()) {
+      return absl::CancelledError("the penalties were given up");
     }
-  };
-  for (std::size_t r = 0; r < fit.replicate_count; ++r) {
-    fill(fit.replicates.data() + r * fit.parameter_count(),
-         [&](std::size_t point, double value) { draws[point][r] = value; });
+    const double* row =
+        r < fit.replicate_count ? fit.replicates.data() + r * fit.parameter_count() : fit.estimates.data();
+    bowls.push_back(
+        {surface->Centre(row, log_params, log_tokens), surface->BowlAt(row, log_params, log_tokens)});
   }
-  fill(fit.estimates.data(), [&](std::size_t point, double value) { at_estimate[point] = value; });
+  const auto excess = [&](const PlacedBowl& placed, double rate, double batch) {
+    const Eigen::Vector2d offset(surface->axes().rate ? std::log(rate) - placed.centre[0] : 0,
+                                 surface->axes().batch ? std::log(batch) - placed.centre[1] : 0);
+    return std::expm1(std::min(placed.bowl.Value(offset), kLargestLogExcess));
+  };
   std::vector<Penalty> penalties;
-  for (std::size_t point = 0; point < points; ++point) {
-    double sum = 0;
-    for (const double value : draws[point]) {
-      sum += value;
+  std::vector<double> draws(fit.replicate_count);
+  for (const double rate : learning_rates) {
+    for (const double batch : batch_sizes_tokens) {
+      if (given_up && given_up()) {
+        return absl::CancelledError("the penalties were given up");
+      }
+      double sum = 0;
+      for (std::size_t r = 0; r < fit.replicate_count; ++r) {
+        sum += draws[r] = excess(bowls[r], rate, batch);
+      }
+      const double expected = fit.replicate_count > 0 ? sum / static_cast<double>(fit.replicate_count)
+                                                      : excess(bowls.back(), rate, batch);
+      const double low = Quantile(draws, (1 - confidence) / 2);
+      penalties.push_back({expected, low, Quantile(draws, (1 + confidence) / 2)});
     }
-    const double expected =
-        fit.replicate_count > 0 ? sum / static_cast<double>(fit.replicate_count) : at_estimate[point];
-    penalties.push_back({expected, Quantile(draws[point], (1 - confidence) / 2),
-                         Quantile(draws[point], (1 + confidence) / 2)});
   }
   return penalties;
 }

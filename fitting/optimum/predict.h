@@ -2,6 +2,7 @@
 // predicts what the original did. All are thread-safe.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -56,11 +57,13 @@ absl::StatusOr<Penalty> PredictPenalty(const OptimumFit& fit, double params, dou
                                        double learning_rate, double batch_size_tokens,
                                        double confidence = 0.9);
 
-/// Penalties over a grid, row-major [learning rate][batch].
+/// Penalties over a grid, row-major [learning rate][batch]. Holds about 100 bytes per replicate, whatever the
+/// grid. `given_up`, if set, is asked every few milliseconds; once it says true the answer is Cancelled.
 absl::StatusOr<std::vector<Penalty>> PredictPenaltyGrid(const OptimumFit& fit, double params, double tokens,
                                                         const std::vector<double>& learning_rates,
                                                         const std::vector<double>& batch_sizes_tokens,
-                                                        double confidence = 0.9);
+                                                        double confidence = 0.9,
+                                                        const std::function<bool()>& given_up = nullptr);
 
 struct ParameterInterval {
   double low;

@@ -109,6 +109,7 @@ absl::StatusOr<FitOrder> FitOrderFromProto(const v1::CreateFitRequest& request, 
   std::vector<FieldViolation> violations;
   FitOrder order;
   fitting::FitRequest& fit = order.request;
+  order.study_uid = study.uid;
   fit.study_id = study.id;
   fit.param_count = ParamCountText(study.param_count);
   fit.loss_unit = LossUnitText(study.loss_unit);

@@ -197,8 +197,8 @@ absl::Status Estimate(Core& core, const v1::EstimateCriticalBatchRequest& reques
 grpc::ServerUnaryReactor* CriticalBatchService::EstimateCriticalBatch(
     grpc::CallbackServerContext* context, const v1::EstimateCriticalBatchRequest* request,
     v1::EstimateCriticalBatchResponse* response) {
-  return core_.calls.Offload(context,
-                             [this, request, response] { return Estimate(core_, *request, *response); });
+  return core_.calls.OffloadHeavy(context, *response,
+                                  [this, request, response] { return Estimate(core_, *request, *response); });
 }
 
 }  // namespace sextant::server

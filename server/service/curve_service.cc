@@ -200,14 +200,15 @@ absl::Status Extrapolate(const v1::ExtrapolateCurveRequest& request, v1::Extrapo
 grpc::ServerUnaryReactor* CurveService::ExtrapolateCurve(grpc::CallbackServerContext* context,
                                                          const v1::ExtrapolateCurveRequest* request,
                                                          v1::ExtrapolateCurveResponse* response) {
-  return core_.calls.Offload(context, [request, response] { return Extrapolate(*request, *response); });
+  return core_.calls.OffloadHeavy(context, *response,
+                                  [request, response] { return Extrapolate(*request, *response); });
 }
 
 grpc::ServerUnaryReactor* CurveService::ForecastRun(grpc::CallbackServerContext* context,
                                                     const v1::ForecastRunRequest* request,
                                                     v1::ForecastRunResponse* response) {
-  return core_.calls.Offload(context,
-                             [this, request, response] { return Forecast(core_, *request, *response); });
+  return core_.calls.OffloadHeavy(context, *response,
+                                  [this, request, response] { return Forecast(core_, *request, *response); });
 }
 
 }  // namespace sextant::server

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -26,16 +27,24 @@ using FileMaker = std::function<absl::Status(const std::string& path, std::int64
 template <typename Response>
 class FileDownload final : public grpc::ServerWriteReactor<Response> {
  public:
-  static FileDownload* Begin(Core& core, const grpc::CallbackServerContext& context, FileMaker make) {
+  static FileDownload* Begin(Core& core, grpc::CallbackServerContext& context, FileMaker make) {
     auto* stream = new FileDownload(core);
-    const absl::Status admitted = core.calls.Admit(context);
+    absl::Status admitted = core.calls.Admit(context);
+    if (admitted.ok()) {
+      auto ticket = core.downloads.Take(context.peer());
+      admitted = ticket.status();
+      if (ticket.ok()) stream->ticket_ = *std::move(ticket);
+    }
     if (!admitted.ok()) {
       stream->Finish(ToGrpc(admitted));
       return stream;
     }
-    stream->Work([stream, make = std::move(make)] {
-      const absl::Status opened = StopExceptions([&] { return stream->Open(make); });
+    // A copy takes as long as the disk does: it must not stand in the way of calls that only read.
+    stream->Work(core.copies, [stream, &context, make = std::move(make)] {
+      absl::Status opened = CheckCancelled(context);
+      if (opened.ok()) opened = StopExceptions([&] { return stream->Open(make); });
       if (!opened.ok()) return stream->Finish(ToGrpc(opened));
+      stream->place_ = stream->core_.calls.idle().Watch(context, stream->core_.stream_patience);
       stream->Send();
     });
     return stream;
@@ -43,7 +52,8 @@ class FileDownload final : public grpc::ServerWriteReactor<Response> {
 
   void OnWriteDone(bool ok) override {
     if (!ok) return this->Finish(grpc::Status::CANCELLED);  // the client is gone
-    Work([this] { Send(); });
+    place_->Touch();
+    Work(core_.executor, [this] { Send(); });
   }
   void OnDone() override { delete this; }
 
@@ -52,8 +62,8 @@ class FileDownload final : public grpc::ServerWriteReactor<Response> {
 
   explicit FileDownload(Core& core) : core_(core) {}
 
-  void Work(std::function<void()> work) {
-    const absl::Status submitted = core_.executor.Submit(std::move(work));
+  void Work(Executor& executor, std::function<void()> work) {
+    const absl::Status submitted = executor.Submit(std::move(work));
     if (!submitted.ok()) this->Finish(ToGrpc(submitted));
   }
 
@@ -81,6 +91,8 @@ class FileDownload final : public grpc::ServerWriteReactor<Response> {
   }
 
   Core& core_;
+  std::unique_ptr<QuotaTicket> ticket_;
+  std::unique_ptr<IdleStreams::Place> place_;
   ScratchFolder folder_;
   std::ifstream file_;
   Response response_;

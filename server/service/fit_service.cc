@@ -78,14 +78,14 @@ ServerUnaryReactor* FitService::CreateFit(CallbackServerContext* context, const 
     Commit(
         core_.writer, "fit", name,
         [request, response, made, name](storage::Store& store) {
-          return OncePerRequest(store, request->request_id(), *request, *response,
-                                [&](storage::Store& batch) {
-                                  if (batch.GetFit(made->fit.study_id, made->fit.id).ok())
-                                    return TakenResource("fit", name);
-                                  response->Clear();
-                                  FitToProto(made->fit, *response);
-                                  return batch.PutFit(made->fit);
-                                });
+          return OncePerRequest(
+              store, request->request_id(), *request, *response, [&](storage::Store& batch) {
+                RETURN_IF_ERROR(CheckSameStudy(batch, made->fit.study_id, made->order.study_uid));
+                if (batch.GetFit(made->fit.study_id, made->fit.id).ok()) return TakenResource("fit", name);
+                response->Clear();
+                FitToProto(made->fit, *response);
+                return batch.PutFit(made->fit);
+              });
         },
         [this, response, made, name, finish = std::move(finish)](const absl::Status& status) {
           // A repeated request answers with the fit that the first one made: there is nothing to start.
@@ -110,7 +110,7 @@ ServerUnaryReactor* FitService::GetFit(CallbackServerContext* context, const v1:
 
 ServerUnaryReactor* FitService::ListFits(CallbackServerContext* context, const v1::ListFitsRequest* request,
                                          v1::ListFitsResponse* response) {
-  return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
+  return core_.calls.OffloadLarge(context, *response, [this, request, response]() -> absl::Status {
     const auto study = ParseStudyName(request->parent());
     if (!study) return InvalidField("parent", "not of the form studies/STUDY");
     ASSIGN_OR_RETURN(auto size, PageSize(request->page_size(), kDefaultFitPage, kMaxFitPage));
@@ -196,8 +196,9 @@ ServerUnaryReactor* FitService::DeleteFit(CallbackServerContext* context, const 
 ServerUnaryReactor* FitService::CompareFits(CallbackServerContext* context,
                                             const v1::CompareFitsRequest* request,
                                             v1::CompareFitsResponse* response) {
-  return core_.calls.Offload(
-      context, [this, request, response] { return server::CompareFits(core_, *request, *response); });
+  return core_.calls.OffloadHeavy(context, *response, [this, request, response] {
+    return server::CompareFits(core_, *request, *response);
+  });
 }
 
 }  // namespace sextant::server

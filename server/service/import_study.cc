@@ -3,7 +3,9 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
 
+#include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -14,7 +16,9 @@
 #include "server/mutation.h"
 #include "server/names.h"
 #include "server/published.h"
+#include "server/service/study_check.h"
 #include "server/status.h"
+#include "storage/sqlite/file/foreign_file.h"
 #include "storage/sqlite_store.h"
 #include "storage/study_file.h"
 
@@ -22,6 +26,7 @@ namespace sextant::server {
 namespace {
 
 constexpr char kFileName[] = "study.db";
+constexpr std::chrono::minutes kCheckPatience{5};  // the pages of tens of gigabytes
 
 // What is wrong with the file that came, in words that do not name the server's copy of it; or with the
 // server, when it cannot read that.
@@ -33,8 +38,14 @@ absl::Status WrongFile(const std::string& what, const absl::Status& status, cons
   return InvalidField("data", absl::StrCat(what, message));
 }
 
-/// What a file says of itself is checked before anything of it is copied. Returns the id of its study.
-absl::StatusOr<std::string> CheckFile(const std::string& path) {
+/// What a file says of itself is checked before anything of it is copied. Returns its study.
+absl::StatusOr<std::string> CheckFile(const Core& core, const std::string& path, const std::string& new_id,
+                                      const std::function<bool()>& given_up) {
+  if (absl::Status own = storage::CheckForeignFile(path, kCheckPatience); absl::IsDeadlineExceeded(own)) {
+    return InvalidField("data", std::string(own.message()));
+  } else if (!own.ok()) {
+    return WrongFile("not a study that was exported: ", own, path);
+  }
   storage::SqliteOptions options;
   options.read_only = true;
   auto store = storage::OpenSqliteStore(path, options);
@@ -47,17 +58,28 @@ absl::StatusOr<std::string> CheckFile(const std::string& path) {
                         absl::StrCat("holds ", studies->items.empty() ? "no study" : "several studies",
                                      ": an export holds one"));
   }
-  return studies->items.front().id;
+  const storage::Study& study = studies->items.front();
+  const std::string id = new_id.empty() ? study.id : new_id;
+  if (!IsLabel(id)) return InvalidField("data", "the id of the study in it is not allowed: give study_id");
+  if (id == kPublishedStudy) return TakenResource("study", StudyName(id));
+  if (absl::Status status = CheckStudy(**store, study, id, *core.laws, given_up); !status.ok()) return status;
+  return id;
 }
 
 }  // namespace
 
-StudyImport* StudyImport::Begin(Core& core, const grpc::CallbackServerContext& context, v1::Study& response) {
-  auto* stream = new StudyImport(core, response);
-  const absl::Status admitted = core.calls.Admit(context);
+StudyImport* StudyImport::Begin(Core& core, grpc::CallbackServerContext& context, v1::Study& response) {
+  auto* stream = new StudyImport(core, context, response);
+  absl::Status admitted = core.calls.Admit(context);
+  if (admitted.ok()) {
+    auto ticket = core.imports.Take(context.peer());
+    admitted = ticket.status();
+    if (ticket.ok()) stream->ticket_ = *std::move(ticket);
+  }
   if (!admitted.ok()) {
     stream->Finish(ToGrpc(admitted));
   } else {
+    stream->place_ = core.calls.idle().Watch(context, core.stream_patience);
     stream->StartRead(&stream->request_);
   }
   return stream;
@@ -72,6 +94,9 @@ void StudyImport::Work(std::function<absl::Status()> work) {
 }
 
 void StudyImport::OnReadDone(bool ok) {
+  if (context_.IsCancelled()) return Finish(grpc::Status::CANCELLED);  // gone, or idle: the file is not whole
+  place_->Touch();
+  if (!ok) place_.reset();
   Work([this, ok] { return ok ? Take() : Store(); });
 }
 
@@ -101,10 +126,8 @@ absl::Status StudyImport::Store() {
   file_.close();
   const std::string path = folder_.File(kFileName);
   if (!file_) return NoRoom(path, "the file of a study");
-  ASSIGN_OR_RETURN(auto own_id, CheckFile(path));
-  const std::string id = study_id_.empty() ? own_id : study_id_;
-  if (!IsLabel(id)) return InvalidField("data", "the id of the study in it is not allowed: give study_id");
-  if (id == kPublishedStudy) return TakenResource("study", StudyName(id));
+  ASSIGN_OR_RETURN(const std::string id,
+                   CheckFile(core_, path, study_id_, [this] { return context_.IsCancelled(); }));
   Commit(
       core_.writer, "study", StudyName(id),
       [this, id, path](storage::Store& store) {

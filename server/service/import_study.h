@@ -17,17 +17,21 @@ namespace sextant::server {
 /// Writes the pieces to a scratch file, checks it, and copies its study into the store. Deletes itself.
 class StudyImport final : public grpc::ServerReadReactor<v1::ImportStudyRequest> {
  public:
-  static StudyImport* Begin(Core& core, const grpc::CallbackServerContext& context, v1::Study& response);
+  static StudyImport* Begin(Core& core, grpc::CallbackServerContext& context, v1::Study& response);
   void OnReadDone(bool ok) override;
   void OnDone() override { delete this; }
 
  private:
-  StudyImport(Core& core, v1::Study& response) : core_(core), response_(response) {}
+  StudyImport(Core& core, const grpc::CallbackServerContext& context, v1::Study& response)
+      : core_(core), context_(context), response_(response) {}
   absl::Status Take();
   absl::Status Store();
   void Work(std::function<absl::Status()> work);
 
   Core& core_;
+  const grpc::CallbackServerContext& context_;
+  std::unique_ptr<QuotaTicket> ticket_;
+  std::unique_ptr<IdleStreams::Place> place_;  // only while pieces are waited for
   v1::Study& response_;
   ScratchFolder folder_;
   std::ofstream file_;

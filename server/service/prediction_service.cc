@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <memory>
@@ -137,19 +138,54 @@ absl::Status NothingAnswered(const std::vector<Group>& groups, fitting::Predicti
   return UnmetPrecondition("ANSWER_WITHHELD", "prediction", reason);
 }
 
+std::size_t ReplicatesOf(const fitting::Predictor& predictor) {
+  return predictor.fit() != nullptr ? static_cast<std::size_t>(predictor.fit()->bootstrap_replicates) : 0;
+}
+
+absl::Status AnswerAll(const Core& core, const grpc::CallbackServerContext& context,
+                       const v1::PredictRequest& request, v1::PredictResponse& response) {
+  const auto target = TargetFromProto(request);
+  if (!target.ok()) return target.status();
+  const auto fits = core.fits.Load();
+  const auto laws = core.laws->Load();
+  const auto groups = Choose(request, *fits, *laws);
+  if (!groups.ok()) return groups.status();
+  for (const Group& group : *groups) {
+    fitting::Prediction prediction;
+    for (const auto& predictor : group) {
+      if (predictor->fit() != nullptr && ReplicatesOf(*predictor) > kInlineReplicates / 2) {
+        if (absl::Status given_up = CheckCancelled(context); !given_up.ok()) return given_up;
+      }
+      predictor->Predict(*target, prediction);
+    }
+    AddPrediction(prediction, response);
+  }
+  if (response.predictions_size() == 0) return NothingAnswered(*groups, *target, response);
+  return absl::OkStatus();
+}
+
+/// How many replicates a request is pushed through; 0 for one that is refused anyway.
+std::size_t ReplicatesOf(const Core& core, const v1::PredictRequest& request) {
+  if (request.studies().empty() && request.fits().empty()) return 0;
+  const auto groups = Choose(request, *core.fits.Load(), *core.laws->Load());
+  std::size_t replicates = 0;
+  if (!groups.ok()) return 0;
+  for (const Group& group : *groups) {
+    for (const auto& predictor : group) replicates += ReplicatesOf(*predictor);
+  }
+  return replicates;
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* PredictionService::Predict(grpc::CallbackServerContext* context,
                                                      const v1::PredictRequest* request,
                                                      v1::PredictResponse* response) {
-  return core_.calls.Inline(context, [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const auto target, TargetFromProto(*request));
-    const auto fits = core_.fits.Load();
-    const auto laws = core_.laws->Load();
-    ASSIGN_OR_RETURN(const auto groups, Choose(*request, *fits, *laws));
-    for (const Group& group : groups) AddPrediction(Answer(group, target), *response);
-    if (response->predictions_size() == 0) return NothingAnswered(groups, target, *response);
-    return absl::OkStatus();
+  if (ReplicatesOf(core_, *request) <= kInlineReplicates) {
+    return core_.calls.Inline(context, [&] { return AnswerAll(core_, *context, *request, *response); });
+  }
+  return core_.calls.OffloadHeavy(context, *response, [this, context, request, response] {
+    return AnswerAll(core_, *context, *request, *response);
   });
 }
 
@@ -200,8 +236,23 @@ absl::StatusOr<std::vector<double>> Axis(const google::protobuf::RepeatedField<d
   return axis;
 }
 
-absl::Status Penalties(const Core& core, const v1::PredictPenaltyRequest& request,
-                       v1::PredictPenaltyResponse& response) {
+absl::StatusOr<std::vector<fitting::PenaltyPoint>> PenaltyGrid(const grpc::CallbackServerContext& context,
+                                                               const fitting::Predictor& source,
+                                                               const fitting::PredictionTarget& target,
+                                                               const std::vector<double>& rates,
+                                                               const std::vector<double>& batches) {
+  const std::size_t points = rates.size() * batches.size();
+  const std::size_t most = kMaxPenaltyEvaluations / std::max<std::size_t>(1, ReplicatesOf(source));
+  if (points > most) {
+    return InvalidField("learning_rates",
+                        absl::StrCat("a grid of ", points, " points over ", ReplicatesOf(source),
+                                     " replicates: at most ", most, " points are answered for this fit"));
+  }
+  return source.Penalties(target, rates, batches, [&context] { return context.IsCancelled(); });
+}
+
+absl::Status Penalties(const Core& core, const grpc::CallbackServerContext& context,
+                       const v1::PredictPenaltyRequest& request, v1::PredictPenaltyResponse& response) {
   v1::PredictRequest at;
   at.set_params(request.params());
   at.set_tokens(request.tokens());
@@ -220,9 +271,10 @@ absl::Status Penalties(const Core& core, const v1::PredictPenaltyRequest& reques
                                           fitting::Target::kLearningRate, fitted));
   ASSIGN_OR_RETURN(const auto batches, Axis(request.batch_sizes_tokens(), "batch_sizes_tokens", prediction,
                                             fitting::Target::kBatchSizeTokens, fitted));
-  const auto points = source->Penalties(target, rates, batches);
-  if (!points.ok())
+  const auto points = PenaltyGrid(context, *source, target, rates, batches);
+  if (absl::IsFailedPrecondition(points.status()))
     return UnmetPrecondition("NO_SURFACE", request.parent(), std::string(points.status().message()));
+  if (!points.ok()) return points.status();
   for (const fitting::PenaltyPoint& point : *points) {
     v1::PenaltyPoint& out = *response.add_points();
     out.set_learning_rate(point.learning_rate);
@@ -241,8 +293,9 @@ absl::Status Penalties(const Core& core, const v1::PredictPenaltyRequest& reques
 grpc::ServerUnaryReactor* PredictionService::PredictPenalty(grpc::CallbackServerContext* context,
                                                             const v1::PredictPenaltyRequest* request,
                                                             v1::PredictPenaltyResponse* response) {
-  return core_.calls.Offload(context,
-                             [this, request, response] { return Penalties(core_, *request, *response); });
+  return core_.calls.OffloadHeavy(context, *response, [this, context, request, response] {
+    return Penalties(core_, *context, *request, *response);
+  });
 }
 
 }  // namespace sextant::server

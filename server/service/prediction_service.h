@@ -6,8 +6,8 @@
 
 namespace sextant::server {
 
-/// Answers from the fit and law tables alone: Predict on the calling thread, without SQLite or a queue;
-/// penalty grids, which cost more, on a thread that may block.
+/// Answers from the fit and law tables alone: Predict on the calling thread, without SQLite or a queue, where
+/// it reads few replicates; what costs more, penalty grids too, on a heavy thread.
 class PredictionService final : public v1::PredictionService::CallbackService {
  public:
   explicit PredictionService(Core& core) : core_(core) {}

@@ -32,6 +32,8 @@ using grpc::ServerUnaryReactor;
 namespace {
 
 constexpr char kRunForm[] = "not of the form studies/STUDY/runs/RUN";
+// Of a page that is read until it is full: 64 tags of 1 KiB make 70 KB a run.
+constexpr int kRunsAtFirst = 40, kRunsAtATime = 500;
 
 absl::Status CheckReadMask(const google::protobuf::FieldMask& mask) {
   std::vector<FieldViolation> violations;
@@ -86,7 +88,7 @@ ServerUnaryReactor* RunService::GetRun(CallbackServerContext* context, const v1:
 
 ServerUnaryReactor* RunService::ListRuns(CallbackServerContext* context, const v1::ListRunsRequest* request,
                                          v1::ListRunsResponse* response) {
-  return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
+  return core_.calls.OffloadLarge(context, *response, [this, request, response]() -> absl::Status {
     const auto study = ParseStudyName(request->parent());
     if (!study) return InvalidField("parent", "not of the form studies/STUDY");
     ASSIGN_OR_RETURN(auto size, PageSize(request->page_size(), kDefaultRunPage, kMaxRunPage));
@@ -106,23 +108,33 @@ ServerUnaryReactor* RunService::ListRuns(CallbackServerContext* context, const v
     query.where = std::move(where);
     query.order_by = order.field;
     query.descending = order.descending;
-    query.limit = size;
     query.after = after;
-    auto page = core_.store->ListRuns(query);
-    if (!page.ok()) return Annotate(page.status(), "study", request->parent());
-    for (const storage::Run& run : page->items) {
-      v1::Run& message = *response->add_runs();
-      RunToProto(run, message);
-      if (!FillsEverything(request->read_mask())) FieldMaskUtil::TrimMessage(request->read_mask(), &message);
-    }
-    response->set_next_page_token(MakePageToken(arguments, page->next_key));
+    // Runs may carry a lot of text each: a page ends where it takes too much, before all of it is in memory.
+    std::int64_t bytes = 0;
+    do {
+      const std::int64_t expected = bytes / std::max(1, response->runs_size());
+      const std::int64_t fit = expected > 0 ? (kMaxPageBytes - bytes) / expected : kRunsAtFirst;
+      query.limit = static_cast<int>(
+          std::clamp<std::int64_t>(fit, 1, std::min(size - response->runs_size(), kRunsAtATime)));
+      auto page = core_.store->ListRuns(query);
+      if (!page.ok()) return Annotate(page.status(), "study", request->parent());
+      for (const storage::Run& run : page->items) {
+        v1::Run& message = *response->add_runs();
+        RunToProto(run, message);
+        if (!FillsEverything(request->read_mask()))
+          FieldMaskUtil::TrimMessage(request->read_mask(), &message);
+        bytes += static_cast<std::int64_t>(message.ByteSizeLong());
+      }
+      query.after = page->next_key;
+    } while (!query.after.empty() && response->runs_size() < size && bytes < kMaxPageBytes);
+    response->set_next_page_token(MakePageToken(arguments, query.after));
     return absl::OkStatus();
   });
 }
 
 ServerUnaryReactor* RunService::GetCurve(CallbackServerContext* context, const v1::GetCurveRequest* request,
                                          v1::GetCurveResponse* response) {
-  return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
+  return core_.calls.OffloadLarge(context, *response, [this, request, response]() -> absl::Status {
     const auto name = ParseRunName(request->name());
     if (!name) return InvalidField("name", kRunForm);
     ASSIGN_OR_RETURN(auto size, PageSize(request->page_size(), kMaxCurvePage, kMaxCurvePage));
@@ -160,25 +172,29 @@ ServerUnaryReactor* RunService::DeleteRun(CallbackServerContext* context, const 
 
 ServerUnaryReactor* RunService::LabelRuns(CallbackServerContext* context, const v1::LabelRunsRequest* request,
                                           v1::LabelRunsResponse* response) {
-  return core_.calls.OffloadAsync(context, [this, request, response](Finish finish) -> absl::Status {
-    const auto study = ParseStudyName(request->parent());
-    if (!study) return InvalidField("parent", "not of the form studies/STUDY");
-    RETURN_IF_ERROR(RefusePublished(*study));
-    auto labels = FindStudyLabels(*core_.store, *study, std::numeric_limits<std::int64_t>::max());
-    if (!labels.ok()) return Annotate(labels.status(), "study", request->parent());
-    LabelsToProto(*labels, *response);
-    if (request->validate_only()) {
-      finish(absl::OkStatus());
-      return absl::OkStatus();
-    }
-    Commit(
-        core_.writer, "study", request->parent(),
-        [study = *study, kept = *std::move(labels)](storage::Store& store) {
-          return KeepStudyLabels(store, study, kept);
-        },
-        std::move(finish));
-    return absl::OkStatus();
-  });
+  return core_.calls.OffloadHeavyAsync(
+      context, *response, [this, request, response](Finish finish) -> absl::Status {
+        const auto study = ParseStudyName(request->parent());
+        if (!study) return InvalidField("parent", "not of the form studies/STUDY");
+        RETURN_IF_ERROR(RefusePublished(*study));
+        auto meant = core_.store->GetStudy(*study);
+        if (!meant.ok()) return Annotate(meant.status(), "study", request->parent());
+        auto labels = FindStudyLabels(*core_.store, *study, std::numeric_limits<std::int64_t>::max());
+        if (!labels.ok()) return Annotate(labels.status(), "study", request->parent());
+        LabelsToProto(*labels, *response);
+        if (request->validate_only()) {
+          finish(absl::OkStatus());
+          return absl::OkStatus();
+        }
+        Commit(
+            core_.writer, "study", request->parent(),
+            [study = *study, uid = meant->uid, kept = *std::move(labels)](storage::Store& store) {
+              RETURN_IF_ERROR(CheckSameStudy(store, study, uid));
+              return KeepStudyLabels(store, study, kept);
+            },
+            std::move(finish));
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerBidiReactor<v1::UploadRunsRequest, v1::UploadRunsResponse>* RunService::UploadRuns(

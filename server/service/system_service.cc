@@ -1,20 +1,41 @@
 #include "server/service/system_service.h"
 
+#include <absl/strings/str_cat.h>
+
 #include <algorithm>
+#include <string>
 
 #include "base/status_macros.h"
 #include "server/error.h"
 #include "server/limits.h"
+#include "server/names.h"
 #include "server/service/file_download.h"
 #include "server/version.h"
 
 namespace sextant::server {
 namespace {
 
+constexpr int kMaxNamed = 20;
+
 const char* CpuLevel() {
   if (__builtin_cpu_supports("avx512f")) return "avx512";
   if (__builtin_cpu_supports("avx2")) return "avx2";
   return "sse2";
+}
+
+// "ok", or the fits that are in the file but cannot be computed with.
+std::string Whole(const FitTable::Snapshot& studies) {
+  std::string names;
+  int count = 0;
+  for (const auto& [study, served] : studies) {
+    for (const auto& [id, fit] : served->fits) {
+      if (!fit.set_aside) continue;
+      if (++count <= kMaxNamed) names += (names.empty() ? "" : ", ") + FitName(study, id);
+    }
+  }
+  if (count == 0) return "ok";
+  return absl::StrCat(count, count == 1 ? " fit is" : " fits are",
+                      " set aside, which cannot be computed with: ", names, count > kMaxNamed ? ", …" : "");
 }
 
 }  // namespace
@@ -44,7 +65,7 @@ grpc::ServerUnaryReactor* SystemService::GetServerInfo(grpc::CallbackServerConte
     if (request->check_integrity()) {
       const absl::Status status = core_.store->CheckIntegrity();
       if (!status.ok() && !absl::IsDataLoss(status)) return Annotate(status, "database", core_.database);
-      response->set_integrity(status.ok() ? "ok" : std::string(status.message()));
+      response->set_integrity(status.ok() ? Whole(*core_.fits.Load()) : std::string(status.message()));
     }
     return absl::OkStatus();
   });

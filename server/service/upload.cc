@@ -14,15 +14,16 @@
 
 namespace sextant::server {
 
-UploadStream* UploadStream::Begin(Core& core, const grpc::CallbackServerContext& context) {
+UploadStream* UploadStream::Begin(Core& core, grpc::CallbackServerContext& context) {
   auto* stream = new UploadStream(core);
   absl::Status status = core.calls.Admit(context);
-  const int open = core.open_uploads.fetch_add(1) + 1;
-  if (status.ok() && open > kMaxOpenUploads) {
-    status = QuotaExceeded("UPLOAD_LIMIT", "uploads",
-                           absl::StrCat(kMaxOpenUploads, " uploads are open already; try again later"), 5);
+  if (status.ok()) {
+    auto ticket = core.uploads.Take(context.peer());
+    status = ticket.status();
+    if (ticket.ok()) stream->ticket_ = *std::move(ticket);
   }
   if (status.ok()) {
+    stream->place_ = core.calls.idle().Watch(context, core.stream_patience);
     stream->StartRead(&stream->request_);
   } else {
     stream->Finish(ToGrpc(status));
@@ -33,6 +34,7 @@ UploadStream* UploadStream::Begin(Core& core, const grpc::CallbackServerContext&
 void UploadStream::OnReadDone(bool ok) {
   // The client has closed its side, or is gone: what was answered is durable, the rest can be resumed.
   if (!ok) return End(grpc::Status::OK);
+  place_->Touch();
   const absl::Status submitted = core_.executor.Submit([this] {
     const absl::Status status = StopExceptions([this] { return Handle(); });
     if (!status.ok()) End(ToGrpc(status));
@@ -41,6 +43,7 @@ void UploadStream::OnReadDone(bool ok) {
 }
 
 void UploadStream::OnWriteDone(bool ok) {
+  place_->Touch();
   bool more = false;
   {
     const std::lock_guard lock(mutex_);
@@ -59,11 +62,6 @@ void UploadStream::OnWriteDone(bool ok) {
   } else {
     Finish(end_status_);
   }
-}
-
-void UploadStream::OnDone() {
-  core_.open_uploads.fetch_sub(1);
-  delete this;
 }
 
 absl::Status UploadStream::Handle() {
@@ -98,7 +96,7 @@ absl::Status UploadStream::TakeHeader(const v1::UploadHeader& header) {
     } else if (!absl::IsNotFound(upload.status())) {
       return Annotate(upload.status(), "upload", UploadName(study_.id, header.upload_id()));
     } else {
-      upload_.id = StoredUploadId(study_.id, header.upload_id());
+      upload_.id = StoredUploadId(study_, header.upload_id());
       upload_.study_id = study_.id;
     }
   }
@@ -130,7 +128,7 @@ absl::Status UploadStream::TakeChunk(v1::UploadChunk& chunk) {
   auto work = std::make_shared<std::pair<PreparedChunk, storage::Upload>>(std::move(prepared), upload_);
   Commit(
       core_.writer, "study", StudyName(study_.id),
-      [this, work, study = study_.id, resumable = resumable_](storage::Store& store) {
+      [this, work, study = study_, resumable = resumable_](storage::Store& store) {
         return CommitChunk(store, study, resumable, work->first, work->second, refused_);
       },
       [this, work](const absl::Status& status) { Committed(status, work->first, work->second); });

@@ -22,11 +22,11 @@ namespace sextant::server {
 /// into one. A cancellation needs no reaction: the read that is under way, or the next one, fails.
 class UploadStream final : public grpc::ServerBidiReactor<v1::UploadRunsRequest, v1::UploadRunsResponse> {
  public:
-  static UploadStream* Begin(Core& core, const grpc::CallbackServerContext& context);
+  static UploadStream* Begin(Core& core, grpc::CallbackServerContext& context);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
-  void OnDone() override;
+  void OnDone() override { delete this; }
 
  private:
   explicit UploadStream(Core& core) : core_(core) {}
@@ -41,6 +41,8 @@ class UploadStream final : public grpc::ServerBidiReactor<v1::UploadRunsRequest,
   void End(const grpc::Status& status);
 
   Core& core_;
+  std::unique_ptr<QuotaTicket> ticket_;
+  std::unique_ptr<IdleStreams::Place> place_;
   // Of the chain alone.
   v1::UploadRunsRequest request_;
   bool has_header_ = false, resumable_ = false, ending_ = false;

@@ -15,6 +15,7 @@
 #include "server/convert/times.h"
 #include "server/error.h"
 #include "server/limits.h"
+#include "server/mutation.h"
 #include "server/secret.h"
 
 namespace sextant::server {
@@ -119,18 +120,13 @@ absl::Status PutAll(storage::Store& store, const std::string& study_id, Prepared
 
 }  // namespace
 
-std::string StoredUploadId(const std::string& study, const std::string& upload_id) {
-  return study + "/" + upload_id;
+std::string StoredUploadId(const storage::Study& study, const std::string& upload_id) {
+  return absl::StrCat(study.id, "/", study.uid, "/", upload_id);
 }
 
 absl::StatusOr<storage::Upload> FindUpload(storage::Store& store, const storage::Study& study,
                                            const std::string& upload_id) {
-  auto upload = store.GetUpload(StoredUploadId(study.id, upload_id));
-  // An upload into an earlier study of the same name says nothing about this one.
-  if (upload.ok() && upload->create_time < study.create_time) {
-    return absl::NotFoundError(absl::StrCat("no upload '", upload_id, "'"));
-  }
-  return upload;
+  return store.GetUpload(StoredUploadId(study, upload_id));
 }
 
 absl::StatusOr<PreparedChunk> PrepareChunk(v1::UploadChunk& chunk, const storage::Study& study) {
@@ -157,18 +153,18 @@ absl::StatusOr<PreparedChunk> PrepareChunk(v1::UploadChunk& chunk, const storage
   return prepared;
 }
 
-absl::Status CommitChunk(storage::Store& store, const std::string& study_id, bool resumable,
+absl::Status CommitChunk(storage::Store& store, const storage::Study& study, bool resumable,
                          PreparedChunk& chunk, storage::Upload& upload, RefusedRuns& refused) {
-  ASSIGN_OR_RETURN(auto study, store.GetStudy(study_id));
+  RETURN_IF_ERROR(CheckSameStudy(store, study.id, study.uid));
   if (resumable) {
     auto stored = store.GetUpload(upload.id);
-    if (stored.ok() && stored->create_time >= study.create_time && stored->next_chunk > chunk.index) {
+    if (stored.ok() && stored->next_chunk > chunk.index) {
       upload = *std::move(stored);
       chunk.rejects.clear();
       return absl::OkStatus();
     }
   }
-  RETURN_IF_ERROR(PutAll(store, study_id, chunk, upload, refused));
+  RETURN_IF_ERROR(PutAll(store, study.id, chunk, upload, refused));
   upload.rejected += chunk.rejected;
   upload.next_chunk = chunk.index + 1;
   upload.complete = chunk.last;

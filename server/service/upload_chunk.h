@@ -15,11 +15,12 @@
 
 namespace sextant::server {
 
-/// The record that the store keeps of an upload; its id there is unique across studies.
-/// NotFound when nothing was committed under it since the study was made.
+/// The record that the store keeps of an upload; its id there is unique across studies, also those that are
+/// gone: an upload into an earlier study of the same name says nothing about this one. NotFound when nothing
+/// was committed under it.
 absl::StatusOr<storage::Upload> FindUpload(storage::Store& store, const storage::Study& study,
                                            const std::string& upload_id);
-std::string StoredUploadId(const std::string& study, const std::string& upload_id);
+std::string StoredUploadId(const storage::Study& study, const std::string& upload_id);
 
 /// A chunk on its way into the store.
 struct PreparedChunk {
@@ -40,8 +41,9 @@ using RefusedRuns = std::set<std::string>;
 
 /// Puts the chunk's runs and `upload`'s new position into the store, in the transaction of the writer.
 /// Updates `upload`, `refused` and `chunk.rejects`. When another stream of the same upload has committed this
-/// chunk already, only takes over its position. `resumable`: the position is stored.
-absl::Status CommitChunk(storage::Store& store, const std::string& study_id, bool resumable,
+/// chunk already, only takes over its position. `resumable`: the position is stored. NOT_FOUND when `study`
+/// is no longer there, whatever has its id.
+absl::Status CommitChunk(storage::Store& store, const storage::Study& study, bool resumable,
                          PreparedChunk& chunk, storage::Upload& upload, RefusedRuns& refused);
 
 }  // namespace sextant::server

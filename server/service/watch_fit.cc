@@ -13,6 +13,11 @@ FitWatch* FitWatch::Begin(Core& core, const grpc::CallbackServerContext& context
   stream->handle_->stream = stream;
   absl::Status status = core.calls.Admit(context);
   if (status.ok()) {
+    auto ticket = core.watches.Take(context.peer());
+    status = ticket.status();
+    if (ticket.ok()) stream->ticket_ = *std::move(ticket);
+  }
+  if (status.ok()) {
     // The stream cannot be done before Look has run: nothing else finishes it but a cancellation, which the
     // handle accounts for.
     status = core.executor.Submit([handle = stream->handle_, &core, name] {

@@ -40,6 +40,7 @@ class FitWatch final : public grpc::ServerWriteReactor<v1::Fit> {
   void FinishOnce(const grpc::Status& status);
 
   Core& core_;
+  std::unique_ptr<QuotaTicket> ticket_;
   const std::string name_;
   const std::shared_ptr<Handle> handle_ = std::make_shared<Handle>();
   // All below guarded by handle_->mutex.

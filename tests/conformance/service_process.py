@@ -67,7 +67,7 @@ class Sextantd:
         self.log = open(self.path / "log", "w+", encoding="utf-8")
         self.process = subprocess.Popen(
             [binary, "--listen", "127.0.0.1:0", "--db", str(self.database), "--port-file", str(port_file),
-             "--fsync", "normal", "--shutdown-seconds", "5", *flags], stdout=self.log, stderr=self.log, **process)
+             "--fsync", "normal", "--shutdown-seconds", "5", *flags], **{"stdout": self.log, "stderr": self.log, **process})
         deadline = time.monotonic() + 60
         while not port_file.exists():
             if self.process.poll() is not None or time.monotonic() > deadline:

@@ -95,8 +95,10 @@ void Verify(const std::string& path, const Uploaders& uploaders,
   const absl::Status integrity = (*store)->CheckIntegrity();
   ASSERT_TRUE(integrity.ok()) << integrity;
   std::int64_t runs = 0;
+  const auto study = (*store)->GetStudy("s");
+  ASSERT_TRUE(study.ok()) << study.status();
   for (std::size_t u = 0; u < kUploaders; ++u) {
-    const auto upload = (*store)->GetUpload(StoredUploadId("s", absl::StrCat("u", u)));
+    const auto upload = (*store)->GetUpload(StoredUploadId(*study, absl::StrCat("u", u)));
     durable[u] = upload.ok() ? upload->next_chunk : 0;
     EXPECT_GE(durable[u], uploaders[u].acknowledged) << "an acknowledged chunk is lost";
     runs += durable[u] * kRunsPerChunk;

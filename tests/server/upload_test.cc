@@ -327,7 +327,7 @@ TEST_F(UploadTest, RefusesChunksAfterTheLast) {
 TEST_F(UploadTest, LimitsOpenStreamsAndFreesTheirPlaces) {
   std::vector<std::unique_ptr<Stream>> open;
   v1::UploadRunsResponse answer;
-  for (int i = 0; i < kMaxOpenUploads; ++i) {
+  for (int i = 0; i < kMaxOpenUploadsPerPeer; ++i) {
     open.push_back(std::make_unique<Stream>(*runs, "studies/s", ""));
     ASSERT_TRUE(open.back()->Read(answer));
   }

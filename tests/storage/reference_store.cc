@@ -70,6 +70,7 @@ absl::Status ReferenceStore::CreateStudy(const Study& study) {
   StudyEntry& entry = state_.studies[study.id];
   entry.study = study;
   entry.study.revision = std::max<std::int64_t>(study.revision, 1);
+  entry.study.uid = ++state_.last_study_uid;
   return absl::OkStatus();
 }
 
@@ -80,6 +81,7 @@ absl::Status ReferenceStore::UpdateStudy(const Study& study, std::int64_t expect
   if (expected_revision != -1 && expected_revision != stored.revision) return absl::AbortedError("stale");
   const Study before = stored;
   stored = study;
+  stored.uid = before.uid;
   stored.create_time = before.create_time;
   stored.revision = before.revision + 1;
   return absl::OkStatus();

@@ -64,6 +64,7 @@ class ReferenceStore : public Store {
   };
   struct State {
     std::map<std::string, StudyEntry> studies;
+    std::int64_t last_study_uid = 0;
     std::map<std::string, UserLaw> laws;
     std::map<std::string, Upload> uploads;
     std::map<std::string, std::pair<StoredRequest, Micros>> requests;

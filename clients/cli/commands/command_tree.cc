@@ -103,8 +103,17 @@ CommandTree::CommandTree()
 void CommandTree::AddGlobalOptions() {
   root_.add_option("--db", globals_.db, "database file, served in this process [env SEXTANT_DB]")
       ->type_name("FILE");
-  root_.add_option("--server", globals_.server, "use a running sextantd [env SEXTANT_SERVER]")
-      ->type_name("HOST:PORT");
+  root_
+      .add_option("--server", globals_.server,
+                  "a running sextantd: HOST:PORT, unix:PATH, https://HOST:PORT [env SEXTANT_SERVER]")
+      ->type_name("SERVER");
+  root_.add_option("--tls-ca", globals_.tls.ca, "who signs the server's certificate [env SEXTANT_TLS_CA]")
+      ->type_name("PEM");
+  root_.add_option("--tls-cert", globals_.tls.certificate, "certificate of your own [env SEXTANT_TLS_CERT]")
+      ->type_name("PEM");
+  root_.add_option("--tls-key", globals_.tls.key, "its private key [env SEXTANT_TLS_KEY]")->type_name("PEM");
+  root_.add_flag("--token-in-clear", globals_.token_in_clear,
+                 "send SEXTANT_TOKEN over a network without TLS");
   root_.add_option("-o,--output", output_name_, "table, json, jsonl, csv, tsv or markdown")
       ->type_name("FORMAT");
   root_.add_option("--fields", fields_text_, "only these fields, by comma")->type_name("A,B");
@@ -204,6 +213,14 @@ int CommandTree::Dispatch() {
   if (globals_.db.empty() && globals_.server.empty()) {
     globals_.server = FromEnvironment("SEXTANT_SERVER");
     if (globals_.server.empty()) globals_.db = FromEnvironment("SEXTANT_DB");
+  }
+  for (const auto& [value, variable] : {std::pair(&globals_.tls.ca, "SEXTANT_TLS_CA"),
+                                        {&globals_.tls.certificate, "SEXTANT_TLS_CERT"},
+                                        {&globals_.tls.key, "SEXTANT_TLS_KEY"}}) {
+    // A URL says itself what it wants.
+    const bool in_clear = globals_.server.rfind("unix:", 0) == 0 || globals_.server.rfind("http:", 0) == 0 ||
+                          globals_.server.rfind("grpc:", 0) == 0;
+    if (value->empty() && !globals_.server.empty() && !in_clear) *value = FromEnvironment(variable);
   }
   Session session(globals_);
   return run->second(session);

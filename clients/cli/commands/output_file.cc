@@ -1,5 +1,7 @@
 #include "clients/cli/commands/output_file.h"
 
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -25,7 +27,10 @@ std::string AdviceFor(int error) {
 }  // namespace
 
 OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
-  if (path_ != "-") file_.emplace(path_, Existing::kKeep);
+  if (path_ == "-") return;
+  file_.emplace(path_, Existing::kKeep);
+  // It holds what a database holds: its owner alone may read it. It is empty so far.
+  chmod(PartialName(path_).c_str(), S_IRUSR | S_IWUSR);
 }
 
 void OutputFile::Write(const std::string& bytes) {

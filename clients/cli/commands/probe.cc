@@ -69,7 +69,10 @@ ProbeResult ProbeUnix(const std::string& path, double timeout_s) {
 
 }  // namespace
 
-ProbeResult ProbeServer(const std::string& target, double timeout_s) {
+ProbeResult ProbeServer(const std::string& server, double timeout_s) {
+  const auto parsed = ParseTarget(server, {});
+  if (!parsed.ok()) return {false, Safe(std::string(parsed.status().message())), "give HOST:PORT"};
+  const std::string& target = parsed->address;
   if (target.rfind("unix:", 0) == 0) return ProbeUnix(target.substr(5), timeout_s);
   const std::size_t colon = target.rfind(':');
   if (colon == std::string::npos || colon + 1 == target.size()) {
@@ -97,8 +100,10 @@ ProbeResult ProbeServer(const std::string& target, double timeout_s) {
   return {false, target + ": " + std::strerror(error), AdviceFor(error, port)};
 }
 
-std::string ProxyWarning(const std::string& target) {
-  if (!IsLoopback(target) || target.rfind("unix:", 0) == 0) return {};
+std::string ProxyWarning(const std::string& server) {
+  const auto parsed = ParseTarget(server, {});
+  if (!parsed.ok() || !parsed->is_local || parsed->address.rfind("unix:", 0) == 0) return {};
+  const std::string& target = parsed->address;
   for (const char* name : {"grpc_proxy", "https_proxy", "http_proxy"}) {
     const char* proxy = std::getenv(name);
     if (proxy == nullptr || proxy[0] == '\0') continue;

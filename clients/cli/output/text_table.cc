@@ -1,6 +1,10 @@
 #include "clients/cli/output/text_table.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <string_view>
+
+#include "base/printable.h"
 
 namespace sextant::cli {
 namespace {
@@ -23,6 +27,14 @@ std::string Padded(const std::string& text, std::size_t width, bool right) {
   return right ? pad + text : text + pad;
 }
 
+// What a spreadsheet would compute. Numbers with a sign are none.
+bool IsFormula(const std::string& text) {
+  if (text.empty() || std::string("=+-@\t\r").find(text[0]) == std::string::npos) return false;
+  char* end = nullptr;
+  std::strtod(text.c_str(), &end);
+  return end != text.c_str() + text.size();
+}
+
 void TrimRight(std::string* text) { text->erase(text->find_last_not_of(' ') + 1); }
 
 std::string Upper(std::string text) {
@@ -34,9 +46,26 @@ std::string Upper(std::string text) {
 
 }  // namespace
 
+std::string Harmless(const std::string& text) {
+  std::string out;
+  std::size_t start = 0;
+  for (;;) {
+    const std::size_t end = text.find_first_of("\n\t", start);
+    out += Printable(std::string_view(text).substr(start, end - start));
+    if (end == std::string::npos) return out;
+    out += text[end];
+    start = end + 1;
+  }
+}
+
 std::size_t DisplayWidth(const std::string& text) {
   return static_cast<std::size_t>(std::count_if(
       text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+void TextTable::Add(std::vector<std::string> row) {
+  for (std::string& cell : row) cell = Harmless(cell);
+  rows_.push_back(std::move(row));
 }
 
 std::string TextTable::Render(bool bold) const {
@@ -109,7 +138,7 @@ std::string RenderPairs(const std::vector<std::pair<std::string, std::string>>& 
   std::string out;
   for (const auto& [name, value] : pairs) {
     if (value.empty()) continue;
-    const std::vector<std::string> lines = SplitLines(value);
+    const std::vector<std::string> lines = SplitLines(Harmless(value));
     for (std::size_t i = 0; i < lines.size(); ++i) {
       const std::string label = Padded(i == 0 ? name : "", width, false);
       out += (bold ? kBold + label + kPlain : label) + "  " + lines[i] + "\n";
@@ -122,7 +151,7 @@ std::string DelimitedLine(const std::vector<std::string>& cells, char delimiter)
   std::string out;
   for (std::size_t i = 0; i < cells.size(); ++i) {
     if (i > 0) out += delimiter;
-    const std::string& cell = cells[i];
+    const std::string cell = (IsFormula(cells[i]) ? "'" : "") + Harmless(cells[i]);
     if (cell.find_first_of(std::string("\"\r\n") + delimiter) == std::string::npos) {
       out += cell;
       continue;

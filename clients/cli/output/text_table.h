@@ -12,11 +12,11 @@ struct TextColumn {
   bool right = false;  ///< numbers
 };
 
-/// Cells may hold several lines. Widths count characters, not bytes.
+/// Cells are made harmless and may hold several lines. Widths count characters, not bytes.
 class TextTable {
  public:
   explicit TextTable(std::vector<TextColumn> columns) : columns_(std::move(columns)) {}
-  void Add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  void Add(std::vector<std::string> row);
   bool empty() const { return rows_.empty(); }
   /// `bold` marks the header for terminals.
   std::string Render(bool bold) const;
@@ -30,8 +30,12 @@ class TextTable {
 /// One record as lines of name and value; blank values are left out.
 std::string RenderPairs(const std::vector<std::pair<std::string, std::string>>& pairs, bool bold);
 
-/// One line of CSV (or TSV, by delimiter), quoted where it must be, with its line end.
+/// One line of CSV (or TSV, by delimiter), quoted where it must be, with its line end. Harmless; text that a
+/// spreadsheet would take for a formula begins with an apostrophe.
 std::string DelimitedLine(const std::vector<std::string>& cells, char delimiter);
+
+/// `text` with controls (but for line ends and tabs), direction marks and bytes that are no UTF-8 as escapes.
+std::string Harmless(const std::string& text);
 
 /// Terminal columns that `text` takes, counting every character as one.
 std::size_t DisplayWidth(const std::string& text);

@@ -39,7 +39,7 @@ std::string Holder(int descriptor) {
 
 absl::StatusOr<FileLock> FileLock::Acquire(const std::string& database_path) {
   const std::string path = database_path + ".lock";
-  const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor < 0) return StatusFromCode(SQLITE_CANTOPEN, errno, std::strerror(errno), path);
   FileLock lock(descriptor);
   if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {

@@ -1,7 +1,10 @@
 #include "storage/sqlite/file/open.h"
 
 #include <absl/strings/str_cat.h>
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <filesystem>
@@ -14,6 +17,13 @@
 
 namespace sextant::storage::sqlite {
 namespace {
+
+// A new database is its owner's alone; SQLite gives the log beside it the same permissions. A file that is
+// there keeps its own. What goes wrong is said when SQLite opens it.
+void MakePrivate(const std::string& path) {
+  const int made = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (made >= 0) close(made);
+}
 
 // What the header says: the file is used with a write-ahead log.
 bool IsInWalMode(const std::string& path) {
@@ -60,10 +70,9 @@ absl::StatusOr<std::string> CanonicalPath(const std::string& path, bool create) 
         absl::StrCat(path, " is a pipe, a socket or a device, not a database file: name another one"));
   }
   if (!create) return absl::NotFoundError(absl::StrCat("no database file ", path));
-  std::filesystem::create_directories(canonical.parent_path(), error);
-  if (error) {
-    return absl::PermissionDeniedError(
-        absl::StrCat("cannot make the folder ", canonical.parent_path().string(), ": ", error.message()));
+  if (!std::filesystem::is_directory(canonical.parent_path(), error)) {
+    return absl::NotFoundError(absl::StrCat("there is no folder ", canonical.parent_path().string(), " for ",
+                                            path, ": make it first, or check the spelling"));
   }
   return canonical.string();
 }
@@ -106,6 +115,7 @@ absl::Status CheckLog(const std::string& path, bool log_was_left) {
 
 absl::StatusOr<std::unique_ptr<Session>> OpenWriter(const std::string& path, const SqliteOptions& options,
                                                     const Session::Clock& clock) {
+  MakePrivate(path);
   ASSIGN_OR_RETURN(auto connection, Connection::Open(path, OpenMode::kCreate));
   // The page size counts only in a new file. 16 KiB pages hold several chunks each, 4 KiB pages few with
   // waste.

@@ -12,7 +12,7 @@ namespace {
 
 #define STUDY_COLUMNS                                                                                       \
   "id, title, description, param_count, loss_unit, labels, create_time, update_time, revision, run_count, " \
-  "fit_count"
+  "fit_count, study_key"
 
 absl::StatusOr<Study> ReadStudy(const Statement& row) {
   Study study;
@@ -27,6 +27,7 @@ absl::StatusOr<Study> ReadStudy(const Statement& row) {
   study.revision = row.Int(8);
   study.run_count = row.Int(9);
   study.fit_count = row.Int(10);
+  study.uid = row.Int(11);
   return study;
 }
 
@@ -43,6 +44,24 @@ absl::Status CheckStudy(const Study& study) {
   return absl::OkStatus();
 }
 
+// Keys are not used again: what was begun in a study that is deleted must not go on in one that takes its id.
+// SQLite itself would give the greatest key and one.
+absl::StatusOr<std::int64_t> NextStudyKey(Connection& connection) {
+  ASSIGN_OR_RETURN(
+      auto statement,
+      connection.Prepare("SELECT max((SELECT coalesce(max(study_key), 0) + 1 FROM studies), "
+                         "coalesce((SELECT value FROM counters WHERE name = 'next_study_key'), 1))"));
+  RETURN_IF_ERROR(statement.Step().status());
+  return statement.Int(0);
+}
+
+absl::Status SetNextStudyKey(Connection& connection, std::int64_t key) {
+  ASSIGN_OR_RETURN(auto statement,
+                   connection.Prepare("INSERT INTO counters VALUES ('next_study_key', ?) "
+                                      "ON CONFLICT (name) DO UPDATE SET value = excluded.value"));
+  return statement.Next(key).Run();
+}
+
 absl::Status NoStudy(const std::string& id) {
   return absl::NotFoundError(absl::StrCat("no study '", id, "'"));
 }
@@ -51,13 +70,14 @@ absl::Status NoStudy(const std::string& id) {
 
 absl::Status InsertStudy(Connection& connection, const Study& study) {
   RETURN_IF_ERROR(CheckStudy(study));
+  ASSIGN_OR_RETURN(const std::int64_t key, NextStudyKey(connection));
   ASSIGN_OR_RETURN(
       auto statement,
-      connection.Prepare(
-          "INSERT INTO studies (id, title, description, param_count, loss_unit, labels, create_time, "
-          "update_time, "
-          "revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"));
-  statement.Next(std::string_view(study.id)).Next(std::string_view(study.title));
+      connection.Prepare("INSERT INTO studies (study_key, id, title, description, param_count, loss_unit, "
+                         "labels, create_time, "
+                         "update_time, "
+                         "revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"));
+  statement.Next(key).Next(std::string_view(study.id)).Next(std::string_view(study.title));
   statement.Next(std::string_view(study.description));
   statement.Next(static_cast<std::int64_t>(study.param_count))
       .Next(static_cast<std::int64_t>(study.loss_unit));
@@ -67,7 +87,7 @@ absl::Status InsertStudy(Connection& connection, const Study& study) {
   if (connection.changes() == 0) {
     return absl::AlreadyExistsError(absl::StrCat("study '", study.id, "' exists already"));
   }
-  return absl::OkStatus();
+  return SetNextStudyKey(connection, key + 1);
 }
 
 absl::Status UpdateStudy(Connection& connection, const Study& study, std::int64_t expected_revision) {

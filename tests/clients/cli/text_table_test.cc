@@ -28,5 +28,19 @@ TEST(TextTable, QuotesDelimitedFields) {
   EXPECT_EQ(DelimitedLine({"a,b", "c\td"}, '\t'), "a,b\t\"c\td\"\n");
 }
 
+TEST(TextTable, MakesTextOfStrangersHarmless) {
+  const std::string hostile = "a\x1b[31m\xc2\x9b\xe2\x80\xae\r";
+  const std::string harmless = "a\\x1b[31m\\u{9b}\\u{202e}\\x0d";
+  EXPECT_EQ(DelimitedLine({hostile}, ','), harmless + "\n");
+  TextTable table({{"a", false}});
+  table.Add({hostile});
+  EXPECT_EQ(table.Render(false), "A\n" + harmless + "\n");
+  EXPECT_EQ(RenderPairs({{"a", hostile}}, false), "a  " + harmless + "\n");
+}
+
+TEST(TextTable, LeavesNothingForASpreadsheetToCompute) {
+  EXPECT_EQ(DelimitedLine({"=1+1", "@x", "-1.5e-3", "+2", "-x"}, '\t'), "'=1+1\t'@x\t-1.5e-3\t+2\t'-x\n");
+}
+
 }  // namespace
 }  // namespace sextant::cli

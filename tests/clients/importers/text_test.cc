@@ -39,7 +39,7 @@ TEST(Text, KnowsValidUtf8) {
 
 TEST(Text, QuotesWithoutLettingTerminalCodesThrough) {
   EXPECT_EQ(Quoted("a\033[31m\nb"), "'a\\x1b[31m\\x0ab'");
-  EXPECT_EQ(Quoted("\xC2\x9Bx"), "'\\xc2\\x9bx'");
+  EXPECT_EQ(Quoted("\xC2\x9Bx"), "'\\u{9b}x'");
   EXPECT_EQ(Quoted(std::string(100, 'x'), 4), "'xxxx…'");
 }
 

@@ -1,0 +1,145 @@
+#include "server/service/study_check.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <vector>
+
+#include "base/printable.h"
+#include "server/convert/curve.h"
+#include "server/convert/run.h"
+#include "server/convert/study.h"
+#include "server/convert/text.h"
+#include "server/error.h"
+#include "server/filter.h"
+#include "server/fit_table.h"
+#include "server/limits.h"
+#include "server/names.h"
+
+namespace sextant::server {
+namespace {
+
+constexpr int kRunsAtATime = 100, kFitsAtATime = 20;
+constexpr std::size_t kMaxFitTextBytes = 4096, kMaxFitWarnings = 1000;
+
+absl::Status Wrong(const std::string& what, const std::string& why) {
+  return InvalidField("data", absl::StrCat(Printable(what), ": ", why));
+}
+
+absl::Status GivenUp() { return absl::CancelledError("the import was given up"); }
+
+absl::Status CheckHead(const storage::Study& study, const std::string& id) {
+  v1::CreateStudyRequest request;
+  StudyToProto(study, *request.mutable_study());
+  request.mutable_study()->clear_name();
+  request.set_study_id(id);
+  auto checked = NewStudyFromProto(request);
+  return checked.ok() ? absl::OkStatus() : Wrong("the study", std::string(checked.status().message()));
+}
+
+absl::Status CheckRun(storage::Store& file, const storage::Study& study, storage::Run run) {
+  auto curve = file.GetCurve(study.id, run.id);
+  if (!curve.ok()) return Wrong(absl::StrCat("run ", run.id), std::string(curve.status().message()));
+  if (static_cast<std::int64_t>(curve->size()) != run.curve_points) {
+    return Wrong(absl::StrCat("run ", run.id),
+                 absl::StrCat("says that it has ", run.curve_points, " points, and has ", curve->size()));
+  }
+  v1::Run message;
+  RunToProto(run, message);
+  message.clear_name();  // of the study as the file calls it
+  if (run.id.empty()) return Wrong("a run", "has no id");
+  if (curve->size() > 0) CurveToProto(*curve, 0, curve->size(), *message.mutable_curve());
+  auto checked = RunFromProto(message, study);
+  return checked.ok() ? absl::OkStatus()
+                      : Wrong(absl::StrCat("run ", run.id), std::string(checked.status().message()));
+}
+
+absl::Status CheckRuns(storage::Store& file, const storage::Study& study,
+                       const std::function<bool()>& given_up) {
+  storage::RunQuery query;
+  query.study_id = study.id;
+  query.limit = kRunsAtATime;
+  do {
+    auto page = file.ListRuns(query);
+    if (!page.ok()) return Wrong("its runs", std::string(page.status().message()));
+    for (storage::Run& run : page->items) {
+      if (given_up()) return GivenUp();
+      if (absl::Status status = CheckRun(file, study, std::move(run)); !status.ok()) return status;
+    }
+    query.after = page->next_key;
+  } while (!query.after.empty());
+  return absl::OkStatus();
+}
+
+absl::Status CheckFit(const storage::Fit& fit) {
+  const std::string what = absl::StrCat("fit ", fit.id);
+  if (!IsLabel(fit.id)) return Wrong(what, absl::StrCat("its id is not allowed: ", kLabelRule));
+  if (!IsLabel(fit.law_id))
+    return Wrong(what, absl::StrCat("the id of its law is not allowed: ", kLabelRule));
+  std::vector<FieldViolation> violations;
+  const fitting::FitResult& result = fit.result;
+  for (const std::string* text :
+       {&fit.error, &result.estimator, &result.objective_kind, &result.version, &result.param_count,
+        &result.loss_unit, &result.filter, &result.holdout_filter}) {
+    CheckText("text", *text, kMaxFitTextBytes, violations);
+  }
+  for (const std::string& warning : result.warnings)
+    CheckText("warnings", warning, kMaxFitTextBytes, violations);
+  if (result.warnings.size() > kMaxFitWarnings) violations.push_back({"warnings", "too many"});
+  if (result.law_toml.size() > kMaxLawBytes) violations.push_back({"law", "too long"});
+  if (result.bootstrap_replicates < 0 || result.bootstrap_replicates > kMaxBootstrapReplicates) {
+    violations.push_back({"bootstrap_replicates", "out of range"});
+  }
+  if (!violations.empty()) return Wrong(what, std::string(InvalidFields(violations).message()));
+  for (const std::string& filter : {result.filter, result.holdout_filter}) {
+    if (auto parsed = ParseRunFilter(filter); !parsed.ok())
+      return Wrong(what, std::string(parsed.status().message()));
+  }
+  if (fit.state < storage::FitState::kRunning || fit.state > storage::FitState::kCancelled) {
+    return Wrong(what, "it is in no state that there is");
+  }
+  const ServedFit served = ServeFit(fit);
+  return served.state == fit.state ? absl::OkStatus() : Wrong(what, served.error);
+}
+
+absl::Status CheckFits(storage::Store& file, const storage::Study& study,
+                       const std::function<bool()>& given_up) {
+  std::string after;
+  int count = 0;
+  do {
+    auto page = file.ListFits(study.id, kFitsAtATime, after);
+    if (!page.ok()) return Wrong("its fits", std::string(page.status().message()));
+    for (const storage::Fit& fit : page->items) {
+      if (given_up()) return GivenUp();
+      if (++count > kMaxFitsPerStudy) return Wrong("its fits", absl::StrCat("more than ", kMaxFitsPerStudy));
+      if (absl::Status status = CheckFit(fit); !status.ok()) return status;
+    }
+    after = page->next_key;
+  } while (!after.empty());
+  return absl::OkStatus();
+}
+
+absl::Status CheckLaws(storage::Store& file, const LawTable& table) {
+  auto laws = file.ListLaws();
+  if (!laws.ok()) return Wrong("its laws", std::string(laws.status().message()));
+  if (laws->size() > static_cast<std::size_t>(kMaxUserLaws)) return Wrong("its laws", "too many");
+  for (const storage::UserLaw& law : *laws) {
+    if (!IsLabel(law.id)) return Wrong(absl::StrCat("law ", law.id), kLabelRule);
+    if (law.toml.size() > kMaxLawBytes) return Wrong(absl::StrCat("law ", law.id), "too long");
+    if (auto compiled = table.Compile(law); !compiled.ok())
+      return Wrong(absl::StrCat("law ", law.id), std::string(compiled.status().message()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckStudy(storage::Store& file, const storage::Study& study, const std::string& id,
+                        const LawTable& laws, const std::function<bool()>& given_up) {
+  absl::Status status = CheckHead(study, id);
+  if (status.ok()) status = CheckLaws(file, laws);
+  if (status.ok()) status = CheckFits(file, study, given_up);
+  if (status.ok()) status = CheckRuns(file, study, given_up);
+  return status;
+}
+
+}  // namespace sextant::server
