@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <optional>
 
 #include "absl/status/status.h"
@@ -69,7 +70,10 @@ Outlook OwnOutlook(const CleanCurve& curve, const std::vector<double>& rate, con
   double total = 0;
   for (size_t i = 0; i < rate.size(); ++i) sum[i] = total += rate[i];
   const auto at = [&](double step) {
-    return std::log(sum[static_cast<size_t>(std::clamp(step, 1.0, static_cast<double>(sum.size()))) - 1]);
+    const double rates = sum[static_cast<size_t>(std::clamp(step, 1.0, static_cast<double>(sum.size()))) - 1];
+    // Rates next to nothing add up to nothing: a number all the same.
+    return std::log(
+        std::clamp(rates, std::numeric_limits<double>::min(), std::numeric_limits<double>::max()));
   };
   const double now = curve.x.back();
   LogCurve log_curve;
@@ -84,7 +88,8 @@ Outlook OwnOutlook(const CleanCurve& curve, const std::vector<double>& rate, con
     }
     const double begin = at(curve.x[i]);
     double u = 0, v = 0, count = 0;
-    for (; i < curve.x.size() && at(curve.x[i]) <= begin + width; ++i) {
+    // The first point belongs to its own bin, whatever rounding says.
+    for (; i < curve.x.size() && (count == 0 || at(curve.x[i]) <= begin + width); ++i) {
       u += at(curve.x[i]);
       v += std::log(curve.loss[i]);
       count += 1;

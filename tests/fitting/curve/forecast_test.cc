@@ -253,6 +253,26 @@ TEST(RecordedSchedule, TellsTheShapeThatNobodyDeclared) {
   }
 }
 
+TEST(Forecast, NumbersAtTheEndsOfTheirRangeGiveNumbers) {
+  const double odd[] = {5e-324, 1e-310, 1e300, 1.7e308, NAN, INFINITY, 0, -1};
+  for (size_t i = 0; i < 200; ++i) {
+    RandomStream random(7, i);
+    RunInFlight run = Cut(Simulate(i), .5);
+    if (i % 2 == 0) run.schedule.peak_learning_rate = odd[random.Index(4)];
+    const double scale = i % 3 == 0 ? odd[random.Index(4)] : 1;
+    for (size_t k = 0; k < run.curve.step.size(); ++k) {
+      run.curve.train_loss[k] *= scale;
+      if (random.Index(40) == 0) run.curve.train_loss[k] = odd[random.Index(8)];
+      if (random.Index(40) == 0) run.curve.step[k] = odd[random.Index(8)];
+    }
+    const auto forecast = ForecastRun(run, {});
+    if (!forecast.ok() || forecast->state != ForecastState::kForecast) continue;
+    EXPECT_TRUE(std::isfinite(forecast->low) && std::isfinite(forecast->high)) << i;
+    EXPECT_LE(forecast->low, forecast->end_loss) << i;
+    EXPECT_GE(forecast->high, forecast->end_loss) << i;
+  }
+}
+
 TEST(Forecast, LeavesOutPeersOfAnotherSchedule) {
   std::vector<FinishedRun> peers = Peers(12);
   for (FinishedRun& peer : peers) peer.schedule.shape = DecayShape::kConstant;
