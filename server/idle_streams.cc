@@ -6,7 +6,7 @@
 namespace sextant::server {
 namespace {
 
-constexpr std::chrono::milliseconds kEvery{250};
+constexpr std::chrono::milliseconds kLookEvery{250};
 
 }  // namespace
 
@@ -51,7 +51,7 @@ std::unique_ptr<IdleStreams::Place> IdleStreams::Watch(grpc::CallbackServerConte
 
 void IdleStreams::Loop() {
   std::unique_lock lock(mutex_);
-  while (!wake_.wait_for(lock, kEvery, [this] { return stopped_; })) {
+  while (!wake_.wait_for(lock, kLookEvery, [this] { return stopped_; })) {
     lock.unlock();
     EndIdle();
     lock.lock();

@@ -14,8 +14,8 @@
 namespace sextant::server {
 namespace {
 
-constexpr int kRetrySeconds = 2;
-constexpr std::size_t kNetworkBytes = 8;  // a /64
+constexpr int kQuotaRetrySeconds = 2;
+constexpr std::size_t kQuotaNetworkBytes = 8;  // a /64
 
 }  // namespace
 
@@ -43,7 +43,7 @@ absl::StatusOr<std::unique_ptr<QuotaTicket>> Quota::Take(const std::string& peer
     return QuotaExceeded(reason_, subject_,
                          absl::StrCat("the server has no room: ", all_, " ", subject_,
                                       " are the most at a time; try again later"),
-                         kRetrySeconds);
+                         kQuotaRetrySeconds);
   }
   if (!host.empty()) {
     const auto found = peers_.find(host);
@@ -51,7 +51,7 @@ absl::StatusOr<std::unique_ptr<QuotaTicket>> Quota::Take(const std::string& peer
       return QuotaExceeded(reason_, subject_,
                            absl::StrCat("this client has its share: ", per_peer_, " ", subject_,
                                         " are the most that one address has at a time; try again later"),
-                           kRetrySeconds);
+                           kQuotaRetrySeconds);
     }
     peers_[host] += amount;
   }
@@ -76,7 +76,8 @@ std::string HostOfPeer(const std::string& peer) {
   if (inet_pton(AF_INET6, host.c_str(), &network) != 1) return peer.substr(0, peer.rfind(':'));
   char text[INET6_ADDRSTRLEN] = "";
   if (!IN6_IS_ADDR_V4MAPPED(&network))
-    std::fill(network.s6_addr + kNetworkBytes, network.s6_addr + sizeof(network.s6_addr), std::uint8_t{0});
+    std::fill(network.s6_addr + kQuotaNetworkBytes, network.s6_addr + sizeof(network.s6_addr),
+              std::uint8_t{0});
   inet_ntop(AF_INET6, &network, text, sizeof(text));
   return absl::StrCat("ipv6:", text);
 }
