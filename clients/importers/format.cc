@@ -5,16 +5,14 @@
 
 namespace sextant::importers {
 
-namespace formats {
-#define SEXTANT_FORMAT_ENTRY(id) extern const Format id;
+#define SEXTANT_FORMAT_ENTRY(id) extern const Format format_##id;
 #include "clients/importers/format_list.inc"
 #undef SEXTANT_FORMAT_ENTRY
-}  // namespace formats
 
 const std::vector<const Format*>& Formats() {
   static const auto* all = [] {
     auto* list = new std::vector<const Format*>{
-#define SEXTANT_FORMAT_ENTRY(id) &formats::id,
+#define SEXTANT_FORMAT_ENTRY(id) &format_##id,
 #include "clients/importers/format_list.inc"
 #undef SEXTANT_FORMAT_ENTRY
     };

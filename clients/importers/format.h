@@ -53,10 +53,8 @@ const Format* FindFormat(std::string_view name);
 
 }  // namespace sextant::importers
 
-/// Defines the entry of a format's file: SEXTANT_LOG_FORMAT(llmc_log){.name = "llmc-log", …}; the id is the
-/// name of the file. The build makes the list of entries from the files of formats/.
-#define SEXTANT_LOG_FORMAT(id)                  \
-  namespace sextant::importers::formats {       \
-  extern const ::sextant::importers::Format id; \
-  }                                             \
-  const ::sextant::importers::Format sextant::importers::formats::id
+/// Defines the entry of a format's file, in this namespace: SEXTANT_LOG_FORMAT(llmc_log){.name = "llmc-log",
+/// …}; the id is the name of the file. The build makes the list of entries from the files of formats/.
+#define SEXTANT_LOG_FORMAT(id)     \
+  extern const Format format_##id; \
+  const Format format_##id

@@ -126,6 +126,19 @@ Input MlflowFolder(std::string_view bytes) {
   return input;
 }
 
+// params.yaml and a metric's table are parted by the first zero byte.
+Input DvcLiveFolder(std::string_view bytes) {
+  const std::size_t end = bytes.find('\0');
+  WriteFile(Folder() + "/params.yaml", bytes.substr(0, end));
+  WriteFile(Folder() + "/plots/metrics/train/loss.tsv",
+            end == std::string_view::npos ? "" : bytes.substr(end + 1));
+  Input input;
+  input.path = Folder();
+  input.format = "dvclive";
+  input.settings = Folder() + "/params.yaml";
+  return input;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -136,6 +149,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   NullSink sink;
   if (kFormat == "mlflow") {
     (void)ImportInput(MlflowFolder(bytes), options, sink);
+    return 0;
+  }
+  if (kFormat == "dvclive") {
+    (void)ImportInput(DvcLiveFolder(bytes), options, sink);
     return 0;
   }
   Input input;

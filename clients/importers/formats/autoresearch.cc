@@ -66,9 +66,9 @@ Match Detect(const Sample& sample) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(autoresearch){.name = "autoresearch",
                                  .about = "autoresearch's results.tsv",
                                  .detect = &Detect,
                                  .read = &ReadAutoresearch};
+
+}  // namespace sextant::importers

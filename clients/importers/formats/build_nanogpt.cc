@@ -81,10 +81,10 @@ Match Detect(const Sample& sample) { return MatchLines(sample, &IsLine); }
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(build_nanogpt){.name = "build-nanogpt",
                                   .about = "build-nanogpt's log.txt, and what it prints",
                                   .detect = &Detect,
                                   .read = &ReadBuildNanoGpt,
                                   .metrics = kNames};
+
+}  // namespace sextant::importers

@@ -72,6 +72,6 @@ Match Detect(const Sample& sample) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(csv){.name = "csv", .about = "one run a row", .detect = &Detect, .read = &ReadRunCsv};
+
+}  // namespace sextant::importers

@@ -36,10 +36,10 @@ Match Detect(const Sample& sample) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(detectron){.name = "detectron",
                               .about = "Detectron2's metrics.json",
                               .detect = &Detect,
                               .read = &ReadDetectron,
                               .metrics = kNames};
+
+}  // namespace sextant::importers

@@ -105,7 +105,7 @@ void Claim(FolderClaims& folder) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(dvclive){
     .name = "dvclive", .about = "DVCLive's folder of a run", .read_path = &ReadDvcLive, .claim = &Claim};
+
+}  // namespace sextant::importers

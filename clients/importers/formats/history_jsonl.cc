@@ -138,10 +138,10 @@ void Claim(FolderClaims& folder) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(history_jsonl){.name = "history-jsonl",
                                   .about = "JSON lines of metrics: W&B history, Ray Tune",
                                   .detect = &Detect,
                                   .read = &ReadHistoryJsonl,
                                   .claim = &Claim};
+
+}  // namespace sextant::importers

@@ -192,7 +192,7 @@ Match Detect(const Sample& sample) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(jsonl){
     .name = "jsonl", .about = "one run a line as JSON", .detect = &Detect, .read = &ReadRunJsonl};
+
+}  // namespace sextant::importers

@@ -61,9 +61,9 @@ Match Detect(const Sample& sample) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(keras_csv){.name = "keras-csv",
                               .about = "a row per epoch: Keras' CSVLogger",
                               .detect = &Detect,
                               .read = &ReadKerasCsv};
+
+}  // namespace sextant::importers

@@ -62,7 +62,7 @@ Match Detect(const Sample& sample) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(litgpt){
     .name = "litgpt", .about = "what LitGPT's pretraining prints", .detect = &Detect, .read = &ReadLitGpt};
+
+}  // namespace sextant::importers

@@ -34,9 +34,9 @@ Match Detect(const Sample& sample) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(llamafactory){.name = "llamafactory",
                                  .about = "LLaMA-Factory's trainer_log.jsonl",
                                  .detect = &Detect,
                                  .read = &ReadLlamaFactory};
+
+}  // namespace sextant::importers

@@ -61,7 +61,7 @@ Match Detect(const Sample& sample) { return MatchLines(sample, &IsLine); }
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(llmc_log){
     .name = "llmc-log", .about = "llm.c's main.log", .detect = &Detect, .read = &ReadLlmcLog};
+
+}  // namespace sextant::importers

@@ -87,7 +87,7 @@ Match Detect(const Sample& sample) { return MatchLines(sample, &IsLine); }
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(llmc_output){
     .name = "llmc-output", .about = "what llm.c prints", .detect = &Detect, .read = &ReadLlmcOutput};
+
+}  // namespace sextant::importers

@@ -183,9 +183,9 @@ Match Detect(const Sample& sample) { return MatchLines(sample, &IsLine); }
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(megatron){.name = "megatron",
                              .about = "Megatron-LM's log, and those of its forks",
                              .detect = &Detect,
                              .read = &ReadMegatron};
+
+}  // namespace sextant::importers

@@ -161,7 +161,7 @@ void Claim(FolderClaims& folder) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(mlflow){
     .name = "mlflow", .about = "MLflow's folder of a run", .read_path = &ReadMlflowFolder, .claim = &Claim};
+
+}  // namespace sextant::importers

@@ -95,9 +95,9 @@ Match Detect(const Sample& sample) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(mlflow_sqlite){.name = "mlflow-sqlite",
                                   .about = "MLflow's SQLite database",
                                   .detect = &Detect,
                                   .read_path = &ReadMlflowDatabase};
+
+}  // namespace sextant::importers

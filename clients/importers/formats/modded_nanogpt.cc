@@ -98,9 +98,9 @@ Match Detect(const Sample& sample) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(modded_nanogpt){.name = "modded-nanogpt",
                                    .about = "the logs of modded-nanogpt and parameter-golf",
                                    .detect = &Detect,
                                    .read = &ReadModdedNanoGpt};
+
+}  // namespace sextant::importers

@@ -48,10 +48,10 @@ Match Detect(const Sample& sample) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(ms_swift){.name = "ms-swift",
                              .about = "ms-swift's logging.jsonl",
                              .detect = &Detect,
                              .read = &ReadMsSwift,
                              .metrics = kNames};
+
+}  // namespace sextant::importers

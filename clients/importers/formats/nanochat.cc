@@ -128,10 +128,10 @@ Match Detect(const Sample& sample) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(nanochat){.name = "nanochat",
                              .about = "what nanochat's base training prints, and its report",
                              .detect = &Detect,
                              .read = &ReadNanochat,
                              .metrics = kNames};
+
+}  // namespace sextant::importers

@@ -75,7 +75,7 @@ Match Detect(const Sample& sample) { return MatchLines(sample, &IsLine); }
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(nanogpt){
     .name = "nanogpt", .about = "what nanoGPT prints", .detect = &Detect, .read = &ReadNanoGpt};
+
+}  // namespace sextant::importers

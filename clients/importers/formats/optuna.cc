@@ -191,9 +191,9 @@ Match Detect(const Sample& sample) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(optuna){.name = "optuna",
                            .about = "Optuna's SQLite storage",
                            .detect = &Detect,
                            .read_path = &ReadOptunaDatabase};
+
+}  // namespace sextant::importers

@@ -93,10 +93,10 @@ void Claim(FolderClaims& folder) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(step_csv){.name = "step-csv",
                              .about = "a table with a step column: Lightning's CSVLogger",
                              .detect = &Detect,
                              .read = &ReadStepCsv,
                              .claim = &Claim};
+
+}  // namespace sextant::importers

@@ -118,7 +118,7 @@ Match Detect(const Sample& sample) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(steplaw){
     .name = "steplaw", .about = "Step-Law's table of runs", .detect = &Detect, .read = &ReadStepLawCsv};
+
+}  // namespace sextant::importers

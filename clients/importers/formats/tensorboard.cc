@@ -255,8 +255,6 @@ void Claim(FolderClaims& folder) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(tensorboard){.name = "tensorboard",
                                 .about = "TensorBoard's event files",
                                 .detect = &Detect,
@@ -264,3 +262,5 @@ SEXTANT_LOG_FORMAT(tensorboard){.name = "tensorboard",
                                 .read_path = &ReadTensorBoardFolder,
                                 .claim = &Claim,
                                 .metrics = kNames};
+
+}  // namespace sextant::importers

@@ -95,7 +95,7 @@ Match Detect(const Sample& sample) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(torchtitan){
     .name = "torchtitan", .about = "what torchtitan prints", .detect = &Detect, .read = &ReadTorchtitan};
+
+}  // namespace sextant::importers

@@ -69,9 +69,9 @@ Match Detect(const Sample& sample) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(tracker_metrics){.name = "tracker-metrics",
                                     .about = "marin's tracker_metrics.jsonl",
                                     .detect = &Detect,
                                     .read = &ReadTrackerMetrics};
+
+}  // namespace sextant::importers

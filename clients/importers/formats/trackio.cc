@@ -87,9 +87,9 @@ Match Detect(const Sample& sample) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(trackio){.name = "trackio",
                             .about = "Trackio's SQLite database of a project",
                             .detect = &Detect,
                             .read_path = &ReadTrackio};
+
+}  // namespace sextant::importers

@@ -135,11 +135,11 @@ void Claim(FolderClaims& folder) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(trainer_state){.name = "trainer-state",
                                   .about = "Hugging Face's trainer_state.json",
                                   .detect = &Detect,
                                   .read = &ReadTrainerState,
                                   .claim = &Claim,
                                   .metrics = kNames};
+
+}  // namespace sextant::importers

@@ -164,10 +164,10 @@ void Claim(FolderClaims& folder) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(wandb){.name = "wandb",
                           .about = "W&B's transaction log (.wandb)",
                           .detect = &Detect,
                           .read = &ReadWandbLog,
                           .claim = &Claim};
+
+}  // namespace sextant::importers

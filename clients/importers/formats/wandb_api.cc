@@ -100,9 +100,9 @@ Match Detect(const Sample& sample) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(wandb_api){.name = "wandb-api",
                               .about = "runs of W&B's API written as JSON",
                               .detect = &Detect,
                               .read = &ReadWandbApi};
+
+}  // namespace sextant::importers

@@ -116,7 +116,7 @@ Match Detect(const Sample& sample) {
 
 }  // namespace
 
-}  // namespace sextant::importers
-
 SEXTANT_LOG_FORMAT(wandb_chart){
     .name = "wandb-chart", .about = "W&B's chart export", .detect = &Detect, .read = &ReadChartCsv};
+
+}  // namespace sextant::importers
