@@ -164,14 +164,15 @@ class Parser {
                                    ", tags.KEY and labels"));
       return condition;
     }
-    condition.field = field->storage;
+    condition.field = field->column;
     if (any) {
       condition.kind = Kind::kIsKnown;
-      if (field->kind == RunFieldKind::kState) FailAt(op_at, "every run has a state");
+      if (field->kind == FieldKind::kState) FailAt(op_at, "every run has a state");
       return condition;
     }
     switch (field->kind) {
-      case RunFieldKind::kNumber:
+      case FieldKind::kNumber:
+      case FieldKind::kInteger:
         if (op == Op::kContains)
           FailAt(op_at, absl::StrCat(name, " is a number: use = != < <= > >= or ", name, ":*"));
         if (const std::optional<double> number = ParseNumber(value)) {
@@ -180,7 +181,7 @@ class Parser {
           FailAt(value_at, absl::StrCat("'", value, "' is not a finite number"));
         }
         break;
-      case RunFieldKind::kState:
+      case FieldKind::kState:
         condition.text = absl::AsciiStrToLower(value);
         if (op == Op::kContains) condition.op = Op::kEq;
         if (op != Op::kEq && op != Op::kNe && op != Op::kContains) FailAt(op_at, "state takes = or !=");
@@ -190,7 +191,7 @@ class Parser {
                  absl::StrCat("'", value, "' is not a state: RUNNING, FINISHED, DIVERGED or CRASHED"));
         }
         break;
-      case RunFieldKind::kText:
+      case FieldKind::kText:
         if (name == "name") {
           if (const auto full = ParseRunName(value)) condition.text = full->id;
         }
@@ -235,7 +236,7 @@ absl::StatusOr<RunOrder> ParseRunOrder(const std::string& order_by) {
   if (field == nullptr) {
     return InvalidField("order_by", absl::StrCat("unknown field '", text, "'; there are ", RunFieldNames()));
   }
-  order.field = field->storage;
+  order.field = field->column;
   return order;
 }
 

@@ -7,26 +7,12 @@
 #include "base/status_macros.h"
 #include "server/error.h"
 #include "server/names.h"
+#include "storage/run_fields.h"
 
 namespace sextant::server {
 namespace {
 
 constexpr int kRunsPerPage = 1000;
-
-double ParamsOf(const storage::Run& run, storage::ParamCount count) {
-  switch (count) {
-    case storage::ParamCount::kTotal:
-      return run.params_total;
-    case storage::ParamCount::kActive:
-      return run.params_active;
-    case storage::ParamCount::kNonInputEmbedding:
-      return run.params_non_input_embedding;
-    case storage::ParamCount::kUnspecified:
-    case storage::ParamCount::kNonEmbedding:
-      break;
-  }
-  return run.params_non_embedding;
-}
 
 std::vector<double> ToDoubles(const std::vector<float>& column) {
   return std::vector<double>(column.begin(), column.end());
@@ -34,7 +20,7 @@ std::vector<double> ToDoubles(const std::vector<float>& column) {
 
 absl::StatusOr<RunCurve> WithCurve(storage::Store& store, storage::Run run, storage::ParamCount count) {
   RunCurve loaded;
-  loaded.params = ParamsOf(run, count);
+  loaded.params = run.*storage::ParamsMember(count);
   if (run.curve_points > 0) {
     ASSIGN_OR_RETURN(auto curve, store.GetCurve(run.study_id, run.id));
     loaded.curve = ToLossCurve(std::move(curve));

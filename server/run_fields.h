@@ -1,19 +1,14 @@
-// The fields of a Run that filters and orders name: what they are called in the API and in the store.
+// The fields of a Run that filters and orders name, as the API calls them.
 #pragma once
 
 #include <string>
 
+#include "base/run_field_table.h"
+
 namespace sextant::server {
 
-enum class RunFieldKind { kNumber, kText, kState };
-
-struct RunField {
-  const char* api;      ///< in sextant.v1.Run
-  const char* storage;  ///< in storage::Condition and RunQuery
-  RunFieldKind kind;
-};
-
-/// nullptr if there is no such field.
+/// nullptr if filters know no such field. `name` is the field `run_id`, whose values may be resource names
+/// then.
 const RunField* FindRunField(const std::string& api_name);
 /// All API names, for messages.
 std::string RunFieldNames();

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/run_field_table.h"
 #include "fitting/fit_result.h"
 #include "fitting/run_table.h"
 
@@ -49,27 +50,11 @@ struct Study {
   std::int64_t uid = 0;
 };
 
-/// One training run. NaN where unknown; counts that are unknown are NaN too, so every quantity is a double
-/// (integers are exact to 2^53).
-struct Run {
+/// One training run: its quantities, NaN where unknown, and what else is known of it.
+struct Run : RunQuantities<double> {
   std::string study_id;
-  std::string id;  ///< unique in its study: [A-Za-z0-9._~+=:@-]{1,200}
-  double params_non_embedding = kUnknown;
-  double params_total = kUnknown;
-  double params_active = kUnknown;
-  double params_non_input_embedding = kUnknown;
-  double tokens = kUnknown;             ///< processed
-  double learning_rate = kUnknown;      ///< peak
-  double batch_size_tokens = kUnknown;  ///< per optimizer step
-  double sequence_length = kUnknown;    ///< tokens
-  double steps = kUnknown;
-  double warmup_steps = kUnknown;
-  double weight_decay = kUnknown;
-  double adam_beta1 = kUnknown, adam_beta2 = kUnknown;
-  double min_learning_rate = kUnknown;  ///< floor at the end of the schedule
-  double flops = kUnknown;
-  double loss = kUnknown;  ///< final, in the study's unit; may be infinite for a diverged run
-  std::string schedule;    ///< "cosine", "wsd", …
+  std::string id;        ///< unique in its study: [A-Za-z0-9._~+=:@-]{1,200}
+  std::string schedule;  ///< "cosine", "wsd", …
   std::string optimizer;
   std::optional<std::int64_t> seed;
   fitting::RunState state = fitting::RunState::kFinished;

@@ -1,41 +1,53 @@
-// The quantities of a run, by name: for code that treats them alike.
+// What the store does with quantities of a run (base/run_field_table.h) that it treats alike.
 #pragma once
 
 #include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <vector>
 
+#include "base/run_field_table.h"
+#include "fitting/run_table.h"
 #include "storage/records.h"
 
 namespace sextant::storage {
 
-/// A quantity of a run; stores keep it in a REAL column of the same name.
-struct RunQuantity {
-  const char* name;
-  double Run::*value;
-  bool progress;  ///< may change while the run is running
+/// The quantity that N is where a study counts parameters so.
+constexpr double RunQuantities<double>::*ParamsMember(ParamCount count) {
+  switch (count) {
+    case ParamCount::kTotal:
+      return &Run::params_total;
+    case ParamCount::kActive:
+      return &Run::params_active;
+    case ParamCount::kNonInputEmbedding:
+      return &Run::params_non_input_embedding;
+    case ParamCount::kNonEmbedding:
+    case ParamCount::kUnspecified:
+      break;
+  }
+  return &Run::params_non_embedding;
+}
+
+/// A column of fitting::RunTable that is a quantity as recorded.
+struct TableColumn {
+  double RunQuantities<double>::*value;
+  std::vector<double> fitting::RunTable::*column;
+};
+inline constexpr std::array kTableColumns = {
+    TableColumn{&Run::tokens, &fitting::RunTable::tokens},
+    TableColumn{&Run::learning_rate, &fitting::RunTable::learning_rate},
+    TableColumn{&Run::batch_size_tokens, &fitting::RunTable::batch_size_tokens},
+    TableColumn{&Run::sequence_length, &fitting::RunTable::sequence_length},
+    TableColumn{&Run::steps, &fitting::RunTable::steps},
+    TableColumn{&Run::weight_decay, &fitting::RunTable::weight_decay},
+    TableColumn{&Run::adam_beta2, &fitting::RunTable::adam_beta2},
+    TableColumn{&Run::loss, &fitting::RunTable::loss},
 };
 
-inline constexpr std::array<RunQuantity, 16> kRunQuantities = {{
-    {"params_non_embedding", &Run::params_non_embedding, false},
-    {"params_total", &Run::params_total, false},
-    {"params_active", &Run::params_active, false},
-    {"params_non_input_embedding", &Run::params_non_input_embedding, false},
-    {"tokens", &Run::tokens, true},
-    {"learning_rate", &Run::learning_rate, false},
-    {"batch_size_tokens", &Run::batch_size_tokens, false},
-    {"sequence_length", &Run::sequence_length, false},
-    {"steps", &Run::steps, true},
-    {"weight_decay", &Run::weight_decay, false},
-    {"adam_beta2", &Run::adam_beta2, false},
-    {"loss", &Run::loss, true},
-    {"warmup_steps", &Run::warmup_steps, false},
-    {"adam_beta1", &Run::adam_beta1, false},
-    {"min_learning_rate", &Run::min_learning_rate, false},
-    {"flops", &Run::flops, true},
-}};
-
+/// What ModelKey takes, in its order.
+inline constexpr std::array kModelCounts = {&Run::params_non_embedding, &Run::params_total,
+                                            &Run::params_active, &Run::params_non_input_embedding};
 /// Equal for runs whose every parameter count is equal, unknown ones included.
 inline std::uint64_t ModelKey(double non_embedding, double total, double active, double non_input_embedding) {
   std::uint64_t key = 0;

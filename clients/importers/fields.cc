@@ -1,5 +1,7 @@
 #include "clients/importers/fields.h"
 
+#include <absl/strings/str_split.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -10,7 +12,6 @@
 namespace sextant::importers {
 namespace {
 
-using R = ImportedRun;
 constexpr std::string_view kTagPrefix = "tags.";
 
 std::string SetState(std::string_view text, ImportedRun* run) {
@@ -46,42 +47,19 @@ std::string SetTag(std::string_view key, std::string_view text, ImportedRun* run
   return {};
 }
 
+std::vector<std::string> Words(const char* text) { return absl::StrSplit(text, ' ', absl::SkipEmpty()); }
+
 }  // namespace
 
 const std::vector<NumberField>& NumberFields() {
-  static const auto* fields = new std::vector<NumberField>{
-      {"params_non_embedding",
-       &R::params_non_embedding,
-       NumberRule::kPositive,
-       {"non_embedding_params", "params_nonembedding", "num_params_non_embedding", "n_non_embedding"}},
-      {"params_total", &R::params_total, NumberRule::kPositive, {"total_params", "num_params_total"}},
-      {"params_active", &R::params_active, NumberRule::kPositive, {"active_params"}},
-      {"params_non_input_embedding", &R::params_non_input_embedding, NumberRule::kPositive, {}},
-      {"tokens", &R::tokens, NumberRule::kPositive, {"tokens_processed", "total_tokens", "train_tokens"}},
-      {"learning_rate",
-       &R::learning_rate,
-       NumberRule::kPositive,
-       {"peak_learning_rate", "learning_rate_peak", "peak_lr", "max_lr", "lr"}},
-      {"batch_size_tokens",
-       &R::batch_size_tokens,
-       NumberRule::kPositive,
-       {"batch_size_in_tokens", "batch_tokens", "tokens_per_batch", "tokens_per_step"}},
-      {"sequence_length",
-       &R::sequence_length,
-       NumberRule::kPositive,
-       {"seq_len", "seq_length", "context_length"}},
-      {"steps", &R::steps, NumberRule::kPositive, {"train_steps", "total_steps", "num_steps"}},
-      {"warmup_steps", &R::warmup_steps, NumberRule::kNonNegative, {"warmup"}},
-      {"weight_decay", &R::weight_decay, NumberRule::kNonNegative, {"wd"}},
-      {"adam_beta1", &R::adam_beta1, NumberRule::kFraction, {"beta1"}},
-      {"adam_beta2", &R::adam_beta2, NumberRule::kFraction, {"beta2"}},
-      {"min_learning_rate", &R::min_learning_rate, NumberRule::kNonNegative, {"min_lr"}},
-      {"flops", &R::flops, NumberRule::kPositive, {"total_flops", "training_flops"}},
-      {"loss_nats",
-       &R::loss_nats,
-       NumberRule::kLoss,
-       {"final_loss_nats", "val_loss_nats", "validation_loss_nats", "val_loss", "validation_loss",
-        "eval_loss", "final_loss", "loss"}}};
+  static const auto* fields = [] {
+    auto* made = new std::vector<NumberField>;
+    for (const RunQuantity& quantity : kRunQuantities) {
+      if (!quantity.in_imports) continue;
+      made->push_back({quantity.name, quantity.imported, quantity.rule, Words(quantity.aliases)});
+    }
+    return made;
+  }();
   return *fields;
 }
 
@@ -93,12 +71,14 @@ const NumberField* FindNumberField(std::string_view name) {
 }
 
 const std::vector<TextField>& TextFields() {
-  static const auto* fields = new std::vector<TextField>{{"run_id", {"run", "run_name", "id", "ID", "Name"}},
-                                                         {"schedule", {"lr_schedule"}},
-                                                         {"optimizer", {}},
-                                                         {"state", {"status", "State"}},
-                                                         {"seed", {"random_seed"}},
-                                                         {"labels", {}}};
+  static const auto* fields = [] {
+    auto* made = new std::vector<TextField>;
+    for (const RunField& field : run_field_table::kOthers) {
+      if (field.in_imports) made->push_back({field.name, Words(field.aliases)});
+    }
+    made->push_back({"labels", {}});
+    return made;
+  }();
   return *fields;
 }
 

@@ -6,21 +6,15 @@
 #include <string_view>
 #include <vector>
 
+#include "base/run_field_table.h"
 #include "clients/importers/run_record.h"
 
 namespace sextant::importers {
 
-/// What values a numeric field takes.
-enum class NumberRule {
-  kPositive,     ///< finite, above zero
-  kNonNegative,  ///< finite, zero or more
-  kFraction,     ///< in [0, 1)
-  kLoss,         ///< above zero; not finite means that the run diverged
-};
-
+/// A quantity of base/run_field_table.h as importers read it.
 struct NumberField {
   std::string name;  ///< as in the API
-  std::optional<double> ImportedRun::*member;
+  std::optional<double> RunQuantities<std::optional<double>>::*member;
   NumberRule rule;
   /// Other names that mean the same in the same unit, in order of preference.
   std::vector<std::string> aliases;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "base/run_field_table.h"
 
 namespace sextant::importers {
 
@@ -23,16 +24,8 @@ struct ImportedCurve {
 enum class ImportedState { kUnspecified, kRunning, kFinished, kDiverged, kCrashed };
 
 /// One training run as its source states it: nothing is converted, what the source does not say is absent.
-struct ImportedRun {
+struct ImportedRun : RunQuantities<std::optional<double>> {
   std::string run_id;
-  std::optional<double> params_non_embedding, params_total, params_active, params_non_input_embedding;
-  std::optional<double> tokens;             ///< processed
-  std::optional<double> learning_rate;      ///< peak
-  std::optional<double> batch_size_tokens;  ///< per optimizer step
-  std::optional<double> sequence_length;    ///< tokens
-  std::optional<double> steps;              ///< optimizer steps
-  std::optional<double> warmup_steps, weight_decay, adam_beta1, adam_beta2, min_learning_rate, flops;
-  std::optional<double> loss_nats;  ///< final, in the study's unit; not finite for a diverged run
   ImportedState state = ImportedState::kUnspecified;
   std::string schedule, optimizer;
   std::optional<std::int64_t> seed;

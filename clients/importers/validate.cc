@@ -38,9 +38,9 @@ std::string FinishRun(const std::string& required_params, ImportedRun* run) {
   }
   if (!wrong.empty()) return wrong;
   if (run->run_id.empty()) run->run_id = DerivedRunId(*run);
-  if (run->loss_nats && !std::isfinite(*run->loss_nats)) {
+  if (run->loss && !std::isfinite(*run->loss)) {
     run->state = ImportedState::kDiverged;
-  } else if (run->state == ImportedState::kUnspecified && run->loss_nats) {
+  } else if (run->state == ImportedState::kUnspecified && run->loss) {
     run->state = ImportedState::kFinished;
   }
   return {};

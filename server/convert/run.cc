@@ -11,93 +11,56 @@
 
 #include "base/sha256.h"
 #include "server/convert/curve.h"
+#include "server/convert/run_quantities.h"
 #include "server/convert/study.h"
 #include "server/convert/text.h"
 #include "server/convert/times.h"
 #include "server/error.h"
 #include "server/limits.h"
 #include "server/names.h"
+#include "storage/run_fields.h"
 
 namespace sextant::server {
 namespace {
 
 static_assert(static_cast<int>(fitting::RunState::kCrashed) == v1::CRASHED);
 
-// The quantities of a run in both forms. The loss has rules of its own.
-struct Quantity {
-  const char* field;
-  double storage::Run::*value;
-  bool (v1::Run::*has)() const;
-  double (v1::Run::*get)() const;
-  void (v1::Run::*set)(double);
-  bool zero_allowed;
-};
-#define SEXTANT_QUANTITY(name, zero_allowed) \
-  { #name, &storage::Run::name, &v1::Run::has_##name, &v1::Run::name, &v1::Run::set_##name, zero_allowed }
-constexpr Quantity kQuantities[] = {
-    SEXTANT_QUANTITY(params_non_embedding, false),
-    SEXTANT_QUANTITY(params_total, false),
-    SEXTANT_QUANTITY(params_active, false),
-    SEXTANT_QUANTITY(params_non_input_embedding, false),
-    SEXTANT_QUANTITY(tokens, false),
-    SEXTANT_QUANTITY(learning_rate, false),
-    SEXTANT_QUANTITY(batch_size_tokens, false),
-    SEXTANT_QUANTITY(sequence_length, false),
-    SEXTANT_QUANTITY(steps, false),
-    SEXTANT_QUANTITY(warmup_steps, true),
-    SEXTANT_QUANTITY(weight_decay, true),
-    SEXTANT_QUANTITY(adam_beta1, true),
-    SEXTANT_QUANTITY(adam_beta2, true),
-    SEXTANT_QUANTITY(min_learning_rate, true),
-    SEXTANT_QUANTITY(flops, false),
-};
-#undef SEXTANT_QUANTITY
+void ReadLoss(double loss, storage::Run& run, std::vector<FieldViolation>& violations) {
+  run.loss = loss;
+  if (!std::isfinite(loss)) {
+    run.state = fitting::RunState::kDiverged;
+  } else if (loss <= 0) {
+    violations.push_back({"loss_nats", absl::StrFormat("%g is not a positive number", loss)});
+  }
+}
 
-std::string CountField(storage::ParamCount count) {
-  switch (count) {
-    case storage::ParamCount::kTotal:
-      return "params_total";
-    case storage::ParamCount::kNonInputEmbedding:
-      return "params_non_input_embedding";
-    case storage::ParamCount::kActive:
-      return "params_active";
-    default:
-      return "params_non_embedding";
+void ReadQuantity(const RunQuantity& quantity, double value, storage::Run& run,
+                  std::vector<FieldViolation>& violations) {
+  if (quantity.rule == NumberRule::kLoss) return ReadLoss(value, run, violations);
+  const bool zero_allowed = quantity.rule != NumberRule::kPositive;
+  if (std::isfinite(value) && (value > 0 || (zero_allowed && value == 0))) {
+    run.*quantity.value = value;
+  } else {
+    violations.push_back({quantity.name, absl::StrFormat("%g is not a %s finite number", value,
+                                                         zero_allowed ? "non-negative" : "positive")});
   }
 }
 
 void ReadQuantities(const v1::Run& message, const storage::Study& study, storage::Run& run,
                     std::vector<FieldViolation>& violations) {
-  const std::string count = CountField(study.param_count);
-  for (const Quantity& quantity : kQuantities) {
-    if (!(message.*quantity.has)()) {
-      if (quantity.field == count) {
-        violations.push_back({quantity.field, absl::StrCat("missing: the study counts parameters as ",
-                                                           ParamCountText(study.param_count))});
-      } else if (quantity.value == &storage::Run::tokens) {
-        violations.push_back({quantity.field, "missing"});
-      }
-      continue;
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  const QuantityFields& fields = RunQuantityFields();
+  const auto count = storage::ParamsMember(study.param_count);
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const RunQuantity& quantity = kRunQuantities[i];
+    if (reflection.HasField(message, fields[i])) {
+      ReadQuantity(quantity, reflection.GetDouble(message, fields[i]), run, violations);
+    } else if (quantity.value == count) {
+      violations.push_back({quantity.name, absl::StrCat("missing: the study counts parameters as ",
+                                                        ParamCountText(study.param_count))});
+    } else if (quantity.value == &storage::Run::tokens) {
+      violations.push_back({quantity.name, "missing"});
     }
-    const double value = (message.*quantity.get)();
-    const bool fine = std::isfinite(value) && (value > 0 || (quantity.zero_allowed && value == 0));
-    if (fine) {
-      run.*quantity.value = value;
-    } else {
-      violations.push_back(
-          {quantity.field, absl::StrFormat("%g is not a %s finite number", value,
-                                           quantity.zero_allowed ? "non-negative" : "positive")});
-    }
-  }
-}
-
-void ReadLoss(const v1::Run& message, storage::Run& run, std::vector<FieldViolation>& violations) {
-  if (!message.has_loss_nats()) return;
-  run.loss = message.loss_nats();
-  if (!std::isfinite(run.loss)) {
-    run.state = fitting::RunState::kDiverged;
-  } else if (run.loss <= 0) {
-    violations.push_back({"loss_nats", absl::StrFormat("%g is not a positive number", run.loss)});
   }
 }
 
@@ -172,12 +135,13 @@ void ReadPart(const v1::Run& message, storage::EncodedRun& result, std::vector<F
 
 void RunToProto(const storage::Run& run, v1::Run& message) {
   message.set_name(RunName(run.study_id, run.id));
-  for (const Quantity& quantity : kQuantities) {
-    const double value = run.*quantity.value;
-    if (!std::isnan(value)) (message.*quantity.set)(value);
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  const QuantityFields& fields = RunQuantityFields();
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    // A diverged run's loss may be NaN; that it diverged says so.
+    const double value = run.*kRunQuantities[i].value;
+    if (!std::isnan(value)) reflection.SetDouble(&message, fields[i], value);
   }
-  // A diverged run's loss may be NaN; that it diverged says so.
-  if (!std::isnan(run.loss)) message.set_loss_nats(run.loss);
   message.set_state(static_cast<v1::RunState>(run.state));
   message.set_schedule(run.schedule);
   message.set_optimizer(run.optimizer);
@@ -203,7 +167,6 @@ absl::StatusOr<storage::EncodedRun> RunFromProto(v1::Run& message, const storage
       result.run.state = static_cast<fitting::RunState>(message.state());
     }
     ReadQuantities(message, study, result.run, violations);
-    ReadLoss(message, result.run, violations);
     ReadText(message, result.run, violations);
     if (message.has_seed()) result.run.seed = message.seed();
   }

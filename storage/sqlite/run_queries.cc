@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/status_macros.h"
+#include "storage/run_fields.h"
 #include "storage/sqlite/columns/column_listing.h"
 #include "storage/sqlite/rows/condition_sql.h"
 #include "storage/sqlite/rows/page_key.h"
@@ -23,17 +24,17 @@ PageKey KeyOf(const Statement& row, const Run& run, const std::optional<RunField
   PageKey key{{}, run.id};
   if (part != Part::kKnown) return key;
   // The ordering field follows the run's columns.
-  constexpr int kOrderColumn = 28;
+  const int order_column = RunColumnCount();
   switch (order->kind) {
     case FieldKind::kNumber:
-      key.value = row.Real(kOrderColumn);
+      key.value = row.Real(order_column);
       break;
     case FieldKind::kInteger:
     case FieldKind::kState:
-      key.value = row.Int(kOrderColumn);
+      key.value = row.Int(order_column);
       break;
     case FieldKind::kText:
-      key.value = std::string(row.Text(kOrderColumn));
+      key.value = std::string(row.Text(order_column));
       break;
   }
   return key;
@@ -43,9 +44,9 @@ void AddKeyset(const std::optional<RunField>& order, Part part, bool descending,
                const std::optional<PageKey>& after, SqlText& text) {
   const char* sign = descending ? " < " : " > ";
   if (part == Part::kKnown) {
-    text.Add(absl::StrCat(" AND r.", order->name, " IS NOT NULL"));
+    text.Add(absl::StrCat(" AND r.", order->column, " IS NOT NULL"));
     if (!after.has_value()) return;
-    text.Add(absl::StrCat(" AND (r.", order->name, ", r.id)", sign, "("));
+    text.Add(absl::StrCat(" AND (r.", order->column, ", r.id)", sign, "("));
     std::visit(
         [&](const auto& value) {
           if constexpr (!std::is_same_v<std::decay_t<decltype(value)>, std::monostate>) text.AddValue(value);
@@ -56,7 +57,7 @@ void AddKeyset(const std::optional<RunField>& order, Part part, bool descending,
     text.Add(")");
     return;
   }
-  if (part == Part::kUnknown) text.Add(absl::StrCat(" AND +r.", order->name, " IS NULL"));
+  if (part == Part::kUnknown) text.Add(absl::StrCat(" AND +r.", order->column, " IS NULL"));
   if (after.has_value()) {
     text.Add(absl::StrCat(" AND r.id", sign));
     text.AddValue(after->id);
@@ -68,8 +69,8 @@ absl::Status ReadPart(Connection& connection, const StudyKey& study, const RunQu
                       const std::optional<RunField>& order, Part part, const std::optional<PageKey>& after,
                       Page<Run>& page, std::vector<std::string>& keys) {
   SqlText text;
-  text.Add(absl::StrCat("SELECT ", kRunColumns));
-  if (part == Part::kKnown) text.Add(absl::StrCat(", r.", order->name));
+  text.Add(absl::StrCat("SELECT ", RunColumnList()));
+  if (part == Part::kKnown) text.Add(absl::StrCat(", r.", order->column));
   text.Add(" FROM runs r");
   text.Add(" WHERE r.study_key = ");
   text.AddValue(study.key);
@@ -77,7 +78,7 @@ absl::Status ReadPart(Connection& connection, const StudyKey& study, const RunQu
   RETURN_IF_ERROR(AddConditions(query.where, text));
   const char* direction = query.descending ? " DESC" : "";
   text.Add(" ORDER BY ");
-  if (part == Part::kKnown) text.Add(absl::StrCat("r.", order->name, direction, ", "));
+  if (part == Part::kKnown) text.Add(absl::StrCat("r.", order->column, direction, ", "));
   text.Add(absl::StrCat("r.id", direction, " LIMIT "));
   text.AddValue(query.limit + 1 - static_cast<std::int64_t>(page.items.size()));
   ASSIGN_OR_RETURN(auto statement, PrepareText(connection, text));
@@ -131,27 +132,16 @@ void Reserve(std::size_t runs, fitting::RunTable& table) {
   table.id.reserve(runs);
   table.state.reserve(runs);
   table.model.reserve(runs);
-  for (auto* column :
-       {&table.params, &table.tokens, &table.learning_rate, &table.batch_size_tokens, &table.sequence_length,
-        &table.steps, &table.weight_decay, &table.adam_beta2, &table.loss}) {
-    column->reserve(runs);
-  }
+  table.params.reserve(runs);
+  for (const TableColumn& each : kTableColumns) (table.*each.column).reserve(runs);
 }
 
-// The column of `runs` that holds N as the study counts it.
-const char* ParamsColumn(ParamCount count) {
-  switch (count) {
-    case ParamCount::kTotal:
-      return "params_total";
-    case ParamCount::kActive:
-      return "params_active";
-    case ParamCount::kNonInputEmbedding:
-      return "params_non_input_embedding";
-    case ParamCount::kNonEmbedding:
-    case ParamCount::kUnspecified:
-      break;
-  }
-  return "params_non_embedding";
+// The id and the state, what fitting::RunTable holds, then what tells models apart.
+void AddTableColumns(ParamCount count, SqlText& text) {
+  text.Add(absl::StrCat("SELECT r.id, r.state, r.", QuantityOf(ParamsMember(count)).column));
+  for (const TableColumn& each : kTableColumns) text.Add(absl::StrCat(", r.", QuantityOf(each.value).column));
+  for (const auto count_member : kModelCounts)
+    text.Add(absl::StrCat(", r.", QuantityOf(count_member).column));
 }
 
 }  // namespace
@@ -201,10 +191,8 @@ absl::StatusOr<fitting::RunTable> SelectRunTable(Connection& connection, const s
                                                  const std::vector<Condition>& where) {
   ASSIGN_OR_RETURN(auto study, FindStudy(connection, study_id));
   SqlText text;
-  text.Add(absl::StrCat("SELECT r.id, r.state, r.", ParamsColumn(study.param_count),
-                        ", r.tokens, r.learning_rate, r.batch_size_tokens, r.sequence_length, r.steps, "
-                        "r.weight_decay, r.adam_beta2, r.loss, r.params_non_embedding, r.params_total, "
-                        "r.params_active, r.params_non_input_embedding FROM runs r WHERE r.study_key = "));
+  AddTableColumns(study.param_count, text);
+  text.Add(" FROM runs r WHERE r.study_key = ");
   text.AddValue(study.key);
   RETURN_IF_ERROR(AddConditions(where, text));
   text.Add(" ORDER BY r.id");
@@ -217,16 +205,10 @@ absl::StatusOr<fitting::RunTable> SelectRunTable(Connection& connection, const s
     table.id.emplace_back(statement.Text(0));
     table.state.push_back(static_cast<fitting::RunState>(statement.Int(1)));
     table.params.push_back(statement.Real(2));
-    table.tokens.push_back(statement.Real(3));
-    table.learning_rate.push_back(statement.Real(4));
-    table.batch_size_tokens.push_back(statement.Real(5));
-    table.sequence_length.push_back(statement.Real(6));
-    table.steps.push_back(statement.Real(7));
-    table.weight_decay.push_back(statement.Real(8));
-    table.adam_beta2.push_back(statement.Real(9));
-    table.loss.push_back(statement.Real(10));
+    int at = 3;
+    for (const TableColumn& each : kTableColumns) (table.*each.column).push_back(statement.Real(at++));
     table.model.push_back(
-        ModelKey(statement.Real(11), statement.Real(12), statement.Real(13), statement.Real(14)));
+        ModelKey(statement.Real(at), statement.Real(at + 1), statement.Real(at + 2), statement.Real(at + 3)));
   }
 }
 

@@ -10,6 +10,7 @@
 #include "server/convert/fit.h"
 #include "server/convert/prediction.h"
 #include "server/convert/run.h"
+#include "server/convert/run_quantities.h"
 #include "server/convert/study.h"
 #include "server/names.h"
 
@@ -68,6 +69,32 @@ TEST(Run, ComesBackAsItWentIn) {
   back.clear_create_time();
   back.clear_update_time();
   EXPECT_EQ(back.DebugString(), sent.DebugString());
+}
+
+TEST(Run, HasAFieldForEveryQuantity) {
+  const QuantityFields fields = FindQuantityFields(*v1::Run::descriptor());
+  const QuantityFields of_another = FindQuantityFields(*v1::Curve::descriptor());
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    EXPECT_NE(fields[i], nullptr) << kRunQuantities[i].name;
+    EXPECT_EQ(of_another[i], nullptr) << "its fields of that name are columns";
+  }
+}
+
+TEST(Run, QuantitiesComeBackAsTheyWent) {
+  for (const RunQuantity& quantity : kRunQuantities) {
+    storage::Run run;
+    run.*quantity.value = 0.25;
+    v1::Run message;
+    RunToProto(run, message);
+    const google::protobuf::FieldDescriptor* field = v1::Run::descriptor()->FindFieldByName(quantity.name);
+    ASSERT_NE(field, nullptr) << quantity.name;
+    EXPECT_EQ(message.GetReflection()->GetDouble(message, field), 0.25) << quantity.name;
+    v1::Run sent = GoodRun();
+    sent.GetReflection()->SetDouble(&sent, field, 0.125);
+    auto record = RunFromProto(sent, SomeStudy());
+    ASSERT_TRUE(record.ok()) << record.status();
+    EXPECT_EQ(record->run.*quantity.value, 0.125) << quantity.name;
+  }
 }
 
 TEST(Run, OfNanLossIsKeptAsDiverged) {

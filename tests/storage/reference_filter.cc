@@ -77,7 +77,7 @@ absl::StatusOr<FieldValue> ValueOf(const Run& run, const std::string& field) {
     return value;
   };
   for (const RunQuantity& quantity : kRunQuantities) {
-    if (field == quantity.name) return number(run.*quantity.value);
+    if (field == quantity.column) return number(run.*quantity.value);
   }
   if (field == "id") return text(run.id);
   if (field == "schedule") return text(run.schedule);

@@ -181,7 +181,7 @@ std::string Differences(const Study& a, const Study& b) {
 std::string Differences(const Run& a, const Run& b) {
   std::string different;
   for (const RunQuantity& quantity : kRunQuantities) {
-    if (!Same(a.*quantity.value, b.*quantity.value)) different += std::string(quantity.name) + " ";
+    if (!Same(a.*quantity.value, b.*quantity.value)) different += std::string(quantity.column) + " ";
   }
   COMPARE(study_id);
   COMPARE(id);

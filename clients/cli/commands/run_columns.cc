@@ -1,7 +1,12 @@
 #include "clients/cli/commands/run_columns.h"
 
+#include <string>
+#include <utility>
+
+#include "base/run_field_table.h"
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/output/quantity.h"
+#include "server/convert/run_quantities.h"
 #include "sextant/v1/run_service.pb.h"
 
 namespace sextant::cli {
@@ -9,17 +14,18 @@ namespace {
 
 using v1::Run;
 
-enum class Shown { kCount, kNumber };
-
-RecordColumn NumberColumn(const std::string& name, const std::string& title, bool in_list, Shown shown,
-                          bool (Run::*has)() const, double (Run::*get)() const) {
+RecordColumn QuantityColumn(const RunQuantity& quantity, const google::protobuf::FieldDescriptor* field) {
+  const auto text = [field](const Run& run, auto format) {
+    const google::protobuf::Reflection& reflection = *run.GetReflection();
+    return reflection.HasField(run, field) ? format(reflection.GetDouble(run, field)) : std::string();
+  };
+  const bool count = quantity.style == NumberStyle::kCount;
   return MakeColumn<Run>(
-      name, title, true, in_list,
+      quantity.name, quantity.title, true, quantity.in_list,
       [=](const Run& run) {
-        if (!(run.*has)()) return std::string();
-        return shown == Shown::kCount ? FormatCount((run.*get)()) : FormatNumber((run.*get)());
+        return text(run, [=](double value) { return count ? FormatCount(value) : FormatNumber(value); });
       },
-      [=](const Run& run) { return (run.*has)() ? FormatRoundTrip((run.*get)()) : std::string(); });
+      [=](const Run& run) { return text(run, FormatRoundTrip); });
 }
 
 RecordColumn TextColumnOf(const std::string& name, const std::string& title,
@@ -56,43 +62,12 @@ std::string StateWord(const Run& run) {
   }
 }
 
-}  // namespace
-
-std::vector<RecordColumn> RunColumns() {
+std::vector<RecordColumn> OtherColumns() {
   const auto seed = [](const Run& run) {
     return run.has_seed() ? std::to_string(run.seed()) : std::string();
   };
   const auto points = [](const Run& run) { return std::to_string(run.curve_point_count()); };
   return {
-      MakeColumn<Run>(
-          "name", "run", false, true, [](const Run& run) { return IdOf(run.name()); },
-          [](const Run& run) { return run.name(); }),
-      NumberColumn("params_non_embedding", "params non-emb", true, Shown::kCount,
-                   &Run::has_params_non_embedding, &Run::params_non_embedding),
-      NumberColumn("params_total", "params total", false, Shown::kCount, &Run::has_params_total,
-                   &Run::params_total),
-      NumberColumn("params_active", "params active", false, Shown::kCount, &Run::has_params_active,
-                   &Run::params_active),
-      NumberColumn("params_non_input_embedding", "params non-input-emb", false, Shown::kCount,
-                   &Run::has_params_non_input_embedding, &Run::params_non_input_embedding),
-      NumberColumn("tokens", "tokens", true, Shown::kCount, &Run::has_tokens, &Run::tokens),
-      NumberColumn("learning_rate", "learning rate", true, Shown::kNumber, &Run::has_learning_rate,
-                   &Run::learning_rate),
-      NumberColumn("batch_size_tokens", "batch (tokens)", true, Shown::kCount, &Run::has_batch_size_tokens,
-                   &Run::batch_size_tokens),
-      NumberColumn("sequence_length", "sequence length", false, Shown::kNumber, &Run::has_sequence_length,
-                   &Run::sequence_length),
-      NumberColumn("steps", "steps", false, Shown::kCount, &Run::has_steps, &Run::steps),
-      NumberColumn("warmup_steps", "warm-up steps", false, Shown::kCount, &Run::has_warmup_steps,
-                   &Run::warmup_steps),
-      NumberColumn("weight_decay", "weight decay", false, Shown::kNumber, &Run::has_weight_decay,
-                   &Run::weight_decay),
-      NumberColumn("adam_beta1", "beta1", false, Shown::kNumber, &Run::has_adam_beta1, &Run::adam_beta1),
-      NumberColumn("adam_beta2", "beta2", false, Shown::kNumber, &Run::has_adam_beta2, &Run::adam_beta2),
-      NumberColumn("min_learning_rate", "least learning rate", false, Shown::kNumber,
-                   &Run::has_min_learning_rate, &Run::min_learning_rate),
-      NumberColumn("flops", "flops", false, Shown::kNumber, &Run::has_flops, &Run::flops),
-      NumberColumn("loss_nats", "loss", true, Shown::kNumber, &Run::has_loss_nats, &Run::loss_nats),
       MakeColumn<Run>("state", "state", false, true, StateWord,
                       [](const Run& run) { return v1::RunState_Name(run.state()); }),
       TextColumnOf("schedule", "schedule", &Run::schedule),
@@ -105,6 +80,19 @@ std::vector<RecordColumn> RunColumns() {
       MakeColumn<Run>(
           "create_time", "created", false, false, [](const Run& run) { return TimeText(run.create_time()); },
           [](const Run& run) { return TimeText(run.create_time()); })};
+}
+
+}  // namespace
+
+std::vector<RecordColumn> RunColumns() {
+  std::vector<RecordColumn> columns = {MakeColumn<Run>(
+      "name", "run", false, true, [](const Run& run) { return IdOf(run.name()); },
+      [](const Run& run) { return run.name(); })};
+  for (std::size_t i = 0; i < kRunQuantities.size(); ++i) {
+    columns.push_back(QuantityColumn(kRunQuantities[i], server::RunQuantityFields()[i]));
+  }
+  for (RecordColumn& column : OtherColumns()) columns.push_back(std::move(column));
+  return columns;
 }
 
 }  // namespace sextant::cli

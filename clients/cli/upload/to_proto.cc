@@ -1,5 +1,8 @@
 #include "clients/cli/upload/to_proto.h"
 
+#include "base/run_field_table.h"
+#include "server/convert/run_quantities.h"
+
 namespace sextant::cli {
 namespace {
 
@@ -33,22 +36,12 @@ void SetCurve(const importers::ImportedCurve& from, v1::Curve* to) {
 v1::Run ToProto(const importers::ImportedRun& run) {
   v1::Run out;
   out.set_run_id(run.run_id);
-  if (run.params_non_embedding) out.set_params_non_embedding(*run.params_non_embedding);
-  if (run.params_total) out.set_params_total(*run.params_total);
-  if (run.params_active) out.set_params_active(*run.params_active);
-  if (run.params_non_input_embedding) out.set_params_non_input_embedding(*run.params_non_input_embedding);
-  if (run.tokens) out.set_tokens(*run.tokens);
-  if (run.learning_rate) out.set_learning_rate(*run.learning_rate);
-  if (run.batch_size_tokens) out.set_batch_size_tokens(*run.batch_size_tokens);
-  if (run.sequence_length) out.set_sequence_length(*run.sequence_length);
-  if (run.steps) out.set_steps(*run.steps);
-  if (run.warmup_steps) out.set_warmup_steps(*run.warmup_steps);
-  if (run.weight_decay) out.set_weight_decay(*run.weight_decay);
-  if (run.adam_beta1) out.set_adam_beta1(*run.adam_beta1);
-  if (run.adam_beta2) out.set_adam_beta2(*run.adam_beta2);
-  if (run.min_learning_rate) out.set_min_learning_rate(*run.min_learning_rate);
-  if (run.flops) out.set_flops(*run.flops);
-  if (run.loss_nats) out.set_loss_nats(*run.loss_nats);
+  const google::protobuf::Reflection& reflection = *out.GetReflection();
+  const server::QuantityFields& fields = server::RunQuantityFields();
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const std::optional<double>& value = run.*kRunQuantities[i].imported;
+    if (value) reflection.SetDouble(&out, fields[i], *value);
+  }
   out.set_state(ToProto(run.state));
   out.set_schedule(run.schedule);
   out.set_optimizer(run.optimizer);

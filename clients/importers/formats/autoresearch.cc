@@ -31,7 +31,7 @@ std::string ReadRow(const CsvRow& header, const CsvRow& row, ImportedRun* run) {
   } else if (!bits) {
     wrong += std::string(wrong.empty() ? "" : "; ") + "val_bpb is not a number";
   } else {
-    run->loss_nats = bits;
+    run->loss = bits;
   }
   return wrong;
 }

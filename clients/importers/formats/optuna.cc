@@ -143,7 +143,7 @@ absl::Status ReadOne(ForeignDatabase* database, const Shape& shape, const Trial&
     read = database->Query(ValueQuery(shape), trial.id, [&](const DatabaseRow& row) {
       const double value = TypedValue(row.Number(0), row.Text(1));
       log->SetConfig("objective", FormatRoundTrip(value));
-      if (trial.minimized && !log->run().loss_nats) log->run().loss_nats = value;
+      if (trial.minimized && !log->run().loss) log->run().loss = value;
       return true;
     });
   }

@@ -213,11 +213,11 @@ void LogRun::SetFinalLoss(Emitter& emitter) {
     if (!run_.flops && !flops.value.empty() && flops.value.back() > 0 && std::isfinite(flops.value.back()))
       run_.flops = unit * flops.value.back();
   }
-  if (run_.loss_nats) return;
+  if (run_.loss) return;
   const bool validated = !series_.of(Metric::kValidationLoss).value.empty();
   const Series& loss = series_.of(validated ? Metric::kValidationLoss : Metric::kTrainLoss);
   if (loss.value.empty()) return;
-  run_.loss_nats = loss.value.back();
+  run_.loss = loss.value.back();
   run_.tags["final_loss_from"] = validated ? "validation" : "train";
   if (validated) return;
   if (const std::string others = series_.LossesNotTaken(); !others.empty()) {
@@ -240,7 +240,7 @@ bool LogRun::EndsNotFinite() {
 // Finished is what has an end on record or has reached its plan. Anything else may be alive.
 void LogRun::SetState() {
   const bool crashed = end_ == ImportedState::kCrashed;
-  if ((run_.loss_nats && !std::isfinite(*run_.loss_nats)) || (EndsNotFinite() && !crashed)) {
+  if ((run_.loss && !std::isfinite(*run_.loss)) || (EndsNotFinite() && !crashed)) {
     run_.state = ImportedState::kDiverged;
   } else if (end_) {
     run_.state = *end_;
@@ -270,7 +270,7 @@ void LogRun::NoteRestarts(Emitter& emitter) {
 std::string LogRun::WhyNoLoss() const {
   if (!epochs_ && series_.saw_any() && !series_.empty() && series_.last_step() == 0 && !steps_done_)
     return "the run made no step: all that was logged is of step 0";
-  if (run_.loss_nats || loss_optional_) return {};
+  if (run_.loss || loss_optional_) return {};
   if (!other_unit_.empty()) return other_unit_;
   if (!series_.saw_any()) return "nothing was logged: there is no metric at all";
   const std::string names = series_.NamesNotTaken();

@@ -10,11 +10,12 @@ from typing import Any, Mapping, Optional
 
 from sextant import sender, spool
 from sextant.connection import connect
+from sextant.v1 import run_service_pb2
 
-# Fields of a run that a configuration may fill, as the API names them; everything else becomes a tag.
-NUMBER_FIELDS = ("params_non_embedding", "params_total", "params_active", "params_non_input_embedding", "tokens",
-                 "learning_rate", "batch_size_tokens", "sequence_length", "steps", "warmup_steps", "weight_decay",
-                 "adam_beta1", "adam_beta2", "min_learning_rate", "flops")
+# Fields of a run that a configuration may fill, as the API names them; everything else becomes a tag. Quantities are
+# the API's own `optional double` fields; the final loss is told by `finish`.
+NUMBER_FIELDS = tuple(field.name for field in run_service_pb2.Run.DESCRIPTOR.fields
+                      if field.cpp_type == field.CPPTYPE_DOUBLE and field.containing_oneof and field.name != "loss_nats")
 TEXT_FIELDS = ("schedule", "optimizer")
 
 

@@ -119,7 +119,7 @@ absl::StatusOr<ColumnLoading> StartLoading(const ColumnName& name) {
       reader = std::make_unique<TextReader>();
       break;
   }
-  return ColumnLoading{name, absl::StrCat("r.", field.name), std::move(reader)};
+  return ColumnLoading{name, absl::StrCat("r.", field.column), std::move(reader)};
 }
 
 }  // namespace sextant::storage::sqlite

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/run_field_table.h"
 #include "base/status_macros.h"
-#include "storage/sqlite/rows/condition_sql.h"
 #include "storage/sqlite/rows/study_rows.h"
 
 namespace sextant::storage::sqlite {
@@ -22,10 +22,11 @@ constexpr std::size_t kMaxTags = 8;
 
 absl::StatusOr<std::set<ColumnName>> ColumnsToRead(Connection& connection, std::int64_t study_key) {
   std::set<ColumnName> names = {{ColumnName::Kind::kLabels, ""}};
-  for (const RunField& field : RunFields()) {
+  for (const RunField& field : kRunFields) {
     // Ids are kept anyway; of sources nearly each run has its own.
-    if (std::string_view(field.name) == "id" || std::string_view(field.name) == "source") continue;
-    names.insert({ColumnName::Kind::kField, field.name});
+    const std::string column = field.column;
+    if (column == "id" || column == "source") continue;
+    names.insert({ColumnName::Kind::kField, column});
   }
   ASSIGN_OR_RETURN(auto statement, connection.Prepare("SELECT t.key FROM json_each((SELECT tags FROM runs "
                                                       "WHERE study_key = ? ORDER BY id LIMIT 1)) t LIMIT "

@@ -13,35 +13,6 @@ namespace {
 constexpr int kMaxNodes = 1000;
 constexpr int kMaxDepth = 50;
 
-using enum FieldKind;
-constexpr std::array kFields = {
-    RunField{"id", kText},
-    RunField{"state", kState},
-    RunField{"params_non_embedding", kNumber},
-    RunField{"params_total", kNumber},
-    RunField{"params_active", kNumber},
-    RunField{"params_non_input_embedding", kNumber},
-    RunField{"tokens", kNumber},
-    RunField{"learning_rate", kNumber},
-    RunField{"batch_size_tokens", kNumber},
-    RunField{"sequence_length", kNumber},
-    RunField{"steps", kNumber},
-    RunField{"warmup_steps", kNumber},
-    RunField{"weight_decay", kNumber},
-    RunField{"adam_beta1", kNumber},
-    RunField{"adam_beta2", kNumber},
-    RunField{"min_learning_rate", kNumber},
-    RunField{"flops", kNumber},
-    RunField{"loss", kNumber},
-    RunField{"seed", kInteger},
-    RunField{"schedule", kText},
-    RunField{"optimizer", kText},
-    RunField{"source", kText},
-    RunField{"create_time", kInteger},
-    RunField{"update_time", kInteger},
-    RunField{"curve_points", kInteger},
-};
-
 struct StateName {
   const char* name;
   fitting::RunState state;
@@ -106,9 +77,9 @@ absl::Status AddState(const Condition& condition, SqlText& out) {
 
 absl::Status AddComparison(const Condition& condition, SqlText& out) {
   ASSIGN_OR_RETURN(auto field, FindRunField(condition.field));
-  if (field.kind == kState) return AddState(condition, out);
-  const std::string column = absl::StrCat("r.", field.name);
-  if (field.kind == kText) return AddTextComparison(column, condition.op, condition.text, out);
+  if (field.kind == FieldKind::kState) return AddState(condition, out);
+  const std::string column = absl::StrCat("r.", field.column);
+  if (field.kind == FieldKind::kText) return AddTextComparison(column, condition.op, condition.text, out);
   ASSIGN_OR_RETURN(auto sign, Operator(condition.op));
   out.Add(absl::StrCat(column, sign));
   out.AddValue(condition.number);
@@ -180,7 +151,7 @@ absl::Status Add(const Condition& condition, bool negated, int depth, int& nodes
     }
     case Condition::Kind::kIsKnown: {
       ASSIGN_OR_RETURN(auto field, FindRunField(condition.field));
-      out.Add(absl::StrCat("r.", field.name, field.kind == kText ? " <> ''" : " IS NOT NULL"));
+      out.Add(absl::StrCat("r.", field.column, field.kind == FieldKind::kText ? " <> ''" : " IS NOT NULL"));
       return absl::OkStatus();
     }
     case Condition::Kind::kHasTag:
@@ -193,15 +164,13 @@ absl::Status Add(const Condition& condition, bool negated, int depth, int& nodes
 
 }  // namespace
 
-std::span<const RunField> RunFields() { return kFields; }
-
-absl::StatusOr<RunField> FindRunField(const std::string& name) {
-  for (const RunField& field : kFields) {
-    if (name == field.name) return field;
+absl::StatusOr<RunField> FindRunField(const std::string& column) {
+  for (const RunField& field : kRunFields) {
+    if (column == field.column) return field;
   }
   std::string known;
-  for (const RunField& field : kFields) absl::StrAppend(&known, known.empty() ? "" : ", ", field.name);
-  return absl::InvalidArgumentError(absl::StrCat("unknown run field '", name, "': there are ", known));
+  for (const RunField& field : kRunFields) absl::StrAppend(&known, known.empty() ? "" : ", ", field.column);
+  return absl::InvalidArgumentError(absl::StrCat("unknown run field '", column, "': there are ", known));
 }
 
 std::optional<fitting::RunState> FindState(const std::string& name) {

@@ -7,11 +7,11 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "base/run_field_table.h"
 #include "storage/sqlite/sql/connection.h"
 #include "storage/store.h"
 
@@ -29,16 +29,8 @@ struct SqlText {
   }
 };
 
-enum class FieldKind { kNumber, kInteger, kText, kState };
-struct RunField {
-  const char* name;  ///< of the field and of its column in `runs`
-  FieldKind kind;
-};
-
-/// All of them.
-std::span<const RunField> RunFields();
-/// The run field of that name; InvalidArgument names the ones there are.
-absl::StatusOr<RunField> FindRunField(const std::string& name);
+/// The run field of that column; InvalidArgument names the ones there are.
+absl::StatusOr<RunField> FindRunField(const std::string& column);
 
 /// The state of that name ("running", …).
 std::optional<fitting::RunState> FindState(const std::string& name);

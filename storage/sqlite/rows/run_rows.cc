@@ -2,6 +2,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <array>
+
 #include "base/status_macros.h"
 #include "storage/sqlite/rows/run_labels.h"
 #include "storage/sqlite/sql/json_text.h"
@@ -11,12 +13,38 @@ namespace {
 
 constexpr std::size_t kMaxIdBytes = 200;
 
-#define RUN_COLUMNS                                                                                      \
-  "r.id, r.run_key, r.state, r.params_non_embedding, r.params_total, r.params_active, "                  \
-  "r.params_non_input_embedding, r.tokens, r.learning_rate, r.batch_size_tokens, r.sequence_length, "    \
-  "r.steps, r.weight_decay, r.adam_beta2, r.loss, r.warmup_steps, r.adam_beta1, r.min_learning_rate, "   \
-  "r.flops, r.seed, r.schedule, r.optimizer, r.tags, r.labels, r.source, r.create_time, r.update_time, " \
-  "r.curve_points"
+// The columns around the quantities, in the order of ReadRun and Insert.
+constexpr std::array kFirst = {"id", "run_key", "state"};
+constexpr std::array kLast = {"seed",   "schedule",    "optimizer",   "tags",        "labels",
+                              "source", "create_time", "update_time", "curve_points"};
+
+std::string ColumnList(const char* prefix) {
+  std::string list;
+  const auto add = [&](const char* column) {
+    absl::StrAppend(&list, list.empty() ? "" : ", ", prefix, column);
+  };
+  for (const char* column : kFirst) add(column);
+  for (const RunQuantity& quantity : kRunQuantities) add(quantity.column);
+  for (const char* column : kLast) add(column);
+  return list;
+}
+
+// Texts of statements are made once and stay where they are: Connection::Prepare keeps statements by address.
+const std::string& InsertSql() {
+  static const auto* sql = [] {
+    std::string values;
+    for (int column = 0; column < RunColumnCount(); ++column) values += ", ?";
+    return new std::string(absl::StrCat("INSERT INTO runs (study_key, ", ColumnList(""), ") VALUES (?",
+                                        values, ") ON CONFLICT DO NOTHING"));
+  }();
+  return *sql;
+}
+
+const std::string& SelectSql() {
+  static const auto* sql = new std::string(
+      absl::StrCat("SELECT ", RunColumnList(), " FROM runs r WHERE r.study_key = ? AND r.id = ?"));
+  return *sql;
+}
 
 absl::Status NoRun(const std::string& run_id) {
   return absl::NotFoundError(absl::StrCat("no run '", run_id, "'"));
@@ -24,18 +52,7 @@ absl::Status NoRun(const std::string& run_id) {
 
 absl::StatusOr<bool> Insert(Connection& connection, std::int64_t study_key, std::int64_t run_key,
                             const Run& run, const std::string& labels, std::int64_t curve_points) {
-  ASSIGN_OR_RETURN(
-      auto statement,
-      connection.Prepare(
-          "INSERT INTO runs (study_key, id, run_key, state, params_non_embedding, params_total, "
-          "params_active, "
-          "params_non_input_embedding, tokens, learning_rate, batch_size_tokens, sequence_length, steps, "
-          "weight_decay, "
-          "adam_beta2, loss, warmup_steps, adam_beta1, min_learning_rate, flops, seed, schedule, optimizer, "
-          "tags, labels, "
-          "source, create_time, update_time, curve_points) VALUES "
-          "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-          "ON CONFLICT DO NOTHING"));
+  ASSIGN_OR_RETURN(auto statement, connection.Prepare(InsertSql().c_str()));
   const std::string tags = ToJson(run.tags);
   statement.Next(study_key).NextTextView(run.id).Next(run_key).Next(static_cast<std::int64_t>(run.state));
   for (const RunQuantity& quantity : kRunQuantities) statement.Next(run.*quantity.value);
@@ -52,7 +69,12 @@ absl::StatusOr<bool> Insert(Connection& connection, std::int64_t study_key, std:
 
 }  // namespace
 
-const char kRunColumns[] = RUN_COLUMNS;
+const std::string& RunColumnList() {
+  static const auto* list = new std::string(ColumnList("r."));
+  return *list;
+}
+
+int RunColumnCount() { return static_cast<int>(kFirst.size() + kRunQuantities.size() + kLast.size()); }
 
 absl::StatusOr<StoredRun> ReadRun(const Statement& row, const std::string& study_id) {
   StoredRun stored;
@@ -118,8 +140,7 @@ absl::Status RemoveRun(Connection& connection, std::int64_t study_key, const std
 
 absl::StatusOr<StoredRun> SelectRun(Connection& connection, std::int64_t study_key,
                                     const std::string& study_id, const std::string& run_id) {
-  ASSIGN_OR_RETURN(auto statement, connection.Prepare("SELECT " RUN_COLUMNS
-                                                      " FROM runs r WHERE r.study_key = ? AND r.id = ?"));
+  ASSIGN_OR_RETURN(auto statement, connection.Prepare(SelectSql().c_str()));
   ASSIGN_OR_RETURN(auto row, statement.Next(study_key).Next(std::string_view(run_id)).Step());
   if (!row) return absl::NotFoundError(absl::StrCat("no run '", run_id, "' in study '", study_id, "'"));
   return ReadRun(statement, study_id);

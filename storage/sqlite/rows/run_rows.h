@@ -7,20 +7,22 @@
 #include <cstdint>
 #include <string>
 
-#include "storage/run_fields.h"
+#include "base/run_field_table.h"
+#include "storage/records.h"
 #include "storage/sqlite/sql/connection.h"
 
 namespace sextant::storage::sqlite {
 
-/// The columns that ReadRun reads, over the table alias r. Quantities are in the order of kRunQuantities.
-extern const char kRunColumns[];
+/// The columns that ReadRun reads, over the table alias r, and how many they are.
+const std::string& RunColumnList();
+int RunColumnCount();
 
 struct StoredRun {
   Run run;
   std::int64_t run_key = 0;
 };
 
-/// The current row of a query that begins with kRunColumns.
+/// The current row of a query that begins with RunColumnList().
 absl::StatusOr<StoredRun> ReadRun(const Statement& row, const std::string& study_id);
 
 /// InvalidArgument for an empty or long id, or text that is not UTF-8.

@@ -102,7 +102,7 @@ TEST_F(ForeignDatabaseTest, AValueBeyondTheLimitCostsItsRunOnly) {
   EXPECT_THAT(sink_.rejects[0].reason, HasSubstr("run a: "));
   EXPECT_THAT(sink_.rejects[0].reason, HasSubstr("holds a value longer than 1048576 bytes"));
   ASSERT_EQ(sink_.runs.size(), 1u);
-  EXPECT_EQ(sink_.runs[0].loss_nats, 3.25);
+  EXPECT_EQ(sink_.runs[0].loss, 3.25);
 }
 
 }  // namespace

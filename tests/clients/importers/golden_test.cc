@@ -76,7 +76,7 @@ TEST_F(GoldenTest, JsonlOfHistory) {
   EXPECT_THAT(run.curve->tokens, ElementsAre(52428800));
   EXPECT_THAT(run.curve->validation_loss, ElementsAre(3.913f));
   EXPECT_THAT(run.curve->train_loss, ElementsAre(3.95f));
-  EXPECT_EQ(run.loss_nats, 3.913);
+  EXPECT_EQ(run.loss, 3.913);
   EXPECT_EQ(sink_.runs[1].state, ImportedState::kDiverged);
 }
 
@@ -88,7 +88,7 @@ TEST_F(GoldenTest, StepLawDense) {
   EXPECT_EQ(run.params_non_embedding, 154140672);
   EXPECT_EQ(run.tokens, 128.0 * 2048 * 38147);
   EXPECT_EQ(run.min_learning_rate, 1e-5);
-  EXPECT_EQ(run.loss_nats, 2.6935);
+  EXPECT_EQ(run.loss, 2.6935);
   EXPECT_EQ(run.tags.at("nominal_tokens"), "10000000000");
 }
 
@@ -115,7 +115,7 @@ TEST_F(GoldenTest, LlmcLog) {
   EXPECT_THAT(run.curve->tokens, ElementsAre(0, 1000, 250000, 251000));
   EXPECT_THAT(run.curve->train_loss, Floats({kNan, 11.0f, 4.61f, 4.5983f}));
   EXPECT_THAT(run.curve->validation_loss, Floats({11.0101f, kNan, 4.6127f, kNan}));
-  EXPECT_EQ(run.loss_nats, 4.6127);
+  EXPECT_EQ(run.loss, 4.6127);
   EXPECT_THAT(run.labels, ElementsAre("coarse-rate", "end-not-logged", "peak-rate-derived"));
 }
 
@@ -175,7 +175,7 @@ TEST_F(GoldenTest, TrainerStateOfTheNewestCheckpoint) {
   EXPECT_THAT(run.curve->step, ElementsAre(300, 600));
   EXPECT_THAT(run.curve->train_loss, ElementsAre(4.1f, 3.4127f));
   EXPECT_THAT(run.curve->validation_loss, ElementsAre(4.0f, 3.3981f));
-  EXPECT_EQ(run.loss_nats, 3.3981);
+  EXPECT_EQ(run.loss, 3.3981);
   EXPECT_EQ(run.flops, 6e17);
   EXPECT_EQ(run.tokens, 600000);
   EXPECT_THAT(run.labels, Contains("interval-mean-loss"));
@@ -221,7 +221,7 @@ TEST_F(GoldenTest, TrackerMetrics) {
   EXPECT_EQ(run.params_total, 1250000);
   EXPECT_EQ(run.tokens, 4096000);
   EXPECT_EQ(run.flops, 2.5e15);
-  EXPECT_EQ(run.loss_nats, 3.25);
+  EXPECT_EQ(run.loss, 3.25);
   EXPECT_EQ(run.steps, 999);
   EXPECT_EQ(run.seed, 7);
   EXPECT_EQ(run.curve->size(), 0u);
@@ -273,7 +273,7 @@ TEST_F(GoldenTest, WandbChartAndItsSplitByTheUser) {
 TEST_F(GoldenTest, WandbRunsTable) {
   Read("wandb-table");
   ASSERT_EQ(sink_.runs.size(), 2u);
-  EXPECT_EQ(sink_.runs[0].loss_nats, 3.5);
+  EXPECT_EQ(sink_.runs[0].loss, 3.5);
   EXPECT_EQ(sink_.runs[1].state, ImportedState::kDiverged);
 }
 
@@ -335,7 +335,7 @@ TEST_F(GoldenTest, MlflowDatabase) {
   EXPECT_THAT(run.curve->train_loss, Floats({4.5f, kNan}));
   EXPECT_THAT(run.curve->validation_loss, Floats({kNan, 4.25f}));
   EXPECT_EQ(run.state, ImportedState::kFinished);
-  EXPECT_TRUE(std::isinf(*sink_.runs[1].loss_nats)) << "stored as the largest finite number";
+  EXPECT_TRUE(std::isinf(*sink_.runs[1].loss)) << "stored as the largest finite number";
   EXPECT_EQ(sink_.runs[1].state, ImportedState::kDiverged);
 }
 
@@ -349,13 +349,13 @@ TEST_F(GoldenTest, OptunaStudy) {
   EXPECT_EQ(run.run_id, "lr-trial-0");
   EXPECT_EQ(run.learning_rate, 0.001);
   EXPECT_EQ(run.batch_size_tokens, 2000) << "the category that the index stands for";
-  EXPECT_EQ(run.loss_nats, 3.5);
+  EXPECT_EQ(run.loss, 3.5);
   EXPECT_EQ(run.seed, 17);
   EXPECT_FALSE(run.curve.has_value());
   EXPECT_THAT(sink_.runs[1].labels, Contains("pruned"));
   EXPECT_EQ(sink_.runs[1].state, ImportedState::kCrashed);
   EXPECT_EQ(sink_.runs[2].state, ImportedState::kDiverged);
-  EXPECT_FALSE(sink_.runs[3].loss_nats.has_value()) << "maximized";
+  EXPECT_FALSE(sink_.runs[3].loss.has_value()) << "maximized";
   EXPECT_THAT(sink_.notes, Contains(HasSubstr("intermediate_value=validation_loss")));
 }
 
@@ -367,8 +367,8 @@ TEST_F(GoldenTest, OptunaIntermediateValuesOnRequest) {
   ASSERT_EQ(sink_.runs.size(), 4u);
   EXPECT_THAT(sink_.runs[0].curve->step, ElementsAre(10, 20));
   EXPECT_THAT(sink_.runs[0].curve->validation_loss, ElementsAre(5.5f, 4.5f));
-  EXPECT_EQ(sink_.runs[0].loss_nats, 3.5) << "what the trial ended with";
-  EXPECT_TRUE(std::isnan(*sink_.runs[1].loss_nats));
+  EXPECT_EQ(sink_.runs[0].loss, 3.5) << "what the trial ended with";
+  EXPECT_TRUE(std::isnan(*sink_.runs[1].loss));
 }
 
 }  // namespace

@@ -155,7 +155,7 @@ TEST_F(HostileTest, AStepThatIsNoNumberIsPassedOver) {
     ASSERT_TRUE(Import(Write("log.txt", log)).ok());
     ASSERT_EQ(sink_.runs.size(), 1u) << log;
     EXPECT_THAT(sink_.runs[0].curve->step, ElementsAre(1)) << log;
-    EXPECT_EQ(sink_.runs[0].loss_nats, 4) << log;
+    EXPECT_EQ(sink_.runs[0].loss, 4) << log;
   }
 }
 

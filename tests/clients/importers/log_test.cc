@@ -34,7 +34,7 @@ TEST_F(LogTest, LlmcLogCountsValidationBeforeAndTrainingAfterTheUpdate) {
   EXPECT_FLOAT_EQ(run.curve->validation_loss[2], 4.6127f);
   EXPECT_FLOAT_EQ(run.curve->train_loss[3], 4.5983f);
   EXPECT_THAT(run.curve->tokens, ElementsAre(0, 1000, 250000, 251000));
-  EXPECT_DOUBLE_EQ(*run.loss_nats, 4.6127);
+  EXPECT_DOUBLE_EQ(*run.loss, 4.6127);
   EXPECT_DOUBLE_EQ(*run.learning_rate, 0.000214);
   EXPECT_THAT(run.labels, Contains("coarse-rate"));
   EXPECT_THAT(run.labels, Contains("peak-rate-derived"));
@@ -78,7 +78,7 @@ TEST_F(LogTest, NanoGptTakesEvaluationsBeforeAndIterationsAfterTheUpdate) {
   EXPECT_FLOAT_EQ(run.curve->train_loss[3], 3.3987f);
   EXPECT_EQ(run.batch_size_tokens, 491520);
   EXPECT_EQ(run.learning_rate, 6e-4);
-  EXPECT_DOUBLE_EQ(*run.loss_nats, 3.4305);
+  EXPECT_DOUBLE_EQ(*run.loss, 3.4305);
 }
 
 constexpr char kMegatron[] =
@@ -127,7 +127,7 @@ TEST_F(LogTest, TrainerStateLeavesOutTheWholeRunMean) {
            "trainer-state");
   EXPECT_THAT(run.curve->step, ElementsAre(300, 600));
   EXPECT_THAT(run.curve->train_loss, ElementsAre(4.1f, 3.4127f));
-  EXPECT_DOUBLE_EQ(*run.loss_nats, 3.3981);
+  EXPECT_DOUBLE_EQ(*run.loss, 3.3981);
   EXPECT_EQ(run.learning_rate, 0.0003);
   EXPECT_EQ(run.flops, 1e18);
   EXPECT_EQ(run.state, ImportedState::kFinished);
@@ -146,7 +146,7 @@ TEST_F(LogTest, HistoryJsonlKeepsRunsApartAndNonFiniteLossesAsDiverged) {
   ASSERT_EQ(sink_.runs.size(), 2u);
   EXPECT_EQ(sink_.runs[0].run_id, "a");
   EXPECT_EQ(sink_.runs[0].tokens, 1500);
-  EXPECT_EQ(sink_.runs[0].loss_nats, 3.1);
+  EXPECT_EQ(sink_.runs[0].loss, 3.1);
   EXPECT_EQ(sink_.runs[1].state, ImportedState::kDiverged);
   EXPECT_TRUE(std::isnan(sink_.runs[1].curve->train_loss[1]));
   ASSERT_EQ(sink_.rejects.size(), 1u);
@@ -214,7 +214,7 @@ TEST_F(LogTest, StepLawTokensComeFromSequencesAndSteps) {
   ASSERT_EQ(sink_.runs.size(), 1u);
   EXPECT_EQ(sink_.runs[0].batch_size_tokens, 128.0 * 2048);
   EXPECT_EQ(sink_.runs[0].tokens, 128.0 * 2048 * 38147);
-  EXPECT_EQ(sink_.runs[0].loss_nats, 2.6935);
+  EXPECT_EQ(sink_.runs[0].loss, 2.6935);
   EXPECT_EQ(sink_.runs[0].tags.at("nominal_tokens"), "10000000000");
 }
 
@@ -347,7 +347,7 @@ TEST_F(LogTest, NestedMembersOfAHistoryAreFoundByTheirSlashedNames) {
   EXPECT_THAT(run.curve->step, ElementsAre(1, 2));
   EXPECT_FLOAT_EQ(run.curve->train_loss[0], 5);
   EXPECT_TRUE(std::isnan(run.curve->train_loss[1]));
-  EXPECT_EQ(run.loss_nats, 4.5);
+  EXPECT_EQ(run.loss, 4.5);
 }
 
 TEST_F(LogTest, WandbLogReadsNestedKeysAndObjects) {
@@ -385,14 +385,14 @@ TEST_F(LogTest, BitsPerByteAreNotTakenForNats) {
   EXPECT_THAT(sink_.rejects[0].reason, HasSubstr("its losses are in bits per byte"));
   EXPECT_THAT(sink_.notes, Contains(HasSubstr("bits per byte is left out")));
   options_.bits_per_byte = true;
-  EXPECT_EQ(Only("a.jsonl", text, "history-jsonl").loss_nats, 0.9);
+  EXPECT_EQ(Only("a.jsonl", text, "history-jsonl").loss, 0.9);
 }
 
 TEST_F(LogTest, MetricRulesGoBeforeTheTable) {
   Set("tokens=1e9");
   options_.metrics = {*ParseMetricRule("my/*=validation_loss"), *ParseMetricRule("loss=ignore")};
   const ImportedRun run = Only("a.jsonl", "{\"step\":1,\"my/score\":2.5,\"loss\":9}\n", "history-jsonl");
-  EXPECT_EQ(run.loss_nats, 2.5);
+  EXPECT_EQ(run.loss, 2.5);
   EXPECT_TRUE(run.curve->train_loss.empty());
   EXPECT_FALSE(ParseMetricRule("loss=nonsense").ok());
 }

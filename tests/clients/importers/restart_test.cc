@@ -31,7 +31,7 @@ TEST_F(RestartTest, AValidationThatTheRestartedRunHasNotReachedIsVoid) {
            "llmc-log");
   EXPECT_THAT(run.curve->step, ElementsAre(50, 61, 71));
   EXPECT_THAT(run.curve->validation_loss, Floats({9, kNone, kNone}));
-  EXPECT_EQ(run.loss_nats, 9);
+  EXPECT_EQ(run.loss, 9);
   EXPECT_EQ(run.steps, 71);
   EXPECT_THAT(run.labels, Contains("restarted"));
   EXPECT_THAT(sink_.notes, Contains(HasSubstr("steps go back")));

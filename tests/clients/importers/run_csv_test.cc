@@ -30,7 +30,7 @@ TEST_F(RunCsvTest, TakesMappedColumnsAsTheyStandAndIgnoresTheOthers) {
   EXPECT_EQ(run.params_non_embedding, 1e6);
   EXPECT_EQ(run.tokens, 2e7);
   EXPECT_EQ(run.learning_rate, 0.001);
-  EXPECT_EQ(run.loss_nats, 3.5);
+  EXPECT_EQ(run.loss, 3.5);
   EXPECT_FALSE(run.batch_size_tokens.has_value());
   EXPECT_EQ(run.state, ImportedState::kFinished);
   EXPECT_EQ(run.line, 2);
@@ -50,7 +50,7 @@ TEST_F(RunCsvTest, FindsColumnsByFieldNameAndAliasWithoutAMapping) {
   EXPECT_EQ(run.batch_size_tokens, 64);
   EXPECT_EQ(run.sequence_length, 16);
   EXPECT_EQ(run.warmup_steps, 3);
-  EXPECT_EQ(run.loss_nats, 2.25);
+  EXPECT_EQ(run.loss, 2.25);
   EXPECT_EQ(run.tags.at("host"), "h1");
   EXPECT_THAT(sink_.notes, ::testing::Contains("taking column val_loss_nats as loss_nats"));
 }
@@ -96,7 +96,7 @@ TEST_F(RunCsvTest, KeepsRunsWhoseLossIsNotFiniteAsDiverged) {
   ASSERT_EQ(sink_.runs.size(), 4u);
   for (const ImportedRun& run : sink_.runs) {
     EXPECT_EQ(run.state, ImportedState::kDiverged);
-    EXPECT_FALSE(std::isfinite(*run.loss_nats));
+    EXPECT_FALSE(std::isfinite(*run.loss));
   }
   EXPECT_TRUE(sink_.rejects.empty());
 }
