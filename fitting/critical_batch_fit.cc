@@ -15,6 +15,7 @@
 #include "base/quantile.h"
 #include "base/status_macros.h"
 #include "fitting/provenance.h"
+#include "fitting/refusal.h"
 #include "fitting/solve/fit_law.h"
 
 namespace sextant::fitting {
@@ -205,8 +206,7 @@ absl::StatusOr<FitResult> FitCriticalBatch(const std::shared_ptr<const Law>& law
     return absl::InvalidArgumentError(absl::StrJoin(problems, "; "));
   }
   if (runs.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(kNotIdentifiable, ": no finished run records N, D and batch size"));
+    return NotIdentifiable("no finished run records N, D and batch size");
   }
   const Definition definition = DefinitionOf(request.estimator);
   const std::string name = CriticalBatchDefinitionName(definition);
@@ -232,9 +232,8 @@ absl::StatusOr<FitResult> FitCriticalBatch(const std::shared_ptr<const Law>& law
     cells = static_cast<std::int64_t>(rows.data.size());
     const std::string reasons = Reasons(rows.reasons);
     if (cells == 0) {
-      return absl::FailedPreconditionError(absl::StrCat(kNotIdentifiable,
-                                                        ": no cell has a critical batch by the ", name,
-                                                        " definition", reasons.empty() ? "" : ": ", reasons));
+      return NotIdentifiable(absl::StrCat("no cell has a critical batch by the ", name, " definition",
+                                          reasons.empty() ? "" : ": ", reasons));
     }
     if (!reasons.empty()) warnings.push_back(absl::StrCat("cells without a critical batch: ", reasons));
     warnings.insert(warnings.end(), rows.warnings.begin(), rows.warnings.end());

@@ -21,7 +21,7 @@ const std::vector<std::string>& CriticalBatchEstimatorNames();
 /// hyperbola or the noise scale is fitted to all targets of all curves at once. Intervals: cells scatter
 /// about the law by what its residuals and reading errors say (parametric noise). `table` is the same runs as
 /// a table, for the digest and the ranges.
-/// FailedPrecondition, starting with kNotIdentifiable, when too few cells have a critical batch, with the
+/// NotIdentifiable (refusal.h) when too few cells have a critical batch, with the
 /// reasons; InvalidArgument for options or a variable that critical batches do not have. Thread-safe.
 absl::StatusOr<FitResult> FitCriticalBatch(const std::shared_ptr<const Law>& law,
                                            std::span<const BatchRun> runs, const RunTable& table,

@@ -33,15 +33,12 @@ struct FitRequest {
   double deadline_seconds = 0;                   ///< 0: none
 };
 
-/// Names the refusal in an error status that means "the design cannot tell": its message starts with this.
-inline constexpr char kNotIdentifiable[] = "not identifiable";
-
 /// Every problem of the options, as "field: what is wrong"; empty when they are fine.
 std::vector<std::string> ValidateFitRequest(const FitRequest& request, const LawSpec& law);
 
 /// Fits `law` to `runs` (and scores `holdout`, which may be empty). Learning-rate and batch laws go to the
 /// optimum estimators, all others to least squares on the runs' losses.
-/// FailedPrecondition, starting with kNotIdentifiable and naming the axis, when the design cannot tell;
+/// NotIdentifiable (refusal.h), naming the axis, when the design cannot tell;
 /// InvalidArgument for options; Cancelled; DeadlineExceeded. Thread-safe; the same seed gives the same answer
 /// at any thread count.
 absl::StatusOr<FitResult> Fit(const std::shared_ptr<const Law>& law, const RunTable& runs,

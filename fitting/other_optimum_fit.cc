@@ -11,6 +11,7 @@
 
 #include "fitting/optimum/other_hyperparameters.h"
 #include "fitting/optimum_record.h"
+#include "fitting/refusal.h"
 
 namespace sextant::fitting {
 namespace {
@@ -48,8 +49,7 @@ absl::StatusOr<FitResult> FitOtherOptimum(Target target, const RunTable& runs, O
   table.adam_beta2.clear();
   options.target = OptimumTarget::kLearningRate;
   absl::StatusOr<OptimumFit> fit = FitOptimum(table, options);
-  if (!fit.ok())
-    return absl::Status(fit.status().code(), Renamed(std::string(fit.status().message()), own.name));
+  if (!fit.ok()) return WithMessage(fit.status(), Renamed(std::string(fit.status().message()), own.name));
 
   FitResult result;
   OptimumToResult(*fit, result);

@@ -21,7 +21,7 @@ double OtherScale(Target target, double value);
 /// partner and batch (and the other of the two) at their best, by the estimators that assume nothing of rates
 /// and batches: "auto" (quadratic), "quadratic", "band", "soft-band", "argmin". Runs without the
 /// hyperparameter, or at zero, do not enter. Parameters come in the order log_c, exponents. `options.target`
-/// is not read. FailedPrecondition starting "not identifiable" when the study does not vary it enough;
+/// is not read. NotIdentifiable (refusal.h) when the study does not vary it enough;
 /// InvalidArgument for another estimator. Thread-safe.
 absl::StatusOr<FitResult> FitOtherOptimum(Target target, const RunTable& runs, OptimumOptions options);
 

@@ -2,12 +2,11 @@
 
 #include <absl/strings/ascii.h>
 #include <absl/strings/cord.h>
-#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
 
-#include "fitting/fit.h"
+#include "fitting/refusal.h"
 #include "google/rpc/error_details.pb.h"
 #include "server/limits.h"
 #include "storage/fault.h"
@@ -148,8 +147,7 @@ absl::Status Annotate(absl::Status status, const std::string& type, const std::s
         return UnmetPrecondition("STORE_" + fault, name, message);
       }
       return UnmetPrecondition(
-          absl::StartsWith(message, fitting::kNotIdentifiable) ? "DESIGN_NOT_IDENTIFIABLE" : "PRECONDITION",
-          name, message);
+          fitting::IsNotIdentifiable(status) ? "DESIGN_NOT_IDENTIFIABLE" : "PRECONDITION", name, message);
     case absl::StatusCode::kCancelled:
       return WithReason(status, "CANCELLED", {{"name", name}});
     case absl::StatusCode::kDeadlineExceeded:

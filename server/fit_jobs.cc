@@ -8,6 +8,7 @@
 
 #include "base/status_macros.h"
 #include "fitting/critical_batch_fit.h"
+#include "fitting/refusal.h"
 #include "server/batch_runs.h"
 #include "server/convert/times.h"
 #include "server/error.h"
@@ -217,8 +218,8 @@ void FitJobs::Store(const std::shared_ptr<Job>& job, storage::Fit ended,
             table_.Put(shared->study_id, shared->id, *served);
             return End(job, *shared);
           }
-          Lose(job, absl::Status(status.code(), absl::StrCat("the result could not be stored: ",
-                                                             std::string(status.message()))));
+          Lose(job, fitting::WithMessage(status,
+                                         absl::StrCat("the result could not be stored: ", status.message())));
         });
     if (submitted.ok()) return;
     if (!absl::IsResourceExhausted(submitted)) return Lose(job, submitted);

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "fitting/refusal.h"
 #include "google/rpc/error_details.pb.h"
 #include "server/limits.h"
 #include "storage/fault.h"
@@ -31,7 +32,7 @@ grpc::Status ToGrpc(const absl::Status& status) {
 
   std::vector<std::pair<std::string, std::string>> payloads;
   status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
-    if (url == storage::kFaultPayload) return;  // its reason says it
+    if (url == storage::kFaultPayload || url == fitting::kRefusalPayload) return;  // its reason says it
     payloads.emplace_back(std::string(url), std::string(payload));
   });
   // ErrorInfo is what programs act on: it gets its room first. The order is then the same at every call.

@@ -101,6 +101,7 @@ struct Fit {
   std::string law_id;
   int error_code = 0;  ///< absl::StatusCode
   std::string error;
+  std::string error_reason;  ///< what programs tell errors of one code apart by; "" where none was recorded
   Micros create_time = 0, end_time = 0;
   fitting::FitResult result;
 };

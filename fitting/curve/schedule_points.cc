@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "absl/status/status.h"
+#include "fitting/refusal.h"
 
 namespace sextant::fitting {
 namespace {
@@ -52,8 +53,7 @@ absl::StatusOr<std::vector<SchedulePoint>> GatherSchedulePoints(std::span<const 
                                          std::to_string(constants) + " constants are too few");
   }
   if (!falls) {
-    return absl::FailedPreconditionError(
-        "not identifiable: the learning rate never falls, so what annealing gains is not determined");
+    return NotIdentifiable("the learning rate never falls, so what annealing gains is not determined");
   }
   return points;
 }

@@ -7,6 +7,7 @@
 #include "fitting/curve/dense_solver.h"
 #include "fitting/curve/schedule_fit.h"
 #include "fitting/curve/schedule_points.h"
+#include "fitting/refusal.h"
 
 namespace sextant::fitting {
 namespace {
@@ -80,7 +81,7 @@ absl::StatusOr<TissueFit> FitTissue(std::span<const ScheduledCurve> curves,
     best = fit;
   }
   if (!std::isfinite(best.objective)) {
-    return absl::FailedPreconditionError("not identifiable: no point lies after the rate has fallen");
+    return NotIdentifiable("no point lies after the rate has fallen");
   }
   WarnOfStarts(best.converged, best.starts_at_optimum, best.starts, best.warnings);
   return best;

@@ -13,6 +13,7 @@
 #include "base/quantile.h"
 #include "base/random.h"
 #include "fitting/curve/dense_solver.h"
+#include "fitting/refusal.h"
 
 namespace sextant::fitting {
 namespace {
@@ -79,12 +80,10 @@ absl::Status Check(std::span<const TrajectoryPoint> points, const TrajectoryFitO
                                          std::to_string(points.size()) + " points are too few");
   }
   if (sizes.size() < 2) {
-    return absl::FailedPreconditionError(
-        "not identifiable: params take one value, so N_c and alpha_n are not determined");
+    return NotIdentifiable("params take one value, so N_c and alpha_n are not determined");
   }
   if (batches.size() < 2) {
-    return absl::FailedPreconditionError(
-        "not identifiable: the batch size takes one value, so B_star and alpha_b are not determined");
+    return NotIdentifiable("the batch size takes one value, so B_star and alpha_b are not determined");
   }
   return absl::OkStatus();
 }

@@ -19,6 +19,7 @@
 #include "fitting/optimum/law_basis.h"
 #include "fitting/optimum/other_hyperparameters.h"
 #include "fitting/optimum/predict.h"
+#include "fitting/refusal.h"
 
 namespace sextant::fitting {
 namespace {
@@ -232,14 +233,14 @@ absl::StatusOr<Comparison> CompareEstimators(const RunTable& all_runs, const Com
   }
   const auto& [cells, axes] = *cells_and_axes;
   if (!axes.rate && !axes.batch) {
-    return absl::FailedPreconditionError(
-        "not identifiable from this design: no cell sweeps learning_rate or batch_size_tokens, so there is "
+    return NotIdentifiableFromDesign(
+        "no cell sweeps learning_rate or batch_size_tokens, so there is "
         "nothing to score");
   }
   const std::vector<Scorer> scorers = MakeScorers(cells, axes);
   if (scorers.empty()) {
-    return absl::FailedPreconditionError(
-        "not identifiable from this design: no cell has enough runs near its best loss for a surface of its "
+    return NotIdentifiableFromDesign(
+        "no cell has enough runs near its best loss for a surface of its "
         "own, so there is nothing to score");
   }
   std::vector<std::string> estimators = options.estimators;
@@ -320,9 +321,9 @@ absl::StatusOr<Comparison> CompareEstimators(const RunTable& all_runs, const Com
   }
   std::erase_if(comparison.scores, [](const SplitScore& score) { return score.cells == 0; });
   if (comparison.scores.empty()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "not identifiable from this design: no held-out split leaves cells that determine laws in ",
-        absl::StrJoin(optimum::LawVariableNames(options.rate_variables), " and ")));
+    return NotIdentifiableFromDesign(
+        absl::StrCat("no held-out split leaves cells that determine laws in ",
+                     absl::StrJoin(optimum::LawVariableNames(options.rate_variables), " and ")));
   }
   return comparison;
 }

@@ -47,8 +47,8 @@ struct Comparison {
 /// Fits every estimator to every fold of every split, in parallel, and scores rate and batch together; where
 /// the study sweeps one of them only, that one. Laws that the whole design cannot determine (one N, or one D)
 /// are replaced by those in the other variable, with a warning. A split that the study cannot make (one N) is
-/// left out with a warning. FailedPrecondition, starting "not identifiable", if no cell can be scored or no
-/// split determines the laws.
+/// left out with a warning. NotIdentifiable (refusal.h) if no cell can be scored or no split
+/// determines the laws.
 absl::StatusOr<Comparison> CompareEstimators(const RunTable& runs, const CompareOptions& options);
 
 /// Score of predictions of fitted laws on held-out runs; either fit may be null if its axis is not swept.

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "fitting/optimum/law_basis.h"
+#include "fitting/refusal.h"
 
 namespace sextant::fitting::optimum {
 namespace {
@@ -54,10 +55,6 @@ double UnsharedVariation(const std::vector<Cell>& cells) {
   return 1 - nd * nd / (nn * dd);
 }
 
-absl::Status NotIdentifiable(const std::string& what) {
-  return absl::FailedPreconditionError("not identifiable from this design: " + what);
-}
-
 /// Runs that vary the partner but never the target say nothing of the target's optimum; and where nearly
 /// every best run lies on one side of its grid, the optimum lies beyond what was tried.
 absl::Status CheckSwept(const std::vector<Cell>& cells, OptimumTarget target) {
@@ -70,14 +67,15 @@ absl::Status CheckSwept(const std::vector<Cell>& cells, OptimumTarget target) {
   };
   const auto swept = sweeping(target);
   if (swept == 0 && sweeping(partner) > 0) {
-    return NotIdentifiable(absl::StrCat("no cell has runs at several values of ", TargetName(target),
-                                        ": only ", TargetName(partner), " was swept"));
+    return NotIdentifiableFromDesign(absl::StrCat("no cell has runs at several values of ",
+                                                  TargetName(target), ": only ", TargetName(partner),
+                                                  " was swept"));
   }
   const EdgeCounts edges = CountEdges(cells);
   const int lowest = rate ? edges.learning_rate_lowest : edges.batch_lowest;
   const int highest = rate ? edges.learning_rate_highest : edges.batch_highest;
   if (swept >= 3 && std::max(lowest, highest) >= kBeyondGrid * static_cast<double>(swept)) {
-    return NotIdentifiable(
+    return NotIdentifiableFromDesign(
         absl::StrFormat("the best %s of %d of %d cells is the %s that was tried: the optimum lies beyond the "
                         "grid; add runs at %s values",
                         TargetName(target), std::max(lowest, highest), static_cast<int>(swept),
@@ -102,7 +100,7 @@ absl::Status CheckIdentifiable(const std::vector<Cell>& cells, OptimumTarget tar
                                double tolerance) {
   const std::string name = TargetName(target);
   if (cells.empty()) {
-    return NotIdentifiable(absl::StrCat("no finished run records params, tokens, loss and ", name));
+    return NotIdentifiableFromDesign(absl::StrCat("no finished run records params, tokens, loss and ", name));
   }
   const std::vector<std::string> names = LawVariableNames(variables);
   for (std::size_t k = 0; k < names.size(); ++k) {
@@ -111,20 +109,20 @@ absl::Status CheckIdentifiable(const std::vector<Cell>& cells, OptimumTarget tar
       spread.Include(LawLogVariables(variables, cell.log_params, cell.log_tokens).x[k]);
     }
     if (spread.width() <= std::log1p(tolerance)) {
-      return NotIdentifiable(
+      return NotIdentifiableFromDesign(
           absl::StrFormat("%s takes one value (%.6g) in all %d cells; a law in %s needs runs at "
                           "several",
                           names[k], std::exp(spread.low), static_cast<int>(cells.size()), names[k]));
     }
   }
   if (cells.size() < 3) {
-    return NotIdentifiable(
+    return NotIdentifiableFromDesign(
         absl::StrFormat("%d cells of (params, tokens) have runs that sweep %s; at least 3 are "
                         "needed",
                         static_cast<int>(cells.size()), name));
   }
   if (variables == LawVariables::kParamsTokens && UnsharedVariation(cells) < 1e-6) {
-    return NotIdentifiable(
+    return NotIdentifiableFromDesign(
         "params and tokens vary only together, so their exponents cannot be told apart; fit a "
         "law in one of them, or in compute");
   }
@@ -133,8 +131,8 @@ absl::Status CheckIdentifiable(const std::vector<Cell>& cells, OptimumTarget tar
   }
   const Spread spread = TargetSpread(cells, target);
   if (spread.width() <= std::log1p(tolerance)) {
-    return NotIdentifiable(absl::StrFormat("%s takes one value (%.6g) in all runs: it was not swept", name,
-                                           std::exp(spread.low)));
+    return NotIdentifiableFromDesign(absl::StrFormat(
+        "%s takes one value (%.6g) in all runs: it was not swept", name, std::exp(spread.low)));
   }
   return absl::OkStatus();
 }

@@ -9,11 +9,10 @@
 
 namespace sextant::fitting::optimum {
 
-/// OK when the cells determine a law in `variables` for `target`; otherwise FailedPrecondition whose message
-/// starts "not identifiable" and names the axis: fewer than three cells, a variable with one value (up to the
-/// relative `tolerance`), N and D that only vary together, a target that takes one value
-/// or is not swept where its partner is, or whose best values lie on one edge of the grid in three of four
-/// cells.
+/// OK when the cells determine a law in `variables` for `target`; otherwise NotIdentifiable (refusal.h),
+/// which names the axis: fewer than three cells, a variable with one value (up to the relative `tolerance`),
+/// N and D that only vary together, a target that takes one value or is not swept where its partner is, or
+/// whose best values lie on one edge of the grid in three of four cells.
 absl::Status CheckIdentifiable(const std::vector<Cell>& cells, OptimumTarget target, LawVariables variables,
                                double tolerance);
 

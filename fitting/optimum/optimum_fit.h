@@ -108,8 +108,7 @@ const std::vector<std::string>& EstimatorNames();
 /// replicates run in parallel on the calling thread's TBB arena. Thread-safe.
 ///
 /// Errors: InvalidArgument for options out of range, an unknown estimator or ragged columns;
-/// FailedPrecondition, with a message that starts "not identifiable" and names the axis, when this design
-/// cannot determine the law; Cancelled.
+/// NotIdentifiable (refusal.h), naming the axis, when this design cannot determine the law; Cancelled.
 absl::StatusOr<OptimumFit> FitOptimum(const RunTable& runs, const OptimumOptions& options);
 
 }  // namespace sextant::fitting

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "fitting/optimum/law_basis.h"
 #include "fitting/optimum/surface_parameters.h"
+#include "fitting/refusal.h"
 
 namespace sextant::fitting {
 namespace {
@@ -101,8 +102,8 @@ absl::StatusOr<OptimumPrediction> PredictAtFixedPartner(const OptimumFit& fit, d
   const std::string partner_name =
       fit.target == OptimumTarget::kLearningRate ? "batch_size_tokens" : "learning_rate";
   if (!surface->axes().rate || !surface->axes().batch) {
-    return absl::FailedPreconditionError(absl::StrCat("not identifiable: the runs do not sweep ",
-                                                      partner_name, ", so nothing is known at another one"));
+    return NotIdentifiable(
+        absl::StrCat("the runs do not sweep ", partner_name, ", so nothing is known at another one"));
   }
   if (!(partner > 0) || !std::isfinite(partner)) {
     return absl::InvalidArgumentError(absl::StrCat(partner_name, " must be finite and above 0"));

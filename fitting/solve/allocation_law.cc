@@ -7,7 +7,7 @@
 #include <map>
 
 #include "base/status_macros.h"
-#include "fitting/fit.h"
+#include "fitting/refusal.h"
 #include "fitting/solve/allocation.h"
 #include "fitting/solve/allocation_lines.h"
 #include "fitting/solve/scalar_minimise.h"
@@ -124,9 +124,9 @@ absl::StatusOr<Allocation> OptimalAllocation(const Law& law, std::span<const dou
   };
   const std::optional<double> params = optimum(parameters);
   if (!params) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        kNotIdentifiable, ": the loss of law '", law.spec().id, "' has no minimum at ", flops,
-        " FLOPs for model sizes between ", options.params_low, " and ", options.params_high, " parameters"));
+    return NotIdentifiable(absl::StrCat("the loss of law '", law.spec().id, "' has no minimum at ", flops,
+                                        " FLOPs for model sizes between ", options.params_low, " and ",
+                                        options.params_high, " parameters"));
   }
   const auto tokens_of = [&](double size) { return flops / (options.flops_per_param_token * size); };
   std::vector<double> sizes, lengths, ratios, losses;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "fitting/fit.h"
+#include "fitting/refusal.h"
 #include "fitting/solve/summary.h"
 
 namespace sextant::fitting {
@@ -60,9 +60,8 @@ absl::Status FitLines(const std::vector<AllocationFit::Point>& optima, Allocatio
   }
   const std::optional<ComputePowerLaw> sizes = FitLine(flops, params), lengths = FitLine(flops, tokens);
   if (!sizes || !lengths) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(kNotIdentifiable,
-                     ": an allocation needs optima at two budgets or more, these data have ", optima.size()));
+    return NotIdentifiable(
+        absl::StrCat("an allocation needs optima at two budgets or more, these data have ", optima.size()));
   }
   fit.params = *sizes;
   fit.tokens = *lengths;

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/status_macros.h"
+#include "fitting/refusal.h"
 
 namespace sextant::fitting {
 namespace {
@@ -27,8 +28,7 @@ absl::Status FitBoth(LawComparison& comparison, const LawData& data, const Solve
   part_options.diagnostics = false;
   const absl::StatusOr<FitResult> part = FitLaw(law, SelectRows(data, split.train), part_options);
   if (!part.ok()) {
-    return absl::Status(part.status().code(),
-                        absl::StrCat("without the largest scales: ", std::string(part.status().message())));
+    return WithMessage(part.status(), absl::StrCat("without the largest scales: ", part.status().message()));
   }
   std::vector<double> parameters;
   for (const ParameterEstimate& parameter : part->parameters) parameters.push_back(parameter.estimate);

@@ -8,7 +8,7 @@
 
 #include "base/random.h"
 #include "base/status_macros.h"
-#include "fitting/fit.h"
+#include "fitting/refusal.h"
 #include "fitting/solve/allocation.h"
 #include "fitting/solve/allocation_lines.h"
 
@@ -105,8 +105,7 @@ absl::StatusOr<AllocationFit> FitEnvelope(const std::vector<TrainingCurve>& curv
   const auto sizes = std::minmax_element(optima.begin(), optima.end(),
                                          [](const auto& a, const auto& b) { return a.params < b.params; });
   if (sizes.first->params == sizes.second->params) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        kNotIdentifiable, ": one model size is best at every budget between sizes; train more sizes"));
+    return NotIdentifiable("one model size is best at every budget between sizes; train more sizes");
   }
   if (2 * optima.size() < static_cast<std::size_t>(budgets)) {
     fit.warnings.push_back(

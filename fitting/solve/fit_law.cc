@@ -8,7 +8,6 @@
 #include <optional>
 
 #include "base/status_macros.h"
-#include "fitting/fit.h"
 #include "fitting/solve/ceres_solve.h"
 #include "fitting/solve/diagnostics.h"
 #include "fitting/solve/identifiability.h"

@@ -59,10 +59,9 @@ inline constexpr std::size_t kMaxFitRows = 10'000'000;
 /// Sets no provenance that it cannot know (study, digest, filters, version): the caller does.
 ///
 /// InvalidArgument: data that no fit can use (a NaN, lengths that differ, unknown parameter names).
-/// FailedPrecondition: data that cannot identify the law ("not identifiable from this design": fewer runs
-/// than free parameters, all observed values equal, a variable that takes one value while a parameter depends
-/// on it). Weaker doubts (a parameter at its bound, a condition number beyond 1e12, few starts at the
-/// optimum) are warnings.
+/// NotIdentifiable (refusal.h): data that cannot identify the law (fewer runs than free parameters, all
+/// observed values equal, a variable that takes one value while a parameter depends on it). Weaker doubts (a
+/// parameter at its bound, a condition number beyond 1e12, few starts at the optimum) are warnings.
 absl::StatusOr<FitResult> FitLaw(std::shared_ptr<const Law> law, const LawData& data,
                                  const SolveOptions& options);
 

@@ -10,7 +10,7 @@
 #include <limits>
 #include <set>
 
-#include "fitting/fit.h"
+#include "fitting/refusal.h"
 
 namespace sextant::fitting::solve {
 namespace {
@@ -76,18 +76,17 @@ absl::Status CheckDesign(const Law& law, const LawData& data, const ParameterMap
   }
   const std::size_t k = map.free_count();
   if (rows < k) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        kNotIdentifiable, ": law '", law.spec().id, "' has ", k, " free parameters and the data ", rows,
-        rows == 1 ? " run" : " runs", "; add runs or fix parameters"));
+    return NotIdentifiable(absl::StrCat("law '", law.spec().id, "' has ", k, " free parameters and the data ",
+                                        rows, rows == 1 ? " run" : " runs", "; add runs or fix parameters"));
   }
   if (points.size() < k) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        kNotIdentifiable, ": the runs lie at ", points.size(), " distinct points, law '", law.spec().id,
-        "' has ", k, " free parameters; repeats measure noise, add other points or fix parameters"));
+    return NotIdentifiable(
+        absl::StrCat("the runs lie at ", points.size(), " distinct points, law '", law.spec().id, "' has ", k,
+                     " free parameters; repeats measure noise, add other points or fix parameters"));
   }
   if (low == high && rows > 1) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        kNotIdentifiable, ": all ", rows, " observed values equal ", low, "; check which column was mapped"));
+    return NotIdentifiable(
+        absl::StrCat("all ", rows, " observed values equal ", low, "; check which column was mapped"));
   }
   return absl::OkStatus();
 }
@@ -101,9 +100,8 @@ absl::Status CheckIdentifiable(Evaluator& evaluator, const Law& law, const LawDa
   const std::string cause =
       constant.empty() ? "its parameters change every prediction in the same proportions"
                        : absl::StrCat(absl::StrJoin(constant, ", "), " takes only one value in the data");
-  return absl::FailedPreconditionError(
-      absl::StrCat(kNotIdentifiable, " from this design: ", cause, ", so law '", law.spec().id,
-                   "' cannot be told from others; vary it or fix parameters"));
+  return NotIdentifiableFromDesign(absl::StrCat(cause, ", so law '", law.spec().id,
+                                                "' cannot be told from others; vary it or fix parameters"));
 }
 
 std::vector<double> NormalStandardErrors(Evaluator& evaluator, const std::vector<double>& walked) {

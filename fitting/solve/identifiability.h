@@ -15,7 +15,7 @@ namespace sextant::fitting::solve {
 double ConditionNumber(Evaluator& evaluator, const std::vector<double>& walked);
 
 /// Refusals that need no fit: fewer rows (of positive weight, or distinct points) than free parameters, all
-/// observed values equal. FailedPrecondition, the message starting with "not identifiable".
+/// observed values equal. NotIdentifiable (refusal.h).
 absl::Status CheckDesign(const Law& law, const LawData& data, const ParameterMap& map);
 
 /// Refuses a design under which the parameters are indistinguishable at every one of `points`; names the

@@ -15,7 +15,6 @@
 
 #include "base/random.h"
 #include "base/status_macros.h"
-#include "fitting/fit.h"
 #include "fitting/solve/allocation.h"
 #include "fitting/solve/allocation_lines.h"
 #include "fitting/solve/fit_law.h"

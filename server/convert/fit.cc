@@ -94,13 +94,13 @@ void FitToProto(const storage::Fit& fit, v1::Fit& message) {
   ProvenanceToProto(fit.result, message);
   if (fit.state == storage::FitState::kSucceeded) FindingsToProto(fit.result, message);
   if (fit.error_code != 0) {
-    const absl::Status status(static_cast<absl::StatusCode>(fit.error_code), fit.error);
     auto* error = message.mutable_error();
     error->set_code(fit.error_code);
     error->set_message(fit.error);
-    // Nothing else aborts a fit than the end of the server that ran it.
-    error->set_reason(absl::IsAborted(status) ? "SERVER_STOPPED"
-                                              : ReasonOf(Annotate(status, "fit", message.name())));
+    // Fits that ended before reasons were recorded: their code says what it can.
+    const absl::Status status(static_cast<absl::StatusCode>(fit.error_code), fit.error);
+    error->set_reason(fit.error_reason.empty() ? ReasonOf(Annotate(status, "fit", message.name()))
+                                               : fit.error_reason);
   }
 }
 
@@ -196,6 +196,10 @@ storage::Fit RunningFit(const FitOrder& order, const fitting::Law& law, const st
 void MarkEnded(const absl::Status& status, storage::Fit& fit) {
   fit.state = absl::IsCancelled(status) ? storage::FitState::kCancelled : storage::FitState::kFailed;
   fit.error_code = static_cast<int>(status.code());
+  // Nothing else aborts a fit than the end of the server that ran it.
+  fit.error_reason = absl::IsAborted(status)
+                         ? "SERVER_STOPPED"
+                         : ReasonOf(Annotate(status, "fit", FitName(fit.study_id, fit.id)));
   fit.error = std::string(status.message()).substr(0, kMaxStatusMessageBytes);
   fit.end_time = Now();
 }

@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "fitting/critical_batch/from_runs.h"
 #include "fitting/critical_batch/tradeoff.h"
+#include "fitting/refusal.h"
 #include "server/batch_runs.h"
 #include "server/error.h"
 #include "server/filter.h"
@@ -173,9 +174,9 @@ absl::Status Estimate(Core& core, const v1::EstimateCriticalBatchRequest& reques
   ASSIGN_OR_RETURN(auto loaded, LoadBatchRuns(*core.store, *study, where));
   const std::vector<fitting::BatchRun>& runs = loaded;
   if (runs.empty()) {
-    return UnmetPrecondition("DESIGN_NOT_IDENTIFIABLE", request.parent(),
-                             absl::StrCat("not identifiable: no finished run of ", request.parent(),
-                                          " records N, D and batch size"));
+    return Annotate(fitting::NotIdentifiable(absl::StrCat("no finished run of ", request.parent(),
+                                                          " records N, D and batch size")),
+                    "study", request.parent());
   }
   auto report = fitting::EstimateCriticalBatch(runs, options);
   if (!report.ok()) return Annotate(report.status(), "study", request.parent());

@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 
+#include "fitting/refusal.h"
 #include "server/convert/curve.h"
 #include "server/convert/fit.h"
 #include "server/convert/prediction.h"
@@ -293,11 +294,17 @@ TEST(Fit, FailureCarriesItsReason) {
   storage::Fit fit;
   fit.study_id = "s";
   fit.id = "f";
-  MarkEnded(absl::FailedPreconditionError("not identifiable: N takes one value"), fit);
+  MarkEnded(fitting::NotIdentifiable("N takes one value"), fit);
   v1::Fit message;
   FitToProto(fit, message);
   EXPECT_EQ(message.state(), v1::FIT_FAILED);
   EXPECT_EQ(message.error().reason(), "DESIGN_NOT_IDENTIFIABLE");
+  fit.error_reason.clear();
+  FitToProto(fit, message);
+  EXPECT_EQ(message.error().reason(), "PRECONDITION") << "of a fit that was stored without a reason";
+  MarkEnded(absl::AbortedError("the server stopped"), fit);
+  FitToProto(fit, message);
+  EXPECT_EQ(message.error().reason(), "SERVER_STOPPED");
   MarkEnded(absl::CancelledError("stop"), fit);
   FitToProto(fit, message);
   EXPECT_EQ(message.state(), v1::FIT_CANCELLED);

@@ -6,6 +6,7 @@
 
 #include <stdexcept>
 
+#include "fitting/refusal.h"
 #include "google/rpc/error_details.pb.h"
 #include "server/limits.h"
 
@@ -85,6 +86,15 @@ TEST(Status, CutsNoCharacterInTwo) {
   EXPECT_EQ((message.size() - 1 - 3) % 2, 0U);
 }
 
+TEST(Status, KeepsRefusalsOfTheLibrariesInsideTheProcess) {
+  google::rpc::Status details;
+  ASSERT_TRUE(details.ParseFromString(
+      ToGrpc(Annotate(fitting::NotIdentifiable("N takes one value"), "fit", "f")).error_details()));
+  for (const auto& detail : details.details()) EXPECT_NE(detail.type_url(), fitting::kRefusalPayload);
+  ASSERT_TRUE(details.ParseFromString(ToGrpc(fitting::NotIdentifiable("N takes one value")).error_details()));
+  EXPECT_EQ(details.details_size(), 0);
+}
+
 TEST(Status, StopsExceptions) {
   EXPECT_EQ(StopExceptions([]() -> absl::Status { throw std::runtime_error("boom"); }).code(),
             absl::StatusCode::kInternal);
@@ -95,8 +105,11 @@ TEST(Status, StopsExceptions) {
 TEST(Annotate, GivesReasonsByCode) {
   const auto reason = [](absl::Status status) { return ReasonOf(Annotate(std::move(status), "fit", "f")); };
   EXPECT_EQ(reason(absl::NotFoundError("")), "FIT_NOT_FOUND");
-  EXPECT_EQ(reason(absl::FailedPreconditionError("not identifiable: N takes one value")),
-            "DESIGN_NOT_IDENTIFIABLE");
+  EXPECT_EQ(reason(fitting::NotIdentifiable("N takes one value")), "DESIGN_NOT_IDENTIFIABLE");
+  EXPECT_EQ(reason(fitting::WithMessage(fitting::NotIdentifiable("N takes one value"), "study s: see there")),
+            "DESIGN_NOT_IDENTIFIABLE")
+      << "a wrapper that rewrites the message keeps the refusal";
+  EXPECT_EQ(reason(absl::FailedPreconditionError("not identifiable: in words alone")), "PRECONDITION");
   EXPECT_EQ(reason(absl::UnavailableError("busy")), "STORE_BUSY");
   EXPECT_EQ(reason(InvalidField("a", "b")), "INVALID_FIELD") << "a reason that is there stays";
 }

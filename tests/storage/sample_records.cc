@@ -121,6 +121,7 @@ Fit SampleFit(const std::string& study_id, const std::string& id) {
   fit.law_id = "loss-chinchilla";
   fit.error_code = 13;
   fit.error = "an earlier attempt failed";
+  fit.error_reason = "INTERNAL";
   fit.create_time = 1'700'000'000'000'003;
   fit.end_time = 1'700'000'000'000'004;
   fitting::FitResult& r = fit.result;
@@ -222,6 +223,7 @@ std::string Differences(const Fit& a, const Fit& b) {
   COMPARE(law_id);
   COMPARE(error_code);
   COMPARE(error);
+  COMPARE(error_reason);
   COMPARE(create_time);
   COMPARE(end_time);
   COMPARE(result.law_id);

@@ -69,6 +69,33 @@ TEST(Schema, EveryOldVersionMigratesAndServes) {
   }
 }
 
+TEST(Schema, OldFailedFitsGetTheReasonThatTheirMessageGave) {
+  TempFolder folder;
+  const std::string path = folder.File("old.db");
+  {
+    auto connection = OpenFile(path);
+    ASSERT_TRUE(sqlite::MigrateTo(*connection, 2).ok());
+    const std::string fit =
+        "INSERT INTO fits VALUES ($0, 7, '$1', 3, 'law', $2, '$3', 1, 2, 'law', '', 1, '', '', 'old', '', "
+        "'', "
+        "'', 1, 0, '', '', '', 0, 0, 0, 0, 0, 0, NULL, NULL, 0, NULL, 0, 0);";
+    ASSERT_TRUE(
+        connection
+            ->Execute("INSERT INTO studies (study_key, id, title, description, param_count, loss_unit, "
+                      "labels, create_time, update_time, revision, fit_count) "
+                      "VALUES (7, 'old', 'Old', '', 1, 1, '{}', 1, 2, 3, 4);" +
+                      absl::Substitute(fit, 1, "a", 9, "not identifiable from this design: one N") +
+                      absl::Substitute(fit, 2, "b", 9, "no surface") + absl::Substitute(fit, 3, "c", 10, "") +
+                      absl::Substitute(fit, 4, "d", 0, ""))
+            .ok());
+  }
+  auto store = OpenSqliteStore(path);
+  ASSERT_TRUE(store.ok()) << store.status();
+  std::vector<std::string> reasons;
+  for (const char* id : {"a", "b", "c", "d"}) reasons.push_back((*store)->GetFit("old", id)->error_reason);
+  EXPECT_THAT(reasons, ElementsAre("DESIGN_NOT_IDENTIFIABLE", "", "SERVER_STOPPED", ""));
+}
+
 TEST(Schema, RefusesANewerFileAndLeavesItAlone) {
   TempFolder folder;
   const std::string path = folder.File("newer.db");

@@ -198,7 +198,16 @@ UPDATE runs SET labels = CASE labels WHEN '[]' THEN '{}' ELSE
   '{' || replace(substr(labels, 2, length(labels) - 2), '","', '":"upload","') || ':"upload"}' END;
 )sql";
 
-constexpr std::array<const char*, 2> kMigrations = {kVersion1, kVersion2};
+// Version 3. A fit that failed says why in a word that programs read. Before, they read the message's start;
+// nothing but the end of the server aborted a fit (code 10).
+constexpr char kVersion3[] = R"sql(
+ALTER TABLE fits ADD COLUMN error_reason TEXT NOT NULL DEFAULT '';
+UPDATE fits SET error_reason = 'DESIGN_NOT_IDENTIFIABLE'
+  WHERE error_code = 9 AND substr(error, 1, 16) = 'not identifiable';
+UPDATE fits SET error_reason = 'SERVER_STOPPED' WHERE error_code = 10;
+)sql";
+
+constexpr std::array<const char*, 3> kMigrations = {kVersion1, kVersion2, kVersion3};
 
 absl::StatusOr<std::int64_t> ReadNumber(Connection& connection, const char* sql) {
   ASSIGN_OR_RETURN(auto statement, connection.Prepare(sql));

@@ -22,7 +22,7 @@ namespace {
   "f.bootstrap_replicates, f.version, f.param_count, f.loss_unit, f.runs_used, f.cells_used, f.objective, "  \
   "f.starts, f.starts_at_optimum, f.condition_number, f.holdout_runs, f.holdout_mean_relative_error, "       \
   "f.holdout_has_excess_loss, f.holdout_mean_excess_loss, f.near_optimal_log_low, f.near_optimal_log_high, " \
-  "f.fit_key"
+  "f.error_reason, f.fit_key"
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
@@ -92,7 +92,8 @@ absl::StatusOr<Fit> ReadFit(Connection& connection, const Statement& row, const 
   fit.create_time = row.Int(5);
   fit.end_time = row.Int(6);
   ReadResult(row, 7, fit.result);
-  RETURN_IF_ERROR(SelectFitParts(connection, row.Int(33), fit.result));
+  fit.error_reason = row.Text(33);
+  RETURN_IF_ERROR(SelectFitParts(connection, row.Int(34), fit.result));
   return fit;
 }
 
@@ -101,9 +102,9 @@ absl::Status CheckFit(const Fit& fit) {
   const fitting::FitResult& r = fit.result;
   for (const auto& [text, what] :
        {std::pair{&fit.id, "the fit id"}, std::pair{&fit.law_id, "the law id"},
-        std::pair{&fit.error, "the error"}, std::pair{&r.law_toml, "the law"},
-        std::pair{&r.filter, "the filter"}, std::pair{&r.holdout_filter, "the hold-out filter"},
-        std::pair{&r.estimator, "the estimator"}}) {
+        std::pair{&fit.error, "the error"}, std::pair{&fit.error_reason, "the error's reason"},
+        std::pair{&r.law_toml, "the law"}, std::pair{&r.filter, "the filter"},
+        std::pair{&r.holdout_filter, "the hold-out filter"}, std::pair{&r.estimator, "the estimator"}}) {
     RETURN_IF_ERROR(CheckText(*text, what));
   }
   return absl::OkStatus();
@@ -138,15 +139,16 @@ absl::Status PutFit(Connection& connection, const Fit& fit) {
             "starts, "
             "starts_at_optimum, condition_number, holdout_runs, holdout_mean_relative_error, "
             "holdout_has_excess_loss, "
-            "holdout_mean_excess_loss, near_optimal_log_low, near_optimal_log_high) VALUES "
+            "holdout_mean_excess_loss, near_optimal_log_low, near_optimal_log_high, error_reason) VALUES "
             "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
             "?, ?, "
-            "?) "
+            "?, ?) "
             "RETURNING fit_key"));
     statement.Next(study.key).Next(std::string_view(fit.id)).Next(static_cast<std::int64_t>(fit.state));
     statement.Next(std::string_view(fit.law_id)).Next(static_cast<std::int64_t>(fit.error_code));
     statement.Next(std::string_view(fit.error)).Next(fit.create_time).Next(fit.end_time);
     BindResult(statement, fit.result);
+    statement.Next(std::string_view(fit.error_reason));
     auto row = statement.Step();
     if (!row.ok()) return row.status();
     fit_key = statement.Int(0);
@@ -226,7 +228,7 @@ absl::StatusOr<std::vector<Fit>> SelectAllFits(Connection& connection) {
   for (;;) {
     ASSIGN_OR_RETURN(auto row, statement.Step());
     if (!row) return fits;
-    ASSIGN_OR_RETURN(auto fit, ReadFit(connection, statement, std::string(statement.Text(34))));
+    ASSIGN_OR_RETURN(auto fit, ReadFit(connection, statement, std::string(statement.Text(35))));
     fits.push_back(std::move(fit));
   }
 }
