@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "fitting/fit_model.h"
 #include "fitting/law/law_spec.h"
 
 namespace sextant::fitting {
@@ -35,15 +36,14 @@ struct Influence {
   double shift = 0;  ///< largest change of a parameter, in bootstrap standard errors, when it is left out
 };
 
-struct FitResult {
-  // What was fitted.
+/// What was fitted, to which data, how.
+struct FitProvenance {
   std::string law_id;
   std::string law_toml;  ///< the law as it was, so that a fit stays readable when a user's law changes
   Target target = Target::kUnspecified;
-  std::string estimator;  ///< "least-squares" for laws fitted to losses; "band", "surface", … for optima
+  std::string estimator;  ///< "least-squares" for laws fitted to losses; "band", "surface", … for optima; of
+                          ///< critical batches the definition
   std::string objective_kind;  ///< "huber:0.001", "squared", …
-
-  // Provenance.
   std::string study_id;
   std::string data_digest;  ///< SHA-256 over the rows that entered
   std::string filter, holdout_filter;
@@ -52,11 +52,13 @@ struct FitResult {
   std::string version;      ///< of Sextant
   std::string param_count;  ///< which N
   std::string loss_unit;
+};
 
-  // What came out.
+/// What came out, as it is shown.
+struct FitReport {
   std::int64_t runs_used = 0, cells_used = 0;
-  std::vector<ParameterEstimate> parameters;
-  double objective = 0;  ///< summed, never averaged
+  std::vector<ParameterEstimate> parameters;  ///< of the law, in its order
+  double objective = 0;                       ///< summed, never averaged
   std::int64_t starts = 0, starts_at_optimum = 0;
   double condition_number = 0;       ///< of the scaled normal matrix at the optimum
   std::vector<double> correlations;  ///< row-major p x p, from the bootstrap; empty without one
@@ -64,19 +66,14 @@ struct FitResult {
   std::vector<Influence> influence;  ///< the most influential runs, strongest first, at most 10
   std::vector<std::string> warnings;
   std::map<std::string, Range> fitted_range;  ///< by variable: what the data covered
-
-  /// Row-major bootstrap_replicates x parameters.size().
-  std::vector<double> replicates;
-
-  /// Optima: ln of the near-optimal region's ends relative to the estimate (low <= 0 <= high); 0 when
-  /// unknown.
-  double near_optimal_log_low = 0, near_optimal_log_high = 0;
-  /// The model behind joint estimators, by name ("surface", …): enough to recompute optima at a fixed batch
-  /// and the price of being wrong. Replicates of a model lie in `model_replicates`, row-major.
-  std::map<std::string, std::vector<double>> model;
-  std::vector<double> model_replicates;
   /// Further numbers that are shown, not computed with ("aic", "huber_delta_sensitivity.alpha", …).
   std::map<std::string, double> diagnostics;
+};
+
+/// Provenance, report and model of one fit.
+struct FitResult : FitProvenance, FitReport {
+  std::vector<double> replicates;  ///< of the law's parameters: row-major [replicate][parameter]
+  FitModel model;                  ///< what predictions need beside the law
 };
 
 }  // namespace sextant::fitting

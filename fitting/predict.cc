@@ -11,10 +11,10 @@
 #include "base/quantile.h"
 #include "base/status_macros.h"
 #include "fitting/critical_batch/definitions.h"
+#include "fitting/fit_check.h"
 #include "fitting/law/target_names.h"
+#include "fitting/optimum/draws.h"
 #include "fitting/optimum/predict.h"
-#include "fitting/optimum_draws.h"
-#include "fitting/optimum_record.h"
 #include "fitting/replicate_law.h"
 #include "fitting/variables.h"
 
@@ -173,11 +173,13 @@ class FittedPredictor : public LawPredictor {
         quantity.high = high;
       }
     }
-    if (result_.near_optimal_log_low < 0) {
-      quantity.near_optimal_low = quantity.value * std::exp(result_.near_optimal_log_low);
-    }
-    if (result_.near_optimal_log_high > 0) {
-      quantity.near_optimal_high = quantity.value * std::exp(result_.near_optimal_log_high);
+    if (const auto* model = std::get_if<OtherOptimumModel>(&result_.model)) {
+      if (model->near_optimal_log_low < 0) {
+        quantity.near_optimal_low = quantity.value * std::exp(model->near_optimal_log_low);
+      }
+      if (model->near_optimal_log_high > 0) {
+        quantity.near_optimal_high = quantity.value * std::exp(model->near_optimal_log_high);
+      }
     }
     Record(quantity, resolved, into);
     into.fits.push_back(source_);
@@ -195,10 +197,11 @@ class FittedPredictor : public LawPredictor {
 /// An optimum fit, which may carry a whole loss surface behind its law.
 class OptimumPredictor : public LawPredictor {
  public:
-  OptimumPredictor(std::string name, FitResult result, const std::shared_ptr<const Law>& law, OptimumFit fit)
+  /// `result` holds an OptimumModel.
+  OptimumPredictor(std::string name, FitResult result, const std::shared_ptr<const Law>& law)
       : LawPredictor(std::move(name), law, nullptr),
         result_(std::move(result)),
-        fit_(std::move(fit)),
+        fit_(std::get<OptimumModel>(result_.model)),
         central_(fit_),
         draws_(fit_) {
     // The draws answer for the joint optimum's interval; without its replicates the fit itself costs nothing
@@ -292,8 +295,8 @@ class OptimumPredictor : public LawPredictor {
 
  private:
   FitResult result_;
-  OptimumFit fit_;      ///< whole
-  OptimumFit central_;  ///< without replicates
+  const OptimumModel& fit_;  ///< whole, in result_
+  OptimumModel central_;     ///< without replicates
   OptimumDraws draws_;
 };
 
@@ -343,18 +346,16 @@ absl::StatusOr<std::shared_ptr<const Predictor>> Predictor::FromFit(std::string 
   ASSIGN_OR_RETURN(LawSpec spec, ParseLawSpec(result.law_toml));
   absl::StatusOr<std::shared_ptr<const Law>> law = Law::Compile(std::move(spec));
   if (!law.ok()) return law.status();
-  if (HoldsOptimum(result)) {
-    ASSIGN_OR_RETURN(OptimumFit fit, OptimumFromResult(result));
-    return std::make_shared<OptimumPredictor>(std::move(fit_name), std::move(result), *law, std::move(fit));
-  }
+  RETURN_IF_ERROR(CheckFitResult(result));
   if (result.parameters.size() != (*law)->spec().parameters.size()) {
     return absl::DataLossError(absl::StrCat("fit ", fit_name, " holds ", result.parameters.size(),
                                             " parameters, its law has ", (*law)->spec().parameters.size()));
   }
-  const std::size_t parameters = result.parameters.size();
-  if (parameters == 0 || result.replicates.size() % parameters != 0) {
-    return absl::DataLossError(absl::StrCat("fit ", fit_name, " holds ", result.replicates.size(),
-                                            " replicate values for ", parameters, " parameters"));
+  if (result.parameters.empty()) {
+    return absl::DataLossError(absl::StrCat("fit ", fit_name, " holds no parameters"));
+  }
+  if (std::holds_alternative<OptimumModel>(result.model)) {
+    return std::make_shared<OptimumPredictor>(std::move(fit_name), std::move(result), *law);
   }
   return std::make_shared<FittedPredictor>(std::move(fit_name), std::move(result), *law);
 }

@@ -64,7 +64,8 @@ absl::Status Core::LoadStudy(const std::string& id) {
 }
 
 absl::Status Core::Serve(storage::Fit fit) {
-  if (fit.state == storage::FitState::kRunning && !jobs.IsActive(FitName(fit.study_id, fit.id))) {
+  if (fit.state == storage::FitState::kRunning && fit.damage.empty() &&
+      !jobs.IsActive(FitName(fit.study_id, fit.id))) {
     MarkEnded(absl::AbortedError("the server stopped while this fit ran; create it again"), fit);
     if (why_read_only.empty()) {
       RETURN_IF_ERROR(store->PutFit(fit));

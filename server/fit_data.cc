@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "server/batch_runs.h"
 
 namespace sextant::server {
 namespace {
@@ -46,13 +47,16 @@ fitting::RunTable Without(const fitting::RunTable& table, const std::vector<std:
 
 absl::StatusOr<FitData> LoadFitData(storage::Store& store, const std::string& study,
                                     const std::vector<storage::Condition>& where,
-                                    const std::vector<storage::Condition>& holdout) {
+                                    const std::vector<storage::Condition>& holdout, fitting::FitNeeds needs) {
   FitData data;
+  if (needs.races) {
+    ASSIGN_OR_RETURN(data.input.races, LoadBatchRuns(store, study, where));
+  }
   ASSIGN_OR_RETURN(auto runs, store.LoadRunTable(study, where));
   const bool asked_for = std::any_of(where.begin(), where.end(), &SpeaksOfState);
   data.unfinished = Unfinished(asked_for, &runs);
   if (holdout.empty()) {
-    data.runs = std::move(runs);
+    data.input.runs = std::move(runs);
     return data;
   }
   std::vector<storage::Condition> both = where;
@@ -61,8 +65,8 @@ absl::StatusOr<FitData> LoadFitData(storage::Store& store, const std::string& st
   Unfinished(asked_for, &kept_back);
   std::vector<std::string> ids = kept_back.id;
   std::sort(ids.begin(), ids.end());
-  data.runs = Without(runs, ids);
-  data.holdout = std::move(kept_back);
+  data.input.runs = Without(runs, ids);
+  data.input.holdout = std::move(kept_back);
   return data;
 }
 

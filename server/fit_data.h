@@ -6,22 +6,22 @@
 #include <string>
 #include <vector>
 
-#include "fitting/run_table.h"
+#include "fitting/fit.h"
 #include "storage/store.h"
 
 namespace sextant::server {
 
 struct FitData {
-  fitting::RunTable runs, holdout;
+  fitting::FitInput input;
   std::size_t unfinished = 0;  ///< runs that are RUNNING, which fits leave out
 };
 
-/// Runs of the study that meet `where`; those that also meet `holdout` (if there are conditions) are kept
-/// back. A `where` that speaks of the state asks for the runs that it lets in: RUNNING ones among them count
-/// as finished.
+/// What a fit of the study reads: runs that meet `where`; those that also meet `holdout` (if there are
+/// conditions) are kept back. Beside them what `needs` asks for. A `where` that speaks of the state asks for
+/// the runs that it lets in: RUNNING ones among them count as finished.
 absl::StatusOr<FitData> LoadFitData(storage::Store& store, const std::string& study,
                                     const std::vector<storage::Condition>& where,
-                                    const std::vector<storage::Condition>& holdout);
+                                    const std::vector<storage::Condition>& holdout, fitting::FitNeeds needs);
 
 /// What is said of a fit that left `unfinished` runs out; empty for none.
 std::string LeftOut(std::size_t unfinished);

@@ -7,9 +7,7 @@
 #include <utility>
 
 #include "base/status_macros.h"
-#include "fitting/critical_batch_fit.h"
 #include "fitting/refusal.h"
-#include "server/batch_runs.h"
 #include "server/convert/times.h"
 #include "server/error.h"
 #include "server/fit_data.h"
@@ -22,14 +20,6 @@
 
 namespace sextant::server {
 namespace {
-
-// The same error, with more to its message.
-absl::Status Annotated(const absl::Status& status, const std::string& more) {
-  absl::Status annotated(status.code(), absl::StrCat(std::string(status.message()), "; ", more));
-  status.ForEachPayload(
-      [&](absl::string_view url, const absl::Cord& payload) { annotated.SetPayload(url, payload); });
-  return annotated;
-}
 
 int ThreadsOrCores(int threads) {
   return threads > 0 ? threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
@@ -152,24 +142,18 @@ void FitJobs::Loop() {
 
 absl::StatusOr<fitting::FitResult> FitJobs::Solve(Job& job) {
   if (job.cancelled) return absl::CancelledError("cancelled before it began");
-  ASSIGN_OR_RETURN(auto data, LoadFitData(*store_, job.fit.study_id, job.order.where, job.order.holdout));
+  ASSIGN_OR_RETURN(const FitData data, LoadFitData(*store_, job.fit.study_id, job.order.where,
+                                                   job.order.holdout, fitting::NeedsOf(job.law->spec())));
   absl::StatusOr<fitting::FitResult> result = absl::UnknownError("the fit did not run");
-  std::vector<fitting::BatchRun> races;
-  const bool critical = job.law->spec().target == fitting::Target::kCriticalBatchSizeTokens;
-  if (critical) {
-    ASSIGN_OR_RETURN(auto loaded, LoadBatchRuns(*store_, job.fit.study_id, job.order.where));
-    races = std::move(loaded);
-  }
   RETURN_IF_ERROR(StopExceptions([&] {
-    arena_.execute([&] {
-      result = critical ? fitting::FitCriticalBatch(job.law, races, data.runs, job.order.request)
-                        : fitting::Fit(job.law, data.runs, data.holdout, job.order.request);
-    });
+    arena_.execute([&] { result = fitting::Fit(job.law, data.input, job.order.request); });
     return absl::OkStatus();
   }));
   const std::string left_out = LeftOut(data.unfinished);
   if (left_out.empty()) return result;
-  if (!result.ok()) return Annotated(result.status(), left_out);
+  if (!result.ok()) {
+    return fitting::WithMessage(result.status(), absl::StrCat(result.status().message(), "; ", left_out));
+  }
   result->warnings.push_back(left_out);
   return result;
 }

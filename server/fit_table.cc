@@ -69,6 +69,12 @@ ServedFit ServeFit(const storage::Fit& fit) {
   served.error = fit.error;
   served.end_time = fit.end_time;
   if (fit.state != storage::FitState::kSucceeded) return served;
+  if (!fit.damage.empty()) {
+    served.state = storage::FitState::kFailed;
+    served.error = "cannot be read back: the stored fit " + fit.damage;
+    served.set_aside = true;
+    return served;
+  }
   const absl::Status read = StopExceptions([&] {
     auto spec = fitting::ParseLawSpec(fit.result.law_toml);
     if (!spec.ok()) return spec.status();

@@ -104,6 +104,9 @@ struct Fit {
   std::string error_reason;  ///< what programs tell errors of one code apart by; "" where none was recorded
   Micros create_time = 0, end_time = 0;
   fitting::FitResult result;
+  /// Why the stored result cannot be computed with ("has 0 law parameters …"); empty when it can. Set by
+  /// reading alone; a damaged fit is not stored again.
+  std::string damage;
 };
 
 /// A law that a user added.

@@ -20,6 +20,10 @@ absl::Status CopyStudy(Store& from, const std::string& study_id, Store& to, cons
 /// after a failure no file is left.
 absl::Status ExportStudyFile(Store& from, const std::string& study_id, const std::string& path);
 
+/// Brings a study's file of an older schema version up to date, in place. FailedPrecondition when it is none,
+/// is newer than this build, or has triggers or views, which no version made: they would run meanwhile.
+absl::Status UpdateStudyFile(const std::string& path);
+
 /// Copies the one study of a file that ExportStudyFile made into `to`; returns its id there. The file is only
 /// read. FailedPrecondition when it holds no study or several.
 absl::StatusOr<std::string> ImportStudyFile(const std::string& path, Store& to,

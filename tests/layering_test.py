@@ -3,11 +3,13 @@
 
 Reads the #include lines of every source file: base <- fitting <- storage (plain structs only) <- server <- clients/cli;
 proto is seen by server and clients/cli alone; only clients/cli includes server; the trainer and the importers
-include neither. Also fails on a test source that no CMakeLists.txt names.
+include neither. Subfolders of fitting have directions of their own (FITTING). Also fails on a test source that no
+CMakeLists.txt names.
 """
 import pathlib
 import re
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOURCES = {".h", ".cc", ".cu", ".cuh", ".inc"}
@@ -24,7 +26,19 @@ ALLOWED = {
     "clients/trainer": {"clients/trainer", "base"},
 }
 # storage sees fitting's plain structs, nothing that computes.
-STORAGE_MAY_SEE = {"fitting/fit_result.h", "fitting/run_table.h", "fitting/law/law_spec.h"}
+STORAGE_MAY_SEE = {"fitting/fit_check.h", "fitting/fit_model.h", "fitting/fit_result.h", "fitting/run_table.h",
+                   "fitting/law/law_spec.h"}
+# Subfolder of fitting -> subfolders that it may include: from what computes a law up to the families of fits. All see
+# the plain structs of PLAIN; only families and the files of fitting/ itself see the doors (fit.h, predict.h).
+FITTING = {
+    "curve": set(),
+    "law": {"curve"},
+    "optimum": set(),
+    "solve": {"law"},
+    "critical_batch": {"curve"},
+    "families": {"law", "optimum", "solve", "critical_batch"},
+}
+PLAIN = {"fitting/fit_model.h", "fitting/fit_result.h", "fitting/refusal.h", "fitting/run_table.h"}
 PROJECT = ("base/", "fitting/", "storage/", "server/", "clients/", "sextant/v1/", "google/rpc/", "grpc/")
 # Libraries that stay behind one folder's walls.
 LIBRARIES = {
@@ -46,13 +60,31 @@ def includes(file: pathlib.Path):
             yield number, match.group(1)
 
 
-def check_includes() -> list:
+def subfolder(path: str) -> str:
+    """fitting/law/tape/run.cc -> law; "" for files of fitting/ itself."""
+    parts = path.split("/")
+    return parts[1] if len(parts) > 2 else ""
+
+
+def check_fitting(relative: str, included: str) -> str:
+    """What is wrong with an include between subfolders of fitting; "" when nothing."""
+    mine, theirs = subfolder(relative), subfolder(included)
+    if mine == "" or mine == theirs:
+        return ""
+    if mine not in FITTING:
+        return f"fitting/{mine} has no line in FITTING: say what it may include"
+    if theirs == "":
+        return "" if mine == "families" or included in PLAIN else f"fitting/{mine} sees only {', '.join(sorted(PLAIN))}"
+    return "" if theirs in FITTING[mine] else f"fitting/{mine} may not depend on fitting/{theirs}"
+
+
+def check_includes(root: pathlib.Path) -> list:
     problems = []
     for folder in ("base", "fitting", "storage", "server", "clients"):
-        for file in sorted((ROOT / folder).rglob("*")):
+        for file in sorted((root / folder).rglob("*")):
             if file.suffix not in SOURCES:
                 continue
-            relative = file.relative_to(ROOT).as_posix()
+            relative = file.relative_to(root).as_posix()
             mine = owner(relative, ALLOWED)
             for number, included in includes(file):
                 where = f"{relative}:{number} includes {included}"
@@ -61,6 +93,9 @@ def check_includes() -> list:
                         problems.append(f"{where}: {mine} may not depend on it")
                     if mine == "storage" and included.startswith("fitting/") and included not in STORAGE_MAY_SEE:
                         problems.append(f"{where}: storage sees only {', '.join(sorted(STORAGE_MAY_SEE))}")
+                    if mine == "fitting" and included.startswith("fitting/"):
+                        if wrong := check_fitting(relative, included):
+                            problems.append(f"{where}: {wrong}")
                 for library, homes in LIBRARIES.items():
                     if included.startswith(library) and mine not in homes:
                         problems.append(f"{where}: only {', '.join(sorted(homes))} may use it")
@@ -80,8 +115,38 @@ def check_tests_are_built() -> list:
     return problems
 
 
+# File, what it includes, whether that is refused.
+PLANTED = [
+    ("fitting/optimum/a.cc", "fitting/law/law.h", True),
+    ("fitting/law/a.cc", "fitting/optimum/optimum_fit.h", True),
+    ("fitting/solve/a.cc", "fitting/fit.h", True),
+    ("fitting/curve/deep/a.h", "fitting/law/law.h", True),
+    ("fitting/curve/a.cc", "fitting/families/family.h", True),
+    ("fitting/no_such/a.cc", "fitting/law/law.h", True),
+    ("fitting/optimum/a.cc", "storage/store.h", True),
+    ("storage/a.cc", "fitting/fit.h", True),
+    ("fitting/solve/a.cc", "fitting/law/law.h", False),
+    ("fitting/solve/a.cc", "fitting/fit_result.h", False),
+    ("fitting/families/a.cc", "fitting/fit.h", False),
+    ("fitting/a.cc", "fitting/optimum/optimum_fit.h", False),
+]
+
+
+def check_the_check() -> list:
+    """Each planted include is found, and only those that are refused."""
+    problems = []
+    for name, included, refused in PLANTED:
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / name
+            file.parent.mkdir(parents=True)
+            file.write_text(f'#include "{included}"\n', encoding="utf-8")
+            if bool(check_includes(pathlib.Path(folder))) != refused:
+                problems.append(f"this test: {name} including {included} should be {'refused' if refused else 'fine'}")
+    return problems
+
+
 def main() -> int:
-    problems = check_includes() + check_tests_are_built()
+    problems = check_includes(ROOT) + check_tests_are_built() + check_the_check()
     for problem in problems:
         print(problem)
     print(f"{len(problems)} problems")

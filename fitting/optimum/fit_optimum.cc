@@ -8,11 +8,11 @@
 #include "absl/strings/str_join.h"
 #include "fitting/optimum/cells.h"
 #include "fitting/optimum/choose_estimator.h"
+#include "fitting/optimum/estimators.h"
 #include "fitting/optimum/identifiability.h"
 #include "fitting/optimum/joint_estimator.h"
 #include "fitting/optimum/optimum_fit.h"
 #include "fitting/optimum/other_hyperparameters.h"
-#include "fitting/optimum/votes.h"
 
 namespace sextant::fitting {
 namespace {
@@ -55,30 +55,7 @@ FittedRange RangeOf(const std::vector<Cell>& cells, const std::vector<double>& c
   return range;
 }
 
-absl::StatusOr<OptimumFit> FitCells(const std::vector<Cell>& cells, optimum::Axes axes,
-                                    const OptimumOptions& options, const std::string& estimator) {
-  if (estimator == "surface" || estimator == "regret") {
-    return optimum::FitJoint(
-        cells, axes, options,
-        estimator == "surface" ? optimum::JointKind::kSurface : optimum::JointKind::kRegret);
-  }
-  if (estimator == "soft-band") {
-    return optimum::FitByVotes(cells, options, optimum::SoftBandVotes(options, options.band));
-  }
-  if (estimator == "quadratic") {
-    return optimum::FitByVotes(cells, options, optimum::QuadraticVotes(options, options.band));
-  }
-  return optimum::FitByVotes(cells, options,
-                             optimum::BandVotes(options, estimator == "band" ? options.band : 0.0));
-}
-
 }  // namespace
-
-const std::vector<std::string>& EstimatorNames() {
-  static const std::vector<std::string>* const names =
-      new std::vector<std::string>{"auto", "band", "argmin", "soft-band", "quadratic", "surface", "regret"};
-  return *names;
-}
 
 absl::StatusOr<OptimumFit> FitOptimum(const RunTable& all_runs, const OptimumOptions& options) {
   if (absl::Status status = CheckOptions(options); !status.ok()) {
@@ -109,8 +86,11 @@ absl::StatusOr<OptimumFit> FitOptimum(const RunTable& all_runs, const OptimumOpt
     choice = *std::move(chosen);
     warnings.insert(warnings.end(), choice.warnings.begin(), choice.warnings.end());
   }
-  const std::string& estimator = choice.estimator;
-  if ((estimator == "surface" || estimator == "regret") && axes.rate && axes.batch) {
+  const OptimumEstimator* const estimator = FindOptimumEstimator(choice.estimator);
+  if (estimator == nullptr) {
+    return absl::InternalError(absl::StrCat("auto chose '", choice.estimator, "', which is no estimator"));
+  }
+  if (estimator->joint && axes.rate && axes.batch) {
     // The joint estimators need both quantities of every run.
     table = optimum::GroupIntoCells(runs, {true, true}, options.grouping_tolerance);
     if (!table.ok()) {
@@ -124,17 +104,17 @@ absl::StatusOr<OptimumFit> FitOptimum(const RunTable& all_runs, const OptimumOpt
       return status;
     }
   }
-  if ((estimator == "surface" || estimator == "regret") && !(axes.rate && axes.batch)) {
+  if (estimator->joint && !(axes.rate && axes.batch)) {
     warnings.push_back(absl::StrCat(axes.rate ? "batch_size_tokens" : "learning_rate",
                                     " was not swept: the law holds at the values that the runs used"));
   }
-  absl::StatusOr<OptimumFit> fit = FitCells(cells, axes, options, estimator);
+  absl::StatusOr<OptimumFit> fit = estimator->fit(cells, axes, options);
   if (!fit.ok()) {
     return fit.status();
   }
   fit->target = options.target;
   fit->variables = options.variables;
-  fit->estimator = estimator;
+  fit->estimator = estimator->name;
   fit->members = choice.candidates;
   fit->runs_eligible = table->runs_eligible;
   fit->runs_diverged = table->runs_diverged;

@@ -29,7 +29,7 @@ struct PlacedBowl {
   Bowl bowl;
 };
 
-absl::Status NoSurface(const OptimumFit& fit) {
+absl::Status NoSurface(const OptimumModel& fit) {
   return absl::FailedPreconditionError(
       absl::StrCat("estimator '", fit.estimator,
                    "' has no loss surface; fit with 'regret', 'surface' or 'auto' for this answer"));
@@ -40,7 +40,7 @@ double OutsideFactor(const FittedRange& range, double value) {
 }
 
 /// Value and interval; the near-optimal ends are left to the caller.
-OptimumPrediction FromDraws(const OptimumFit& fit, double params, double tokens, double log_value,
+OptimumPrediction FromDraws(const OptimumModel& fit, double params, double tokens, double log_value,
                             std::vector<double>& draws, double confidence) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   OptimumPrediction prediction{std::exp(log_value), nan, nan, nan, nan, 1, 1};
@@ -70,7 +70,7 @@ double Quantile(std::vector<double>& values, double p) {
   return *lower + fraction * (*std::min_element(lower + 1, values.end()) - *lower);
 }
 
-OptimumPrediction PredictOptimum(const OptimumFit& fit, double params, double tokens, double confidence) {
+OptimumPrediction PredictOptimum(const OptimumModel& fit, double params, double tokens, double confidence) {
   const double log_params = std::log(params);
   const double log_tokens = std::log(tokens);
   const std::size_t columns = fit.parameter_count();
@@ -93,7 +93,7 @@ OptimumPrediction PredictOptimum(const OptimumFit& fit, double params, double to
   return prediction;
 }
 
-absl::StatusOr<OptimumPrediction> PredictAtFixedPartner(const OptimumFit& fit, double params, double tokens,
+absl::StatusOr<OptimumPrediction> PredictAtFixedPartner(const OptimumModel& fit, double params, double tokens,
                                                         double partner, double confidence) {
   const std::optional<SurfaceReader> surface = SurfaceReader::Make(fit);
   if (!surface) {
@@ -132,7 +132,7 @@ absl::StatusOr<OptimumPrediction> PredictAtFixedPartner(const OptimumFit& fit, d
   return prediction;
 }
 
-absl::StatusOr<NearOptimalBand> PredictNearOptimalBand(const OptimumFit& fit, double params, double tokens,
+absl::StatusOr<NearOptimalBand> PredictNearOptimalBand(const OptimumModel& fit, double params, double tokens,
                                                        double tolerance) {
   const std::optional<SurfaceReader> surface = SurfaceReader::Make(fit);
   if (!surface) {
@@ -149,7 +149,7 @@ absl::StatusOr<NearOptimalBand> PredictNearOptimalBand(const OptimumFit& fit, do
   return NearOptimalBand{std::exp(centre + ends[0]), std::exp(centre + ends[1])};
 }
 
-absl::StatusOr<Penalty> PredictPenalty(const OptimumFit& fit, double params, double tokens,
+absl::StatusOr<Penalty> PredictPenalty(const OptimumModel& fit, double params, double tokens,
                                        double learning_rate, double batch_size_tokens, double confidence) {
   const absl::StatusOr<std::vector<Penalty>> grid =
       PredictPenaltyGrid(fit, params, tokens, {learning_rate}, {batch_size_tokens}, confidence);
@@ -159,7 +159,7 @@ absl::StatusOr<Penalty> PredictPenalty(const OptimumFit& fit, double params, dou
   return grid->front();
 }
 
-absl::StatusOr<std::vector<Penalty>> PredictPenaltyGrid(const OptimumFit& fit, double params, double tokens,
+absl::StatusOr<std::vector<Penalty>> PredictPenaltyGrid(const OptimumModel& fit, double params, double tokens,
                                                         const std::vector<double>& learning_rates,
                                                         const std::vector<double>& batch_sizes_tokens,
                                                         double confidence,
@@ -207,7 +207,7 @@ absl::StatusOr<std::vector<Penalty>> PredictPenaltyGrid(const OptimumFit& fit, d
   return penalties;
 }
 
-std::vector<ParameterInterval> ParameterIntervals(const OptimumFit& fit, double confidence) {
+std::vector<ParameterInterval> ParameterIntervals(const OptimumModel& fit, double confidence) {
   std::vector<ParameterInterval> intervals;
   if (fit.replicate_count == 0) {
     return intervals;

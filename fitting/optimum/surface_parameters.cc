@@ -61,7 +61,7 @@ void WriteSurfaceRow(const OptimumOptions& options, const RegretLaws& law, const
   *row = offset[for_rate ? 0 : 1];
 }
 
-std::optional<SurfaceReader> SurfaceReader::Make(const OptimumFit& fit) {
+std::optional<SurfaceReader> SurfaceReader::Make(const OptimumModel& fit) {
   const auto find = [&fit](const std::string& name) {
     return static_cast<std::size_t>(std::find(fit.parameter_names.begin(), fit.parameter_names.end(), name) -
                                     fit.parameter_names.begin());

@@ -27,7 +27,7 @@ void WriteSurfaceRow(const OptimumOptions& options, const RegretLaws& law, const
 class SurfaceReader {
  public:
   /// Nothing if the fit's estimator has no surface.
-  static std::optional<SurfaceReader> Make(const OptimumFit& fit);
+  static std::optional<SurfaceReader> Make(const OptimumModel& fit);
 
   Axes axes() const { return axes_; }
 

@@ -86,6 +86,13 @@ void FindingsToProto(const fitting::FitResult& result, v1::Fit& message) {
 }  // namespace
 
 void FitToProto(const storage::Fit& fit, v1::Fit& message) {
+  if (!fit.damage.empty()) {
+    storage::Fit failed = fit;
+    failed.damage.clear();
+    MarkEnded(absl::DataLossError(absl::StrCat("the stored fit ", fit.damage)), failed);
+    failed.end_time = fit.end_time;
+    return FitToProto(failed, message);
+  }
   message.set_name(FitName(fit.study_id, fit.id));
   message.set_law(fit.law_id);
   message.set_state(static_cast<v1::FitState>(fit.state));
@@ -125,10 +132,11 @@ absl::StatusOr<FitOrder> FitOrderFromProto(const v1::CreateFitRequest& request, 
   if (request.target_losses_size() > kMaxTargetLosses) {
     violations.push_back({"target_losses", absl::StrCat("at most ", kMaxTargetLosses)});
   } else {
-    fit.target_losses = {request.target_losses().begin(), request.target_losses().end()};
+    fit.critical_batch.target_losses = {request.target_losses().begin(), request.target_losses().end()};
   }
-  if (request.has_overhead()) fit.overhead = request.overhead();
-  if (request.has_overhead_anchor_tokens()) fit.overhead_anchor_tokens = request.overhead_anchor_tokens();
+  if (request.has_overhead()) fit.critical_batch.overhead = request.overhead();
+  if (request.has_overhead_anchor_tokens())
+    fit.critical_batch.overhead_anchor_tokens = request.overhead_anchor_tokens();
 
   // What bounds the work is checked here; what makes sense for the law, by the fitting library.
   if (fit.estimator.size() > kMaxOptionBytes) violations.push_back({"estimator", "too long"});

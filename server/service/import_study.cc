@@ -12,6 +12,7 @@
 #include "base/status_macros.h"
 #include "server/convert/study.h"
 #include "server/error.h"
+#include "server/fit_table.h"
 #include "server/limits.h"
 #include "server/mutation.h"
 #include "server/names.h"
@@ -41,6 +42,9 @@ absl::Status WrongFile(const std::string& what, const absl::Status& status, cons
 /// What a file says of itself is checked before anything of it is copied. Returns its study.
 absl::StatusOr<std::string> CheckFile(const Core& core, const std::string& path, const std::string& new_id,
                                       const std::function<bool()>& given_up) {
+  if (absl::Status updated = storage::UpdateStudyFile(path); !updated.ok()) {
+    return WrongFile("not a study that was exported: ", updated, path);
+  }
   if (absl::Status own = storage::CheckForeignFile(path, kCheckPatience); absl::IsDeadlineExceeded(own)) {
     return InvalidField("data", std::string(own.message()));
   } else if (!own.ok()) {

@@ -1,5 +1,3 @@
-#include "fitting/critical_batch_fit.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -8,6 +6,7 @@
 
 #include "base/random.h"
 #include "fitting/curve/trajectory.h"
+#include "fitting/fit.h"
 #include "fitting/predict.h"
 #include "fitting/refusal.h"
 #include "tests/fitting/catalogue_fixture.h"
@@ -73,8 +72,8 @@ FitRequest Request(const std::string& definition) {
 
 TEST(CriticalBatchFit, GivesZhangsLawFromATableOfSteps) {
   FitRequest request = Request("overhead");
-  request.overhead_anchor_tokens = 256 * kSequence;
-  const auto fit = FitCriticalBatch(ShippedLaw("cbs-power-n"), ZhangRuns(), RunTable{}, request);
+  request.critical_batch.overhead_anchor_tokens = 256 * kSequence;
+  const auto fit = Fit(ShippedLaw("cbs-power-n"), {.races = ZhangRuns()}, request);
   ASSERT_TRUE(fit.ok()) << fit.status();
   EXPECT_EQ(fit->estimator, "overhead");
   EXPECT_EQ(fit->cells_used, 5);
@@ -100,8 +99,7 @@ TEST(CriticalBatchFit, GivesZhangsLawFromATableOfSteps) {
 TEST(CriticalBatchFit, RecoversTheLawAgainstTheLossWithinItsInterval) {
   int held = 0;
   for (std::uint64_t trial = 0; trial < 10; ++trial) {
-    const auto fit =
-        FitCriticalBatch(ShippedLaw("cbs-power-loss"), Races(.004, trial), RunTable{}, Request("auto"));
+    const auto fit = Fit(ShippedLaw("cbs-power-loss"), {.races = Races(.004, trial)}, Request("auto"));
     ASSERT_TRUE(fit.ok()) << fit.status();
     EXPECT_EQ(fit->estimator, "hyperbola");
     EXPECT_NEAR(fit->parameters[1].estimate, 0.21, 0.03);
@@ -111,8 +109,7 @@ TEST(CriticalBatchFit, RecoversTheLawAgainstTheLossWithinItsInterval) {
 }
 
 TEST(CriticalBatchFit, SaysWhatAFixedBatchCostsByTheHyperbola) {
-  const auto fit =
-      FitCriticalBatch(ShippedLaw("cbs-power-loss"), Races(.002, 1), RunTable{}, Request("hyperbola"));
+  const auto fit = Fit(ShippedLaw("cbs-power-loss"), {.races = Races(.002, 1)}, Request("hyperbola"));
   ASSERT_TRUE(fit.ok()) << fit.status();
   const auto predictor = Predictor::FromFit("f", *fit);
   ASSERT_TRUE(predictor.ok());
@@ -135,27 +132,27 @@ TEST(CriticalBatchFit, SaysWhatAFixedBatchCostsByTheHyperbola) {
 TEST(CriticalBatchFit, RefusesWithTheReasonOfTheCells) {
   std::vector<BatchRun> runs = ZhangRuns();
   std::erase_if(runs, [](const BatchRun& run) { return run.batch_size_tokens > 150 * kSequence; });
-  const auto fit = FitCriticalBatch(ShippedLaw("cbs-power-n"), runs, RunTable{}, Request("auto"));
+  const auto fit = Fit(ShippedLaw("cbs-power-n"), {.races = runs}, Request("auto"));
   EXPECT_EQ(fit.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_TRUE(IsNotIdentifiable(fit.status())) << fit.status();
   EXPECT_NE(std::string(fit.status().message()).find("at least 3"), std::string::npos) << fit.status();
 
-  const auto none = FitCriticalBatch(ShippedLaw("cbs-power-n"), {}, RunTable{}, Request("auto"));
+  const auto none = Fit(ShippedLaw("cbs-power-n"), {.races = {}}, Request("auto"));
   EXPECT_EQ(none.status().code(), absl::StatusCode::kFailedPrecondition);
 
   std::vector<BatchRun> one_size = ZhangRuns();
   std::erase_if(one_size, [](const BatchRun& run) { return run.params > 1e8; });
-  const auto flat = FitCriticalBatch(ShippedLaw("cbs-power-n"), one_size, RunTable{}, Request("overhead"));
+  const auto flat = Fit(ShippedLaw("cbs-power-n"), {.races = one_size}, Request("overhead"));
   EXPECT_EQ(flat.status().code(), absl::StatusCode::kFailedPrecondition) << flat.status();
 }
 
 TEST(CriticalBatchFit, RefusesOptionsThatDoNotBelong) {
   const auto code = [](const FitRequest& request) {
-    return FitCriticalBatch(ShippedLaw("cbs-power-n"), ZhangRuns(), RunTable{}, request).status().code();
+    return Fit(ShippedLaw("cbs-power-n"), {.races = ZhangRuns()}, request).status().code();
   };
   EXPECT_EQ(code(Request("band")), absl::StatusCode::kInvalidArgument);
   FitRequest request = Request("overhead");
-  request.overhead = -1;
+  request.critical_batch.overhead = -1;
   EXPECT_EQ(code(request), absl::StatusCode::kInvalidArgument);
   request = Request("overhead");
   request.holdout_filter = "tokens > 1";

@@ -25,7 +25,7 @@ FitRequest Request(const std::string& estimator = "band") {
 
 TEST(Fit, RecoversTheLawsOfANoiseFreeSweep) {
   const RunTable runs = KnownSweep();
-  absl::StatusOr<FitResult> rate = Fit(ShippedLaw("lr-power-nd"), runs, {}, Request());
+  absl::StatusOr<FitResult> rate = Fit(ShippedLaw("lr-power-nd"), {.runs = runs}, Request());
   ASSERT_TRUE(rate.ok()) << rate.status();
   ASSERT_EQ(rate->parameters.size(), 3u);
   EXPECT_EQ(rate->parameters[0].name, "log_c");
@@ -34,7 +34,7 @@ TEST(Fit, RecoversTheLawsOfANoiseFreeSweep) {
   EXPECT_NEAR(rate->parameters[2].estimate, 0.15, 1e-8);
   EXPECT_EQ(rate->cells_used, 12);
 
-  absl::StatusOr<FitResult> batch = Fit(ShippedLaw("batch-power-d"), runs, {}, Request());
+  absl::StatusOr<FitResult> batch = Fit(ShippedLaw("batch-power-d"), {.runs = runs}, Request());
   ASSERT_TRUE(batch.ok()) << batch.status();
   EXPECT_NEAR(batch->parameters[0].estimate, std::log(0.3), 1e-6);
   EXPECT_NEAR(batch->parameters[1].estimate, 0.6, 1e-8);
@@ -45,7 +45,7 @@ TEST(Fit, CarriesItsProvenance) {
   request.study_id = "sweep";
   request.filter = "params_non_embedding > 1e7";
   request.seed = 9;
-  absl::StatusOr<FitResult> fit = Fit(ShippedLaw("lr-power-nd"), KnownSweep(), {}, request);
+  absl::StatusOr<FitResult> fit = Fit(ShippedLaw("lr-power-nd"), {.runs = KnownSweep()}, request);
   ASSERT_TRUE(fit.ok()) << fit.status();
   EXPECT_EQ(fit->law_id, "lr-power-nd");
   EXPECT_EQ(fit->study_id, "sweep");
@@ -63,7 +63,8 @@ TEST(Fit, ScoresHeldOutCells) {
     RunTable& to = all.params[i] > 5e8 ? largest : train;
     AddRun(to, all.params[i], all.tokens[i], all.learning_rate[i], all.batch_size_tokens[i], all.loss[i]);
   }
-  absl::StatusOr<FitResult> fit = Fit(ShippedLaw("lr-power-nd"), train, largest, Request());
+  absl::StatusOr<FitResult> fit =
+      Fit(ShippedLaw("lr-power-nd"), {.runs = train, .holdout = largest}, Request());
   ASSERT_TRUE(fit.ok()) << fit.status();
   ASSERT_TRUE(fit->holdout.has_value());
   EXPECT_EQ(fit->holdout->runs, static_cast<std::int64_t>(largest.size()));
@@ -75,11 +76,11 @@ TEST(Fit, ScoresHeldOutCells) {
 TEST(Fit, SaysWhenTheHoldOutMatchesNothingOrLeavesNothing) {
   FitRequest request = Request();
   request.holdout_filter = "params_non_embedding > 1e12";
-  const auto nothing_scored = Fit(ShippedLaw("lr-power-nd"), KnownSweep(), {}, request);
+  const auto nothing_scored = Fit(ShippedLaw("lr-power-nd"), {.runs = KnownSweep()}, request);
   ASSERT_TRUE(nothing_scored.ok()) << nothing_scored.status();
   EXPECT_FALSE(nothing_scored->holdout);
   EXPECT_THAT(nothing_scored->warnings, ::testing::Contains(HasSubstr("matches no run")));
-  const auto nothing_left = Fit(ShippedLaw("lr-power-nd"), {}, KnownSweep(), request);
+  const auto nothing_left = Fit(ShippedLaw("lr-power-nd"), {.holdout = KnownSweep()}, request);
   EXPECT_EQ(nothing_left.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(nothing_left.status().message()), HasSubstr("keeps back all"));
 }
@@ -92,7 +93,7 @@ TEST(Fit, RefusesADesignThatCannotTellNamingTheAxis) {
              all.loss[i]);
     }
   }
-  absl::StatusOr<FitResult> fit = Fit(ShippedLaw("lr-power-nd"), one_size, {}, Request());
+  absl::StatusOr<FitResult> fit = Fit(ShippedLaw("lr-power-nd"), {.runs = one_size}, Request());
   ASSERT_EQ(fit.status().code(), absl::StatusCode::kFailedPrecondition) << fit.status();
   EXPECT_TRUE(IsNotIdentifiable(fit.status())) << fit.status();
   EXPECT_THAT(std::string(fit.status().message()), HasSubstr("params"));
@@ -109,7 +110,7 @@ TEST(Fit, FitsALawOfAnotherFormToTheNearOptimalRuns) {
   ASSERT_TRUE(law.ok()) << law.status();
   FitRequest request = Request();
   request.fixed_parameters = {{"b", 0.15}};
-  absl::StatusOr<FitResult> fit = Fit(*law, KnownSweep(), {}, request);
+  absl::StatusOr<FitResult> fit = Fit(*law, {.runs = KnownSweep()}, request);
   ASSERT_TRUE(fit.ok()) << fit.status();
   EXPECT_NEAR(fit->parameters[1].estimate, -0.6, 1e-6);
   EXPECT_NEAR(fit->parameters[2].estimate, 0.15, 1e-12);
@@ -124,7 +125,7 @@ TEST(Fit, FitsLossLawsByLeastSquares) {
   ASSERT_EQ(best.size(), 12u);
   FitRequest request = Request();
   request.bootstrap_replicates = 0;
-  absl::StatusOr<FitResult> fit = Fit(ShippedLaw("loss-chinchilla"), best, {}, request);
+  absl::StatusOr<FitResult> fit = Fit(ShippedLaw("loss-chinchilla"), {.runs = best}, request);
   ASSERT_TRUE(fit.ok()) << fit.status();
   EXPECT_EQ(fit->estimator, "least-squares");
   for (const ParameterEstimate& parameter : fit->parameters) {
@@ -145,7 +146,7 @@ TEST(Fit, NamesEveryWrongOption) {
   request.bootstrap_replicates = -3;
   request.loss = "hubber";
   request.fixed_parameters = {{"zz", 1}};
-  absl::StatusOr<FitResult> fit = Fit(ShippedLaw("lr-power-nd"), KnownSweep(), {}, request);
+  absl::StatusOr<FitResult> fit = Fit(ShippedLaw("lr-power-nd"), {.runs = KnownSweep()}, request);
   ASSERT_EQ(fit.status().code(), absl::StatusCode::kInvalidArgument);
   for (const char* part : {"bootstrap_replicates", "band", "estimator", "loss", "fixed_parameters"}) {
     EXPECT_THAT(std::string(fit.status().message()), HasSubstr(part));
@@ -156,7 +157,7 @@ TEST(Fit, StopsWhenCancelled) {
   std::atomic<bool> cancelled = true;
   FitRequest request = Request();
   request.cancelled = &cancelled;
-  EXPECT_EQ(Fit(ShippedLaw("lr-power-nd"), KnownSweep(), {}, request).status().code(),
+  EXPECT_EQ(Fit(ShippedLaw("lr-power-nd"), {.runs = KnownSweep()}, request).status().code(),
             absl::StatusCode::kCancelled);
 }
 

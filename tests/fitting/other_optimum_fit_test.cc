@@ -1,5 +1,3 @@
-#include "fitting/other_optimum_fit.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -68,7 +66,7 @@ double PredictOne(const FitResult& fit, Target target) {
 
 TEST(OtherOptimumFit, RecoversTheLawOfTheWeightDecay) {
   const absl::StatusOr<FitResult> fit =
-      Fit(ShippedLaw("weight-decay-power-nd"), CrossedSweep(), {}, Request());
+      Fit(ShippedLaw("weight-decay-power-nd"), {.runs = CrossedSweep()}, Request());
   ASSERT_TRUE(fit.ok()) << fit.status();
   EXPECT_EQ(fit->estimator, "quadratic");
   EXPECT_NEAR(fit->parameters[1].estimate, 0.2, 1e-3);
@@ -78,7 +76,7 @@ TEST(OtherOptimumFit, RecoversTheLawOfTheWeightDecay) {
 }
 
 TEST(OtherOptimumFit, RecoversTheLawOfBeta2) {
-  const absl::StatusOr<FitResult> fit = Fit(ShippedLaw("beta2-power-d"), CrossedSweep(), {}, Request());
+  const absl::StatusOr<FitResult> fit = Fit(ShippedLaw("beta2-power-d"), {.runs = CrossedSweep()}, Request());
   ASSERT_TRUE(fit.ok()) << fit.status();
   EXPECT_NEAR(fit->parameters[1].estimate, -0.25, 1e-3);
   EXPECT_NEAR((1 - PredictOne(*fit, Target::kAdamBeta2)) / BestForgetting(50e9), 1, 5e-3);
@@ -86,7 +84,7 @@ TEST(OtherOptimumFit, RecoversTheLawOfBeta2) {
 
 TEST(OtherOptimumFit, TheRateIsThatOfTheBestOthers) {
   const absl::StatusOr<FitResult> fit =
-      Fit(ShippedLaw("lr-power-nd"), CrossedSweep(), {}, Request("quadratic"));
+      Fit(ShippedLaw("lr-power-nd"), {.runs = CrossedSweep()}, Request("quadratic"));
   ASSERT_TRUE(fit.ok()) << fit.status();
   EXPECT_NEAR(PredictOne(*fit, Target::kLearningRate) / BestRate(1e9, 50e9), 1, 0.05);
 }
@@ -94,14 +92,14 @@ TEST(OtherOptimumFit, TheRateIsThatOfTheBestOthers) {
 TEST(OtherOptimumFit, RefusesAStudyThatDoesNotVaryItByItsName) {
   RunTable runs = KnownSweep();
   for (double& decay : runs.weight_decay) decay = 0.1;
-  const absl::StatusOr<FitResult> fit = Fit(ShippedLaw("weight-decay-power-nd"), runs, {}, Request());
+  const absl::StatusOr<FitResult> fit = Fit(ShippedLaw("weight-decay-power-nd"), {.runs = runs}, Request());
   EXPECT_EQ(fit.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(fit.status().message()), HasSubstr("weight_decay"));
 }
 
 TEST(OtherOptimumFit, RefusesEstimatorsWhosePriorsAreForRates) {
   const absl::StatusOr<FitResult> fit =
-      Fit(ShippedLaw("weight-decay-power-nd"), CrossedSweep(), {}, Request("regret"));
+      Fit(ShippedLaw("weight-decay-power-nd"), {.runs = CrossedSweep()}, Request("regret"));
   EXPECT_EQ(fit.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(fit.status().message()), HasSubstr("regret"));
 }

@@ -22,7 +22,7 @@ FitResult FitBandWith(const std::string& law, std::int64_t replicates) {
   FitRequest request;
   request.estimator = "band";
   request.bootstrap_replicates = replicates;
-  absl::StatusOr<FitResult> fit = Fit(ShippedLaw(law), KnownSweep(5e-4), {}, request);
+  absl::StatusOr<FitResult> fit = Fit(ShippedLaw(law), {.runs = KnownSweep(5e-4)}, request);
   EXPECT_TRUE(fit.ok()) << fit.status();
   return fit.ok() ? *fit : FitResult{};
 }
@@ -104,8 +104,10 @@ TEST(FitPredictor, PushesReplicatesOfALossLawThroughTheLaw) {
 
 TEST(FitPredictor, RefusesAStoredFitThatDoesNotMatchItsLaw) {
   FitResult result = FitBandWith("lr-power-nd", 10);
-  result.model.clear();
   result.parameters.pop_back();
+  EXPECT_EQ(Predictor::FromFit("f", result).status().code(), absl::StatusCode::kDataLoss);
+  result.model = LeastSquaresModel{};
+  result.replicates.clear();
   EXPECT_EQ(Predictor::FromFit("f", result).status().code(), absl::StatusCode::kDataLoss);
 }
 

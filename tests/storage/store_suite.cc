@@ -564,6 +564,21 @@ TEST_P(StoreSuite, KeepsEveryFieldOfAFit) {
   EXPECT_EQ(Code(store_->PutFit(bare)), StatusCode::kNotFound);
 }
 
+TEST_P(StoreSuite, KeepsEveryKindOfModel) {
+  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  const fitting::FitModel models[] = {std::monostate{}, fitting::LeastSquaresModel{},
+                                      fitting::CriticalBatchModel{},
+                                      fitting::OtherOptimumModel{-0.125, 0.0625}};
+  for (const fitting::FitModel& model : models) {
+    Fit fit = SampleFit("s", "f");
+    fit.result.model = model;
+    ASSERT_TRUE(store_->PutFit(fit).ok());
+    const auto stored = store_->GetFit("s", "f");
+    ASSERT_TRUE(stored.ok()) << stored.status();
+    EXPECT_EQ(Differences(fit, *stored), "") << model.index();
+  }
+}
+
 TEST_P(StoreSuite, ListsFits) {
   for (const char* study : {"t", "s"}) {
     ASSERT_TRUE(store_->CreateStudy(SampleStudy(study)).ok());

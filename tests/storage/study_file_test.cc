@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "storage/sqlite/sql/connection.h"
 #include "storage/sqlite_store.h"
 #include "tests/storage/sample_records.h"
 #include "tests/storage/temp_folder.h"
@@ -133,6 +134,54 @@ TEST_F(StudyFileTest, KnowsHowBigItIs) {
   ASSERT_TRUE(store_->DeleteStudy("s").ok());
   EXPECT_GT(store_->GetHealth()->free_bytes, 0);
   EXPECT_GT(store_->GetHealth()->log_bytes, 0);
+}
+
+TEST(StudyFile, ADamagedFitIsSetAsideAndNotCopied) {
+  const std::pair<const char*, const char*> damages[] = {
+      {"UPDATE fit_optima SET law_parameters = 0", "0 law parameters"},
+      {"UPDATE fit_optima SET replicate_count = -1", "-1"},
+      {"UPDATE fit_optima SET variables = 77", "unknown variables"},
+      {"DELETE FROM fit_optima", "lacks its model"},
+      {"DELETE FROM fit_optimum_parameters", "0 model parameters"},
+      {"UPDATE fits SET model = 12", "unknown kind 12"},
+      {"UPDATE fit_arrays SET data = x'00' WHERE kind = 2", "cut short"},
+      {"DELETE FROM fit_arrays WHERE kind = 2", "0 replicate values"},
+  };
+  for (const auto& [sql, damage] : damages) {
+    TempFolder folder;
+    const std::string path = folder.File("a.db");
+    {
+      auto store = OpenSqliteStore(path);
+      ASSERT_TRUE(store.ok()) << store.status();
+      ASSERT_TRUE((*store)->CreateStudy(SampleStudy("s")).ok());
+      ASSERT_TRUE((*store)->PutFit(SampleFit("s", "bad")).ok());
+      Fit good = SampleFit("s", "good");
+      good.result.model = fitting::LeastSquaresModel{};
+      ASSERT_TRUE((*store)->PutFit(good).ok());
+    }
+    {
+      auto connection = sqlite::Connection::Open(path, sqlite::OpenMode::kReadWrite);
+      ASSERT_TRUE(connection.ok()) << connection.status();
+      std::string only_bad(sql);
+      const bool all = only_bad.find("WHERE") == std::string::npos;
+      only_bad +=
+          std::string(all ? " WHERE " : " AND ") + "fit_key = (SELECT fit_key FROM fits WHERE id = 'bad')";
+      ASSERT_TRUE((*connection)->Execute(only_bad).ok()) << only_bad;
+    }
+    auto store = OpenSqliteStore(path);
+    ASSERT_TRUE(store.ok()) << store.status();
+    const auto fits = (*store)->LoadAllFits();
+    ASSERT_TRUE(fits.ok()) << sql << ": " << fits.status();
+    ASSERT_EQ(fits->size(), 2U);
+    EXPECT_THAT((*fits)[0].damage, testing::HasSubstr(damage)) << sql;
+    EXPECT_EQ((*fits)[1].damage, "") << sql;
+    auto other = OpenSqliteStore(folder.File("b.db"));
+    ASSERT_TRUE(other.ok()) << other.status();
+    const absl::Status copied = CopyStudy(**store, "s", **other);
+    EXPECT_EQ(copied.code(), absl::StatusCode::kDataLoss) << sql;
+    EXPECT_THAT(std::string(copied.message()), testing::HasSubstr("fit 'bad'"));
+    EXPECT_FALSE((*other)->GetStudy("s").ok());
+  }
 }
 
 }  // namespace sextant::storage

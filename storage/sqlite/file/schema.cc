@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/status_macros.h"
+#include "storage/sqlite/file/fit_models.h"
 
 namespace sextant::storage::sqlite {
 namespace {
@@ -199,13 +200,49 @@ UPDATE runs SET labels = CASE labels WHEN '[]' THEN '{}' ELSE
 )sql";
 
 // Version 3. A fit that failed says why in a word that programs read. Before, they read the message's start;
-// nothing but the end of the server aborted a fit (code 10).
+// nothing but the end of the server aborted a fit (code 10). And what a fit knows beyond its report has typed
+// columns: `model` is its kind (0 none, 1 least squares, 2 critical batch, 3 other optimum, 4 optimum),
+// fit_optima and the two tables after it hold what the last kind needs. MoveModelsToTables fills them.
 constexpr char kVersion3[] = R"sql(
 ALTER TABLE fits ADD COLUMN error_reason TEXT NOT NULL DEFAULT '';
 UPDATE fits SET error_reason = 'DESIGN_NOT_IDENTIFIABLE'
   WHERE error_code = 9 AND substr(error, 1, 16) = 'not identifiable';
 UPDATE fits SET error_reason = 'SERVER_STOPPED' WHERE error_code = 10;
+ALTER TABLE fits ADD COLUMN model INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE fit_optima (
+  fit_key INTEGER PRIMARY KEY REFERENCES fits ON DELETE CASCADE,
+  target INTEGER NOT NULL,
+  variables INTEGER NOT NULL,
+  law_parameters INTEGER NOT NULL,
+  replicate_count INTEGER NOT NULL,
+  near_optimal_tolerance REAL,
+  params_low REAL,
+  params_high REAL,
+  tokens_low REAL,
+  tokens_high REAL,
+  learning_rate_low REAL,
+  learning_rate_high REAL,
+  batch_size_tokens_low REAL,
+  batch_size_tokens_high REAL
+) STRICT;
+CREATE TABLE fit_optimum_parameters (
+  fit_key INTEGER NOT NULL REFERENCES fits ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  estimate REAL,
+  PRIMARY KEY (fit_key, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE fit_optimum_members (
+  fit_key INTEGER NOT NULL REFERENCES fits ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  estimator TEXT NOT NULL,
+  weight REAL,
+  held_out_excess_pct REAL,
+  PRIMARY KEY (fit_key, position)
+) STRICT, WITHOUT ROWID;
 )sql";
+
+constexpr int kModelTables = 3;  // the version that brought them
 
 constexpr std::array<const char*, 3> kMigrations = {kVersion1, kVersion2, kVersion3};
 
@@ -248,6 +285,9 @@ absl::Status MigrateTo(Connection& connection, int version) {
   ASSIGN_OR_RETURN(auto from, ReadSchemaVersion(connection));
   for (int step = from; step < version; ++step) {
     RETURN_IF_ERROR(connection.Execute(kMigrations[static_cast<std::size_t>(step)]));
+    if (step + 1 == kModelTables) {
+      RETURN_IF_ERROR(MoveModelsToTables(connection));
+    }
   }
   if (from < version) {
     RETURN_IF_ERROR(connection.Execute(

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "base/status_macros.h"
+#include "fitting/fit_check.h"
+#include "storage/sqlite/rows/fit_model_rows.h"
 #include "storage/sqlite/sql/json_text.h"
 
 namespace sextant::storage::sqlite {
@@ -17,29 +19,30 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "fit_arrays holds little-endian doubles");
 
-enum class ArrayKind : std::int64_t { kCorrelations = 0, kReplicates = 1, kModelReplicates = 2, kModel = 3 };
+enum class ArrayKind : std::int64_t { kCorrelations = 0, kReplicates = 1, kModelReplicates = 2 };
 
 absl::Status InsertArray(Connection& connection, std::int64_t fit_key, ArrayKind kind,
-                         const std::string& name, const std::vector<double>& values) {
-  if (values.empty() && kind != ArrayKind::kModel) return absl::OkStatus();
+                         const std::vector<double>& values) {
+  if (values.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(auto statement, connection.Prepare("INSERT INTO fit_arrays VALUES (?, ?, ?, ?)"));
-  statement.Next(fit_key).Next(static_cast<std::int64_t>(kind)).Next(std::string_view(name));
+  statement.Next(fit_key).Next(static_cast<std::int64_t>(kind)).Next(std::string_view(""));
   statement.NextBlobView(
       {reinterpret_cast<const std::uint8_t*>(values.data()), values.size() * sizeof(double)});
   return statement.Run();
 }
 
-absl::Status SelectArrays(Connection& connection, std::int64_t fit_key, fitting::FitResult& result) {
-  ASSIGN_OR_RETURN(auto statement,
-                   connection.Prepare("SELECT kind, name, data FROM fit_arrays WHERE fit_key = ?"));
+absl::Status SelectArrays(Connection& connection, std::int64_t fit_key, fitting::FitResult& result,
+                          std::vector<double>& model_replicates, std::string& damage) {
+  ASSIGN_OR_RETURN(auto statement, connection.Prepare("SELECT kind, data FROM fit_arrays WHERE fit_key = ?"));
   statement.Next(fit_key);
   for (;;) {
     ASSIGN_OR_RETURN(auto row, statement.Step());
     if (!row) return absl::OkStatus();
-    const std::span<const std::uint8_t> bytes = statement.Blob(2);
+    const std::span<const std::uint8_t> bytes = statement.Blob(1);
     std::vector<double> values(bytes.size() / sizeof(double));
     if (bytes.size() % sizeof(double) != 0) {
-      return absl::DataLossError(absl::StrCat(connection.path(), ": a fit's array is cut short"));
+      damage = "has an array that is cut short";
+      return absl::OkStatus();
     }
     if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
     switch (static_cast<ArrayKind>(statement.Int(0))) {
@@ -50,10 +53,7 @@ absl::Status SelectArrays(Connection& connection, std::int64_t fit_key, fitting:
         result.replicates = std::move(values);
         break;
       case ArrayKind::kModelReplicates:
-        result.model_replicates = std::move(values);
-        break;
-      case ArrayKind::kModel:
-        result.model.emplace(statement.Text(1), std::move(values));
+        model_replicates = std::move(values);
         break;
     }
   }
@@ -158,22 +158,25 @@ absl::Status SelectLists(Connection& connection, std::int64_t fit_key, fitting::
 absl::Status InsertFitParts(Connection& connection, std::int64_t fit_key, const fitting::FitResult& result) {
   RETURN_IF_ERROR(InsertParameters(connection, fit_key, result.parameters));
   RETURN_IF_ERROR(InsertLists(connection, fit_key, result));
-  const std::string unnamed;
-  for (const auto& [kind, values] : {std::pair{ArrayKind::kCorrelations, &result.correlations},
-                                     std::pair{ArrayKind::kReplicates, &result.replicates},
-                                     std::pair{ArrayKind::kModelReplicates, &result.model_replicates}}) {
-    RETURN_IF_ERROR(InsertArray(connection, fit_key, kind, unnamed, *values));
+  RETURN_IF_ERROR(InsertArray(connection, fit_key, ArrayKind::kCorrelations, result.correlations));
+  RETURN_IF_ERROR(InsertArray(connection, fit_key, ArrayKind::kReplicates, result.replicates));
+  if (const auto* optimum = std::get_if<fitting::OptimumModel>(&result.model)) {
+    RETURN_IF_ERROR(InsertArray(connection, fit_key, ArrayKind::kModelReplicates, optimum->replicates));
   }
-  for (const auto& [name, values] : result.model) {
-    RETURN_IF_ERROR(InsertArray(connection, fit_key, ArrayKind::kModel, name, values));
-  }
-  return absl::OkStatus();
+  return InsertFitModel(connection, fit_key, result.model);
 }
 
-absl::Status SelectFitParts(Connection& connection, std::int64_t fit_key, fitting::FitResult& result) {
+absl::Status SelectFitParts(Connection& connection, std::int64_t fit_key, std::int64_t model_kind,
+                            double log_low, double log_high, fitting::FitResult& result,
+                            std::string& damage) {
   RETURN_IF_ERROR(SelectParameters(connection, fit_key, result));
   RETURN_IF_ERROR(SelectLists(connection, fit_key, result));
-  return SelectArrays(connection, fit_key, result);
+  std::vector<double> model_replicates;
+  RETURN_IF_ERROR(SelectArrays(connection, fit_key, result, model_replicates, damage));
+  RETURN_IF_ERROR(SelectFitModel(connection, fit_key, model_kind, log_low, log_high,
+                                 std::move(model_replicates), result, damage));
+  if (damage.empty()) damage = std::string(fitting::CheckFitResult(result).message());
+  return absl::OkStatus();
 }
 
 }  // namespace sextant::storage::sqlite

@@ -12,6 +12,9 @@ namespace sextant::storage::sqlite {
 
 absl::Status InsertFitParts(Connection& connection, std::int64_t fit_key, const fitting::FitResult& result);
 /// Fills the lists, maps and arrays of `result`. DataLoss for an array that is not whole doubles.
-absl::Status SelectFitParts(Connection& connection, std::int64_t fit_key, fitting::FitResult& result);
+/// `model_kind` and the ends of the near-optimal region come from the fit's row. Errors are the database's;
+/// `damage` says why the result that was read cannot be computed with, and is empty when it can.
+absl::Status SelectFitParts(Connection& connection, std::int64_t fit_key, std::int64_t model_kind,
+                            double log_low, double log_high, fitting::FitResult& result, std::string& damage);
 
 }  // namespace sextant::storage::sqlite

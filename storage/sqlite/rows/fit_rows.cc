@@ -5,8 +5,11 @@
 #include <bit>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "base/status_macros.h"
+#include "fitting/fit_check.h"
+#include "storage/sqlite/rows/fit_model_rows.h"
 #include "storage/sqlite/rows/fit_parts.h"
 #include "storage/sqlite/rows/page_key.h"
 #include "storage/sqlite/rows/study_rows.h"
@@ -22,9 +25,20 @@ namespace {
   "f.bootstrap_replicates, f.version, f.param_count, f.loss_unit, f.runs_used, f.cells_used, f.objective, "  \
   "f.starts, f.starts_at_optimum, f.condition_number, f.holdout_runs, f.holdout_mean_relative_error, "       \
   "f.holdout_has_excess_loss, f.holdout_mean_excess_loss, f.near_optimal_log_low, f.near_optimal_log_high, " \
-  "f.error_reason, f.fit_key"
+  "f.error_reason, f.model, f.fit_key"
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+/// ln of the ends of the near-optimal region, for the models that have one.
+std::pair<double, double> NearOptimalEnds(const fitting::FitModel& model) {
+  if (const auto* optimum = std::get_if<fitting::OptimumModel>(&model)) {
+    return {optimum->near_optimal_low, optimum->near_optimal_high};
+  }
+  if (const auto* other = std::get_if<fitting::OtherOptimumModel>(&model)) {
+    return {other->near_optimal_log_low, other->near_optimal_log_high};
+  }
+  return {0, 0};
+}
 
 void BindResult(Statement& statement, const fitting::FitResult& r) {
   statement.Next(std::string_view(r.law_id)).Next(std::string_view(r.law_toml));
@@ -45,7 +59,8 @@ void BindResult(Statement& statement, const fitting::FitResult& r) {
     statement.NextNull().NextNull();
   }
   statement.Next(static_cast<std::int64_t>(excess.has_value())).Next(excess.value_or(kNaN));
-  statement.Next(r.near_optimal_log_low).Next(r.near_optimal_log_high);
+  const auto [low, high] = NearOptimalEnds(r.model);
+  statement.Next(low).Next(high);
 }
 
 void ReadResult(const Statement& row, int column, fitting::FitResult& r) {
@@ -76,9 +91,6 @@ void ReadResult(const Statement& row, int column, fitting::FitResult& r) {
     if (row.Int(column + 2) != 0) score.mean_excess_loss = row.Real(column + 3);
     r.holdout = score;
   }
-  column += 4;
-  r.near_optimal_log_low = row.Real(column++);
-  r.near_optimal_log_high = row.Real(column++);
 }
 
 absl::StatusOr<Fit> ReadFit(Connection& connection, const Statement& row, const std::string& study_id) {
@@ -93,12 +105,19 @@ absl::StatusOr<Fit> ReadFit(Connection& connection, const Statement& row, const 
   fit.end_time = row.Int(6);
   ReadResult(row, 7, fit.result);
   fit.error_reason = row.Text(33);
-  RETURN_IF_ERROR(SelectFitParts(connection, row.Int(34), fit.result));
+  RETURN_IF_ERROR(SelectFitParts(connection, row.Int(35), row.Int(34), row.Real(31), row.Real(32), fit.result,
+                                 fit.damage));
   return fit;
 }
 
 absl::Status CheckFit(const Fit& fit) {
   if (fit.id.empty()) return absl::InvalidArgumentError("a fit needs an id");
+  const std::string damage =
+      fit.damage.empty() ? std::string(fitting::CheckFitResult(fit.result).message()) : fit.damage;
+  if (!damage.empty()) {
+    return absl::DataLossError(absl::StrCat("fit '", fit.id, "' of study '", fit.study_id, "' ", damage,
+                                            "; delete it and fit again"));
+  }
   const fitting::FitResult& r = fit.result;
   for (const auto& [text, what] :
        {std::pair{&fit.id, "the fit id"}, std::pair{&fit.law_id, "the law id"},
@@ -139,16 +158,17 @@ absl::Status PutFit(Connection& connection, const Fit& fit) {
             "starts, "
             "starts_at_optimum, condition_number, holdout_runs, holdout_mean_relative_error, "
             "holdout_has_excess_loss, "
-            "holdout_mean_excess_loss, near_optimal_log_low, near_optimal_log_high, error_reason) VALUES "
+            "holdout_mean_excess_loss, near_optimal_log_low, near_optimal_log_high, error_reason, "
+            "model) VALUES "
             "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
             "?, ?, "
-            "?, ?) "
+            "?, ?, ?) "
             "RETURNING fit_key"));
     statement.Next(study.key).Next(std::string_view(fit.id)).Next(static_cast<std::int64_t>(fit.state));
     statement.Next(std::string_view(fit.law_id)).Next(static_cast<std::int64_t>(fit.error_code));
     statement.Next(std::string_view(fit.error)).Next(fit.create_time).Next(fit.end_time);
     BindResult(statement, fit.result);
-    statement.Next(std::string_view(fit.error_reason));
+    statement.Next(std::string_view(fit.error_reason)).Next(ModelKind(fit.result.model));
     auto row = statement.Step();
     if (!row.ok()) return row.status();
     fit_key = statement.Int(0);
@@ -228,7 +248,7 @@ absl::StatusOr<std::vector<Fit>> SelectAllFits(Connection& connection) {
   for (;;) {
     ASSIGN_OR_RETURN(auto row, statement.Step());
     if (!row) return fits;
-    ASSIGN_OR_RETURN(auto fit, ReadFit(connection, statement, std::string(statement.Text(35))));
+    ASSIGN_OR_RETURN(auto fit, ReadFit(connection, statement, std::string(statement.Text(36))));
     fits.push_back(std::move(fit));
   }
 }

@@ -6,14 +6,14 @@
 #include <utility>
 #include <vector>
 
-#include "fitting/optimum/optimum_fit.h"
+#include "fitting/fit_model.h"
 
 namespace sextant::fitting {
 
 /// Immutable, thread-safe. Gives the interval that PredictOptimum gives, from contiguous columns.
 class OptimumDraws {
  public:
-  explicit OptimumDraws(const OptimumFit& fit);
+  explicit OptimumDraws(const OptimumModel& fit);
 
   /// The central `confidence` interval at (N, D); nothing without replicates.
   std::optional<std::pair<double, double>> Interval(double params, double tokens, double confidence) const;

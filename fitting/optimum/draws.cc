@@ -1,4 +1,4 @@
-#include "fitting/optimum_draws.h"
+#include "fitting/optimum/draws.h"
 
 #include <cmath>
 
@@ -7,7 +7,7 @@
 
 namespace sextant::fitting {
 
-OptimumDraws::OptimumDraws(const OptimumFit& fit)
+OptimumDraws::OptimumDraws(const OptimumModel& fit)
     : variables_(fit.variables),
       constant_(fit.replicate_count),
       exponents_(fit.law_parameters - 1, std::vector<double>(fit.replicate_count)) {

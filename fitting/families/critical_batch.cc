@@ -1,10 +1,6 @@
-#include "fitting/critical_batch_fit.h"
-
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
-#include <absl/time/clock.h>
-#include <absl/time/time.h>
 
 #include <algorithm>
 #include <cmath>
@@ -14,7 +10,8 @@
 
 #include "base/quantile.h"
 #include "base/status_macros.h"
-#include "fitting/provenance.h"
+#include "fitting/critical_batch/from_runs.h"
+#include "fitting/families/family.h"
 #include "fitting/refusal.h"
 #include "fitting/solve/fit_law.h"
 
@@ -165,7 +162,7 @@ absl::StatusOr<FitResult> FitToCells(const std::shared_ptr<const Law>& law, Cell
   options.fixed = request.fixed_parameters;
   options.seed = request.seed;
   options.cancel = request.cancelled;
-  if (request.deadline_seconds > 0) options.deadline = absl::Now() + absl::Seconds(request.deadline_seconds);
+  options.deadline = DeadlineOf(request);
   if (std::all_of(rows.errors.begin(), rows.errors.end(), [](double error) { return error > 0; })) {
     std::vector<double> deviations;
     for (const double error : rows.errors) deviations.push_back(std::hypot(error, kLeastError));
@@ -184,9 +181,8 @@ absl::StatusOr<FitResult> FitToCells(const std::shared_ptr<const Law>& law, Cell
   return FitLaw(law, rows.data, options);
 }
 
-}  // namespace
-
-const std::vector<std::string>& CriticalBatchEstimatorNames() {
+/// "auto" and the definitions.
+const std::vector<std::string>& DefinitionNames() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all = {"auto"};
     for (const Definition definition : {Definition::kHyperbola, Definition::kOverhead,
@@ -198,13 +194,16 @@ const std::vector<std::string>& CriticalBatchEstimatorNames() {
   return names;
 }
 
-absl::StatusOr<FitResult> FitCriticalBatch(const std::shared_ptr<const Law>& law,
-                                           std::span<const BatchRun> runs, const RunTable& table,
+/// Fits `law` (in N, D, C or L) to the critical batches of the races, by the definition that
+/// `request.estimator` names, each cell weighing by its reading errors where those are known.
+/// `B_star * L^(-1/alpha)` by the hyperbola or the noise scale is fitted to all targets of all curves at
+/// once. Intervals: cells scatter about the law by what its residuals and reading errors say (parametric
+/// noise). NotIdentifiable, with the reasons, when too few cells have a critical batch; InvalidArgument for a
+/// variable that critical batches do not have.
+absl::StatusOr<FitResult> FitCriticalBatch(const std::shared_ptr<const Law>& law, const FitInput& input,
                                            const FitRequest& request) {
   const LawSpec& spec = law->spec();
-  if (std::vector<std::string> problems = ValidateFitRequest(request, spec); !problems.empty()) {
-    return absl::InvalidArgumentError(absl::StrJoin(problems, "; "));
-  }
+  const std::vector<BatchRun>& runs = input.races;
   if (runs.empty()) {
     return NotIdentifiable("no finished run records N, D and batch size");
   }
@@ -214,9 +213,9 @@ absl::StatusOr<FitResult> FitCriticalBatch(const std::shared_ptr<const Law>& law
   options.steps.confidence = kConfidence;
   options.steps.replicates = static_cast<int>(request.bootstrap_replicates);
   options.steps.seed = request.seed;
-  options.steps.overhead = request.overhead;
-  options.steps.anchor_batch = request.overhead_anchor_tokens;
-  options.target_losses = request.target_losses;
+  options.steps.overhead = request.critical_batch.overhead;
+  options.steps.anchor_batch = request.critical_batch.overhead_anchor_tokens;
+  options.target_losses = request.critical_batch.target_losses;
   ASSIGN_OR_RETURN(CriticalBatchReport report, EstimateCriticalBatch(runs, options));
 
   absl::StatusOr<FitResult> result = absl::UnknownError("");
@@ -244,8 +243,23 @@ absl::StatusOr<FitResult> FitCriticalBatch(const std::shared_ptr<const Law>& law
   result->runs_used = static_cast<std::int64_t>(runs.size());
   result->cells_used = cells;
   result->warnings.insert(result->warnings.end(), warnings.begin(), warnings.end());
-  SetProvenance(spec, table, request, *result);
+  result->model = CriticalBatchModel{};
   return result;
 }
+
+}  // namespace
+
+const FitFamily kCriticalBatchFamily = {
+    .answers = [](const LawSpec& law) { return law.target == Target::kCriticalBatchSizeTokens; },
+    .needs = {.races = true},
+    .estimators = DefinitionNames,
+    .takes_target_losses = true,
+    .why_no_holdout =
+        [](const LawSpec&) {
+          return std::string("not for laws of the critical batch: a cell is no run to be scored");
+        },
+    .fit = FitCriticalBatch,
+    .score = nullptr,
+};
 
 }  // namespace sextant::fitting

@@ -1,0 +1,25 @@
+#include <absl/time/clock.h>
+
+#include <algorithm>
+
+#include "fitting/families/family.h"
+
+namespace sextant::fitting {
+namespace {
+
+const FitFamily* const kFamilies[] = {&kCriticalBatchFamily, &kOtherOptimumFamily, &kOptimumFamily,
+                                      &kLeastSquaresFamily};
+
+}  // namespace
+
+const FitFamily& FamilyOf(const LawSpec& law) {
+  return **std::find_if(std::begin(kFamilies), std::end(kFamilies) - 1,
+                        [&law](const FitFamily* family) { return family->answers(law); });
+}
+
+absl::Time DeadlineOf(const FitRequest& request) {
+  return request.deadline_seconds > 0 ? absl::Now() + absl::Seconds(request.deadline_seconds)
+                                      : absl::InfiniteFuture();
+}
+
+}  // namespace sextant::fitting

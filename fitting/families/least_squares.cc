@@ -1,0 +1,64 @@
+#include "base/status_macros.h"
+#include "fitting/families/family.h"
+#include "fitting/solve/fit_law.h"
+
+namespace sextant::fitting {
+namespace {
+
+const std::vector<std::string>& NoEstimators() {
+  static const std::vector<std::string> none;
+  return none;
+}
+
+absl::StatusOr<FitResult> FitToLosses(const std::shared_ptr<const Law>& law, const FitInput& input,
+                                      const FitRequest& request) {
+  ASSIGN_OR_RETURN(FitResult result, FitByLeastSquares(law, input.runs, request));
+  result.estimator = "least-squares";
+  return result;
+}
+
+absl::Status ScoreOnLosses(const std::shared_ptr<const Law>& law, const RunTable& holdout,
+                           FitResult& result) {
+  ASSIGN_OR_RETURN(LawData held_out, LawDataFromRuns(*law, holdout));
+  if (held_out.size() == 0) {
+    result.warnings.push_back("the held-out filter matched no run with the quantities this law needs");
+    return absl::OkStatus();
+  }
+  std::vector<double> parameters;
+  for (const ParameterEstimate& parameter : result.parameters) parameters.push_back(parameter.estimate);
+  ASSIGN_OR_RETURN(HoldoutScore score, ScoreHeldOut(law, parameters, held_out));
+  result.holdout = score;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<FitResult> FitByLeastSquares(const std::shared_ptr<const Law>& law, const RunTable& runs,
+                                            const FitRequest& request) {
+  ASSIGN_OR_RETURN(LawData data, LawDataFromRuns(*law, runs));
+  SolveOptions options;
+  if (!request.loss.empty()) {
+    ASSIGN_OR_RETURN(Objective objective, ParseObjective(request.loss));
+    options.objective = objective;
+  }
+  options.fixed = request.fixed_parameters;
+  options.replicates = static_cast<int>(request.bootstrap_replicates);
+  options.seed = request.seed;
+  options.cancel = request.cancelled;
+  options.deadline = DeadlineOf(request);
+  ASSIGN_OR_RETURN(FitResult result, FitLaw(law, data, options));
+  result.model = LeastSquaresModel{};
+  return result;
+}
+
+const FitFamily kLeastSquaresFamily = {
+    .answers = [](const LawSpec&) { return true; },
+    .needs = {},
+    .estimators = NoEstimators,
+    .takes_target_losses = false,
+    .why_no_holdout = [](const LawSpec&) { return std::string(); },
+    .fit = FitToLosses,
+    .score = ScoreOnLosses,
+};
+
+}  // namespace sextant::fitting
