@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How far apart two words are: what "did you mean" is decided by.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Numbers as people write them: on command lines, in filters and in files of settings.
 #pragma once
 

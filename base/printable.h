@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Text of strangers, for terminals, tables and logs.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Quantiles of a short vector, linear between order statistics (Hyndman and Fan 1996, type 7).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Counter-based random numbers: draw k of stream s is a pure function of (seed, s, k), so that replicates
 // give the same numbers in any order and on any number of threads.
 #pragma once

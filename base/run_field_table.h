@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one table of a run's fields. The record of the store and of the importers, the columns of the database
 // and what reads, writes and filters them, conversion to and from the API's messages, filters and orders, the
 // columns of listings and the fields of imports follow from it. docs/run_fields.md says how to add one.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SHA-256 (FIPS 180-4), in pieces or at once, as raw bytes and as text.
 #pragma once
 

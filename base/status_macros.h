@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hands an error status to the caller: the two forms that nearly every function of this project needs.
 #pragma once
 

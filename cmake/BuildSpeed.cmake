@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What keeps builds short: batches of files, one precompiled header for all that speaks gRPC, ccache with both.
 
 # Most of what a file costs is headers and templates that its neighbours use too: the larger libraries are compiled in

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Compiler settings and helpers shared by every folder.
 
 option(SEXTANT_BUILD_TESTS "Build the tests" ON)

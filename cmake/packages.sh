@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Debian 12 packages, sourced by ./quickstart and ./check. Every one is named: nothing relies on a "Recommends".
 
 # What a build and a run need.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A digest of the data that entered a fit: two fits with one digest saw the same numbers.
 #pragma once
 

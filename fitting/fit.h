@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One way to fit any law to a study: what the law predicts decides how, and what of the study is needed.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether a result that comes from a file can be computed with.
 #pragma once
 

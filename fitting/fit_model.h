@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a fit knows beyond its report, by the kind of estimator behind it: enough to predict as it did.
 // Plain data, immutable once made.
 #pragma once

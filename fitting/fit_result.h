@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a fit found: estimates, uncertainty and how far to trust them. Plain data, immutable once made;
 // storage keeps it, predictions are computed from it alone.
 #pragma once

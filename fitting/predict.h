@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Predictions: arithmetic on a fit and its replicates, never a fit. Microseconds.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a fit says of itself beside its numbers: the law, the study, the data and the options.
 #pragma once
 

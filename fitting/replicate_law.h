@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A law over many parameter vectors at one point: what pushes bootstrap replicates through it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The runs of one study as columns: what every estimator reads.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The values of a law's variables at a prediction target: where each comes from, and what to say about it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who may call: an optional bearer token, checked in one place that every method passes through.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The runs of a study as races between batches, for critical batch sizes.
 #pragma once
 

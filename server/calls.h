@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every unary method passes through: the token check, the right thread, and the edge where exceptions
 // stop and statuses are translated.
 #pragma once

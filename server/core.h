@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the services share. Owned by Server; members are destroyed in reverse order.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The server's side of a connection: plaintext, TLS, or TLS with client certificates.
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Writes OUTPUT: the files of FOLDER/*.toml as C++ text, so that the binary needs no data folder.
 file(GLOB laws "${FOLDER}/*.toml")
 list(SORT laws)

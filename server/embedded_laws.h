@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The law catalogue as it was when the binary was built: text, parsed at start like any other.
 #pragma once
 

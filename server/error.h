@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Errors as the service sends them: an absl::Status whose payloads are google.rpc details (AIP-193). Every
 // error carries ErrorInfo with a stable reason; server/status.h puts them on the wire.
 #pragma once

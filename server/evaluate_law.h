@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any law at given inputs: conversion rules, growth factors, implicit laws and laws of a schedule included.
 #pragma once
 

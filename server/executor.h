@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A few threads for work that blocks: SQLite reads, conversions of big messages. gRPC's own threads never
 // wait.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Filters in the language of AIP-160, as storage conditions.
 //
 //   filter     = sequence { AND sequence }            (terms side by side mean AND too)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The rows that a fit sees, and those that are kept back to score it.
 #pragma once
 

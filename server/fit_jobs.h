@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fits that run: a bounded queue, a few runners on one TBB arena, and whoever waits for the end.
 #pragma once
 

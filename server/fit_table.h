@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The fits that predictions are served from, in memory: a Predict reads a snapshot and nothing else.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ends streams on which nothing happens: a client that is silent, or does not read, holds no place for ever.
 #pragma once
 

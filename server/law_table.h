@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The laws that the service knows: those that ship, and those that users added.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every limit of the service, in one place: operators read them here and in docs/operations.md, tests use
 // them.
 #pragma once

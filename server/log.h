@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The service's log: one line an event on stderr.
 #pragma once
 

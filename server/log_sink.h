@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where lines of the log go: a descriptor that may be a pipe which nobody reads.
 #pragma once
 

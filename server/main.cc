@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sextantd: flags, start, wait for a signal, ordered stop.
 #include <absl/strings/str_cat.h>
 #include <pthread.h>

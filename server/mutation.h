@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Changes to the store: committed by the writer thread, once for each request id.
 #pragma once
 

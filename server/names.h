@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Resource names: studies/{study}/runs/{run}, studies/{study}/fits/{fit}, studies/{study}/uploads/{upload},
 // laws/{law}. All parsing and building of names is here.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Page tokens: opaque to clients, bound to the request that they continue.
 #pragma once
 

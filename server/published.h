@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The read-only study `published`, whose fits are the published laws. It is in no store.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What callers may have under way at a time: of one kind, all together and each peer.
 #pragma once
 

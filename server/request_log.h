@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One line a call: method, code, time.
 #pragma once
 

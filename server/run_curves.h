@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs with their curves, for analyses that read whole curves.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The fields of a Run that filters and orders name, as the API calls them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Labels that a study's own runs justify: computed over all of them, then kept on each.
 #pragma once
 

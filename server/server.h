@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The service: everything behind sextantd, and what the command line embeds.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One column of a chunk as byte planes: the coding under curve_codec.
 #pragma once
 

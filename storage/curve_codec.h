@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Curves as compressed column chunks of up to 1024 points: differences, split into byte planes; planes of
 // noise as they are, the others through zstd level 1. On training losses this comes near the entropy of their
 // noise.

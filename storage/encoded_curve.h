@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A curve in the form that a store keeps.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Faults of a store that programs tell apart within one status code.
 #pragma once
 

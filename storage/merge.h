@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What becomes of a run that is given again: the rule that every store applies.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The records that the store keeps, as plain data. No proto here; the server converts.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the store does with quantities of a run (base/run_field_table.h) that it treats alike.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The record store in one local SQLite file (docs/schema.md).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The record store: the one interface that the server keeps records through.
 //
 // Implementations: SQLite (storage/sqlite). A shared database server would be a second one; the suite in

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A study on its own: copied between stores, exported to a file and taken in from one.
 #pragma once
 

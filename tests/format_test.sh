@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Every source file is formatted as .clang-format says.
 cd "$(dirname "$0")/.." || exit 1
 command -v clang-format >/dev/null || { echo "clang-format is not installed; ./check installs it"; exit 77; }

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Dependencies run one way, and every test file is compiled.
 
 Reads the #include lines of every source file: base <- fitting <- storage (plain structs only) <- server <- clients/cli;

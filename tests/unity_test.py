@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The files of a library are compiled in batches, so a name is defined at file level in one file of a library only.
 
 Which files share a batch changes with every file added: two equal names in anonymous namespaces can build today and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The service in this process, over a database file.
 #pragma once
 

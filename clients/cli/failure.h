@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What went wrong, for people: one line of what, every detail, one line of what to do.
 #pragma once
 

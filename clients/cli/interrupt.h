@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ctrl-C and SIGTERM: cancel what runs, then leave with 130.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One invocation: its flags, its streams, and its way to the service.
 #pragma once
 

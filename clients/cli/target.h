@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What --server names: where a server is, and how the way to it is protected.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bytes of a file or of standard input, with a look at the head before anything is consumed.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rows of a CSV or TSV file: libcsv behind bounds on row length and columns.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Puts curve points together: restarts, repeated steps, values that arrive on separate rows.
 #pragma once
 

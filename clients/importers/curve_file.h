@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A CSV of curves of many runs, attached to runs that another file describes.
 #pragma once
 

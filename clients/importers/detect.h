@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which format a file has, by its structure.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "clients/importers/fields.h"
 
 #include <absl/strings/str_split.h>

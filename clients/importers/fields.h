@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The fields of a run that a column or key can supply, and the rule each value must meet.
 #pragma once
 

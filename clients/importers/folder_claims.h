@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One folder of a walk, from which formats take what they know.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a folder holds, by the layouts that tools write.
 #pragma once
 

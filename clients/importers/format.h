@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A log format is one entry: one file of formats/ defines it, and dispatch, detection, folder layouts, help,
 // completion, fuzz targets and tests go by the entries that there are.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What makes a run the same run: its id, given or derived from its values.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The way in: files of any known format to runs.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the user names on the command line, turned into the things that are read: files, and folders that
 // tools write as one run.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Foreign JSON: NaN and Infinity allowed, nesting bounded.
 #pragma once
 

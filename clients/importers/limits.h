@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bounds on what an importer reads: its files come from others.
 #pragma once
 

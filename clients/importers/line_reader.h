@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Lines of a byte source, of bounded length.
 #pragma once
 

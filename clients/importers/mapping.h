@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which column supplies which field.
 #pragma once
 

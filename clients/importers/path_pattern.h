@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Shell patterns over paths, for patterns that reach the program unexpanded.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How files are to be read, kept in a file: what the flags of an import say, one a line.
 #pragma once
 

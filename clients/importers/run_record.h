@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the importers hand out: runs, rejects and notes as plain data. No proto, no storage.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What detection sees of a file: its beginning, pieces of its middle and its end.
 #pragma once
 

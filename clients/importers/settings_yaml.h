@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hyperparameters from YAML that stands beside a log: Lightning's hparams.yaml, W&B's config.yaml, MLflow's
 // meta.yaml.
 #pragma once

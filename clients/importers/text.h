@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Text helpers that foreign input needs: numbers with NaN and infinities, safe quoting, UTF-8.
 #pragma once
 

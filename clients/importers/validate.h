@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The last check before a run leaves the importers.
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Generates the messages of the API from the protos before anything is packed; the rest is in pyproject.toml."""
 import pathlib
 import shutil

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sextant-train: calibration runs on GPUs, or slowly on the CPU reference.
 #include <CLI/CLI.hpp>
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tokens to a target across horizons (cells.h).
 #include <algorithm>
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Steps to a target along curves (cells.h).
 #include <algorithm>
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Steps to a target that every run stopped at (cells.h).
 #include <cmath>
 #include <utility>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The runs of one design arranged in cells, and the two ways to read a cell. Internal to from_runs.h.
 #ifndef SEXTANT_FITTING_CRITICAL_BATCH_CELLS_H_
 #define SEXTANT_FITTING_CRITICAL_BATCH_CELLS_H_

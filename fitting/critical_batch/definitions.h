@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What "critical batch size" means. The definitions differ by factors, so every number carries its name and
 // no function mixes two of them. Batches are in tokens unless a caller uses another unit throughout.
 #ifndef SEXTANT_FITTING_CRITICAL_BATCH_DEFINITIONS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Critical batch from training runs: target losses are chosen, the steps to reach them are read off the
 // curves at the best learning rate of each batch, and the definitions of from_steps.h are applied.
 #ifndef SEXTANT_FITTING_CRITICAL_BATCH_FROM_RUNS_H_

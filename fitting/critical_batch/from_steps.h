@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Critical batch from the steps that several batch sizes need to reach a loss, one definition a function.
 #ifndef SEXTANT_FITTING_CRITICAL_BATCH_FROM_STEPS_H_
 #define SEXTANT_FITTING_CRITICAL_BATCH_FROM_STEPS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The joint fit of from_steps.h: B_crit(L) = B_star / L^(1/alpha) over all targets.
 #include <tbb/parallel_for.h>
 

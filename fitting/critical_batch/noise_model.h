@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How far measured steps may stray: the noise model behind the intervals of from_steps.h.
 #ifndef SEXTANT_FITTING_CRITICAL_BATCH_NOISE_MODEL_H_
 #define SEXTANT_FITTING_CRITICAL_BATCH_NOISE_MODEL_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "fitting/critical_batch/noise_scale.h"
 
 #include <cmath>

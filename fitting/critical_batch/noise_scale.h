@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gradient noise scale. McCandlish et al. 2018, arXiv 1812.06162, appendix A.1. Pure and thread-safe.
 #ifndef SEXTANT_FITTING_CRITICAL_BATCH_NOISE_SCALE_H_
 #define SEXTANT_FITTING_CRITICAL_BATCH_NOISE_SCALE_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How the critical batch moves with the loss, with the parameters N and with the tokens D.
 #ifndef SEXTANT_FITTING_CRITICAL_BATCH_POWER_LAW_H_
 #define SEXTANT_FITTING_CRITICAL_BATCH_POWER_LAW_H_

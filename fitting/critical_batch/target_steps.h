@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading the steps to a target loss off runs: the best rate of each batch, and the target each batch can
 // reach.
 #ifndef SEXTANT_FITTING_CRITICAL_BATCH_TARGET_STEPS_H_

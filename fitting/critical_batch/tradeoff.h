@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The trade of steps for tokens at a fixed target loss. McCandlish et al. 2018, arXiv 1812.06162,
 // equations 2.11, 2.12 and 5.1. Pure and thread-safe; B and critical batch in the same unit.
 #ifndef SEXTANT_FITTING_CRITICAL_BATCH_TRADEOFF_H_

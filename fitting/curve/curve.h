@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loss curves: the points of one run, their cleaning, and a label that says what may be done with them.
 //
 // Pure functions, thread-safe, no I/O. Cleaning never fails: a curve that cannot be used comes back with a

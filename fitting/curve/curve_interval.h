@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Intervals of extrapolated learning curves.
 #ifndef SEXTANT_FITTING_CURVE_CURVE_INTERVAL_H_
 #define SEXTANT_FITTING_CURVE_CURVE_INTERVAL_H_

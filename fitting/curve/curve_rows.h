@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which rows of a recorded curve are kept, and in which order.
 #ifndef SEXTANT_FITTING_CURVE_CURVE_ROWS_H_
 #define SEXTANT_FITTING_CURVE_CURVE_ROWS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Small dense nonlinear least squares, minimising the sum of squared residuals inside a box.
 //
 // SolveWithCeres gives every estimate that is reported. SolveQuickly is a plain Levenberg-Marquardt of the

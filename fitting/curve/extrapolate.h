@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Extrapolation of any learning curve: y (a loss or an error) against x (examples, tokens or steps).
 //
 // Forms M1 to M4 and broken power laws (forms.h) are fitted to ln y. With CurveForm::kAuto the forms are

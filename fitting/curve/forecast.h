@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Forecast of a run in flight: the loss it will end with, from its curve so far and its learning-rate
 // schedule.
 //

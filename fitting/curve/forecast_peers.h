@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the forecast of a run in flight takes from curves: how a run looks after a share of its steps, and
 // what finished runs that looked alike still had to gain.
 #ifndef SEXTANT_FITTING_CURVE_FORECAST_PEERS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A weighted average over a dense grid of learning-curve forms: the estimator behind CurveForm::kAuto.
 //
 // M4 (which holds M1, M2 and the rectified law as special cases), M3 and one-break power laws become linear

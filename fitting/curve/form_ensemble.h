@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The estimator behind CurveForm::kAuto: FormAverage twice, once with all points alike and once with the
 // recent ones foremost. Curves that keep their shape want the first, curves that change want the second, and
 // which is which shows too late; the mean of both is ahead of either (curve_families_bench).

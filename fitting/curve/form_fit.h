@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One learning-curve form fitted to a curve: the full fit by Ceres, and its error on held-out tails.
 #ifndef SEXTANT_FITTING_CURVE_FORM_FIT_H_
 #define SEXTANT_FITTING_CURVE_FORM_FIT_H_

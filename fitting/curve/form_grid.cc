@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The grid of forms behind FormAverage: each element a weighted linear regression.
 #include <Eigen/Cholesky>
 #include <Eigen/Core>

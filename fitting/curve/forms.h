@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Evaluators of the learning-curve forms, as pure functions of (x, parameters).
 //
 // x > 0 is the amount of data or training (examples, tokens, steps), the result a loss or error in the unit

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Local straight lines through a scatter, in linear time.
 #ifndef SEXTANT_FITTING_CURVE_LOCAL_REGRESSION_H_
 #define SEXTANT_FITTING_CURVE_LOCAL_REGRESSION_H_

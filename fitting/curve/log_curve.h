@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A learning curve as the estimators of extrapolation see it: in logarithms, sorted, binned, about its last
 // point.
 #ifndef SEXTANT_FITTING_CURVE_LOG_CURVE_H_

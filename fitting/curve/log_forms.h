@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The learning-curve forms as least-squares problems in normalised logarithms (LogCurve), for Ceres.
 #ifndef SEXTANT_FITTING_CURVE_LOG_FORMS_H_
 #define SEXTANT_FITTING_CURVE_LOG_FORMS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The fit of the multi-power law (schedule_fit.h).
 #include <algorithm>
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The inverse of the standard normal distribution function.
 #ifndef SEXTANT_FITTING_CURVE_NORMAL_QUANTILE_H_
 #define SEXTANT_FITTING_CURVE_NORMAL_QUANTILE_H_

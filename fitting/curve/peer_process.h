@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gaussian-process regression of what finished runs still had to gain, on what their curves looked like at
 // the same point.
 #ifndef SEXTANT_FITTING_CURVE_PEER_PROCESS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A learning-curve form with all its parameters at their least squares: what the grid of FormAverage can only
 // come near. A curve that follows a form exactly is then answered by that form.
 #ifndef SEXTANT_FITTING_CURVE_POLISHED_FORM_H_

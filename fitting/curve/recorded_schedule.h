@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The schedule of a run, from the learning rates that its curve records and from what the run declares.
 #ifndef SEXTANT_FITTING_CURVE_RECORDED_SCHEDULE_H_
 #define SEXTANT_FITTING_CURVE_RECORDED_SCHEDULE_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Has a curve reached the regime where its loss falls like a power law?
 #ifndef SEXTANT_FITTING_CURVE_REGIME_H_
 #define SEXTANT_FITTING_CURVE_REGIME_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Learning-rate schedules, and the loss laws that are sums over one.
 //
 // A schedule is the learning rate of every optimizer step: element i belongs to step i + 1. Pure functions,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fits the schedule-aware laws of schedule.h to loss curves. Sum of Huber(1e-3) over ln residuals, as both
 // papers have it.
 #ifndef SEXTANT_FITTING_CURVE_SCHEDULE_FIT_H_

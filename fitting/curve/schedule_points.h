@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Points of scheduled curves and the pieces that both fits of schedule_fit.h share.
 #ifndef SEXTANT_FITTING_CURVE_SCHEDULE_POINTS_H_
 #define SEXTANT_FITTING_CURVE_SCHEDULE_POINTS_H_

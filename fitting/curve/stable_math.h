@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Overflow-safe pieces shared by the curve forms.
 #ifndef SEXTANT_FITTING_CURVE_STABLE_MATH_H_
 #define SEXTANT_FITTING_CURVE_STABLE_MATH_H_

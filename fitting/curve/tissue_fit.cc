@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The fit of Tissue's law (schedule_fit.h).
 #include <algorithm>
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The whole training trajectory L(N, S, B) at any batch size, implicit in the loss.
 //
 //   L = (N_c / N)^alpha_n + (S_c / S_min)^alpha_s,   S_min = S / (1 + B_crit(L) / B),   B_crit(L) = B_star /

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The ways to fit a law, one entry each: what Fit, NeedsOf and ValidateFitRequest read. Internal to fitting.
 #pragma once
 

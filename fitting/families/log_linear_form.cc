@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "fitting/families/log_linear_form.h"
 
 #include <absl/time/clock.h>

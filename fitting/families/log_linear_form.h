@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which laws of an optimum are log-linear, and so go to the optimum estimators.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An optimum fit as the result of a fit.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A law whose expression was compiled to tapes. Internal to fitting/law: others hold a Law.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A compiled law: what evaluates one, over a point or over columns, with derivatives.
 #pragma once
 

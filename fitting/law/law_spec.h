@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A law as its author writes it: text, units, constants and where they come from. The on-disk and
 // over-the-wire form is TOML (docs/laws.md); this is the same as a plain struct.
 #pragma once

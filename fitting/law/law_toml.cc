@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ParseLawSpec: TOML text to a LawSpec. What the keys mean is in law_spec.h; docs/laws.md is the format's
 // page.
 #include <toml++/toml.h>

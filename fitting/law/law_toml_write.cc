@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LawSpecToToml: a LawSpec to TOML text, byte for byte the same for equal specs.
 #include <charconv>
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Targets as law files spell them.
 #pragma once
 

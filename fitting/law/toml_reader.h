@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads the keys of a TOML table one by one and then refuses what is left: strict, with positions.
 #pragma once
 

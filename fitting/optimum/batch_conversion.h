@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Learning rate at another batch size, by the published rules.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hierarchical bootstrap: cells, then runs within each drawn cell.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The shape of ln loss around its optimum in (ln rate, ln batch).
 #pragma once
 

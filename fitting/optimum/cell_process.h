@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One cell's ln loss as joint surface plus a smooth deviation: a Gaussian process over (ln rate, ln batch).
 #pragma once
 

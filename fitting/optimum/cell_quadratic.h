@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The robust quadratic of one cell, and whether its vertex can be believed.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Groups runs into (N, D) cells and snaps rates and batches on their log grid.
 #pragma once
 

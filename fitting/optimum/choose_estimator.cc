@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "fitting/optimum/choose_estimator.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The default estimator of a study, by evidence on the study itself.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which estimator to trust on a study: excess loss on cells it did not see.
 #pragma once
 

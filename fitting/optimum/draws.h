@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The replicates of an optimum fit as columns, so that a prediction's interval costs microseconds.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The estimators of optimal rate and batch: one entry each. Dispatch, validation, refusals and tests read it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a predicted (rate, batch) costs on a measured cell, by a smooth surface through the cell's own runs.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How far a law's prediction may miss the optimum of a larger run.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a design can and cannot determine.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Estimators that see all runs of a study at once: the joint surface, and laws of least expected regret.
 #pragma once
 

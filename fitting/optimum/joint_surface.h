@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One loss surface for all runs of a study, fitted by Ceres in one problem.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The log-linear laws exp(log_c) * N^a * D^b and their one-variable relatives as rows of a design matrix.
 #pragma once
 

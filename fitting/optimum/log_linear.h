@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Weighted least squares for the log-linear laws: Ceres for the reported estimate, exact normal equations
 // for bootstrap replicates. Both minimise the same sum of squares.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Each cell's optimum as its own runs tell it, and how well: what laws scatter about.
 #pragma once
 

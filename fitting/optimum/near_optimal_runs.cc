@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "fitting/optimum/near_optimal_runs.h"
 
 #include <vector>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The runs near their cell's optimum.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Optimal learning rate and batch size from a sweep: one interface for every estimator.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sweeps over more than rate and batch: weight decay or beta2 varied beside them.
 #pragma once
 

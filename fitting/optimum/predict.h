@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Predictions from a fitted law: pure functions of the numbers in an OptimumModel, so that a stored fit
 // predicts what the original did. All are thread-safe.
 #pragma once

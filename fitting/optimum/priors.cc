@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "fitting/optimum/priors.h"
 
 namespace sextant::fitting::optimum {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Weak priors on the exponents of optimal rate and batch.
 #pragma once
 

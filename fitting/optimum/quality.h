@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Labels on runs and cells: what a reader should know before trusting them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Laws that minimise expected regret over the cells of a study.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How far cells lie from the laws, told apart from the noise of their own optima.
 #pragma once
 

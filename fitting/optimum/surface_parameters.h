@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How a joint surface and its laws lie in the rows of an OptimumFit.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Smoothing thin-plate spline over the plane, and the region its points cover.
 #pragma once
 

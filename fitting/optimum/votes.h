@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Estimators in which each cell's runs vote on where its optimum is, and the law is fitted to the votes.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which parameters a law is affine in, and their best values when the others are held.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Compute-optimal allocation: how many parameters and tokens to spend a budget of FLOPs on.
 // Approaches 1, 2 and 3 are those of Hoffmann et al. 2022 (2203.15556).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Approach 3: the minimum of a fitted loss law at a budget.
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Shared by approaches 1 and 2: lines through optima and intervals from replicates.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Laws with min and max: where to begin in every branch.
 #pragma once
 

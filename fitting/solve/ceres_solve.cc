@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "fitting/solve/ceres_solve.h"
 
 #include <ceres/cost_function.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a fit says about itself beside its estimate.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Approach 1: the lower envelope of training curves.
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A law, its data and an objective as one function of the walked parameters. The only place that knows about
 // logarithms of parameters, residual kinds and compaction.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fits a law to data: the global optimum, its uncertainty, and how far to trust it.
 #pragma once
 

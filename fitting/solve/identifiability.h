@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Can these data tell these parameters apart?
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "fitting/solve/independent_search.h"
 
 #include <tbb/parallel_for.h>

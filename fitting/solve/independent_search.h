@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A second search for the optimum, by another way than the starts: what says whether there is a better one.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Approach 2: the lowest loss among runs of equal budget, by local cubics.
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>

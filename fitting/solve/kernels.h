@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The inner loop of every fit: objective, gradient and Hessian from a law's columns. One build a CPU level.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The search for the optimum of a law with min or max.
 #pragma once
 

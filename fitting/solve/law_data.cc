@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "fitting/solve/law_data.h"
 
 #include <absl/strings/str_cat.h>

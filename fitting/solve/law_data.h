@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a law is fitted to: its variables, the observed values and how much each observation counts.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The average of a study's loss laws (`loss-average`), and losses with intervals that are meant to hold the
 // next run.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Damped Newton with the exact Hessian, through reweighted least squares where that Hessian is indefinite:
 // what polishes starts and bootstrap replicates.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "fitting/solve/objective.h"
 
 #include <absl/status/status.h>

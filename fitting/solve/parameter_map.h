@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Between a law's natural parameters and the coordinates a solver walks.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Takes one start to the nearest minimum of an objective.
 #pragma once
 

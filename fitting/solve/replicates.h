@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fits every bootstrap resample.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Draws bootstrap resamples. Resample r is a pure function of (data, seed, r).
 #pragma once
 

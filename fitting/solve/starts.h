@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where to begin, and the best of all beginnings.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Turns a search and its replicates into a FitResult.
 #pragma once
 

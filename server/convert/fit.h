@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fit messages, requests and records.
 #pragma once
 

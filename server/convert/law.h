@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Laws as messages, and published laws as fits of the study `published`.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The quantities of a run in the API's message, by the table of fields.
 #pragma once
 

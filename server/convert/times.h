@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Microseconds since the epoch and protobuf timestamps.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The connections that clients have open: how many, whose, and what each makes the server hold.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How clients come in: the listening sockets, what gRPC makes of their connections, and what bounds both.
 #pragma once
 

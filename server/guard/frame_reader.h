@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // HTTP/2 frames out of a byte stream that comes in any pieces (RFC 9113, section 4.1).
 #pragma once
 

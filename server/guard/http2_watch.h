@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What one client makes the server hold before any method sees it: header blocks, streams, messages that are
 // not complete. gRPC 1.51 bounds none of the three (CVE-2023-33953 is one of them).
 #pragma once

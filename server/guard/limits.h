@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What clients may make the server hold before a method of it runs. docs/operations.md lists them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Listening sockets of one's own: gRPC's accept as many connections as there are descriptors and then never
 // again (CVE-2023-4785).
 #pragma once

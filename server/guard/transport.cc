@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Functions of this executable that stand in front of the libraries' of the same name, which gRPC calls to
 // read and write connections: dynamic linking finds these first. gRPC 1.51 offers no other place where one
 // can see that a client makes it hold more and more memory, and end it. Linked into sextantd alone; costs

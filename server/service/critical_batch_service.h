@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sextant.v1.CriticalBatchService.
 #pragma once
 

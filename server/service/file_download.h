@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A file that the server makes on request and streams to the client, piece by piece.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One fit by name, wherever it is: stored, or published with the catalogue.
 #pragma once
 

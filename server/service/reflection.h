@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // grpc.reflection.v1 and v1alpha, whose messages are the same. Debian's gRPC has a plugin for v1alpha, but
 // linking it turns reflection on for every server of the process, and a hardened server wants it off.
 #pragma once

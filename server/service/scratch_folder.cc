@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "server/service/scratch_folder.h"
 
 #include <absl/strings/match.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where files are put together that a client gets, or has sent.
 #pragma once
 

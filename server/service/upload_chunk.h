@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One chunk of an upload: checked, committed, counted.
 #pragma once
 

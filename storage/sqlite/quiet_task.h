@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Work for when nobody else has any.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "storage/sqlite/reader_pool.h"
 
 namespace sextant::storage::sqlite {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading connections, handed out one thread each.
 #pragma once
 

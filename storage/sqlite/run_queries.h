@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading many runs: pages for listings, columns for fits.
 #pragma once
 

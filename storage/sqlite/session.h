@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The store on one connection: every method in a transaction of its own, or in the one that is open.
 #pragma once
 

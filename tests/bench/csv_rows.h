@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rows of a CSV file with a header, for benchmarks: no quoting, every field text.
 #ifndef SEXTANT_TESTS_BENCH_CSV_ROWS_H_
 #define SEXTANT_TESTS_BENCH_CSV_ROWS_H_

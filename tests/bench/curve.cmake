@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Benchmarks of curves: cleaning of long ones, extrapolation on the development set, forecasts of runs in flight.
 sextant_add_bench(curve_extrapolation_bench curve_extrapolation_bench.cc curve_dev_set.cc curve_dev_shapes.cc
   curve_public_series.cc LINK sextant_curve)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cleaning and labelling of long curves: CPU time, beside the floor of the same run, which is to take the
 // logarithm of every step and loss and to write them. Usage: curve_clean_bench [POINTS]
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Critical batch sizes from the runs of data/calibration/h100-bytes-t128: every (N, D), every definition,
 // with interval or the reason why there is none. Usage: curve_critical_bench [FOLDER]
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Development sets of learning curves for tests and benchmarks of extrapolation: synthetic curves in the
 // shapes that public benchmarks contain (few-shot image classification, translation, language modelling,
 // small noisy task curves), drawn from many forms so that no single form is favoured, curves made to be

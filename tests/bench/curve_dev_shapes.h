@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Noise-free learning curves, as functions of ln x, for the development sets of curve_dev_set.h.
 #ifndef SEXTANT_TESTS_BENCH_CURVE_DEV_SHAPES_H_
 #define SEXTANT_TESTS_BENCH_CURVE_DEV_SHAPES_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Learning-curve extrapolation on the development sets: mean over curves of sqrt(mean((ln predicted - ln
 // true)^2)) on the tail, for every form and for the average, beside what the noise-free curve itself would
 // score; with coverage of the 90 % interval, CPU time a curve, and the ratio of the average to M4 and to the

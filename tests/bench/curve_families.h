@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Learning curves of public studies, a family for each study and kind of axis, for choosing the settings of
 // extrapolation by leaving whole families out. Read from ../shared/data and data/calibration.
 #ifndef SEXTANT_TESTS_BENCH_CURVE_FAMILIES_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Settings of the average of learning-curve forms, chosen by leaving whole families of curves out. Every
 // variant of a setting is scored on every family (mean over curves of sqrt(mean((ln predicted - ln seen)^2))
 // on the tail); for each family the variant is taken that did best on all others (mean ln of its score over

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // In-flight forecasts on the sweeps in data/calibration: median relative error of the end loss and coverage
 // of the 90 % interval from 30 % and 50 % of every run, against three baselines. Usage: curve_forecast_bench
 // [FOLDER...]

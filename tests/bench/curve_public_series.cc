@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Short series printed in papers and repositories.
 #include "tests/bench/curve_dev_set.h"
 

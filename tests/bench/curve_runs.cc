@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/curve_runs.h"
 
 #include <rapidjson/document.h>

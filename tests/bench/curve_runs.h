@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The runs and curves of the sweeps in data/calibration, read for tests and benchmarks of forecasts.
 #ifndef SEXTANT_TESTS_BENCH_CURVE_RUNS_H_
 #define SEXTANT_TESTS_BENCH_CURVE_RUNS_H_

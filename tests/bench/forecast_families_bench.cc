@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Forecasts of runs in flight without finished ones to compare with, over families of runs with a decaying
 // rate: this project's byte and line sweeps, the OLMo ladder (validation losses, cosine to a tenth), and the
 // published multi-power law of Luo et al. 2025 (25M parameters) under cosine, linear and WSD schedules. Of

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """CPU time and memory of `sextant runs import` over mixed logs that it makes, next to reading the same bytes.
 
 usage: import_bench.py BIN_DIR [MEGABYTES]   (1000 by default; needs twice that in the temporary folder)

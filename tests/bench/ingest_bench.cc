@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Uploads through gRPC at the scale of Shallue et al. (2019), beside the floor: the same chunks encoded and
 // put straight into a bare SQLite table in the same run. The server is a process of its own, so its CPU time
 // and memory are its alone. The default is a twentieth of the whole; --scale 1 is all of it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Laws with min and max, fitted beside an exhaustive search: how often the fit ends at the lowest objective
 // known, and whether it says so where it does not. Usage: kinked_laws_bench [SETS [EXHAUSTIVE_STARTS]]
 #include <cstdio>

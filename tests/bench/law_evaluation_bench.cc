@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a law given as text costs next to the same law written by hand, at each CPU level.
 //
 //   law_evaluation_bench [ROUNDS]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Chinchilla law's log residual and Jacobian, written by hand for one CPU level: what a text law is
 // compared with.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Losses at the held-out largest fifth by compute, over public sets and this project's sweeps: error of every
 // law, of the one that did best on the largest scales of what was fitted, and of loss-average; and how often
 // the 90 % intervals hold the held-out losses: of the parameters alone, and of the prediction. Usage:

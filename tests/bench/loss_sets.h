@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Losses of finished runs against N and D: public sets in ../shared/data and this project's sweeps.
 #ifndef SEXTANT_TESTS_BENCH_LOSS_SETS_H_
 #define SEXTANT_TESTS_BENCH_LOSS_SETS_H_

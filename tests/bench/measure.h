@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Time spent, and errors that end a benchmark.
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 sextant_add_bench(optimum_excess_bench optimum_excess_bench.cc LINK sextant_fitting_optimum fmt::fmt)
 find_package(TBB REQUIRED)
 sextant_add_bench(optimum_synthetic_bench optimum_synthetic_bench.cc

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Mean and maximum excess loss of every estimator on every held-out split of a sweep, how often intervals
 // hold the held-out cells' own optima, and what a full fit costs.
 //

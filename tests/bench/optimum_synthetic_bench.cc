@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How every estimator of the optimum does on random sweeps with known truth: how often 90 % intervals hold
 // the optimum of cells that were left out or lie beyond the sweep, and the true excess loss there.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The floor under every way to store curves: the same compressed chunks put straight into a bare SQLite
 // table.
 #pragma once

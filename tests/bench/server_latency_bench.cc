@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Latency of Predict against an empty RPC on the same server, over loopback, from another process.
 //
 //   build/bin/server_latency_bench [CALLS]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Many clients at once: uploaders, readers and a fit after another, while Predict is timed. No call may fail,
 // no run may be lost; the latency of Predict is printed alone and under this load.
 //

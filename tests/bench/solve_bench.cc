@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CPU time of fits on the runs of Besiroglu et al. 2024, how good they are, and how far from the limit that
 // exp and log set. Machines throttle: everything is CPU time and ratios of one run.
 //   solve_bench [--replicates 4000] [--json] [--no-reference] [--no-parallel]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The store at the scale of Shallue et al. (2019), each figure beside its floor: the same chunks put straight
 // into a bare SQLite table in the same run. Figures are CPU time of the measuring thread unless they say
 // otherwise.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A synthetic study shaped like Shallue et al. (2019): 168 160 runs with 71 638 836 points.
 #pragma once
 

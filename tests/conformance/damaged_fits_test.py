@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """A stored fit that cannot be computed with is refused by an import, and set aside by name in a database."""
 import json
 import pathlib

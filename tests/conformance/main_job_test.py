@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The main job over the wire, by a client that knows the protos and nothing else: runs in, laws fitted, a prediction out.
 
 The values of the Step Law sweep are those of its published table (Li et al. 2025), which is not ours to ship: that part

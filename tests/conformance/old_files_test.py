@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Files that older versions wrote open, migrate and answer the same."""
 import json
 import math

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Replays the grpcurl requests of the README through server reflection, with a small generic client of our own.
 
 grpcurl is not packaged for Debian 12; like it, this client knows no proto beforehand: it asks the server for descriptors

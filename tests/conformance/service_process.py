@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A sextantd of one's own, and stubs made from the protos. Includes nothing of the project but its protos."""
 import importlib
 import os

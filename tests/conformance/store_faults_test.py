@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """What the disk does to a running server, as its clients see it: code and reason of each error, nothing acknowledged
 lost, and work that goes on when the disk is well again. A limit on file sizes, which can be changed while the server
 runs, stands for a disk that fills and is freed."""

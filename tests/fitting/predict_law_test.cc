@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Published laws at a target, against the constants printed in the papers (values worked out from them in
 // double precision).
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sweeps drawn from known laws, for tests.
 #pragma once
 

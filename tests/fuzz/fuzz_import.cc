@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any bytes, to the reader of one format (SEXTANT_FUZZ_FORMAT), or to the one that detection chooses
 // ("auto").
 #include <sys/mman.h>

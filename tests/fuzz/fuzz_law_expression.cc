@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any text as the expression of a law: it is refused or it compiles, and then every program of it runs over
 // hostile columns and parameters without a crash.
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any text as a law file: it is refused with a reason, or it reads, writes back and reads again to the same
 // text.
 #include <cstddef>

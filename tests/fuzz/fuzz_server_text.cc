@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any text as a filter, an order, a page token and a resource name; and text made harmless is harmless, and
 // stays so.
 #include <cstddef>

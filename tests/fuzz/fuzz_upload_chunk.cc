@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any bytes as a chunk of an upload.
 #include <cstddef>
 #include <cstdint>

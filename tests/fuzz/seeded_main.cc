@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A short run of a fuzz target without libFuzzer: every seed file as it is, then mutations of the seeds from
 // a fixed sequence of random numbers. usage: TARGET ROUNDS [FILE OR FOLDER]…
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The runs of Besiroglu et al. 2024 (2404.10102), read where they are at hand.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fits to the runs digitised by Besiroglu et al. 2024 (2404.10102): the sum-Huber optimum, the published
 // likelihood optimum, standard errors, and how reliably starts get there.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Published optima and series that fits are held to. Each table names where it was released.
 #pragma once
 

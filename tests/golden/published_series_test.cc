@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Coefficients that authors published for released tables, re-fitted.
 #include "tests/golden/published_series.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A law as a user would write it, from a line of text.
 #pragma once
 

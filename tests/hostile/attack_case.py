@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the attack tests share: a server, ways to reach it, and what must hold during and after an attack."""
 import os
 import pathlib

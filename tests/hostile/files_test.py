@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Files of studies that were not made by an export, and studies that are deleted and made again under live work."""
 import pathlib
 import shutil

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Header blocks and messages that do not end, before any token is asked for."""
 import time
 

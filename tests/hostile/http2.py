@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Just enough HTTP/2 to misuse it: frames and HPACK literals over a plain, TLS, IPv6 or unix socket."""
 import socket
 import ssl

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Callers who ask for much, read nothing, or say nothing."""
 import os
 import signal

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """What must not be readable by others: tokens on the way, files on the disk, and text that drives a terminal."""
 import os
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A study with a small sweep, and fits of it with as many replicates as there may be."""
 import math
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A sextantd that is attacked: its memory, its descriptors, and how long others wait meanwhile."""
 import os
 import pathlib

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Messages from outside: what is taken, what is refused, and that records come back as they went in.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The process: it starts, stops in time and says what is wrong with its flags.
 #include "tests/server/daemon.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Filters: what they mean, and where they are wrong.
 #include "server/filter.h"
 

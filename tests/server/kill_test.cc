@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The server is killed at random moments while several clients upload: what it acknowledged must be there,
 // whole and once, and every upload goes on where it was acknowledged. SEXTANT_CRASH_ROUNDS sets how often
 // (8; the full run is 200), SEXTANT_TEST_SEED replays the moments.

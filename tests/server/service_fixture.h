@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A whole server in this process, over a database of its own, reached through generated stubs.
 #pragma once
 

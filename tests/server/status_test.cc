@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Statuses on the wire: codes, details, caps, and exceptions that stop.
 #include "server/status.h"
 

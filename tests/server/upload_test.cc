@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Uploads: acknowledged means durable, sent again means recognised, wrong rows leave the good ones alone.
 #include <gmock/gmock.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What only a real socket shows: ports, addresses, tokens, health, reflection.
 #include <gmock/gmock.h>
 #include <grpcpp/create_channel.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A process is killed at random moments while it writes: every write that it acknowledged must be there,
 // whole and once. SEXTANT_CRASH_ROUNDS sets how often (20; the full run is 200), SEXTANT_TEST_SEED replays
 // the moments.

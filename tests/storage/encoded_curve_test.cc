@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "storage/encoded_curve.h"
 
 #include <gtest/gtest.h>

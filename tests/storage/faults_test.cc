@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the disk does to a store: full, read-only, damaged, cut short.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

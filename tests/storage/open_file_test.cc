@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What happens to a database's files behind the store's back: taken away, put back, cut short, left over.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

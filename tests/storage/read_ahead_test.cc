@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Columns that are read before anybody asks for them, and when.
 #include "storage/sqlite/columns/read_ahead.h"
 

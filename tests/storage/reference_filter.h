@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Filters evaluated directly on a run, independently of any SQL.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A store in memory, as plain as can be: what the real ones are compared with. Single-threaded.
 #pragma once
 

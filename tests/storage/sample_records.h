@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Records with every field set, and equality that says which field differs.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs that have gone on since they were stored: what Store::PutRuns says of them.
 #include <gmock/gmock.h>
 

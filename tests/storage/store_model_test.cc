@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random operations on the real store and on the reference, which must answer alike throughout.
 // Replay a failure with SEXTANT_TEST_SEED=<the seed it prints>.
 #include <gtest/gtest.h>

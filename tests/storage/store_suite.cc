@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/storage/store_suite.h"
 
 #include <gmock/gmock.h>

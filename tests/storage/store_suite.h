@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every implementation of Store must do. An implementation's test instantiates it:
 //
 //   INSTANTIATE_TEST_SUITE_P(Sqlite, StoreSuite, testing::Values(StoreFactory{"sqlite", OpenEmptySqlite}));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sextant backup: the whole database as one file, while it is in use.
 #include <memory>
 #include <string>

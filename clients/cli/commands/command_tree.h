@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The commands: a noun and a verb each, with examples, options and what to run.
 #pragma once
 

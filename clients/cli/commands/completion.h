@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Shell completion: small scripts that ask the program itself.
 #pragma once
 

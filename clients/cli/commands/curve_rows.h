@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A run's curve, read whole and written point by point.
 #pragma once
 

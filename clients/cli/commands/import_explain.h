@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `runs import --explain`: what an import would make of files, without storing anything.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which files `runs import` reads, and what it says of each.
 #pragma once
 

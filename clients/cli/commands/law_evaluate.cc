@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sextant laws evaluate: any law at given inputs.
 
 #include <memory>

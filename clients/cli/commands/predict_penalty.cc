@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <map>
 
 #include "clients/cli/commands/predict_print.h"

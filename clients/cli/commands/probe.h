@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Why a server cannot be reached, by the steps of reaching it.
 #pragma once
 

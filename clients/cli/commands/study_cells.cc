@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cells of a sweep and what to know before trusting them.
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/output/quantity.h"

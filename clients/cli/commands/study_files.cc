@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A study into files and back.
 #include <cerrno>
 #include <cstdio>

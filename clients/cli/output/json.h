@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proto JSON as scripts read it.
 #pragma once
 

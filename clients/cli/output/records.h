@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints resources in the chosen format: lists and single ones.
 #pragma once
 

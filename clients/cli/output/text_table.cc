@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "clients/cli/output/text_table.h"
 
 #include <algorithm>

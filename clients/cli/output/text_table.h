@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Aligned text: the table and markdown outputs.
 #pragma once
 

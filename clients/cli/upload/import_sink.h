@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From the importers to the upload.
 #pragma once
 

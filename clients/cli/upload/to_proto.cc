@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "clients/cli/upload/to_proto.h"
 
 #include "base/run_field_table.h"

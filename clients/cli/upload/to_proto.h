@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Imported runs as the API's messages.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sends runs to the service in chunks, in bounded memory, so that a broken upload can go on.
 #pragma once
 

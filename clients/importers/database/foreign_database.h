@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SQLite files that other programs wrote, read as the untrusted input that they are.
 #pragma once
 

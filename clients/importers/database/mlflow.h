@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What MLflow's two stores have in common.
 #pragma once
 

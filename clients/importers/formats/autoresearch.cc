@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // autoresearch's results.tsv: an experiment a row, named by its commit, with its loss in bits per byte.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // build-nanogpt's log.txt ("250 val 6.0727", "0 train 11.0873") and what it prints ("step 0 | loss: 10.95 |
 // …"). A validation stands before update `step`, counted from 0; everything else after it.
 #include "clients/importers/emit.h"

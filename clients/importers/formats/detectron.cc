@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Detectron2's metrics.json: JSON lines with `iteration`, which counts updates from 0, and `total_loss`.
 #include "clients/importers/emit.h"
 #include "clients/importers/format.h"

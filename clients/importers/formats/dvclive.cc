@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // DVCLive's folder: plots/metrics/NAME.tsv with "step NAME" a row, and params.yaml. Its step counts calls of
 // next_step from 0, which a loop may make once an epoch or once a log.
 #include <filesystem>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A table with a row per epoch: Keras' CSVLogger. Its rows are points of one run, on an axis of epochs from
 // 0.
 #include <algorithm>

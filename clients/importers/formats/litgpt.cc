@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What LitGPT's pretraining prints: "Epoch 1 | iter 4 step 1 | loss train: 10.98, val: n/a | …", and "iter
 // 1000: val loss 3.23, …". An iteration is a micro-batch; steps count completed updates.
 #include "clients/importers/emit.h"

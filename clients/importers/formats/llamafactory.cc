@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LLaMA-Factory's trainer_log.jsonl: a line per log call, with the steps done and planned.
 #include "clients/importers/emit.h"
 #include "clients/importers/format.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // modded-nanogpt and parameter-golf: "step:250/6200 val_loss:4.27 train_time:8402ms", behind the whole source
 // of the program. Steps count completed updates for both losses.
 #include "clients/importers/emit.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ms-swift's logging.jsonl: "global_step/max_steps": "10/438"; the last line repeats the whole history.
 #include "clients/importers/emit.h"
 #include "clients/importers/format.h"

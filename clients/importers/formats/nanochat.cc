@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // nanochat: what its base training prints, and that section of its report. "step 00250/21400 (1.17%) | loss:
 // …" is update 250 from 0, its loss a running mean; "Step 00250 | Validation bpb: …" stands before it.
 #include <algorithm>

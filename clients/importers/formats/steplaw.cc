@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Step Law's tables (Li et al. 2025, 2503.04715): `bs` counts sequences, `D` is nominal.
 #include <utility>
 

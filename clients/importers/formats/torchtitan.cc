@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What torchtitan prints: "step: 10  loss:  7.8774  grad_norm: …", in colours, behind a logger's prefix. The
 // loss is the mean over all ranks at that update.
 #include "clients/importers/emit.h"

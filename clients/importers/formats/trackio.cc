@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Trackio's SQLite file of a project: a row per log call, its metrics as JSON.
 #include <memory>
 #include <vector>

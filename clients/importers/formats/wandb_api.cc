@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs as W&B's API gives them, written as JSON: state, config, summary, and the history where it was asked
 // for.
 #include "clients/importers/emit.h"

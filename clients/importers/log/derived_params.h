@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Parameter counts that a model's configuration determines.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Members of JSON objects as a log's settings and values; nested ones under dotted names.
 #pragma once
 

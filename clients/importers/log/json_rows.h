@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rows of a JSON source: an object a line, or the objects of one array, or one object over several lines.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The curve of a log's series, on its token axis.
 #pragma once
 

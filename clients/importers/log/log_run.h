@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A run as a training log tells it: settings, and one series per name that was logged.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which logged name is which quantity. The table is data; users put entries before it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a log measured, by the names that it gives; of several names for one quantity the best is taken.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The record framings of TensorBoard and W&B files, over a byte source.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a log measured, one series a quantity; a restart takes back what was logged beyond it.
 #pragma once
 

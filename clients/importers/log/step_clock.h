@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which member of a history row counts optimizer steps.
 #pragma once
 

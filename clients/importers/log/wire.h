@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Protobuf's wire format, for messages of other people's programs. Views into the caller's bytes; nothing is
 // copied.
 #pragma once

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sextant: learning rate, batch size and budget for large training runs.
 
     run = sextant.init(study="mine", config={"params_non_embedding": 25e6, "batch_size_tokens": 131072})

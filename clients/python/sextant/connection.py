@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A connection to sextantd: a running one, or one that is started on a unix socket."""
 import hashlib
 import os

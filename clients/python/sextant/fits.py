@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fits of laws to a study."""
 import dataclasses
 from typing import Any, Callable, Optional

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Starts sextantd on a unix socket, for work without a server."""
 import atexit
 import fcntl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logged rows as the columns of a curve."""
 import array
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Predictions as plain values."""
 import dataclasses
 from typing import Any, Iterable, Optional, Union

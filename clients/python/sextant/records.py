@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stored studies, runs and curves as columns."""
 import math
 from typing import Any, Optional

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One training run that is being logged."""
 import atexit
 import os

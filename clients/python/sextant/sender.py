@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The thread that writes what was logged to the spool and uploads it."""
 import collections
 import math

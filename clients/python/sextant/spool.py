@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The file that keeps every logged value until, and after, the server has it."""
 import json
 import math

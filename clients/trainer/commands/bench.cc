@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sextant-train bench: tokens a second of one shape on made-up tokens, and where a step's time goes.
 #include <CLI/CLI.hpp>
 #include <chrono>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The verbs of sextant-train. Each adds its subcommand to `app`; the chosen one leaves its exit code in
 // *exit_code.
 #pragma once

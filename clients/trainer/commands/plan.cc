@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sextant-train plan: what a sweep would train, without training.
 #include <CLI/CLI.hpp>
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sextant-train sweep and run: train what a file, or the command line, names.
 #include <CLI/CLI.hpp>
 #include <atomic>

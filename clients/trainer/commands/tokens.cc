@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sextant-train tokens: learn a tokenizer, encode text, look into a token file.
 #include <absl/strings/str_cat.h>
 

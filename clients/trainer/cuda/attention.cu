@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Causal attention in bf16 on Hopper's warpgroup products, tile by tile with the softmax kept running (Dao
 // 2023), head dimension 64.
 #include "clients/trainer/cuda/attention_tiles.cuh"

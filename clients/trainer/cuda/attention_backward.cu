@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gradients of causal attention in bf16. The scores are recomputed twice, once by query tile and once by key
 // tile, so that every sum has one owner and one order: no atomics, the same bits every time.
 #include "clients/trainer/cuda/attention_tiles.cuh"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Causal attention in fp32 for verification: a warp a row, nothing clever.
 #include <cmath>
 

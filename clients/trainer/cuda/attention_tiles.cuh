@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the attention kernels share: which rows a block owns, its way through the tiles, the causal mask.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where everything of a fused job lies in one device allocation.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Do two outputs of a product have the same bits?
 #include "clients/trainer/cuda/kernels.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cross-entropy over the logits in place, a warp a row, and the held-out loss.
 #include <cfloat>
 

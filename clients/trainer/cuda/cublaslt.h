@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cuBLASLt opened at run time, so that sextant-train starts on machines that do not have it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Small device helpers: eight-element vectors, tensor-core and asynchronous-copy instructions, reductions.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The operations of a step, in the order in which they are queued.
 #include <type_traits>
 

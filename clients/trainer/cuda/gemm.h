@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The three matrix products of a linear layer over K stacked runs, through cuBLASLt's strided batches.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Picks the fastest of several ways to compute a product, by trying them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Launchers of the trainer's own kernels. Each queues work on `stream` and returns; launch errors are left
 // for cudaGetLastError. All pointers are device memory. T is float (verification) or __nv_bfloat16.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RMSNorm and its gradient. A group of lanes owns a row, eight columns a lane and turn.
 #include "clients/trainer/cuda/device_util.cuh"
 #include "clients/trainer/cuda/kernels.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gradient norm, clip, schedule, log and AdamW for K stacked runs.
 #include "clients/trainer/cuda/device_util.cuh"
 #include "clients/trainer/cuda/kernels.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SwiGLU and its gradient, eight columns a thread.
 #include "clients/trainer/cuda/device_util.cuh"
 #include "clients/trainer/cuda/kernels.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The gradient of SwiGLU, alone and inside a product.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The products around SwiGLU with SwiGLU inside, for narrow models in large batches: there the products wait
 // for memory, and what lies between them need not be written and read again. A block owns 128 rows, which it
 // keeps in shared memory, and goes through tiles of 64 columns of the hidden width, on Hopper's warpgroup

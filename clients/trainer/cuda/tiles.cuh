@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Moves of tiles between global and shared memory. A tile is rows of 64 bf16 in swizzled shared memory.
 #pragma once
 

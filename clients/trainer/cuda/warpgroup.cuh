@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hopper's warpgroup products: four warps multiply 64-row tiles that lie in shared memory, asynchronously.
 // Tiles are rows of 64 bf16 with 16-byte chunks swizzled as TileOffset says, 1024-byte aligned; layouts and
 // fragment orders are those of the PTX ISA, "Asynchronous Warpgroup Level Matrix Instructions".

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where engines come from: the CPU reference, or one GPU.
 #pragma once
 

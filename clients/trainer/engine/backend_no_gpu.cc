@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Linked instead of backend_gpu.cc where nvcc was missing.
 #include "clients/trainer/engine/backend.h"
 

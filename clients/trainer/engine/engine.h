@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What trains: K runs of one shape advanced together, on the CPU reference or on a GPU.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Parameters and floating-point operations of a shape, in each convention that scaling laws use.
 #pragma once
 

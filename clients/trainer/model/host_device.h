@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Marks small pure functions that the CPU reference and the CUDA kernels share, so that both compute the
 // same.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Counter-based random numbers: a pure function of (seed, index), so that any thread may draw any element.
 #pragma once
 

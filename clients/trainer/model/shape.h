@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The shape of a decoder-only transformer and where each of its tensors lies in the flat parameter vector.
 #pragma once
 

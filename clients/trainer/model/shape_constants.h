@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Constants of the model that kernels need without the rest of shape.h.
 #pragma once
 

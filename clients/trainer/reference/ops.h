@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The model's operations in fp32 and plain C++: the ground truth that the CUDA kernels are tested against.
 // Matrices are row-major. Gradients named d... with += semantics say so; all others are overwritten.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Engine over the fp32 transformer: each run's batch, AdamW step and log, one run after another.
 #include <algorithm>
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A whole forward and backward pass in fp32: the reference for the CUDA step.
 #pragma once
 

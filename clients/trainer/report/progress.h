@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One line on stderr that says how far a sweep is and how long it will still take.
 #pragma once
 

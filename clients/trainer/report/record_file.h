@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where records go: a JSONL file that survives a kill, or a pipe.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A finished run as one line of JSON that `sextant runs import` reads.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Trains a whole sweep on every GPU there is.
 #pragma once
 

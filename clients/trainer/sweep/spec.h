@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What to train: runs, and the sweep file that names them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sweep file: TOML tables data, model, optimizer, schedule, curve and one or more [[grid]].
 #include <absl/strings/str_cat.h>
 #include <toml++/toml.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Trains one pack to the end and turns its logs into records.
 #pragma once
 

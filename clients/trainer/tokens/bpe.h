@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Byte-pair encoding (Sennrich et al. 2016) over bytes, for text whose documents end in NUL.
 #pragma once
 

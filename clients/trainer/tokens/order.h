@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The order in which training windows are visited: a keyed permutation, computed and never stored.
 #pragma once
 

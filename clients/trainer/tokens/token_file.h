@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Token files: a checked header and 16-bit tokens, so that a wrong or damaged file is refused before
 // training.
 #pragma once

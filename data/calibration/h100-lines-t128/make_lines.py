@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Turn a text corpus into distinct lines in a fixed random order.
 
 Input: any text file, for this sweep the output of a corpus builder over Debian's linux-source-6.1 (files joined, each

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Built-in evaluators: laws that no expression can state, because they are implicit. A law file names one
 // with `evaluator` and declares its variables and parameters under the names given here, in any order.
 #pragma once

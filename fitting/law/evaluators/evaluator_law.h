@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A law computed by a built-in evaluator instead of an expression. Internal to fitting/law.
 #pragma once
 

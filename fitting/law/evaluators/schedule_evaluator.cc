@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "fitting/law/evaluators/schedule_evaluator.h"
 
 #include <cmath>

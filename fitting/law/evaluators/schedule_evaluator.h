@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Built-in evaluators of laws that are sums over a learning-rate schedule. A law file names one with
 // `evaluator`; its one variable is t, the 0-based index of the last step done.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A law that sums over a learning-rate schedule. Internal to fitting/law.
 #pragma once
 

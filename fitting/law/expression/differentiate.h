@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Symbolic derivatives of an expression graph.
 #pragma once
 

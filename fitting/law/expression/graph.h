@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The hash-consed expression graph behind a law: equal subexpressions are one node, constants are folded,
 // and nodes are simplified as they are made so that symbolic derivatives stay small.
 #pragma once

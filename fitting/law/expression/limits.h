@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bounds on what a law's author may send: a law is untrusted text, and everything derived from it stays
 // small.
 #pragma once

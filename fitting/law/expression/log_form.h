@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The logarithm of an expression in a form that does not overflow on the way.
 #pragma once
 

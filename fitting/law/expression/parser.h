@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Parses the expression of a law into a graph.
 //
 //   sum      = product { (+|-) product }

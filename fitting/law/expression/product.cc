@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Products in an expression graph: one form for each, so that equal parts of different products are one node.
 #include <algorithm>
 #include <cmath>

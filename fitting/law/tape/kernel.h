@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Column instructions and the kernels that run them, one set of kernels per CPU level.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A flat program over columns, compiled from some nodes of an expression graph.
 //
 // What depends on parameters alone is computed once per evaluation, what depends on data alone once per

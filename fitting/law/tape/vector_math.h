@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // exp and log over vectors of SEXTANT_LANES doubles, for one CPU level.
 //
 // Included by translation units that are compiled for different CPUs: everything has internal linkage, so

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "storage/sqlite/columns/column_filter.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Conditions evaluated over columns in memory: the same answers as AddConditions' SQL.
 #pragma once
 

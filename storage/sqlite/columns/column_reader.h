@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Columns of runs on their way from rows into memory.
 #pragma once
 

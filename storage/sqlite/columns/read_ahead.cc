@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "storage/sqlite/columns/read_ahead.h"
 
 #include <absl/status/statusor.h>

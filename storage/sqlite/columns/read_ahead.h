@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Columns of large studies, read before a listing asks for them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Columns of a study's runs in memory: a filter that few runs match, or an order by a quantity, is answered
 // from them where SQLite would decode every row (docs/decisions/0004).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Looking after a database file: integrity, backup, checkpoint.
 #pragma once
 

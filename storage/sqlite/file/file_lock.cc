@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "storage/sqlite/file/file_lock.h"
 
 #include <absl/strings/ascii.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One process writes a database at a time: an advisory lock held for as long as the store is open.
 #pragma once
 

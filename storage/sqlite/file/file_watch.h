@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether an open database is still the file under its name.
 #pragma once
 

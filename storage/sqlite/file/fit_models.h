@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How fits kept their models before schema version 3, and how they come into tables of their own.
 #pragma once
 

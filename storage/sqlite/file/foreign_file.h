@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A database file that a stranger has sent.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Opening a database file: its path, the connections of a store, and what must not be opened.
 #pragma once
 

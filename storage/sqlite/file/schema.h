@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The tables, as ordered migrations. docs/schema.md describes what each holds.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checked conditions to parameterised SQL. Field names come from a fixed list, values only ever as
 // parameters.
 #pragma once

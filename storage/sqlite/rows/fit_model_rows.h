@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The model of a fit: its kind, and the tables of those kinds that need more than the report.
 #pragma once
 

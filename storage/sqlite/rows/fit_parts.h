@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The lists, maps and arrays of a FitResult, each in a table of its own keyed by fit_key.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rows of `fits` and of the tables of their parts. Every field of a FitResult is kept exactly (but -0 reads
 // as 0).
 #pragma once

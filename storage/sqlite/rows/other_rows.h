@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rows of `laws`, `uploads` and `requests`.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "storage/sqlite/rows/page_key.h"
 
 #include <absl/strings/numbers.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pages of listings: how many items, and where one of runs ended, as an opaque text.
 #pragma once
 

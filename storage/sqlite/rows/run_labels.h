@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Labels of runs, each with the sources that give it: {"label":"source source"} in a run's row.
 #pragma once
 

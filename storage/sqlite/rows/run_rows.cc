@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "storage/sqlite/rows/run_rows.h"
 
 #include <absl/strings/str_cat.h>

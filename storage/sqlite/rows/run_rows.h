@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rows of `runs`: one run in, one run out.
 #pragma once
 

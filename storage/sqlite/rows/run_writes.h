@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Adding, updating and removing runs with their curves.
 #pragma once
 

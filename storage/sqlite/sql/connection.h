@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RAII over the SQLite C API: a connection with a cache of prepared statements, a statement, a transaction.
 #pragma once
 

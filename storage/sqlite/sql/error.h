@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SQLite result codes as absl::Status: the one place where they are translated.
 #pragma once
 

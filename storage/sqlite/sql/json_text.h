@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Small string maps as JSON text, so that a person with the sqlite3 shell can read and query them.
 #pragma once
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Sextant against numpy and scipy on the runs of Besiroglu et al. 2024, in one run, by CPU time.
 
 Usage: chinchilla_peer.py PATH_TO_solve_bench [--starts 90] [--replicates 4000] [--rounds 3]

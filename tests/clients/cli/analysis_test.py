@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Comparisons, penalty grids, curve extrapolation, forecasts and critical batches, on the sweep that ships."""
 import math
 import os

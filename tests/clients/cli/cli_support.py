@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs the built binaries the way a script would. Needs SEXTANT_BIN_DIR in the environment."""
 import json
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files that are damaged, in the way or out of reach: what is wrong, where, what to do; and no half files."""
 import json
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """runs, fits and laws delete: what goes, what stays, and that it must be said twice."""
 import cli_support
 from cli_support import CliTest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Studies into files and back: nothing is lost on the way."""
 import json
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What goes wrong with files is said from the command line and by the server, and costs nothing acknowledged."""
 import resource
 import signal

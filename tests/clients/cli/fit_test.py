@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """fits, predict and laws: what scripts read, what people read, and the exit codes of refusals."""
 import json
 import math

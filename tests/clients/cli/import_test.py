@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """runs import, list, show, curve."""
 import json
 import os

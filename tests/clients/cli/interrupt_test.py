@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ctrl-C: the call is cancelled, what is committed stays, exit code 130."""
 import signal
 import subprocess

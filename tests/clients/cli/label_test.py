@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Labels of runs and cells: shown, kept, and used to choose runs."""
 import math
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Embedded and --server print the same, byte for byte, but for names, ids and times."""
 import cli_support
 from cli_support import CliTest, normalized

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sweeps that leave something out: a sensible answer or a clear refusal, never a number out of nowhere."""
 import math
 import os

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "clients/cli/output/quantity.h"
 
 #include <gtest/gtest.h>

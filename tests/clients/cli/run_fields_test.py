@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every quantity of a run goes through import, store, filter, order, listings, exports and JSON."""
 import copy
 import csv

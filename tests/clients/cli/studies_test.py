@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """studies create, list, show, delete."""
 import cli_support
 from cli_support import CliTest

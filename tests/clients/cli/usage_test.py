@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Wrong words and flags are explained, exit code 2; help, version and completion."""
 import json
 import shlex

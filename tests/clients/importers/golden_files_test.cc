@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every NAME.expected of the golden folder says what the importers make of NAME next to it, a file or a
 // folder: its first line has the flags, the others what comes out. A log format without one fails here.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every format from a committed file: the run's fields and its curve.
 #include <gmock/gmock.h>
 

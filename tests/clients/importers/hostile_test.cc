@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is not what it seems, or too much of it: refused with the reason, and the rest is read.
 #include <gmock/gmock.h>
 #include <zlib.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints what the importers make of files and folders as JSON lines, one an input, for the checks in Python.
 //   import_dump [--set FIELD=VALUE]… [--metric NAME=QUANTITY]… [--step-offset N] [--format NAME]
 //               [--loss-unit bits-per-byte] PATH…

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "clients/importers/json.h"
 
 #include <gmock/gmock.h>

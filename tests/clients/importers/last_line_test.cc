@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A last line that no newline ends: half written by a run that is alive, or whole all the same.
 #include <gmock/gmock.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Golden files are written here from the descriptions of the formats, a few lines each.
 #include <gmock/gmock.h>
 #include <zlib.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the importers make of other people's logs, against parsers of its own.
 
 Reads the archive of real logs that stands next to the checkout (../shared/data/real-logs.tar.xz) and the golden files,

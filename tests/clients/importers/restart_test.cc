@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Logs of runs that went back to a checkpoint: what came after it in the log before is void.
 #include <gmock/gmock.h>
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Adapters get the calls that their libraries make; the libraries themselves are not in Debian, so stand-ins with their
 documented interfaces are used."""
 import pathlib

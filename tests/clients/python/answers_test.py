@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Fits and predictions from Python, on the calibration runs that ship; and the package as wheel and sdist."""
 import csv
 import pathlib

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Logging a training run from Python: nothing lost, nothing twice, nothing raised, whatever the server does."""
 import json
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The package as it is installed: its sources with the generated messages, in a folder of its own on the path."""
 import os
 import pathlib

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The GPU step against the CPU reference at odd sizes. Skipped where there is no GPU.
 #include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The products with SwiGLU inside against plain loops, at odd sizes: wide enough batches to reach them
 // through an engine are too much for the CPU reference. Skipped where there is no GPU.
 #include <cuda_runtime_api.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Made-up tokens with something to learn: short phrases repeated with noise.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "fitting/critical_batch/from_steps.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Zhang et al. 2024, arXiv 2410.21676, the run table: steps to the target loss, batches in sequences of 512
 // tokens.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The laws that ship: every file reads, compiles, reproduces its worked examples and survives a round trip.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Derivatives of every law that ships, against differences of its values: at ordinary points, at extreme
 // ones, and with parameters at their bounds.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The expression language: what it means, what it refuses and where its errors point.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The column kernels: accuracy of exp and log, and the same answers at every CPU level.
 #include "fitting/law/tape/kernel.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The text form of a law: strict reading, errors with line and column, and writing back.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Laws that sum over a learning-rate schedule: published predictions, and derivatives against differences.
 #include <gtest/gtest.h>
 

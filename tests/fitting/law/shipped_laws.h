@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the law tests share: the catalogue that ships, and points at which to try each of its laws.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The joint surface, laws of least expected regret, and what is predicted from them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

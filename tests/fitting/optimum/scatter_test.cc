@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Scatter about laws told from noise, and what it makes of intervals.
 #include "fitting/optimum/scatter.h"
 

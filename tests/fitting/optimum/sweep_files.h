@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads run tables from CSV files for tests and benchmarks.
 #pragma once
 

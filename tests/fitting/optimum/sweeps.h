@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Synthetic sweeps with a known optimum.
 #pragma once
 

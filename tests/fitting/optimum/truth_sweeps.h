@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random sweeps whose every optimum is known, cells outside the sweep included: what intervals and laws are
 // judged by. The bowls are of three kinds, none of them the kind that the joint surface fits.
 #pragma once

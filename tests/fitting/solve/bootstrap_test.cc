@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Resamples and the fits to them.
 #include <gtest/gtest.h>
 

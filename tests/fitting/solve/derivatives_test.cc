@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the solver differentiates: objective, gradient and Hessian against differences, on every path.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // FitLaw: recovers what made the data, refuses what cannot be fitted, and says how far to trust the rest.
 #include "fitting/solve/fit_law.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Laws and synthetic runs that solver tests share.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random laws with min and max, data on them, and an exhaustive search for their optimum.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/fitting/solve/kinked_laws.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The ways in which published scaling-law fits went wrong, one test each.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

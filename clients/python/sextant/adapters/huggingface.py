@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Hugging Face Trainer: Trainer(..., callbacks=[SextantCallback(study="mine")])."""
 from typing import Any
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Lightning: Trainer(logger=SextantLogger(study="mine"))."""
 from typing import Any
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """torchtitan: SextantLogger(study="mine") has the methods of its BaseLogger."""
 from typing import Any, Mapping
 

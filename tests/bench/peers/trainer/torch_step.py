@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Tokens a second of the same model in PyTorch, compiled and replayed as one CUDA graph a step.
 
 The model, optimizer and precision are sextant-train's: pre-RMSNorm, rotary positions, SwiGLU, untied head, head

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes golden files next to it, from the descriptions of the formats: the binary ones, and some of text. Run it
 after a change and commit both. Values are made up. The files are also the seeds of the fuzz targets.
 """
