@@ -28,13 +28,17 @@ function(_sextant_cache_precompiled target)
   endif()
 endfunction()
 
-# sextant_own_precompiled_header(TARGET HEADERS...): TARGET makes the precompiled header that others share.
+# sextant_own_precompiled_header(TARGET HEADERS...): TARGET makes a precompiled header; others share the first.
 # GCC lets targets share one whose warnings and level of optimisation differ; Clang does not.
 function(sextant_own_precompiled_header target)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_precompile_headers(${target} PRIVATE ${ARGN})
     _sextant_cache_precompiled(${target})
-    set_property(GLOBAL PROPERTY SEXTANT_PRECOMPILED_HEADER_OWNER ${target})
+    get_property(owner GLOBAL PROPERTY SEXTANT_PRECOMPILED_HEADER_OWNER)
+    if(NOT owner)
+      set_property(GLOBAL PROPERTY SEXTANT_PRECOMPILED_HEADER_OWNER ${target})
+      set_property(GLOBAL PROPERTY SEXTANT_PRECOMPILED_HEADERS "${ARGN}")
+    endif()
   endif()
 endfunction()
 
