@@ -179,8 +179,7 @@ def check_the_check() -> list:
 
 
 def main() -> int:
-    problems = check_includes(ROOT) + check_tests_are_built() + check_the_check()
-    problems = check_includes() + check_directions() + check_tests_are_built()
+    problems = check_includes(ROOT) + check_directions() + check_tests_are_built() + check_the_check()
     for problem in problems:
         print(problem)
     print(f"{len(problems)} problems")
