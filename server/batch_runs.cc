@@ -25,9 +25,10 @@ bool RateIsConstant(const storage::Run& run, const fitting::LossCurve& curve) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<fitting::BatchRun>> LoadBatchRuns(storage::Store& store, const std::string& study,
+absl::StatusOr<std::vector<fitting::BatchRun>> LoadBatchRuns(storage::Snapshot& snapshot,
+                                                             const std::string& study,
                                                              const std::vector<storage::Condition>& where) {
-  ASSIGN_OR_RETURN(auto loaded, LoadRunCurves(store, study, where, kMaxRuns));
+  ASSIGN_OR_RETURN(auto loaded, LoadRunCurves(snapshot, study, where, kMaxRuns));
   std::vector<fitting::BatchRun> runs;
   for (RunCurve& each : loaded) {
     const storage::Run& run = each.run;

@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "fitting/critical_batch/from_runs.h"
-#include "storage/store.h"
+#include "storage/snapshot.h"
 
 namespace sextant::server {
 
 /// Finished runs that meet `where` and record N, D and batch size, with their curves. Errors as for
 /// LoadRunCurves.
-absl::StatusOr<std::vector<fitting::BatchRun>> LoadBatchRuns(storage::Store& store, const std::string& study,
+absl::StatusOr<std::vector<fitting::BatchRun>> LoadBatchRuns(storage::Snapshot& snapshot,
+                                                             const std::string& study,
                                                              const std::vector<storage::Condition>& where);
 
 }  // namespace sextant::server

@@ -6,6 +6,7 @@
 
 #include "base/status_macros.h"
 #include "server/convert/fit.h"
+#include "server/error.h"
 #include "server/limits.h"
 #include "server/log.h"
 #include "server/names.h"
@@ -33,8 +34,14 @@ Core::Core(std::shared_ptr<storage::Store> the_store, std::unique_ptr<LawTable> 
       downloads("DOWNLOAD_LIMIT", "backups and exports", kMaxDownloads, kMaxDownloadsPerPeer),
       watches("WATCH_LIMIT", "watches of fits", kMaxWatches, kMaxWatchesPerPeer) {}
 
-absl::Status Core::LoadLaws() {
-  ASSIGN_OR_RETURN(auto user_laws, store->ListLaws());
+absl::StatusOr<std::unique_ptr<storage::Snapshot>> Core::Read() const {
+  auto snapshot = store->Read();
+  if (!snapshot.ok()) return Annotate(snapshot.status(), "database", database);
+  return snapshot;
+}
+
+absl::Status Core::LoadLaws(storage::Snapshot& snapshot) {
+  ASSIGN_OR_RETURN(auto user_laws, snapshot.ListLaws());
   for (const storage::UserLaw& user_law : user_laws) {
     auto entry = laws->Compile(user_law);
     if (entry.ok()) {
@@ -46,10 +53,10 @@ absl::Status Core::LoadLaws() {
   return absl::OkStatus();
 }
 
-absl::Status Core::LoadFits(const std::string& study) {
+absl::Status Core::LoadFits(storage::Snapshot& snapshot, const std::string& study) {
   std::string after;
   do {
-    ASSIGN_OR_RETURN(auto page, store->ListFits(study, kMaxFitPage, after));
+    ASSIGN_OR_RETURN(auto page, snapshot.ListFits(study, kMaxFitPage, after));
     for (storage::Fit& fit : page.items) {
       RETURN_IF_ERROR(Serve(std::move(fit)));
     }
@@ -59,9 +66,10 @@ absl::Status Core::LoadFits(const std::string& study) {
 }
 
 absl::Status Core::LoadStudy(const std::string& id) {
-  RETURN_IF_ERROR(LoadLaws());
+  ASSIGN_OR_RETURN(const auto snapshot, store->Read());
+  RETURN_IF_ERROR(LoadLaws(*snapshot));
   fits.AddStudy(id);
-  return LoadFits(id);
+  return LoadFits(*snapshot, id);
 }
 
 absl::Status Core::Serve(storage::Fit fit) {
@@ -69,7 +77,8 @@ absl::Status Core::Serve(storage::Fit fit) {
       !jobs.IsActive(FitName(fit.study_id, fit.id))) {
     MarkEnded(absl::AbortedError("the server stopped while this fit ran; create it again"), fit);
     if (why_read_only.empty()) {
-      RETURN_IF_ERROR(store->PutFit(fit));
+      RETURN_IF_ERROR(
+          store->Write([&](storage::Transaction& transaction) { return transaction.PutFit(fit); }));
     }
   }
   ServedFit served = ServeFit(fit);
@@ -79,8 +88,9 @@ absl::Status Core::Serve(storage::Fit fit) {
 }
 
 absl::Status Core::LoadFromStore() {
+  ASSIGN_OR_RETURN(const auto snapshot, store->Read());
   // Damage to laws or fits does not keep the runs from being read and saved.
-  if (absl::Status status = LoadLaws(); absl::IsDataLoss(status)) {
+  if (absl::Status status = LoadLaws(*snapshot); absl::IsDataLoss(status)) {
     Log().warn("the laws that users added are left out: {}", std::string(status.message()));
   } else if (!status.ok()) {
     return status;
@@ -88,16 +98,16 @@ absl::Status Core::LoadFromStore() {
   std::vector<std::string> studies;
   std::string after;
   do {
-    ASSIGN_OR_RETURN(auto page, store->ListStudies(kMaxStudyPage, after));
+    ASSIGN_OR_RETURN(auto page, snapshot->ListStudies(kMaxStudyPage, after));
     for (const storage::Study& study : page.items) studies.push_back(study.id);
     after = page.next_key;
   } while (!after.empty());
   for (const std::string& study : studies) fits.AddStudy(study);
 
-  auto stored = store->LoadAllFits();
+  auto stored = snapshot->LoadAllFits();
   if (absl::IsDataLoss(stored.status())) {
     for (const std::string& study : studies) {
-      if (absl::Status status = LoadFits(study); !status.ok()) {
+      if (absl::Status status = LoadFits(*snapshot, study); !status.ok()) {
         const std::string damage(status.message());
         Log().warn("fits of study {} are left out: {}", study, damage);
         fits.MarkDamaged(study, damage);

@@ -36,6 +36,8 @@ struct Core {
   std::string database;                          ///< path
   std::string why_read_only;                     ///< not empty: the store refuses writes
 
+  /// Opens a snapshot. Hold it for reading, not while computing. Errors name the database.
+  absl::StatusOr<std::unique_ptr<storage::Snapshot>> Read() const;
   /// Loads user laws, studies and fits; fits that a dead process left running are marked failed.
   absl::Status LoadFromStore();
   /// Serves a study that has come into the store whole, with its fits and the user laws that came along.
@@ -45,8 +47,8 @@ struct Core {
   void Stop();
 
  private:
-  absl::Status LoadLaws();
-  absl::Status LoadFits(const std::string& study);
+  absl::Status LoadLaws(storage::Snapshot& snapshot);
+  absl::Status LoadFits(storage::Snapshot& snapshot, const std::string& study);
   /// Serves a fit; one that a dead process left running is marked failed.
   absl::Status Serve(storage::Fit fit);
 

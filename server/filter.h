@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "storage/store.h"
+#include "storage/snapshot.h"
 
 namespace sextant::server {
 

@@ -46,14 +46,14 @@ fitting::RunTable Without(const fitting::RunTable& table, const std::vector<std:
   return fitting::SelectRows(table, keep);
 }
 
-absl::StatusOr<FitData> LoadFitData(storage::Store& store, const std::string& study,
+absl::StatusOr<FitData> LoadFitData(storage::Snapshot& snapshot, const std::string& study,
                                     const std::vector<storage::Condition>& where,
                                     const std::vector<storage::Condition>& holdout, fitting::FitNeeds needs) {
   FitData data;
   if (needs.races) {
-    ASSIGN_OR_RETURN(data.input.races, LoadBatchRuns(store, study, where));
+    ASSIGN_OR_RETURN(data.input.races, LoadBatchRuns(snapshot, study, where));
   }
-  ASSIGN_OR_RETURN(auto runs, store.LoadRunTable(study, where));
+  ASSIGN_OR_RETURN(auto runs, snapshot.LoadRunTable(study, where));
   const bool asked_for = std::any_of(where.begin(), where.end(), &SpeaksOfState);
   data.unfinished = Unfinished(asked_for, &runs);
   if (holdout.empty()) {
@@ -62,7 +62,7 @@ absl::StatusOr<FitData> LoadFitData(storage::Store& store, const std::string& st
   }
   std::vector<storage::Condition> both = where;
   both.insert(both.end(), holdout.begin(), holdout.end());
-  ASSIGN_OR_RETURN(auto kept_back, store.LoadRunTable(study, both));
+  ASSIGN_OR_RETURN(auto kept_back, snapshot.LoadRunTable(study, both));
   Unfinished(asked_for, &kept_back);
   std::vector<std::string> ids = kept_back.id;
   std::sort(ids.begin(), ids.end());

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "fitting/fit.h"
-#include "storage/store.h"
+#include "storage/snapshot.h"
 
 namespace sextant::server {
 
@@ -20,7 +20,7 @@ struct FitData {
 /// What a fit of the study reads: runs that meet `where`; those that also meet `holdout` (if there are
 /// conditions) are kept back. Beside them what `needs` asks for. A `where` that speaks of the state asks for
 /// the runs that it lets in: RUNNING ones among them count as finished.
-absl::StatusOr<FitData> LoadFitData(storage::Store& store, const std::string& study,
+absl::StatusOr<FitData> LoadFitData(storage::Snapshot& snapshot, const std::string& study,
                                     const std::vector<storage::Condition>& where,
                                     const std::vector<storage::Condition>& holdout, fitting::FitNeeds needs);
 

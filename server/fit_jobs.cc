@@ -143,8 +143,10 @@ void FitJobs::Loop() {
 
 absl::StatusOr<fitting::FitResult> FitJobs::Solve(Job& job) {
   if (job.cancelled) return absl::CancelledError("cancelled before it began");
-  ASSIGN_OR_RETURN(const FitData data, LoadFitData(*store_, job.fit.study_id, job.order.where,
+  ASSIGN_OR_RETURN(auto snapshot, store_->Read());  // all that the fit sees is of one state
+  ASSIGN_OR_RETURN(const FitData data, LoadFitData(*snapshot, job.fit.study_id, job.order.where,
                                                    job.order.holdout, fitting::NeedsOf(job.law->spec())));
+  snapshot.reset();
   absl::StatusOr<fitting::FitResult> result = absl::UnknownError("the fit did not run");
   RETURN_IF_ERROR(StopExceptions([&] {
     arena_.execute([&] { result = fitting::Fit(job.law, data.input, job.order.request); });
@@ -176,8 +178,9 @@ void FitJobs::Run(const std::shared_ptr<Job>& job) {
   }
   // What the sweep says about its runs explains a failed fit as well as a good one.
   std::shared_ptr<const StudyLabels> labels;
-  const absl::Status labelled = StopExceptions([&] {
-    auto found = FindStudyLabels(*store_, ended.study_id, kMostPointsLabelledByFits);
+  const absl::Status labelled = StopExceptions([&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const auto snapshot, store_->Read());
+    auto found = FindStudyLabels(*snapshot, ended.study_id, kMostPointsLabelledByFits);
     if (found.ok()) labels = std::make_shared<const StudyLabels>(*std::move(found));
     return found.status();
   });
@@ -193,10 +196,10 @@ void FitJobs::Store(const std::shared_ptr<Job>& job, storage::Fit ended,
       std::make_shared<const ServedFit>(ServeFit(*shared));  // here: the writer thread has no time for it
   for (;;) {
     const absl::Status submitted = writer_.Submit(
-        [shared, labels, uid = job->order.study_uid](storage::Store& store) {
-          RETURN_IF_ERROR(CheckSameStudy(store, shared->study_id, uid));
-          RETURN_IF_ERROR(store.PutFit(*shared));
-          return labels ? KeepStudyLabels(store, shared->study_id, *labels) : absl::OkStatus();
+        [shared, labels, uid = job->order.study_uid](storage::Transaction& transaction) {
+          RETURN_IF_ERROR(CheckSameStudy(transaction, shared->study_id, uid));
+          RETURN_IF_ERROR(transaction.PutFit(*shared));
+          return labels ? KeepStudyLabels(transaction, shared->study_id, *labels) : absl::OkStatus();
         },
         [this, job, shared, served](const absl::Status& status) {
           if (status.ok()) {
@@ -235,10 +238,10 @@ void FitJobs::StoreUnstoredEnds() {
   for (const auto& [name, end] : ends) {
     writer_
         .Submit(
-            [end](storage::Store& store) {
-              auto stored = store.GetFit(end.study_id, end.id);
+            [end](storage::Transaction& transaction) {
+              auto stored = transaction.GetFit(end.study_id, end.id);
               if (!stored.ok() || stored->state != storage::FitState::kRunning) return absl::OkStatus();
-              return store.PutFit(end);
+              return transaction.PutFit(end);
             },
             [this, name](const absl::Status& status) {
               if (!status.ok()) return;

@@ -53,11 +53,13 @@ void LogFault(const absl::Status& status) {
 }  // namespace
 
 void Commit(storage::Writer& writer, const std::string& type, const std::string& name,
-            std::function<absl::Status(storage::Store&)> work, Finish finish) {
+            storage::Writer::Work work, Finish finish) {
   // Submit takes the completion even when it refuses, so what must outlive a refusal is shared.
   auto shared = std::make_shared<Finish>(std::move(finish));
   const absl::Status submitted = writer.Submit(
-      [work = std::move(work)](storage::Store& store) { return StopExceptions([&] { return work(store); }); },
+      [work = std::move(work)](storage::Transaction& transaction) {
+        return StopExceptions([&] { return work(transaction); });
+      },
       [shared, type, name](absl::Status status) {
         LogFault(status);
         (*shared)(Annotate(std::move(status), type, name));
@@ -68,12 +70,12 @@ void Commit(storage::Writer& writer, const std::string& type, const std::string&
                                                  : TryLater("DRAINING", message, 5));
 }
 
-absl::Status OncePerRequest(storage::Store& store, const std::string& request_id,
+absl::Status OncePerRequest(storage::Transaction& transaction, const std::string& request_id,
                             const google::protobuf::Message& request, google::protobuf::Message& response,
-                            const std::function<absl::Status(storage::Store&)>& work) {
-  if (request_id.empty()) return work(store);
+                            const storage::Writer::Work& work) {
+  if (request_id.empty()) return work(transaction);
   const std::string digest = DigestOf(request);
-  auto known = store.GetRequest(request_id);
+  auto known = transaction.GetRequest(request_id);
   if (known.ok()) {
     if (known->body_digest != digest) {
       return WithReason(InvalidField("request_id", "was used for another request; choose a new one"),
@@ -85,14 +87,14 @@ absl::Status OncePerRequest(storage::Store& store, const std::string& request_id
     return absl::OkStatus();
   }
   if (!absl::IsNotFound(known.status())) return known.status();
-  return store.Batch([&](storage::Store& batch) {
-    RETURN_IF_ERROR(work(batch));
-    return batch.PutRequest(request_id, digest, response.SerializeAsString());
+  return transaction.Nested([&](storage::Transaction& nested) {
+    RETURN_IF_ERROR(work(nested));
+    return nested.PutRequest(request_id, digest, response.SerializeAsString());
   });
 }
 
-absl::Status CheckSameStudy(storage::Store& store, const std::string& study, std::int64_t uid) {
-  ASSIGN_OR_RETURN(const auto stored, store.GetStudy(study));
+absl::Status CheckSameStudy(storage::Snapshot& snapshot, const std::string& study, std::int64_t uid) {
+  ASSIGN_OR_RETURN(const auto stored, snapshot.GetStudy(study));
   if (stored.uid == uid) return absl::OkStatus();
   return absl::NotFoundError(
       absl::StrCat("study '", study, "' was deleted meanwhile; another has its id now, and is left alone"));

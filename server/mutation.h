@@ -5,7 +5,6 @@
 #include <absl/status/status.h>
 #include <google/protobuf/message.h>
 
-#include <functional>
 #include <string>
 
 #include "server/calls.h"
@@ -16,18 +15,18 @@ namespace sextant::server {
 /// Hands `work` to the writer and `finish` the outcome, once it is durable. Errors of the store are given
 /// reasons that name the resource (`type`, `name`).
 void Commit(storage::Writer& writer, const std::string& type, const std::string& name,
-            std::function<absl::Status(storage::Store&)> work, Finish finish);
+            storage::Writer::Work work, Finish finish);
 
-/// Runs `work` in one transaction that also remembers `response` under `request_id`; with an id that is known
-/// already, `response` becomes the first answer and nothing else happens. An empty id just runs `work`.
-/// INVALID_ARGUMENT (REQUEST_ID_REUSED) when the id came with another body.
-absl::Status OncePerRequest(storage::Store& store, const std::string& request_id,
+/// Runs `work` in a part of `transaction` that also remembers `response` under `request_id`; with an id that
+/// is known already, `response` becomes the first answer and nothing else happens. An empty id just runs
+/// `work`. INVALID_ARGUMENT (REQUEST_ID_REUSED) when the id came with another body.
+absl::Status OncePerRequest(storage::Transaction& transaction, const std::string& request_id,
                             const google::protobuf::Message& request, google::protobuf::Message& response,
-                            const std::function<absl::Status(storage::Store&)>& work);
+                            const storage::Writer::Work& work);
 
 /// NOT_FOUND unless the study is there and is the one with this uid: another may have taken the id of one
 /// that was deleted.
-absl::Status CheckSameStudy(storage::Store& store, const std::string& study, std::int64_t uid);
+absl::Status CheckSameStudy(storage::Snapshot& snapshot, const std::string& study, std::int64_t uid);
 
 /// INVALID_ARGUMENT for a request id that is too long or not printable ASCII.
 absl::Status CheckRequestId(const std::string& request_id);

@@ -5,6 +5,10 @@
 #include <arpa/inet.h>
 
 #include <charconv>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "storage/open_store.h"
 
 namespace sextant::server {
 namespace {
@@ -29,6 +33,11 @@ bool IsLocalAddress(const std::string& address) {
   if (host == "localhost" || host == "::1") return true;
   in_addr parsed{};
   return inet_pton(AF_INET, host.c_str(), &parsed) == 1 && (ntohl(parsed.s_addr) >> 24) == 127;
+}
+
+absl::StatusOr<std::string> DatabasePath(const std::string& database) {
+  ASSIGN_OR_RETURN(auto url, storage::ParseStoreUrl(database));
+  return std::move(url.place);
 }
 
 absl::Status ValidateOptions(const ServerOptions& options) {

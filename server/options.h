@@ -3,6 +3,7 @@
 #pragma once
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 #include <string>
 #include <vector>
@@ -12,7 +13,7 @@ namespace sextant::server {
 struct ServerOptions {
   /// HOST:PORT (port 0: any free one) or unix:PATH. Empty: no port; only InProcessChannel reaches the server.
   std::vector<std::string> listen;
-  std::string database;  ///< SQLite file; made if missing
+  std::string database;  ///< the store's URL or the path of its file (storage/open_store.h); made if missing
   /// Read it where it may not be written (permissions, a read-only or full disk) instead of refusing to
   /// start.
   bool read_only_if_needed = false;
@@ -28,6 +29,10 @@ struct ServerOptions {
   int stream_idle_seconds = 120;         ///< a stream on which nothing happens for so long is ended
   bool insecure_non_loopback = false;    ///< allow plaintext on addresses that others can reach
 };
+
+/// Where a database is, without the name of its engine: for `sqlite:PATH`, and for a path, the path.
+/// INVALID_ARGUMENT for an engine that there is not.
+absl::StatusOr<std::string> DatabasePath(const std::string& database);
 
 /// INVALID_ARGUMENT names the first option that is wrong and what to do.
 absl::Status ValidateOptions(const ServerOptions& options);

@@ -37,7 +37,7 @@ absl::Status RefusePublished(const std::string& study) {
       "studies/published holds the published laws and cannot be changed; create a study of your own");
 }
 
-absl::StatusOr<storage::Page<storage::Study>> ListWithPublished(storage::Store& store, int limit,
+absl::StatusOr<storage::Page<storage::Study>> ListWithPublished(storage::Snapshot& snapshot, int limit,
                                                                 const std::string& key) {
   const char left = key.empty() ? kBoth : key[0];
   const std::string store_key = key.empty() ? "" : key.substr(1);
@@ -45,7 +45,7 @@ absl::StatusOr<storage::Page<storage::Study>> ListWithPublished(storage::Store& 
   published.id = kPublishedStudy;
   if (left == kPublished) return storage::Page<storage::Study>{{published}, ""};
 
-  auto page = store.ListStudies(limit, store_key);
+  auto page = snapshot.ListStudies(limit, store_key);
   if (!page.ok()) return page.status();
   std::vector<storage::Study>& items = page->items;
   const bool more = !page->next_key.empty();
@@ -73,7 +73,7 @@ absl::StatusOr<storage::Page<storage::Study>> ListWithPublished(storage::Store& 
   storage::Page<storage::Study> shorter;
   std::string next = store_key;
   if (place != items.begin()) {
-    ASSIGN_OR_RETURN(auto part, store.ListStudies(place - items.begin(), store_key));
+    ASSIGN_OR_RETURN(auto part, snapshot.ListStudies(place - items.begin(), store_key));
     shorter = std::move(part);
     next = shorter.next_key;
   }

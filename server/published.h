@@ -9,7 +9,7 @@
 
 #include "server/law_table.h"
 #include "sextant/v1/study_service.pb.h"
-#include "storage/store.h"
+#include "storage/snapshot.h"
 
 namespace sextant::server {
 
@@ -20,7 +20,7 @@ absl::Status RefusePublished(const std::string& study);
 
 /// A page of studies in order of their ids, the published one (only its id is set) among them. `key` is the
 /// next_key of the page before, or "".
-absl::StatusOr<storage::Page<storage::Study>> ListWithPublished(storage::Store& store, int limit,
+absl::StatusOr<storage::Page<storage::Study>> ListWithPublished(storage::Snapshot& snapshot, int limit,
                                                                 const std::string& key);
 
 }  // namespace sextant::server

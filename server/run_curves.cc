@@ -19,11 +19,11 @@ std::vector<double> ToDoubles(const std::vector<float>& column) {
   return std::vector<double>(column.begin(), column.end());
 }
 
-absl::StatusOr<RunCurve> WithCurve(storage::Store& store, storage::Run run, storage::ParamCount count) {
+absl::StatusOr<RunCurve> WithCurve(storage::Snapshot& snapshot, storage::Run run, storage::ParamCount count) {
   RunCurve loaded;
   loaded.params = run.*storage::ParamsMember(count);
   if (run.curve_points > 0) {
-    ASSIGN_OR_RETURN(auto curve, store.GetCurve(run.study_id, run.id));
+    ASSIGN_OR_RETURN(auto curve, snapshot.GetCurve(run.study_id, run.id));
     loaded.curve = ToLossCurve(std::move(curve));
   }
   loaded.run = std::move(run);
@@ -43,10 +43,10 @@ fitting::LossCurve ToLossCurve(storage::Curve curve) {
   return loss;
 }
 
-absl::StatusOr<std::vector<RunCurve>> LoadRunCurves(storage::Store& store, const std::string& study,
+absl::StatusOr<std::vector<RunCurve>> LoadRunCurves(storage::Snapshot& snapshot, const std::string& study,
                                                     const std::vector<storage::Condition>& where,
                                                     std::size_t limit) {
-  auto found = store.GetStudy(study);
+  auto found = snapshot.GetStudy(study);
   if (!found.ok()) return Annotate(found.status(), "study", StudyName(study));
   std::vector<RunCurve> loaded;
   storage::RunQuery query;
@@ -54,14 +54,14 @@ absl::StatusOr<std::vector<RunCurve>> LoadRunCurves(storage::Store& store, const
   query.where = where;
   query.limit = kRunsPerPage;
   do {
-    auto page = store.ListRuns(query);
+    auto page = snapshot.ListRuns(query);
     if (!page.ok()) return Annotate(page.status(), "study", StudyName(study));
     if (loaded.size() + page->items.size() > limit) {
       return QuotaExceeded("TOO_MANY_RUNS", StudyName(study),
                            absl::StrCat("more than ", limit, " runs match; narrow the filter"), 0);
     }
     for (storage::Run& run : page->items) {
-      ASSIGN_OR_RETURN(auto with_curve, WithCurve(store, std::move(run), found->param_count));
+      ASSIGN_OR_RETURN(auto with_curve, WithCurve(snapshot, std::move(run), found->param_count));
       loaded.push_back(std::move(with_curve));
     }
     query.after = page->next_key;
@@ -69,13 +69,13 @@ absl::StatusOr<std::vector<RunCurve>> LoadRunCurves(storage::Store& store, const
   return loaded;
 }
 
-absl::StatusOr<RunCurve> LoadRunCurve(storage::Store& store, const std::string& study,
+absl::StatusOr<RunCurve> LoadRunCurve(storage::Snapshot& snapshot, const std::string& study,
                                       const std::string& run) {
-  auto found = store.GetStudy(study);
+  auto found = snapshot.GetStudy(study);
   if (!found.ok()) return Annotate(found.status(), "study", StudyName(study));
-  auto record = store.GetRun(study, run);
+  auto record = snapshot.GetRun(study, run);
   if (!record.ok()) return Annotate(record.status(), "run", RunName(study, run));
-  return WithCurve(store, *std::move(record), found->param_count);
+  return WithCurve(snapshot, *std::move(record), found->param_count);
 }
 
 }  // namespace sextant::server

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "fitting/curve/curve.h"
-#include "storage/store.h"
+#include "storage/snapshot.h"
 
 namespace sextant::server {
 
@@ -24,12 +24,12 @@ fitting::LossCurve ToLossCurve(storage::Curve curve);
 
 /// Runs of the study that meet `where`, with curves, ordered by id. RESOURCE_EXHAUSTED (TOO_MANY_RUNS) beyond
 /// `limit` runs, since curves are held in memory.
-absl::StatusOr<std::vector<RunCurve>> LoadRunCurves(storage::Store& store, const std::string& study,
+absl::StatusOr<std::vector<RunCurve>> LoadRunCurves(storage::Snapshot& snapshot, const std::string& study,
                                                     const std::vector<storage::Condition>& where,
                                                     std::size_t limit);
 
 /// The same for one run.
-absl::StatusOr<RunCurve> LoadRunCurve(storage::Store& store, const std::string& study,
+absl::StatusOr<RunCurve> LoadRunCurve(storage::Snapshot& snapshot, const std::string& study,
                                       const std::string& run);
 
 }  // namespace sextant::server

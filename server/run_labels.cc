@@ -14,9 +14,9 @@ constexpr int kLabelPage = 1000;
 
 /// The label of one run's curve; empty for "usable" and without a curve. Validation losses stand in where no
 /// training loss was recorded.
-absl::StatusOr<std::string> CurveLabelOf(storage::Store& store, const storage::Run& run) {
+absl::StatusOr<std::string> CurveLabelOf(storage::Snapshot& snapshot, const storage::Run& run) {
   if (run.curve_points == 0) return std::string();
-  ASSIGN_OR_RETURN(auto curve, store.GetCurve(run.study_id, run.id));
+  ASSIGN_OR_RETURN(auto curve, snapshot.GetCurve(run.study_id, run.id));
   fitting::CleanOptions options;
   if (curve.train_loss.empty()) options.loss = fitting::LossColumn::kValidation;
   if (std::isfinite(run.warmup_steps)) options.warmup_steps = run.warmup_steps;
@@ -24,14 +24,14 @@ absl::StatusOr<std::string> CurveLabelOf(storage::Store& store, const storage::R
   return label == fitting::CurveLabel::kUsable ? std::string() : fitting::CurveLabelName(label);
 }
 
-absl::Status LabelCurves(storage::Store& store, const std::string& study, StudyLabels& labels) {
+absl::Status LabelCurves(storage::Snapshot& snapshot, const std::string& study, StudyLabels& labels) {
   storage::RunQuery query;
   query.study_id = study;
   query.limit = kLabelPage;
   do {
-    ASSIGN_OR_RETURN(auto page, store.ListRuns(query));
+    ASSIGN_OR_RETURN(auto page, snapshot.ListRuns(query));
     for (const storage::Run& run : page.items) {
-      ASSIGN_OR_RETURN(auto label, CurveLabelOf(store, run));
+      ASSIGN_OR_RETURN(auto label, CurveLabelOf(snapshot, run));
       if (!label.empty()) labels.labelled_by_curve.push_back({run.id, {std::move(label)}});
     }
     query.after = page.next_key;
@@ -42,9 +42,9 @@ absl::Status LabelCurves(storage::Store& store, const std::string& study, StudyL
 
 }  // namespace
 
-absl::StatusOr<StudyLabels> FindStudyLabels(storage::Store& store, const std::string& study,
+absl::StatusOr<StudyLabels> FindStudyLabels(storage::Snapshot& snapshot, const std::string& study,
                                             std::int64_t most_curve_points) {
-  ASSIGN_OR_RETURN(auto runs, store.LoadRunTable(study, {}));
+  ASSIGN_OR_RETURN(auto runs, snapshot.LoadRunTable(study, {}));
   ASSIGN_OR_RETURN(auto quality, fitting::LabelQuality(runs));
   StudyLabels labels;
   labels.runs = static_cast<int>(runs.size());
@@ -53,19 +53,21 @@ absl::StatusOr<StudyLabels> FindStudyLabels(storage::Store& store, const std::st
     if (quality.run_labels[row].empty()) continue;
     labels.labelled.push_back({std::move(runs.id[row]), std::move(quality.run_labels[row])});
   }
-  ASSIGN_OR_RETURN(auto size, store.GetStudySize(study));
+  ASSIGN_OR_RETURN(auto size, snapshot.GetStudySize(study));
   if (size.points <= most_curve_points) {
-    RETURN_IF_ERROR(LabelCurves(store, study, labels));
+    RETURN_IF_ERROR(LabelCurves(snapshot, study, labels));
   }
   return labels;
 }
 
-absl::Status KeepStudyLabels(storage::Store& store, const std::string& study, const StudyLabels& labels) {
+absl::Status KeepStudyLabels(storage::Transaction& transaction, const std::string& study,
+                             const StudyLabels& labels) {
   if (labels.curves_read) {
-    RETURN_IF_ERROR(store.SetRunLabels(study, storage::kCurveLabels, labels.labelled_by_curve,
-                                       storage::LabelScope::kWholeStudy));
+    RETURN_IF_ERROR(transaction.SetRunLabels(study, storage::kCurveLabels, labels.labelled_by_curve,
+                                             storage::LabelScope::kWholeStudy));
   }
-  return store.SetRunLabels(study, storage::kSweepLabels, labels.labelled, storage::LabelScope::kWholeStudy);
+  return transaction.SetRunLabels(study, storage::kSweepLabels, labels.labelled,
+                                  storage::LabelScope::kWholeStudy);
 }
 
 }  // namespace sextant::server

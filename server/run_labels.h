@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "fitting/optimum/quality.h"
-#include "storage/store.h"
+#include "storage/transaction.h"
 
 namespace sextant::server {
 
@@ -27,10 +27,11 @@ inline constexpr std::int64_t kMostPointsLabelledByFits = 2'000'000;
 
 /// What the sweep says about its runs (fitting/optimum/quality.h), and, where the study holds at most
 /// `most_curve_points`, what each curve says (fitting/curve/curve.h). Reads the whole study.
-absl::StatusOr<StudyLabels> FindStudyLabels(storage::Store& store, const std::string& study,
+absl::StatusOr<StudyLabels> FindStudyLabels(storage::Snapshot& snapshot, const std::string& study,
                                             std::int64_t most_curve_points);
 
 /// Replaces what the sweep, and the curves where they were read, said before; inside a write.
-absl::Status KeepStudyLabels(storage::Store& store, const std::string& study, const StudyLabels& labels);
+absl::Status KeepStudyLabels(storage::Transaction& transaction, const std::string& study,
+                             const StudyLabels& labels);
 
 }  // namespace sextant::server

@@ -29,7 +29,7 @@
 #include "server/service/system_service.h"
 #include "server/unreadable.h"
 #include "storage/fault.h"
-#include "storage/sqlite_store.h"
+#include "storage/open_store.h"
 
 namespace sextant::server {
 namespace {
@@ -121,16 +121,17 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& options) {
   RETURN_IF_ERROR(ValidateOptions(options));
-  storage::SqliteOptions sqlite;
-  sqlite.columns_ahead = !options.listen.empty();
-  sqlite.durability = options.full_fsync ? storage::Durability::kFull : storage::Durability::kNormal;
-  auto store = storage::OpenSqliteStore(options.database, sqlite);
+  ASSIGN_OR_RETURN(const auto path, DatabasePath(options.database));
+  storage::StoreOptions opening;
+  opening.reads_ahead = !options.listen.empty();
+  opening.durability = options.full_fsync ? storage::Durability::kFull : storage::Durability::kNormal;
+  auto store = storage::OpenStore(options.database, opening);
   std::string why_read_only;
   if (!store.ok() && options.read_only_if_needed && MayNotBeWritten(store.status())) {
     why_read_only = std::string(store.status().message());
-    sqlite.read_only = true;
-    sqlite.why_read_only = why_read_only;
-    auto reading = storage::OpenSqliteStore(options.database, sqlite);
+    opening.read_only = true;
+    opening.why_read_only = why_read_only;
+    auto reading = storage::OpenStore(options.database, opening);
     // Of a file that cannot be read either, the first refusal says more, unless the second is about content.
     const bool about_content =
         absl::IsFailedPrecondition(reading.status()) || absl::IsDataLoss(reading.status());
@@ -139,7 +140,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& opti
     }
   }
   if (!store.ok()) return store.status();
-  if (!sqlite.read_only) RemoveScratchFolders(options.database);
+  if (!opening.read_only) RemoveScratchFolders(path);
   return Create(options, *std::move(store), why_read_only);
 }
 
@@ -155,7 +156,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& opti
     tokens.Replace(read);
   }
   auto impl = std::make_unique<Impl>(std::move(store), std::move(laws), std::move(tokens), options.threads);
-  impl->core.database = options.database;
+  ASSIGN_OR_RETURN(impl->core.database, DatabasePath(options.database));
   impl->core.why_read_only = why_read_only;
   impl->token_file = options.token_file;
   impl->core.stream_patience = std::chrono::seconds(options.stream_idle_seconds);

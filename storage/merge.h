@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "storage/records.h"
-#include "storage/store.h"
+#include "storage/transaction.h"
 
 namespace sextant::storage {
 
@@ -16,8 +16,8 @@ struct Merge {
   std::int64_t keep = 0;     ///< how many stored points stay as they are
 };
 
-/// Decides as Store::PutRuns says, for a run that is stored. `tail` are the points of its curve from index
-/// `tail_begin` <= given.curve_begin on: all of them to its end, or at least as many as are given.
+/// Decides as Transaction::PutRuns says, for a run that is stored. `tail` are the points of its curve from
+/// index `tail_begin` <= given.curve_begin on: all of them to its end, or at least as many as are given.
 Merge MergeRun(const Run& stored, const Curve& tail, std::int64_t tail_begin, const RunWithCurve& given);
 
 }  // namespace sextant::storage

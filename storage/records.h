@@ -26,8 +26,8 @@ enum class LossUnit : std::uint8_t { kUnspecified, kNatsPerToken, kNatsPerByte, 
 /// Microseconds since the Unix epoch, UTC.
 using Micros = std::int64_t;
 
-/// Who says that a run has a label. Each source replaces only what it said itself (Store::SetRunLabels), so a
-/// label that two give stays until both have dropped it.
+/// Who says that a run has a label. Each source replaces only what it said itself
+/// (Transaction::SetRunLabels), so a label that two give stays until both have dropped it.
 inline constexpr char kUploadLabels[] = "upload";  ///< what came with the run
 inline constexpr char kSweepLabels[] = "sweep";    ///< what the sweep around the run says
 inline constexpr char kCurveLabels[] = "curve";    ///< what the run's own curve says

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "base/status_macros.h"
+#include "storage/open_store.h"
 #include "storage/sqlite/file/schema.h"
 #include "storage/sqlite/sql/connection.h"
-#include "storage/sqlite_store.h"
 
 namespace sextant::storage {
 namespace {
@@ -19,7 +19,11 @@ namespace {
 constexpr std::int64_t kRunsAtOnce = 200;
 constexpr std::int64_t kFitsAtOnce = 20;
 
-absl::Status CopyRuns(Store& from, const std::string& study_id, Store& to, const std::string& new_id) {
+// A study's file is SQLite's, whatever engine serves the study.
+std::string UrlOfFile(const std::string& path) { return absl::StrCat("sqlite:", path); }
+
+absl::Status CopyRuns(Snapshot& from, const std::string& study_id, Transaction& to,
+                      const std::string& new_id) {
   RunQuery query;
   query.study_id = study_id;
   query.limit = kRunsAtOnce;
@@ -38,7 +42,7 @@ absl::Status CopyRuns(Store& from, const std::string& study_id, Store& to, const
 }
 
 // Collects the ids of the fits' laws in `law_ids`.
-absl::Status CopyFits(Store& from, const std::string& study_id, Store& to, const std::string& new_id,
+absl::Status CopyFits(Snapshot& from, const std::string& study_id, Transaction& to, const std::string& new_id,
                       std::set<std::string>& law_ids) {
   std::string after;
   do {
@@ -53,7 +57,7 @@ absl::Status CopyFits(Store& from, const std::string& study_id, Store& to, const
   return absl::OkStatus();
 }
 
-absl::Status CopyLaws(Store& from, Store& to, const std::set<std::string>& law_ids) {
+absl::Status CopyLaws(Snapshot& from, Transaction& to, const std::set<std::string>& law_ids) {
   ASSIGN_OR_RETURN(auto laws, from.ListLaws());
   for (const UserLaw& law : laws) {
     if (!law_ids.contains(law.id)) continue;
@@ -76,10 +80,11 @@ void RemoveSidecars(const std::string& path) {
 
 }  // namespace
 
-absl::Status CopyStudy(Store& from, const std::string& study_id, Store& to, const std::string& new_id) {
+absl::Status CopyStudy(Snapshot& from, const std::string& study_id, Transaction& to,
+                       const std::string& new_id) {
   ASSIGN_OR_RETURN(auto study, from.GetStudy(study_id));
   if (!new_id.empty()) study.id = new_id;
-  return to.Batch([&](Store& transaction) {
+  return to.Nested([&](Transaction& transaction) {
     absl::Status status = transaction.CreateStudy(study);
     if (status.ok()) status = CopyRuns(from, study_id, transaction, study.id);
     std::set<std::string> law_ids;
@@ -89,7 +94,7 @@ absl::Status CopyStudy(Store& from, const std::string& study_id, Store& to, cons
   });
 }
 
-absl::Status ExportStudyFile(Store& from, const std::string& study_id, const std::string& path) {
+absl::Status ExportStudyFile(Snapshot& from, const std::string& study_id, const std::string& path) {
   RETURN_IF_ERROR(from.GetStudy(study_id).status());
   std::error_code error;
   if (std::filesystem::exists(path, error)) {
@@ -97,8 +102,8 @@ absl::Status ExportStudyFile(Store& from, const std::string& study_id, const std
   }
   absl::Status status;
   {
-    ASSIGN_OR_RETURN(auto to, OpenSqliteStore(path));
-    status = CopyStudy(from, study_id, *to);
+    ASSIGN_OR_RETURN(auto to, OpenStore(UrlOfFile(path)));
+    status = to->Write([&](Transaction& transaction) { return CopyStudy(from, study_id, transaction); });
   }
   if (status.ok()) status = Finish(path);
   RemoveSidecars(path);
@@ -123,10 +128,16 @@ absl::Status UpdateStudyFile(const std::string& path) {
   return status;
 }
 
-absl::StatusOr<std::string> ImportStudyFile(const std::string& path, Store& to, const std::string& new_id) {
-  SqliteOptions options;
+absl::StatusOr<std::shared_ptr<Store>> OpenStudyFile(const std::string& path) {
+  StoreOptions options;
   options.read_only = true;
-  ASSIGN_OR_RETURN(auto from, OpenSqliteStore(path, options));
+  return OpenStore(UrlOfFile(path), options);
+}
+
+absl::StatusOr<std::string> ImportStudyFile(const std::string& path, Transaction& to,
+                                            const std::string& new_id) {
+  ASSIGN_OR_RETURN(auto file, OpenStudyFile(path));
+  ASSIGN_OR_RETURN(auto from, file->Read());
   auto studies = from->ListStudies(2, "");
   if (!studies.ok()) return studies.status();
   if (studies->items.size() != 1) {

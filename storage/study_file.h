@@ -5,6 +5,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <memory>
 #include <string>
 
 #include "storage/store.h"
@@ -12,14 +13,17 @@
 namespace sextant::storage {
 
 /// Copies a study with its runs, curves, fits and the user laws that its fits name, every field exactly,
-/// under `new_id` (empty: its own). One transaction in `to`: all or nothing. AlreadyExists when `to` has that
-/// study. A law that `to` has stays as it is there: a fit carries the text of the law it was made with. Runs
-/// that change in `from` meanwhile are copied as they are when their page is read.
-absl::Status CopyStudy(Store& from, const std::string& study_id, Store& to, const std::string& new_id = "");
+/// under `new_id` (empty: its own). All or nothing. AlreadyExists when `to` has that
+/// study. A law that `to` has stays as it is there: a fit carries the text of the law it was made with.
+absl::Status CopyStudy(Snapshot& from, const std::string& study_id, Transaction& to,
+                       const std::string& new_id = "");
 
-/// Copies the study to a new SQLite file that is a store of its own. AlreadyExists when `path` is there;
-/// after a failure no file is left.
-absl::Status ExportStudyFile(Store& from, const std::string& study_id, const std::string& path);
+/// Copies the study, as it is in `from`, to a new SQLite file that is a store of its own, whatever engine it
+/// comes from. AlreadyExists when `path` is there; after a failure no file is left.
+absl::Status ExportStudyFile(Snapshot& from, const std::string& study_id, const std::string& path);
+
+/// Opens a file that ExportStudyFile made, to be read only. Errors of OpenStore.
+absl::StatusOr<std::shared_ptr<Store>> OpenStudyFile(const std::string& path);
 
 /// Brings a study's file of an older schema version up to date, in place. FailedPrecondition when it is none,
 /// is newer than this build, or has triggers or views, which no version made: they would run meanwhile.
@@ -27,7 +31,7 @@ absl::Status UpdateStudyFile(const std::string& path);
 
 /// Copies the one study of a file that ExportStudyFile made into `to`; returns its id there. The file is only
 /// read. FailedPrecondition when it holds no study or several.
-absl::StatusOr<std::string> ImportStudyFile(const std::string& path, Store& to,
+absl::StatusOr<std::string> ImportStudyFile(const std::string& path, Transaction& to,
                                             const std::string& new_id = "");
 
 }  // namespace sextant::storage

@@ -78,10 +78,10 @@ class Writer::Impl {
   void RunGroup() {
     std::vector<std::pair<Done, absl::Status>> finished;
     const auto deadline = std::chrono::steady_clock::now() + kMaxGroupTime;
-    const absl::Status committed = store_->Batch([&](Store& transaction) {
+    const absl::Status committed = store_->Write([&](Transaction& transaction) {
       Item item;
       while (finished.size() < kMaxGroup && Take(item)) {
-        absl::Status status = transaction.Batch(item.work);
+        absl::Status status = transaction.Nested(item.work);
         finished.emplace_back(std::move(item.done), std::move(status));
         if (std::chrono::steady_clock::now() > deadline) break;
       }

@@ -11,14 +11,15 @@
 
 namespace sextant::storage {
 
-/// Owns the writing side of a Store: a bounded queue and one thread. Work items that wait together are
-/// committed together (group commit) where they allow it; each item's completion runs on the writer thread
-/// after its work is durable, or with the error. Completions must be short and must not block.
+/// Owns the writing side of a Store: a bounded queue and the one thread on which transactions are written.
+/// Work items that wait together are committed together (group commit) where they allow it; each item's
+/// completion runs on the writer thread after its work is durable, or with the error. Completions must be
+/// short and must not block.
 ///
 /// Thread-safe. The destructor (or Stop) refuses new work, commits what is queued and joins.
 class Writer {
  public:
-  using Work = std::function<absl::Status(Store&)>;
+  using Work = Store::Work;
   using Done = std::function<void(absl::Status)>;
 
   Writer(std::shared_ptr<Store> store, std::size_t queue_limit);

@@ -4,8 +4,8 @@
 
 Reads the #include lines of every source file: base <- fitting <- storage (plain structs only) <- server <- clients/cli;
 proto is seen by server and clients/cli alone; only clients/cli includes server; the trainer and the importers
-include neither. Subfolders of fitting have directions of their own (FITTING). Also fails on a test source that no
-CMakeLists.txt names.
+include neither. Subfolders of fitting have directions of their own (FITTING), and so have engines
+of the store (DIRECTIONS). Also fails on a test source that no CMakeLists.txt names.
 """
 import pathlib
 import re
@@ -41,6 +41,20 @@ FITTING = {
 }
 PLAIN = {"fitting/fit_model.h", "fitting/fit_result.h", "fitting/refusal.h", "fitting/run_table.h"}
 PROJECT = ("base/", "fitting/", "storage/", "server/", "clients/", "sextant/v1/", "google/rpc/", "grpc/")
+# Within storage: folder -> other folders of storage that its files may include. An engine sees the interface and its own
+# parts, and nobody sees an engine.
+DIRECTIONS = {
+    "storage": set(),
+    "storage/sqlite/sql": {"storage"},
+    "storage/sqlite/rows": {"storage", "storage/sqlite/sql"},
+    "storage/sqlite/columns": {"storage", "storage/sqlite/sql", "storage/sqlite/rows"},
+    "storage/sqlite/file": {"storage", "storage/sqlite/sql", "storage/sqlite/rows"},
+    "storage/sqlite": {"storage", "storage/sqlite/sql", "storage/sqlite/rows", "storage/sqlite/columns",
+                       "storage/sqlite/file"},
+}
+# The file of an exported study is SQLite's, whatever engine it comes from.
+MAY_TURN = {("storage/study_file.cc", "storage/sqlite/sql/connection.h"),
+            ("storage/study_file.cc", "storage/sqlite/file/schema.h")}
 # Libraries that stay behind one folder's walls.
 LIBRARIES = {
     "grpcpp/": {"server", "clients/cli"},
@@ -103,6 +117,24 @@ def check_includes(root: pathlib.Path) -> list:
     return problems
 
 
+def check_directions() -> list:
+    problems = []
+    for file in sorted((ROOT / "storage").rglob("*")):
+        if file.suffix not in SOURCES:
+            continue
+        relative = file.relative_to(ROOT).as_posix()
+        mine = str(pathlib.PurePosixPath(relative).parent)
+        engine = "/".join(mine.split("/")[:2])
+        for number, included in includes(file):
+            theirs = str(pathlib.PurePosixPath(included).parent)
+            if not included.startswith("storage/") or theirs == mine or (relative, included) in MAY_TURN:
+                continue
+            new_engine = mine not in DIRECTIONS and (theirs == "storage" or f"{theirs}/".startswith(f"{engine}/"))
+            if theirs not in DIRECTIONS.get(mine, set()) and not new_engine:
+                problems.append(f"{relative}:{number} includes {included}: {mine} may not look there")
+    return problems
+
+
 def check_tests_are_built() -> list:
     listed = set()
     for cmake in (ROOT / "tests").rglob("CMakeLists.txt"):
@@ -147,7 +179,7 @@ def check_the_check() -> list:
 
 
 def main() -> int:
-    problems = check_includes(ROOT) + check_tests_are_built() + check_the_check()
+    problems = check_includes(ROOT) + check_directions() + check_tests_are_built() + check_the_check()
     for problem in problems:
         print(problem)
     print(f"{len(problems)} problems")

@@ -25,6 +25,10 @@ void MakePrivateFolders(const std::filesystem::path& folder, std::error_code& er
 
 }  // namespace
 
+std::string DatabaseFile(const std::string& database) {
+  return server::DatabasePath(database).value_or(database);
+}
+
 EmbeddedServer::EmbeddedServer(std::unique_ptr<server::Server> server) : server_(std::move(server)) {}
 
 EmbeddedServer::~EmbeddedServer() { server_->Shutdown(kPatience); }
@@ -35,7 +39,8 @@ absl::StatusOr<std::unique_ptr<EmbeddedServer>> EmbeddedServer::Open(const std::
   }
   // Absolute, so that messages and `doctor` name a file that can be found.
   std::error_code error;
-  const std::filesystem::path file = std::filesystem::absolute(database, error);
+  ASSIGN_OR_RETURN(const auto path, server::DatabasePath(database));
+  const std::filesystem::path file = std::filesystem::absolute(path, error);
   if (!error && database == DefaultDatabasePath()) MakePrivateFolders(file.parent_path(), error);
   if (error) {
     return absl::PermissionDeniedError(

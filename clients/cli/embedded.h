@@ -15,11 +15,15 @@ class Server;
 
 namespace sextant::cli {
 
+/// The file of a database that is given as `sqlite:PATH` or as a path. Text that names no database stays as
+/// it is: Open says what is wrong with it.
+std::string DatabaseFile(const std::string& database);
+
 /// Holds the database open, as sextantd does: one process at a time. Closing it ends running fits.
 class EmbeddedServer {
  public:
-  /// Creates the file and its folder if they are not there; a file that may not be written is opened for
-  /// reading. The status says what to do about it.
+  /// `database` is a URL or a path. Creates the file and its folder if they are not there; a file that may
+  /// not be written is opened for reading. The status says what to do about it.
   static absl::StatusOr<std::unique_ptr<EmbeddedServer>> Open(const std::string& database);
   ~EmbeddedServer();
   EmbeddedServer(const EmbeddedServer&) = delete;

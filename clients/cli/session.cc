@@ -58,6 +58,8 @@ Session::~Session() {
   embedded_.reset();
 }
 
+std::string Session::database() const { return DatabaseFile(database_); }
+
 absl::Status Session::TryConnect() {
   if (channel_) return absl::OkStatus();
   if (!globals_.server.empty()) return ConnectToServer();

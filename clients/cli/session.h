@@ -27,8 +27,8 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   const Globals& globals() const { return globals_; }
-  /// The database path of the embedded mode.
-  const std::string& database() const { return database_; }
+  /// The database file of the embedded mode.
+  std::string database() const;
 
   /// Opens the channel if it is not open.
   int Connect();

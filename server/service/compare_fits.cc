@@ -87,7 +87,11 @@ absl::Status CompareFits(Core& core, const v1::CompareFitsRequest& request,
   if (!study) return InvalidField("parent", "not of the form studies/STUDY");
   if (request.laws_size() > kMaxLaws) return InvalidField("laws", absl::StrCat("at most ", kMaxLaws));
   ASSIGN_OR_RETURN(auto where, ParseRunFilter(request.filter()));
-  auto runs = core.store->LoadRunTable(*study, where);
+  absl::StatusOr<fitting::RunTable> runs;
+  {
+    ASSIGN_OR_RETURN(const auto snapshot, core.Read());
+    runs = snapshot->LoadRunTable(*study, where);
+  }
   if (!runs.ok()) return Annotate(runs.status(), "study", request.parent());
   response.set_runs_used(static_cast<int>(runs->size()));
   return request.laws_size() > 0 ? CompareLaws(core, request, *runs, response)

@@ -172,8 +172,11 @@ absl::Status Estimate(Core& core, const v1::EstimateCriticalBatchRequest& reques
   if (!study) return InvalidField("parent", "not of the form studies/STUDY");
   ASSIGN_OR_RETURN(auto options, OptionsFromProto(request));
   ASSIGN_OR_RETURN(auto where, ParseRunFilter(request.filter()));
-  ASSIGN_OR_RETURN(auto loaded, LoadBatchRuns(*core.store, *study, where));
-  const std::vector<fitting::BatchRun>& runs = loaded;
+  std::vector<fitting::BatchRun> runs;
+  {
+    ASSIGN_OR_RETURN(const auto snapshot, core.Read());
+    ASSIGN_OR_RETURN(runs, LoadBatchRuns(*snapshot, *study, where));
+  }
   if (runs.empty()) {
     return Annotate(fitting::NotIdentifiable(absl::StrCat("no finished run of ", request.parent(),
                                                           " records N, D and batch size")),

@@ -82,10 +82,11 @@ void KeepShare(fitting::LossCurve& curve, double last_step) {
 }
 
 /// Finished runs of the study that may serve as peers.
-absl::StatusOr<std::vector<fitting::FinishedRun>> LoadPeers(storage::Store& store, const std::string& study,
+absl::StatusOr<std::vector<fitting::FinishedRun>> LoadPeers(storage::Snapshot& snapshot,
+                                                            const std::string& study,
                                                             const std::string& except) {
   ASSIGN_OR_RETURN(auto finished, ParseRunFilter("state = FINISHED"));
-  auto runs = LoadRunCurves(store, study, finished, kMaxPeers);
+  auto runs = LoadRunCurves(snapshot, study, finished, kMaxPeers);
   std::vector<fitting::FinishedRun> peers;
   if (!runs.ok()) {
     // Too many to hold: the run's own curve answers alone.
@@ -110,7 +111,8 @@ absl::Status Forecast(Core& core, const v1::ForecastRunRequest& request, v1::For
   if (request.has_use_share() && !(request.use_share() > 0 && request.use_share() <= 1)) {
     return InvalidField("use_share", "a share in (0, 1] is needed");
   }
-  ASSIGN_OR_RETURN(auto loaded, LoadRunCurve(*core.store, name->study, name->id));
+  ASSIGN_OR_RETURN(auto snapshot, core.Read());  // the run and its peers are of one state
+  ASSIGN_OR_RETURN(auto loaded, LoadRunCurve(*snapshot, name->study, name->id));
   if (loaded.curve.size() == 0) {
     return UnmetPrecondition("CURVE_UNUSABLE", request.name(), absl::StrCat(request.name(), " has no curve"));
   }
@@ -126,7 +128,8 @@ absl::Status Forecast(Core& core, const v1::ForecastRunRequest& request, v1::For
   }
   ASSIGN_OR_RETURN(auto schedule, ScheduleOf(loaded.run, total_steps));
   if (request.has_use_share()) KeepShare(loaded.curve, request.use_share() * total_steps);
-  ASSIGN_OR_RETURN(auto peers, LoadPeers(*core.store, name->study, name->id));
+  ASSIGN_OR_RETURN(auto peers, LoadPeers(*snapshot, name->study, name->id));
+  snapshot.reset();
   fitting::ForecastOptions options;
   if (request.has_interval()) options.confidence = request.interval();
   auto forecast =

@@ -42,7 +42,8 @@ absl::StatusOr<NewFit> CheckRequest(Core& core, const v1::CreateFitRequest& requ
   if (!study_id) return InvalidField("parent", "not of the form studies/STUDY");
   RETURN_IF_ERROR(RefusePublished(*study_id));
   RETURN_IF_ERROR(CheckRequestId(request.request_id()));
-  auto study = core.store->GetStudy(*study_id);
+  ASSIGN_OR_RETURN(const auto snapshot, core.Read());
+  auto study = snapshot->GetStudy(*study_id);
   if (!study.ok()) return Annotate(study.status(), "study", request.parent());
   if (study->fit_count >= kMaxFitsPerStudy) {
     return QuotaExceeded("FIT_LIMIT", request.parent(),
@@ -70,7 +71,8 @@ ServerUnaryReactor* FitService::CreateFit(CallbackServerContext* context, const 
     auto made = std::make_shared<NewFit>(std::move(checked));
     const std::string name = FitName(made->fit.study_id, made->fit.id);
     if (request->validate_only()) {
-      if (core_.store->GetFit(made->fit.study_id, made->fit.id).ok()) return TakenResource("fit", name);
+      ASSIGN_OR_RETURN(const auto snapshot, core_.Read());
+      if (snapshot->GetFit(made->fit.study_id, made->fit.id).ok()) return TakenResource("fit", name);
       FitToProto(made->fit, *response);
       finish(absl::OkStatus());
       return absl::OkStatus();
@@ -78,14 +80,14 @@ ServerUnaryReactor* FitService::CreateFit(CallbackServerContext* context, const 
     RETURN_IF_ERROR(core_.jobs.Reserve());
     Commit(
         core_.writer, "fit", name,
-        [request, response, made, name](storage::Store& store) {
+        [request, response, made, name](storage::Transaction& transaction) {
           return OncePerRequest(
-              store, request->request_id(), *request, *response, [&](storage::Store& batch) {
-                RETURN_IF_ERROR(CheckSameStudy(batch, made->fit.study_id, made->order.study_uid));
-                if (batch.GetFit(made->fit.study_id, made->fit.id).ok()) return TakenResource("fit", name);
+              transaction, request->request_id(), *request, *response, [&](storage::Transaction& nested) {
+                RETURN_IF_ERROR(CheckSameStudy(nested, made->fit.study_id, made->order.study_uid));
+                if (nested.GetFit(made->fit.study_id, made->fit.id).ok()) return TakenResource("fit", name);
                 response->Clear();
                 FitToProto(made->fit, *response);
-                return batch.PutFit(made->fit);
+                return nested.PutFit(made->fit);
               });
         },
         [this, response, made, name, finish = std::move(finish)](const absl::Status& status) {
@@ -118,10 +120,11 @@ ServerUnaryReactor* FitService::ListFits(CallbackServerContext* context, const v
     if (*study == kPublishedStudy) return ListPublished(*request, size, *response);
     const std::vector<std::string> arguments = {"ListFits", request->parent()};
     ASSIGN_OR_RETURN(auto after, ReadPageToken(arguments, request->page_token()));
-    if (auto found = core_.store->GetStudy(*study); !found.ok()) {
+    ASSIGN_OR_RETURN(const auto snapshot, core_.Read());
+    if (auto found = snapshot->GetStudy(*study); !found.ok()) {
       return Annotate(found.status(), "study", request->parent());
     }
-    auto page = core_.store->ListFits(*study, size, after);
+    auto page = snapshot->ListFits(*study, size, after);
     if (!page.ok()) return Annotate(page.status(), "study", request->parent());
     for (storage::Fit& fit : page->items) {
       FitToProto(AsEnded(core_, std::move(fit)), *response->add_fits());
@@ -185,7 +188,7 @@ ServerUnaryReactor* FitService::DeleteFit(CallbackServerContext* context, const 
     }
     Commit(
         core_.writer, "fit", request->name(),
-        [fit = *fit](storage::Store& store) { return store.DeleteFit(fit.study, fit.id); },
+        [fit = *fit](storage::Transaction& transaction) { return transaction.DeleteFit(fit.study, fit.id); },
         [this, fit = *fit, finish = std::move(finish)](const absl::Status& status) {
           if (status.ok()) core_.fits.Remove(fit.study, fit.id);
           finish(status);

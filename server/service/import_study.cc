@@ -21,7 +21,6 @@
 #include "server/service/study_check.h"
 #include "server/status.h"
 #include "storage/sqlite/file/foreign_file.h"
-#include "storage/sqlite_store.h"
 #include "storage/study_file.h"
 
 namespace sextant::server {
@@ -51,12 +50,12 @@ absl::StatusOr<std::string> CheckFile(const Core& core, const std::string& path,
   } else if (!own.ok()) {
     return WrongFile("not a study that was exported: ", own, path);
   }
-  storage::SqliteOptions options;
-  options.read_only = true;
-  auto store = storage::OpenSqliteStore(path, options);
+  auto store = storage::OpenStudyFile(path);
   if (!store.ok()) return WrongFile("not a study that was exported: ", store.status(), path);
   if (absl::Status whole = (*store)->CheckIntegrity(); !whole.ok()) return WrongFile("", whole, path);
-  auto studies = (*store)->ListStudies(2, "");
+  auto snapshot = (*store)->Read();
+  if (!snapshot.ok()) return WrongFile("", snapshot.status(), path);
+  auto studies = (*snapshot)->ListStudies(2, "");
   if (!studies.ok()) return WrongFile("", studies.status(), path);
   if (studies->items.size() != 1) {
     return InvalidField("data",
@@ -67,7 +66,8 @@ absl::StatusOr<std::string> CheckFile(const Core& core, const std::string& path,
   const std::string id = new_id.empty() ? study.id : new_id;
   if (!IsLabel(id)) return InvalidField("data", "the id of the study in it is not allowed: give study_id");
   if (id == kPublishedStudy) return TakenResource("study", StudyName(id));
-  if (absl::Status status = CheckStudy(**store, study, id, *core.laws, given_up); !status.ok()) return status;
+  if (absl::Status status = CheckStudy(**snapshot, study, id, *core.laws, given_up); !status.ok())
+    return status;
   return id;
 }
 
@@ -135,10 +135,10 @@ absl::Status StudyImport::Store() {
                    CheckFile(core_, path, study_id_, [this] { return context_.IsCancelled(); }));
   Commit(
       core_.writer, "study", StudyName(id),
-      [this, id, path](storage::Store& store) {
-        if (auto imported = storage::ImportStudyFile(path, store, id); !imported.ok())
+      [this, id, path](storage::Transaction& transaction) {
+        if (auto imported = storage::ImportStudyFile(path, transaction, id); !imported.ok())
           return imported.status();
-        ASSIGN_OR_RETURN(auto study, store.GetStudy(id));
+        ASSIGN_OR_RETURN(auto study, transaction.GetStudy(id));
         StudyToProto(study, response_);
         return absl::OkStatus();
       },

@@ -82,7 +82,8 @@ ServerUnaryReactor* LawService::CreateLaw(CallbackServerContext* context, const 
       return absl::OkStatus();
     }
     Commit(
-        core_.writer, "law", name, [user_law](storage::Store& store) { return store.PutLaw(user_law); },
+        core_.writer, "law", name,
+        [user_law](storage::Transaction& transaction) { return transaction.PutLaw(user_law); },
         [this, entry = *std::move(entry), finish = std::move(finish)](const absl::Status& status) {
           if (status.ok()) core_.laws->Put(entry);
           finish(status);
@@ -118,7 +119,7 @@ ServerUnaryReactor* LawService::DeleteLaw(CallbackServerContext* context, const 
     }
     Commit(
         core_.writer, "law", request->name(),
-        [id = *id](storage::Store& store) { return store.DeleteLaw(id); },
+        [id = *id](storage::Transaction& transaction) { return transaction.DeleteLaw(id); },
         [this, id = *id, finish = std::move(finish)](const absl::Status& status) {
           if (status.ok()) core_.laws->Remove(id);
           finish(status);

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/status_macros.h"
 #include "server/convert/fit.h"
 #include "server/convert/law.h"
 #include "server/error.h"
@@ -26,7 +27,8 @@ absl::Status ReadFit(Core& core, const std::string& name, v1::Fit& response) {
     PublishedFitToProto(found->second.law->spec(), response);
     return absl::OkStatus();
   }
-  auto fit = core.store->GetFit(fit_name->study, fit_name->id);
+  ASSIGN_OR_RETURN(const auto snapshot, core.Read());
+  auto fit = snapshot->GetFit(fit_name->study, fit_name->id);
   if (!fit.ok()) return Annotate(fit.status(), "fit", name);
   FitToProto(AsEnded(core, *std::move(fit)), response);
   return absl::OkStatus();

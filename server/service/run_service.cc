@@ -80,7 +80,8 @@ ServerUnaryReactor* RunService::GetRun(CallbackServerContext* context, const v1:
   return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
     const auto name = ParseRunName(request->name());
     if (!name) return InvalidField("name", kRunForm);
-    auto run = core_.store->GetRun(name->study, name->id);
+    ASSIGN_OR_RETURN(const auto snapshot, core_.Read());
+    auto run = snapshot->GetRun(name->study, name->id);
     if (!run.ok()) return Annotate(run.status(), "run", request->name());
     RunToProto(*run, *response);
     return absl::OkStatus();
@@ -100,7 +101,8 @@ ServerUnaryReactor* RunService::ListRuns(CallbackServerContext* context, const v
                                                 request->order_by()};
     ASSIGN_OR_RETURN(auto after, ReadPageToken(arguments, request->page_token()));
     if (*study == kPublishedStudy) return absl::OkStatus();  // it has no runs
-    if (auto found = core_.store->GetStudy(*study); !found.ok()) {
+    ASSIGN_OR_RETURN(const auto snapshot, core_.Read());
+    if (auto found = snapshot->GetStudy(*study); !found.ok()) {
       return Annotate(found.status(), "study", request->parent());
     }
 
@@ -117,7 +119,7 @@ ServerUnaryReactor* RunService::ListRuns(CallbackServerContext* context, const v
       const std::int64_t fit = expected > 0 ? (kMaxPageBytes - bytes) / expected : kRunsAtFirst;
       query.limit = static_cast<int>(
           std::clamp<std::int64_t>(fit, 1, std::min(size - response->runs_size(), kRunsAtATime)));
-      auto page = core_.store->ListRuns(query);
+      auto page = snapshot->ListRuns(query);
       if (!page.ok()) return Annotate(page.status(), "study", request->parent());
       for (const storage::Run& run : page->items) {
         v1::Run& message = *response->add_runs();
@@ -144,9 +146,10 @@ ServerUnaryReactor* RunService::GetCurve(CallbackServerContext* context, const v
     // Curves only grow at their end, so a position stays valid while a run goes on.
     std::uint64_t from = 0;
     if (!key.empty() && !absl::SimpleAtoi(key, &from)) return InvalidField("page_token", "damaged");
-    auto run = core_.store->GetRun(name->study, name->id);
+    ASSIGN_OR_RETURN(const auto snapshot, core_.Read());
+    auto run = snapshot->GetRun(name->study, name->id);
     if (!run.ok()) return Annotate(run.status(), "run", request->name());
-    auto curve = core_.store->GetCurvePart(name->study, name->id, static_cast<std::int64_t>(from), size);
+    auto curve = snapshot->GetCurvePart(name->study, name->id, static_cast<std::int64_t>(from), size);
     if (!curve.ok()) return Annotate(curve.status(), "run", request->name());
     CurveToProto(*curve, 0, curve->size(), *response->mutable_curve());
     const std::uint64_t next = from + curve->size();
@@ -165,7 +168,9 @@ ServerUnaryReactor* RunService::DeleteRun(CallbackServerContext* context, const 
     RETURN_IF_ERROR(RefusePublished(name->study));
     Commit(
         core_.writer, "run", request->name(),
-        [name = *name](storage::Store& store) { return store.DeleteRun(name.study, name.id); },
+        [name = *name](storage::Transaction& transaction) {
+          return transaction.DeleteRun(name.study, name.id);
+        },
         std::move(finish));
     return absl::OkStatus();
   });
@@ -178,9 +183,11 @@ ServerUnaryReactor* RunService::LabelRuns(CallbackServerContext* context, const 
         const auto study = ParseStudyName(request->parent());
         if (!study) return InvalidField("parent", "not of the form studies/STUDY");
         RETURN_IF_ERROR(RefusePublished(*study));
-        auto meant = core_.store->GetStudy(*study);
+        ASSIGN_OR_RETURN(auto snapshot, core_.Read());
+        auto meant = snapshot->GetStudy(*study);
         if (!meant.ok()) return Annotate(meant.status(), "study", request->parent());
-        auto labels = FindStudyLabels(*core_.store, *study, std::numeric_limits<std::int64_t>::max());
+        auto labels = FindStudyLabels(*snapshot, *study, std::numeric_limits<std::int64_t>::max());
+        snapshot.reset();
         if (!labels.ok()) return Annotate(labels.status(), "study", request->parent());
         LabelsToProto(*labels, *response);
         if (request->validate_only()) {
@@ -189,9 +196,9 @@ ServerUnaryReactor* RunService::LabelRuns(CallbackServerContext* context, const 
         }
         Commit(
             core_.writer, "study", request->parent(),
-            [study = *study, uid = meant->uid, kept = *std::move(labels)](storage::Store& store) {
-              RETURN_IF_ERROR(CheckSameStudy(store, study, uid));
-              return KeepStudyLabels(store, study, kept);
+            [study = *study, uid = meant->uid, kept = *std::move(labels)](storage::Transaction& transaction) {
+              RETURN_IF_ERROR(CheckSameStudy(transaction, study, uid));
+              return KeepStudyLabels(transaction, study, kept);
             },
             std::move(finish));
         return absl::OkStatus();
@@ -208,9 +215,10 @@ ServerUnaryReactor* RunService::GetUpload(CallbackServerContext* context, const 
   return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
     const auto name = ParseUploadName(request->name());
     if (!name) return InvalidField("name", "not of the form studies/STUDY/uploads/UPLOAD");
-    auto study = core_.store->GetStudy(name->study);
+    ASSIGN_OR_RETURN(const auto snapshot, core_.Read());
+    auto study = snapshot->GetStudy(name->study);
     if (!study.ok()) return Annotate(study.status(), "study", StudyName(name->study));
-    auto upload = FindUpload(*core_.store, *study, name->id);
+    auto upload = FindUpload(*snapshot, *study, name->id);
     if (!upload.ok()) return Annotate(upload.status(), "upload", request->name());
     response->set_name(request->name());
     response->set_next_chunk(upload->next_chunk);

@@ -37,7 +37,7 @@ absl::Status CheckHead(const storage::Study& study, const std::string& id) {
   return checked.ok() ? absl::OkStatus() : Wrong("the study", std::string(checked.status().message()));
 }
 
-absl::Status CheckRun(storage::Store& file, const storage::Study& study, storage::Run run) {
+absl::Status CheckRun(storage::Snapshot& file, const storage::Study& study, storage::Run run) {
   auto curve = file.GetCurve(study.id, run.id);
   if (!curve.ok()) return Wrong(absl::StrCat("run ", run.id), std::string(curve.status().message()));
   if (static_cast<std::int64_t>(curve->size()) != run.curve_points) {
@@ -54,7 +54,7 @@ absl::Status CheckRun(storage::Store& file, const storage::Study& study, storage
                       : Wrong(absl::StrCat("run ", run.id), std::string(checked.status().message()));
 }
 
-absl::Status CheckRuns(storage::Store& file, const storage::Study& study,
+absl::Status CheckRuns(storage::Snapshot& file, const storage::Study& study,
                        const std::function<bool()>& given_up) {
   storage::RunQuery query;
   query.study_id = study.id;
@@ -102,7 +102,7 @@ absl::Status CheckFit(const storage::Fit& fit) {
   return served.state == fit.state ? absl::OkStatus() : Wrong(what, served.error);
 }
 
-absl::Status CheckFits(storage::Store& file, const storage::Study& study,
+absl::Status CheckFits(storage::Snapshot& file, const storage::Study& study,
                        const std::function<bool()>& given_up) {
   std::string after;
   int count = 0;
@@ -119,7 +119,7 @@ absl::Status CheckFits(storage::Store& file, const storage::Study& study,
   return absl::OkStatus();
 }
 
-absl::Status CheckLaws(storage::Store& file, const LawTable& table) {
+absl::Status CheckLaws(storage::Snapshot& file, const LawTable& table) {
   auto laws = file.ListLaws();
   if (!laws.ok()) return Wrong("its laws", std::string(laws.status().message()));
   if (laws->size() > static_cast<std::size_t>(kMaxUserLaws)) return Wrong("its laws", "too many");
@@ -134,7 +134,7 @@ absl::Status CheckLaws(storage::Store& file, const LawTable& table) {
 
 }  // namespace
 
-absl::Status CheckStudy(storage::Store& file, const storage::Study& study, const std::string& id,
+absl::Status CheckStudy(storage::Snapshot& file, const storage::Study& study, const std::string& id,
                         const LawTable& laws, const std::function<bool()>& given_up) {
   absl::Status status = CheckHead(study, id);
   if (status.ok()) status = CheckLaws(file, laws);

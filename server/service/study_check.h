@@ -16,7 +16,7 @@ namespace sextant::server {
 /// and its runs; that laws compile and that fits hold together and can be predicted from. `study` is the one
 /// of `file`, `id` what it is to be called. INVALID_ARGUMENT names what is wrong; CANCELLED once `given_up`
 /// says true.
-absl::Status CheckStudy(storage::Store& file, const storage::Study& study, const std::string& id,
+absl::Status CheckStudy(storage::Snapshot& file, const storage::Study& study, const std::string& id,
                         const LawTable& laws, const std::function<bool()>& given_up);
 
 }  // namespace sextant::server

@@ -30,18 +30,19 @@ ServerUnaryReactor* StudyService::CreateStudy(CallbackServerContext* context,
     if (study->id == kPublishedStudy) return TakenResource("study", name);
     study->create_time = study->update_time = Now();
     if (request->validate_only()) {
-      if (core_.store->GetStudy(study->id).ok()) return TakenResource("study", name);
+      ASSIGN_OR_RETURN(const auto snapshot, core_.Read());
+      if (snapshot->GetStudy(study->id).ok()) return TakenResource("study", name);
       StudyToProto(*study, *response);
       finish(absl::OkStatus());
       return absl::OkStatus();
     }
     Commit(
         core_.writer, "study", name,
-        [request, response, study = *std::move(study)](storage::Store& store) {
-          return OncePerRequest(store, request->request_id(), *request, *response,
-                                [&](storage::Store& batch) {
-                                  RETURN_IF_ERROR(batch.CreateStudy(study));
-                                  ASSIGN_OR_RETURN(auto stored, batch.GetStudy(study.id));
+        [request, response, study = *std::move(study)](storage::Transaction& transaction) {
+          return OncePerRequest(transaction, request->request_id(), *request, *response,
+                                [&](storage::Transaction& nested) {
+                                  RETURN_IF_ERROR(nested.CreateStudy(study));
+                                  ASSIGN_OR_RETURN(auto stored, nested.GetStudy(study.id));
                                   response->Clear();
                                   StudyToProto(stored, *response);
                                   return absl::OkStatus();
@@ -64,9 +65,10 @@ ServerUnaryReactor* StudyService::GetStudy(CallbackServerContext* context, const
       PublishedStudyToProto(*core_.laws->Load(), *response);
       return absl::OkStatus();
     }
-    auto study = core_.store->GetStudy(*id);
+    ASSIGN_OR_RETURN(const auto snapshot, core_.Read());
+    auto study = snapshot->GetStudy(*id);
     if (!study.ok()) return Annotate(study.status(), "study", request->name());
-    auto size = core_.store->GetStudySize(*id);
+    auto size = snapshot->GetStudySize(*id);
     if (!size.ok()) return Annotate(size.status(), "study", request->name());
     StudyToProto(*study, *response);
     response->set_curve_point_count(size->points);
@@ -80,7 +82,8 @@ ServerUnaryReactor* StudyService::ListStudies(CallbackServerContext* context,
   return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
     ASSIGN_OR_RETURN(auto size, PageSize(request->page_size(), kDefaultStudyPage, kMaxStudyPage));
     ASSIGN_OR_RETURN(auto key, ReadPageToken({"ListStudies"}, request->page_token()));
-    auto page = ListWithPublished(*core_.store, size, key);
+    ASSIGN_OR_RETURN(const auto snapshot, core_.Read());
+    auto page = ListWithPublished(*snapshot, size, key);
     if (!page.ok()) return Annotate(page.status(), "study", "studies");
     for (const storage::Study& study : page->items) {
       if (study.id == kPublishedStudy) {
@@ -101,7 +104,8 @@ grpc::ServerWriteReactor<v1::ExportStudyResponse>* StudyService::ExportStudy(
         const auto id = ParseStudyName(name);
         if (!id) return InvalidField("name", "not of the form studies/STUDY");
         RETURN_IF_ERROR(RefusePublished(*id));
-        const absl::Status exported = storage::ExportStudyFile(*core_.store, *id, path);
+        ASSIGN_OR_RETURN(const auto snapshot, core_.Read());
+        const absl::Status exported = storage::ExportStudyFile(*snapshot, *id, path);
         return exported.ok() ? exported : Annotate(exported, "study", name);
       });
 }
@@ -122,16 +126,16 @@ ServerUnaryReactor* StudyService::UpdateStudy(CallbackServerContext* context,
     RETURN_IF_ERROR(ApplyStudyUpdate(*request, checked));
     Commit(
         core_.writer, "study", name,
-        [request, response, id = *id](storage::Store& store) {
-          auto study = store.GetStudy(id);
+        [request, response, id = *id](storage::Transaction& transaction) {
+          auto study = transaction.GetStudy(id);
           if (!study.ok()) return study.status();
           const std::string& etag = request->study().etag();
           if (!etag.empty() && etag != StudyEtag(*study)) return StaleEtag(request->study().name());
           const std::int64_t revision = study->revision;
           RETURN_IF_ERROR(ApplyStudyUpdate(*request, *study));
           study->update_time = Now();
-          RETURN_IF_ERROR(store.UpdateStudy(*study, revision));
-          study = store.GetStudy(id);
+          RETURN_IF_ERROR(transaction.UpdateStudy(*study, revision));
+          study = transaction.GetStudy(id);
           if (!study.ok()) return study.status();
           response->Clear();
           StudyToProto(*study, *response);
@@ -151,11 +155,11 @@ ServerUnaryReactor* StudyService::DeleteStudy(CallbackServerContext* context,
     RETURN_IF_ERROR(RefusePublished(*id));
     Commit(
         core_.writer, "study", request->name(),
-        [request, id = *id](storage::Store& store) {
-          ASSIGN_OR_RETURN(auto study, store.GetStudy(id));
+        [request, id = *id](storage::Transaction& transaction) {
+          ASSIGN_OR_RETURN(auto study, transaction.GetStudy(id));
           if (!request->etag().empty() && request->etag() != StudyEtag(study))
             return StaleEtag(request->name());
-          return store.DeleteStudy(id);
+          return transaction.DeleteStudy(id);
         },
         [this, id = *id, finish = std::move(finish)](const absl::Status& status) {
           if (status.ok()) {

@@ -87,11 +87,12 @@ absl::Status UploadStream::TakeHeader(const v1::UploadHeader& header) {
   RETURN_IF_ERROR(RefusePublished(*id));
   resumable_ = !header.upload_id().empty();
   if (resumable_ && !IsUploadId(header.upload_id())) return InvalidField("header.upload_id", kUploadIdRule);
-  auto study = core_.store->GetStudy(*id);
+  ASSIGN_OR_RETURN(const auto snapshot, core_.Read());
+  auto study = snapshot->GetStudy(*id);
   if (!study.ok()) return Annotate(study.status(), "study", header.parent());
   study_ = *std::move(study);
   if (resumable_) {
-    auto upload = FindUpload(*core_.store, study_, header.upload_id());
+    auto upload = FindUpload(*snapshot, study_, header.upload_id());
     if (upload.ok()) {
       upload_ = *std::move(upload);
     } else if (!absl::IsNotFound(upload.status())) {
@@ -129,8 +130,8 @@ absl::Status UploadStream::TakeChunk(v1::UploadChunk& chunk) {
   auto work = std::make_shared<std::pair<PreparedChunk, storage::Upload>>(std::move(prepared), upload_);
   Commit(
       core_.writer, "study", StudyName(study_.id),
-      [this, work, study = study_, resumable = resumable_](storage::Store& store) {
-        return CommitChunk(store, study, resumable, work->first, work->second, refused_);
+      [this, work, study = study_, resumable = resumable_](storage::Transaction& transaction) {
+        return CommitChunk(transaction, study, resumable, work->first, work->second, refused_);
       },
       [this, work](const absl::Status& status) { Committed(status, work->first, work->second); });
   return absl::OkStatus();

@@ -106,14 +106,14 @@ void Count(PreparedChunk& chunk, const storage::EncodedRun& given, storage::PutO
 }
 
 // Parts of curves go one by one: when one is refused, those behind it are not to be stored.
-absl::Status PutAll(storage::Store& store, const std::string& study_id, PreparedChunk& chunk,
+absl::Status PutAll(storage::Transaction& transaction, const std::string& study_id, PreparedChunk& chunk,
                     storage::Upload& upload, RefusedRuns& refused) {
   const std::span<const storage::EncodedRun> runs = chunk.runs;
   const bool parts = std::any_of(runs.begin(), runs.end(), &IsPart);
   const std::size_t size = parts ? 1 : runs.size();
   for (std::size_t at = 0; at < runs.size(); at += size) {
     if (parts && IsPart(runs[at]) && runs[at].curve_begin > 0 && refused.contains(runs[at].run.id)) continue;
-    ASSIGN_OR_RETURN(auto outcomes, store.PutEncodedRuns(study_id, runs.subspan(at, size)));
+    ASSIGN_OR_RETURN(auto outcomes, transaction.PutEncodedRuns(study_id, runs.subspan(at, size)));
     for (std::size_t i = 0; i < size; ++i) Count(chunk, runs[at + i], outcomes[i], upload, refused);
   }
   return absl::OkStatus();
@@ -125,9 +125,9 @@ std::string StoredUploadId(const storage::Study& study, const std::string& uploa
   return absl::StrCat(study.id, "/", study.uid, "/", upload_id);
 }
 
-absl::StatusOr<storage::Upload> FindUpload(storage::Store& store, const storage::Study& study,
+absl::StatusOr<storage::Upload> FindUpload(storage::Snapshot& snapshot, const storage::Study& study,
                                            const std::string& upload_id) {
-  return store.GetUpload(StoredUploadId(study, upload_id));
+  return snapshot.GetUpload(StoredUploadId(study, upload_id));
 }
 
 absl::StatusOr<PreparedChunk> PrepareChunk(v1::UploadChunk& chunk, const storage::Study& study) {
@@ -154,24 +154,24 @@ absl::StatusOr<PreparedChunk> PrepareChunk(v1::UploadChunk& chunk, const storage
   return prepared;
 }
 
-absl::Status CommitChunk(storage::Store& store, const storage::Study& study, bool resumable,
+absl::Status CommitChunk(storage::Transaction& transaction, const storage::Study& study, bool resumable,
                          PreparedChunk& chunk, storage::Upload& upload, RefusedRuns& refused) {
-  RETURN_IF_ERROR(CheckSameStudy(store, study.id, study.uid));
+  RETURN_IF_ERROR(CheckSameStudy(transaction, study.id, study.uid));
   if (resumable) {
-    auto stored = store.GetUpload(upload.id);
+    auto stored = transaction.GetUpload(upload.id);
     if (stored.ok() && stored->next_chunk > chunk.index) {
       upload = *std::move(stored);
       chunk.rejects.clear();
       return absl::OkStatus();
     }
   }
-  RETURN_IF_ERROR(PutAll(store, study.id, chunk, upload, refused));
+  RETURN_IF_ERROR(PutAll(transaction, study.id, chunk, upload, refused));
   upload.rejected += chunk.rejected;
   upload.next_chunk = chunk.index + 1;
   upload.complete = chunk.last;
   upload.update_time = Now();
   if (upload.create_time == 0) upload.create_time = upload.update_time;
-  return resumable ? store.PutUpload(upload) : absl::OkStatus();
+  return resumable ? transaction.PutUpload(upload) : absl::OkStatus();
 }
 
 }  // namespace sextant::server

@@ -12,14 +12,14 @@
 
 #include "sextant/v1/run_service.pb.h"
 #include "storage/records.h"
-#include "storage/store.h"
+#include "storage/transaction.h"
 
 namespace sextant::server {
 
 /// The record that the store keeps of an upload; its id there is unique across studies, also those that are
 /// gone: an upload into an earlier study of the same name says nothing about this one. NotFound when nothing
 /// was committed under it.
-absl::StatusOr<storage::Upload> FindUpload(storage::Store& store, const storage::Study& study,
+absl::StatusOr<storage::Upload> FindUpload(storage::Snapshot& snapshot, const storage::Study& study,
                                            const std::string& upload_id);
 std::string StoredUploadId(const storage::Study& study, const std::string& upload_id);
 
@@ -44,7 +44,7 @@ using RefusedRuns = std::set<std::string>;
 /// Updates `upload`, `refused` and `chunk.rejects`. When another stream of the same upload has committed this
 /// chunk already, only takes over its position. `resumable`: the position is stored. NOT_FOUND when `study`
 /// is no longer there, whatever has its id.
-absl::Status CommitChunk(storage::Store& store, const storage::Study& study, bool resumable,
+absl::Status CommitChunk(storage::Transaction& transaction, const storage::Study& study, bool resumable,
                          PreparedChunk& chunk, storage::Upload& upload, RefusedRuns& refused);
 
 }  // namespace sextant::server

@@ -10,7 +10,7 @@
 #include <mutex>
 #include <vector>
 
-#include "storage/sqlite/session.h"
+#include "storage/sqlite/sql/connection.h"
 
 namespace sextant::storage::sqlite {
 
@@ -19,34 +19,35 @@ namespace sextant::storage::sqlite {
 /// must end before the pool does.
 class ReaderPool {
  public:
-  using Open = std::function<absl::StatusOr<std::unique_ptr<Session>>()>;
+  using Open = std::function<absl::StatusOr<std::unique_ptr<Connection>>()>;
   ReaderPool(Open open, int limit) : open_(std::move(open)), limit_(limit) {}
 
-  /// A session for one thread's use; returns to the pool when destroyed.
+  /// A connection for one thread's use; returns to the pool when destroyed.
   class Lease {
    public:
-    Lease(ReaderPool* pool, std::unique_ptr<Session> session) : pool_(pool), session_(std::move(session)) {}
+    Lease(ReaderPool* pool, std::unique_ptr<Connection> connection)
+        : pool_(pool), connection_(std::move(connection)) {}
     Lease(Lease&&) = default;
     Lease& operator=(Lease&&) = delete;
     ~Lease() {
-      if (session_ != nullptr) pool_->Return(std::move(session_));
+      if (connection_ != nullptr) pool_->Return(std::move(connection_));
     }
-    Session* operator->() const { return session_.get(); }
+    Connection& operator*() const { return *connection_; }
 
    private:
     ReaderPool* pool_;
-    std::unique_ptr<Session> session_;
+    std::unique_ptr<Connection> connection_;
   };
   absl::StatusOr<Lease> Acquire();
 
  private:
-  void Return(std::unique_ptr<Session> session);
+  void Return(std::unique_ptr<Connection> connection);
 
   const Open open_;
   const int limit_;
   std::mutex mutex_;
   std::condition_variable returned_;
-  std::vector<std::unique_ptr<Session>> idle_;  ///< the last used on top: its cache is warm
+  std::vector<std::unique_ptr<Connection>> idle_;  ///< the last used on top: its cache is warm
   int opened_ = 0;
 };
 

@@ -23,7 +23,7 @@ struct ListingAids {
   int steps_before_columns = 0;
 };
 
-// Each as the Store method of the same name says, inside the caller's transaction.
+// Each as the Snapshot method of the same name says, inside the caller's transaction.
 absl::StatusOr<Page<Run>> SelectRuns(Connection& connection, const RunQuery& query, const ListingAids& aids);
 absl::StatusOr<fitting::RunTable> SelectRunTable(Connection& connection, const std::string& study_id,
                                                  const std::vector<Condition>& where);

@@ -15,10 +15,11 @@
 #include <filesystem>
 #include <random>
 
-#include "storage/sqlite_store.h"
+#include "storage/sqlite/sqlite_store.h"
 #include "tests/bench/measure.h"
 #include "tests/bench/raw_chunks.h"
 #include "tests/bench/storage_data.h"
+#include "tests/storage/one_call.h"
 
 namespace sextant::storage {
 namespace {
@@ -59,7 +60,7 @@ void Ingest(const std::string& path, const std::string& raw_path, const Options&
   auto store = Open(path, options);
   Study study;
   study.id = kStudy;
-  Check(store->CreateStudy(study));
+  Check(Write(*store, &Transaction::CreateStudy, study));
   RawTable raw(raw_path, options.durability);
   std::vector<RunWithCurve> batch;
   for (std::int64_t i = 0; i < options.runs;) {
@@ -68,7 +69,7 @@ void Ingest(const std::string& path, const std::string& raw_path, const Options&
       batch.push_back(ShallueRun(kStudy, i, options.runs, options.points));
     }
     // Interleaved, so that both see the same machine.
-    Measure(store_time, [&] { Take(store->PutRuns(kStudy, batch)); });
+    Measure(store_time, [&] { Take(Write(*store, &Transaction::PutRuns, kStudy, batch)); });
     Measure(raw_time, [&] { raw.Put(batch); });
   }
   const auto points = static_cast<double>(options.points);
@@ -83,7 +84,7 @@ void Ingest(const std::string& path, const std::string& raw_path, const Options&
   Report("memory, peak of the process", MebibytesPeak(), "MiB", "target: under 256");
 }
 
-void Read(Store& store, const Options& options) {
+void MeasureReads(Store& store, const Options& options) {
   std::mt19937_64 random(7);
   const auto any_run = [&] {
     return "trial-" + std::to_string(1'000'000 + static_cast<std::int64_t>(
@@ -91,26 +92,26 @@ void Read(Store& store, const Options& options) {
   };
   RunWithCurve thousand = ShallueRun(kStudy, 0, 1, 1000);
   thousand.run.id = "thousand";
-  Check(store.PutRuns(kStudy, std::span(&thousand, 1)).status());
+  Check(Write(store, &Transaction::PutRuns, kStudy, std::span(&thousand, 1)).status());
   ReportTime("read a 1000-point curve, median",
              Median(1001,
                     [&] {
-                      if (Take(store.GetCurve(kStudy, "thousand")).size() != 1000)
+                      if (Take(Read(store)->GetCurve(kStudy, "thousand")).size() != 1000)
                         Fail(absl::InternalError("wrong curve"));
                     }),
              "target: well under 0.3");
-  Check(store.DeleteRun(kStudy, "thousand"));
+  Check(Write(store, &Transaction::DeleteRun, kStudy, "thousand"));
   ReportTime("read any curve of the study, median",
-             Median(1001, [&] { Take(store.GetCurve(kStudy, any_run())); }), "");
-  ReportTime(
-      "load the run table of the study, median",
-      Median(5,
-             [&] {
-               if (Take(store.LoadRunTable(kStudy, {})).size() != static_cast<std::size_t>(options.runs)) {
-                 Fail(absl::InternalError("wrong table"));
-               }
-             }),
-      "target: under 200");
+             Median(1001, [&] { Take(Read(store)->GetCurve(kStudy, any_run())); }), "");
+  ReportTime("load the run table of the study, median",
+             Median(5,
+                    [&] {
+                      if (Take(Read(store)->LoadRunTable(kStudy, {})).size() !=
+                          static_cast<std::size_t>(options.runs)) {
+                        Fail(absl::InternalError("wrong table"));
+                      }
+                    }),
+             "target: under 200");
 }
 
 Condition Compare(const std::string& field, Condition::Op op, double number, const std::string& text = "",
@@ -183,9 +184,9 @@ void List(Store& store) {
     query.order_by = one.order_by;
     std::size_t rows = 0;
     // A scan, unless its columns are in memory already; a second may read them.
-    const Spent first = Median(1, [&] { rows = Take(store.ListRuns(query)).items.size(); });
-    const Spent second = Median(1, [&] { rows = Take(store.ListRuns(query)).items.size(); });
-    const Spent spent = Median(21, [&] { rows = Take(store.ListRuns(query)).items.size(); });
+    const Spent first = Median(1, [&] { rows = Take(Read(store)->ListRuns(query)).items.size(); });
+    const Spent second = Median(1, [&] { rows = Take(Read(store)->ListRuns(query)).items.size(); });
+    const Spent spent = Median(21, [&] { rows = Take(Read(store)->ListRuns(query)).items.size(); });
     ReportTime(std::string("page of 100: ") + one.name, spent,
                absl::StrFormat("%d rows; first %.3f, second %.3f ms CPU; target: under 10", rows,
                                1e3 * first.cpu, 1e3 * second.cpu));
@@ -208,7 +209,7 @@ int Main(const Options& options) {
     Report("disk, raw chunks (floor)",
            static_cast<double>(std::filesystem::file_size(raw_path)) / static_cast<double>(options.points),
            "bytes/point");
-    Read(*store, options);
+    MeasureReads(*store, options);
     List(*store);
     Spent check;
     Measure(check, [&] { Check(store->CheckIntegrity()); });

@@ -14,9 +14,10 @@
 #include <vector>
 
 #include "server/service/upload_chunk.h"
-#include "storage/sqlite_store.h"
+#include "storage/sqlite/sqlite_store.h"
 #include "tests/server/daemon.h"
 #include "tests/server/service_fixture.h"
+#include "tests/storage/one_call.h"
 #include "tests/storage/temp_folder.h"
 
 namespace sextant::server {
@@ -96,23 +97,23 @@ void Verify(const std::string& path, const Uploaders& uploaders,
   const absl::Status integrity = (*store)->CheckIntegrity();
   ASSERT_TRUE(integrity.ok()) << integrity;
   std::int64_t runs = 0;
-  const auto study = (*store)->GetStudy("s");
+  const auto study = Read(**store)->GetStudy("s");
   ASSERT_TRUE(study.ok()) << study.status();
   for (std::size_t u = 0; u < kUploaders; ++u) {
-    const auto upload = (*store)->GetUpload(StoredUploadId(*study, absl::StrCat("u", u)));
+    const auto upload = Read(**store)->GetUpload(StoredUploadId(*study, absl::StrCat("u", u)));
     durable[u] = upload.ok() ? upload->next_chunk : 0;
     EXPECT_GE(durable[u], uploaders[u].acknowledged) << "an acknowledged chunk is lost";
     runs += durable[u] * kRunsPerChunk;
     for (std::int64_t chunk = 0; chunk < durable[u]; ++chunk) {
       for (int run = 0; run < kRunsPerChunk; ++run) {
-        const auto curve = (*store)->GetCurve("s", RunId(u, chunk, run));
+        const auto curve = Read(**store)->GetCurve("s", RunId(u, chunk, run));
         ASSERT_TRUE(curve.ok()) << curve.status();
         ASSERT_EQ(curve->size(), static_cast<std::size_t>(PointsOf(run)));
       }
     }
   }
-  EXPECT_EQ((*store)->GetStudy("s")->run_count, runs) << "half a chunk, or a run twice";
-  EXPECT_EQ(static_cast<std::int64_t>((*store)->LoadRunTable("s", {})->size()), runs);
+  EXPECT_EQ(Read(**store)->GetStudy("s")->run_count, runs) << "half a chunk, or a run twice";
+  EXPECT_EQ(static_cast<std::int64_t>(Read(**store)->LoadRunTable("s", {})->size()), runs);
 }
 
 void UploadAll(const Daemon& daemon, Uploaders& uploaders, std::int64_t chunks) {

@@ -66,19 +66,19 @@ TEST_F(ConnectionTest, ReportsBadSqlAndBadBinds) {
 
 TEST_F(ConnectionTest, RollsBackWhatIsNotCommitted) {
   {
-    auto transaction = Transaction::Begin(*connection_, Transaction::Kind::kWrite);
+    auto transaction = ScopedTransaction::Begin(*connection_, ScopedTransaction::Kind::kWrite);
     ASSERT_TRUE(Insert(1).ok());
   }
   EXPECT_EQ(Count(), 0);
   {
-    auto outer = Transaction::Begin(*connection_, Transaction::Kind::kWrite);
+    auto outer = ScopedTransaction::Begin(*connection_, ScopedTransaction::Kind::kWrite);
     ASSERT_TRUE(Insert(1).ok());
     {
-      auto inner = Transaction::Begin(*connection_, Transaction::Kind::kWrite);
+      auto inner = ScopedTransaction::Begin(*connection_, ScopedTransaction::Kind::kWrite);
       ASSERT_TRUE(Insert(2).ok());
     }
     {
-      auto inner = Transaction::Begin(*connection_, Transaction::Kind::kWrite);
+      auto inner = ScopedTransaction::Begin(*connection_, ScopedTransaction::Kind::kWrite);
       ASSERT_TRUE(Insert(3).ok());
       ASSERT_TRUE(inner->Commit().ok());
     }

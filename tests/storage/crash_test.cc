@@ -11,8 +11,9 @@
 #include <random>
 #include <thread>
 
-#include "storage/sqlite_store.h"
+#include "storage/sqlite/sqlite_store.h"
 #include "storage/writer.h"
+#include "tests/storage/one_call.h"
 #include "tests/storage/sample_records.h"
 #include "tests/storage/temp_folder.h"
 
@@ -27,18 +28,18 @@ std::string RunId(int uploader, int chunk, int run) {
 }
 
 // One chunk of an upload: its runs and where the upload then stands, in one transaction.
-absl::Status PutChunk(Store& store, int uploader, int chunk) {
+absl::Status PutChunk(Transaction& transaction, int uploader, int chunk) {
   std::vector<RunWithCurve> runs;
   for (int i = 0; i < kRunsPerChunk; ++i) {
     runs.push_back({SampleRun("s", chunk), SampleCurve(static_cast<std::size_t>(100 + 700 * i), 1)});
     runs.back().run.id = RunId(uploader, chunk, i);
   }
-  if (auto outcomes = store.PutRuns("s", runs); !outcomes.ok()) return outcomes.status();
+  if (auto outcomes = transaction.PutRuns("s", runs); !outcomes.ok()) return outcomes.status();
   Upload upload;
   upload.id = "u" + std::to_string(uploader);
   upload.study_id = "s";
   upload.next_chunk = chunk + 1;
-  return store.PutUpload(upload);
+  return transaction.PutUpload(upload);
 }
 
 struct Acknowledgement {
@@ -49,17 +50,18 @@ struct Acknowledgement {
 [[noreturn]] void WriteForever(const std::string& path, int acknowledgements) {
   auto store = OpenSqliteStore(path);
   if (!store.ok()) _exit(3);
-  if (!(*store)->GetStudy("s").ok() && !(*store)->CreateStudy(SampleStudy("s")).ok()) _exit(4);
+  if (!Read(**store)->GetStudy("s").ok() && !Write(**store, &Transaction::CreateStudy, SampleStudy("s")).ok())
+    _exit(4);
   Writer writer(*store, 100);
   std::vector<std::thread> uploaders;
   for (int u = 0; u < kUploaders; ++u) {
     uploaders.emplace_back([&, u] {
-      const auto upload = (*store)->GetUpload("u" + std::to_string(u));
+      const auto upload = Read(**store)->GetUpload("u" + std::to_string(u));
       for (int chunk = upload.ok() ? static_cast<int>(upload->next_chunk) : 0;; ++chunk) {
         std::mutex waiting;
         waiting.lock();
         const absl::Status submitted =
-            writer.Submit([&](Store& transaction) { return PutChunk(transaction, u, chunk); },
+            writer.Submit([&](Transaction& transaction) { return PutChunk(transaction, u, chunk); },
                           [&](const absl::Status& status) {
                             const Acknowledgement told{u, chunk + 1};
                             if (!status.ok() || write(acknowledgements, &told, sizeof(told)) != sizeof(told))
@@ -80,21 +82,21 @@ void Verify(Store& store, const std::array<int, kUploaders>& acknowledged) {
   ASSERT_TRUE(store.CheckIntegrity().ok()) << store.CheckIntegrity();
   std::int64_t runs = 0;
   for (int u = 0; u < kUploaders; ++u) {
-    const auto upload = store.GetUpload("u" + std::to_string(u));
+    const auto upload = Read(store)->GetUpload("u" + std::to_string(u));
     const int durable = upload.ok() ? static_cast<int>(upload->next_chunk) : 0;
     EXPECT_GE(durable, acknowledged[static_cast<std::size_t>(u)]) << "an acknowledged chunk is lost";
     runs += durable * kRunsPerChunk;
     for (int chunk = 0; chunk < durable; ++chunk) {
       for (int i = 0; i < kRunsPerChunk; ++i) {
-        const auto curve = store.GetCurve("s", RunId(u, chunk, i));
+        const auto curve = Read(store)->GetCurve("s", RunId(u, chunk, i));
         ASSERT_TRUE(curve.ok()) << curve.status();
         ASSERT_EQ(curve->size(), static_cast<std::size_t>(100 + 700 * i));
       }
     }
   }
   if (runs > 0) {
-    EXPECT_EQ(store.GetStudy("s")->run_count, runs) << "half a chunk, or a run twice";
-    EXPECT_EQ(static_cast<std::int64_t>(store.LoadRunTable("s", {})->size()), runs);
+    EXPECT_EQ(Read(store)->GetStudy("s")->run_count, runs) << "half a chunk, or a run twice";
+    EXPECT_EQ(static_cast<std::int64_t>(Read(store)->LoadRunTable("s", {})->size()), runs);
   }
 }
 

@@ -13,7 +13,8 @@
 #include <random>
 
 #include "storage/sqlite/sql/connection.h"
-#include "storage/sqlite_store.h"
+#include "storage/sqlite/sqlite_store.h"
+#include "tests/storage/one_call.h"
 #include "tests/storage/sample_records.h"
 #include "tests/storage/temp_folder.h"
 
@@ -48,25 +49,29 @@ Curve LossCurve(int index, std::size_t points) {
   return curve;
 }
 
-absl::Status Put(Store& store, int index, std::size_t points) {
+absl::Status Put(Transaction& transaction, int index, std::size_t points) {
   const RunWithCurve run = {SampleRun("s", index), LossCurve(index, points)};
-  return store.PutRuns("s", std::span(&run, 1)).status();
+  return transaction.PutRuns("s", std::span(&run, 1)).status();
+}
+
+absl::Status Put(Store& store, int index, std::size_t points) {
+  return store.Write([&](Transaction& transaction) { return Put(transaction, index, points); });
 }
 
 void Fill(const std::string& path, int runs) {
   auto store = OpenSqliteStore(path);
   ASSERT_TRUE(store.ok()) << store.status();
-  ASSERT_TRUE((*store)->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(**store, &Transaction::CreateStudy, SampleStudy("s")).ok());
   for (int i = 0; i < runs; ++i) ASSERT_TRUE(Put(**store, i, 1000).ok());
 }
 
 // Reads everything; returns false when anything was reported damaged. Must never crash or give wrong values.
 bool ReadsWhole(Store& store, int runs) {
   bool whole = store.CheckIntegrity().ok();
-  const auto table = store.LoadRunTable("s", {});
+  const auto table = Read(store)->LoadRunTable("s", {});
   whole = whole && table.ok();
   for (int i = 0; i < runs; ++i) {
-    const auto curve = store.GetCurve("s", SampleRun("s", i).id);
+    const auto curve = Read(store)->GetCurve("s", SampleRun("s", i).id);
     whole = whole && curve.ok();
     if (curve.ok() && curve->size() == 1000) {
       EXPECT_EQ(Differences(*curve, LossCurve(i, 1000)), "") << "damage read as data";
@@ -103,7 +108,7 @@ TEST(Faults, AFullDiskRefusesWritesAndLosesNothing) {
     const std::string path = mount_point + "/store.db";
     auto store = OpenSqliteStore(path);
     EXPECT_TRUE(store.ok()) << store.status();
-    EXPECT_TRUE((*store)->CreateStudy(SampleStudy("s")).ok());
+    EXPECT_TRUE(Write(**store, &Transaction::CreateStudy, SampleStudy("s")).ok());
     int kept = 0;
     absl::Status status;
     while (kept < 5000 && (status = Put(**store, kept, 1000)).ok()) ++kept;
@@ -111,19 +116,19 @@ TEST(Faults, AFullDiskRefusesWritesAndLosesNothing) {
     EXPECT_THAT(std::string(status.message()), HasSubstr("no space left"));
     EXPECT_THAT(std::string(status.message()), HasSubstr(path));
     EXPECT_GT(kept, 0);
-    // A batch whose transaction SQLite ended reports that, whatever its work says.
-    const absl::Status batch = (*store)->Batch([&](Store& inside) {
+    // A transaction that SQLite ended reports that, whatever its work says.
+    const absl::Status batch = (*store)->Write([&](Transaction& inside) {
       for (int i = 0; i < 200; ++i) Put(inside, 10'000 + i, 1000).IgnoreError();
       return absl::OkStatus();
     });
     EXPECT_EQ(batch.code(), absl::StatusCode::kResourceExhausted) << batch;
-    EXPECT_EQ((*store)->GetStudy("s")->run_count, kept);
+    EXPECT_EQ(Read(**store)->GetStudy("s")->run_count, kept);
     EXPECT_TRUE(ReadsWhole(**store, kept));
     store->reset();
     auto again = OpenSqliteStore(path);
     EXPECT_TRUE(again.ok()) << again.status();
     if (again.ok()) {
-      EXPECT_EQ((*again)->GetStudy("s")->run_count, kept);
+      EXPECT_EQ(Read(**again)->GetStudy("s")->run_count, kept);
     }
     // With space again, it writes again.
     mount(nullptr, mount_point.c_str(), nullptr, MS_REMOUNT, "size=20m");

@@ -12,7 +12,8 @@
 
 #include "storage/fault.h"
 #include "storage/sqlite/sql/connection.h"
-#include "storage/sqlite_store.h"
+#include "storage/sqlite/sqlite_store.h"
+#include "tests/storage/one_call.h"
 #include "tests/storage/sample_records.h"
 #include "tests/storage/temp_folder.h"
 
@@ -28,7 +29,7 @@ class OpenFileTest : public testing::Test {
  protected:
   OpenFileTest() : path_(folder_.File("store.db")) {
     Open();
-    EXPECT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+    EXPECT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
     for (int i = 0; i < 5; ++i) EXPECT_TRUE(Put(i).ok());
   }
   void Open() {
@@ -38,7 +39,7 @@ class OpenFileTest : public testing::Test {
   }
   absl::Status Put(int index) {
     const RunWithCurve run = {SampleRun("s", index), {}};
-    return store_->PutRuns("s", std::span(&run, 1)).status();
+    return Write(*store_, &Transaction::PutRuns, "s", std::span(&run, 1)).status();
   }
   // As after kill -9: the files as they are while the store is open.
   std::string Crashed(bool with_log) {
@@ -50,7 +51,7 @@ class OpenFileTest : public testing::Test {
   static std::int64_t RunsIn(const std::string& path) {
     auto store = OpenSqliteStore(path);
     EXPECT_TRUE(store.ok()) << store.status();
-    return store.ok() ? (*store)->GetStudy("s")->run_count : -1;
+    return store.ok() ? Read(**store)->GetStudy("s")->run_count : -1;
   }
   void ExpectRefusesWrites(const std::string& words) {
     const absl::Status status = Put(100);
@@ -58,7 +59,7 @@ class OpenFileTest : public testing::Test {
     EXPECT_EQ(FaultOf(status), kFaultReplaced);
     EXPECT_THAT(std::string(status.message()), HasSubstr(words));
     EXPECT_EQ(store_->CheckIntegrity().code(), absl::StatusCode::kDataLoss);
-    EXPECT_EQ(store_->GetStudy("s")->run_count, 5) << "what is open is still read";
+    EXPECT_EQ(Read(*store_)->GetStudy("s")->run_count, 5) << "what is open is still read";
   }
 
   TempFolder folder_;
@@ -89,7 +90,7 @@ TEST_F(OpenFileTest, AFilePutInItsPlaceIsNeitherWrittenNorRead) {
   ASSERT_TRUE(Put(5).ok());
   fs::rename(folder_.File("old.db"), path_);
   EXPECT_EQ(FaultOf(Put(6)), kFaultReplaced);
-  EXPECT_EQ(store_->GetStudy("s")->run_count, 6);
+  EXPECT_EQ(Read(*store_)->GetStudy("s")->run_count, 6);
 }
 
 TEST_F(OpenFileTest, AFileCutShortWhileOpenTakesNoWrites) {
@@ -188,18 +189,18 @@ TEST_F(OpenFileTest, ALimitOnFileSizesIsAFullDisk) {
 
 TEST_F(OpenFileTest, ADeletedStudyLeavesNoCounter) {
   for (int round = 0; round < 3; ++round) {
-    ASSERT_TRUE(store_->DeleteStudy("s").ok());
-    ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+    ASSERT_TRUE(Write(*store_, &Transaction::DeleteStudy, "s").ok());
+    ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
     ASSERT_TRUE(Put(round).ok());
     RunQuery query;
     query.study_id = "s";
     query.limit = 10;
-    auto page = store_->ListRuns(query);
+    auto page = Read(*store_)->ListRuns(query);
     ASSERT_TRUE(page.ok());
     ASSERT_EQ(page->items.size(), 1u);
     EXPECT_EQ(page->items[0].id, SampleRun("s", round).id) << "nothing of the study before is listed";
   }
-  ASSERT_TRUE(store_->DeleteStudy("s").ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::DeleteStudy, "s").ok());
   store_.reset();
   auto connection = sqlite::Connection::Open(path_, sqlite::OpenMode::kReadOnly);
   ASSERT_TRUE(connection.ok());

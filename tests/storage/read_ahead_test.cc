@@ -9,7 +9,8 @@
 #include <mutex>
 
 #include "storage/sqlite/quiet_task.h"
-#include "storage/sqlite_store.h"
+#include "storage/sqlite/sqlite_store.h"
+#include "tests/storage/one_call.h"
 #include "tests/storage/sample_records.h"
 #include "tests/storage/temp_folder.h"
 
@@ -20,7 +21,7 @@ class ReadAheadTest : public testing::Test {
  protected:
   void SetUp() override {
     store_ = OpenSqliteStore(folder_.File("a.db")).value();
-    ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+    ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
     connection_ = Connection::Open(folder_.File("a.db"), OpenMode::kReadOnly).value();
   }
   void Put(int first, int count) {
@@ -29,7 +30,7 @@ class ReadAheadTest : public testing::Test {
       runs.push_back({SampleRun("s", i), {}});
       runs.back().run.tags = {{"sweep", i % 2 == 0 ? "even" : "odd"}};
     }
-    ASSERT_TRUE(store_->PutRuns("s", runs).ok());
+    ASSERT_TRUE(Write(*store_, &Transaction::PutRuns, "s", runs).ok());
   }
   void ReadAhead() { ASSERT_TRUE(ReadColumnsAhead(*connection_, columns_).ok()); }
   bool Has(const std::set<ColumnName>& names) {

@@ -60,13 +60,13 @@ bool Before(const FieldValue& a, const std::string& a_id, const FieldValue& b, c
 
 }  // namespace
 
-absl::StatusOr<ReferenceStore::StudyEntry*> ReferenceStore::Find(const std::string& study_id) {
+absl::StatusOr<ReferenceTransaction::StudyEntry*> ReferenceTransaction::Find(const std::string& study_id) {
   const auto found = state_.studies.find(study_id);
   if (found == state_.studies.end()) return NotFoundError("no study " + study_id);
   return &found->second;
 }
 
-absl::Status ReferenceStore::CreateStudy(const Study& study) {
+absl::Status ReferenceTransaction::CreateStudy(const Study& study) {
   if (state_.studies.contains(study.id)) return AlreadyExistsError(study.id);
   StudyEntry& entry = state_.studies[study.id];
   entry.study = study;
@@ -75,7 +75,7 @@ absl::Status ReferenceStore::CreateStudy(const Study& study) {
   return absl::OkStatus();
 }
 
-absl::Status ReferenceStore::UpdateStudy(const Study& study, std::int64_t expected_revision) {
+absl::Status ReferenceTransaction::UpdateStudy(const Study& study, std::int64_t expected_revision) {
   auto entry = Find(study.id);
   if (!entry.ok()) return entry.status();
   Study& stored = (*entry)->study;
@@ -88,12 +88,12 @@ absl::Status ReferenceStore::UpdateStudy(const Study& study, std::int64_t expect
   return absl::OkStatus();
 }
 
-absl::Status ReferenceStore::DeleteStudy(const std::string& id) {
+absl::Status ReferenceTransaction::DeleteStudy(const std::string& id) {
   return state_.studies.erase(id) == 1 ? absl::OkStatus() : NotFoundError(id);
 }
 
-absl::StatusOr<std::vector<PutOutcome>> ReferenceStore::PutEncodedRuns(const std::string& study_id,
-                                                                       std::span<const EncodedRun> encoded) {
+absl::StatusOr<std::vector<PutOutcome>> ReferenceTransaction::PutEncodedRuns(
+    const std::string& study_id, std::span<const EncodedRun> encoded) {
   auto entry = Find(study_id);
   if (!entry.ok()) return entry.status();
   std::vector<RunWithCurve> runs;
@@ -109,15 +109,16 @@ absl::StatusOr<std::vector<PutOutcome>> ReferenceStore::PutEncodedRuns(const std
       outcomes.push_back(PutOutcome::kConflict);
       continue;
     }
-    auto [at, is_new] = (*entry)->runs.try_emplace(given.run.id, given);
-    RunWithCurve& stored = at->second;
+    auto [at, is_new] = (*entry)->runs.try_emplace(given.run.id);
+    StoredRun& stored = at->second;
     if (is_new) {
+      stored = {given.run, std::make_shared<const Curve>(given.curve)};
       stored.run.study_id = study_id;
       stored.run.labels = SortedSet(given.run.labels);
       (*entry)->labels[given.run.id][kUploadLabels] = given.run.labels;
       outcomes.push_back(PutOutcome::kAccepted);
     } else {
-      const Merge merge = MergeRun(stored.run, stored.curve, 0, given);
+      const Merge merge = MergeRun(stored.run, *stored.curve, 0, given);
       outcomes.push_back(merge.outcome);
       if (merge.outcome != PutOutcome::kAccepted) continue;
       const Run before = stored.run;
@@ -128,24 +129,25 @@ absl::StatusOr<std::vector<PutOutcome>> ReferenceStore::PutEncodedRuns(const std
       if (given.curve_begin == 0 || merge.take_fields) stored.run.source = given.run.source;
       stored.run.update_time = given.run.update_time;
       if (merge.take_points) {
-        stored.curve = Slice(stored.curve, 0, static_cast<std::size_t>(given.curve_begin));
-        Append(given.curve, 0, stored.curve);
+        Curve curve = Slice(*stored.curve, 0, static_cast<std::size_t>(given.curve_begin));
+        Append(given.curve, 0, curve);
+        stored.curve = std::make_shared<const Curve>(std::move(curve));
       }
     }
-    stored.run.curve_points = static_cast<std::int64_t>(stored.curve.size());
+    stored.run.curve_points = static_cast<std::int64_t>(stored.curve->size());
   }
   return outcomes;
 }
 
-absl::Status ReferenceStore::DeleteRun(const std::string& study_id, const std::string& run_id) {
+absl::Status ReferenceTransaction::DeleteRun(const std::string& study_id, const std::string& run_id) {
   auto entry = Find(study_id);
   if (!entry.ok()) return entry.status();
   (*entry)->labels.erase(run_id);
   return (*entry)->runs.erase(run_id) == 1 ? absl::OkStatus() : NotFoundError(run_id);
 }
 
-absl::Status ReferenceStore::SetRunLabels(const std::string& study_id, const std::string& source,
-                                          std::span<const RunLabels> labels, LabelScope scope) {
+absl::Status ReferenceTransaction::SetRunLabels(const std::string& study_id, const std::string& source,
+                                                std::span<const RunLabels> labels, LabelScope scope) {
   auto entry = Find(study_id);
   if (!entry.ok()) return entry.status();
   auto& runs = (*entry)->runs;
@@ -167,46 +169,57 @@ absl::Status ReferenceStore::SetRunLabels(const std::string& study_id, const std
   return absl::OkStatus();
 }
 
-absl::Status ReferenceStore::PutFit(const Fit& fit) {
+absl::Status ReferenceTransaction::PutFit(const Fit& fit) {
   auto entry = Find(fit.study_id);
   if (!entry.ok()) return entry.status();
   (*entry)->fits[fit.id] = fit;
   return absl::OkStatus();
 }
 
-absl::Status ReferenceStore::DeleteFit(const std::string& study_id, const std::string& fit_id) {
+absl::Status ReferenceTransaction::DeleteFit(const std::string& study_id, const std::string& fit_id) {
   auto entry = Find(study_id);
   if (!entry.ok()) return entry.status();
   return (*entry)->fits.erase(fit_id) == 1 ? absl::OkStatus() : NotFoundError(fit_id);
 }
 
-absl::Status ReferenceStore::PutLaw(const UserLaw& law) {
+absl::Status ReferenceTransaction::PutLaw(const UserLaw& law) {
   return state_.laws.emplace(law.id, law).second ? absl::OkStatus() : AlreadyExistsError(law.id);
 }
 
-absl::Status ReferenceStore::DeleteLaw(const std::string& id) {
+absl::Status ReferenceTransaction::DeleteLaw(const std::string& id) {
   return state_.laws.erase(id) == 1 ? absl::OkStatus() : NotFoundError(id);
 }
 
-absl::Status ReferenceStore::PutUpload(const Upload& upload) {
+absl::Status ReferenceTransaction::PutUpload(const Upload& upload) {
   state_.uploads[upload.id] = upload;
   return absl::OkStatus();
 }
 
-absl::Status ReferenceStore::PutRequest(const std::string& request_id, const std::string& body_digest,
-                                        const std::string& response) {
+absl::Status ReferenceTransaction::PutRequest(const std::string& request_id, const std::string& body_digest,
+                                              const std::string& response) {
   state_.requests[request_id] = {{body_digest, response}, clock_()};
   return absl::OkStatus();
 }
 
-absl::Status ReferenceStore::Batch(const std::function<absl::Status(Store&)>& work) {
+absl::Status ReferenceTransaction::Nested(const std::function<absl::Status(Transaction&)>& work) {
   State before = state_;
   absl::Status status = work(*this);
   if (!status.ok()) state_ = std::move(before);
   return status;
 }
 
-absl::StatusOr<Study> ReferenceStore::GetStudy(const std::string& id) {
+absl::StatusOr<std::unique_ptr<Snapshot>> ReferenceStore::Read() {
+  return std::make_unique<ReferenceTransaction>(state_, clock_);
+}
+
+absl::Status ReferenceStore::Write(const Work& work) {
+  ReferenceTransaction transaction(state_, clock_);
+  absl::Status status = work(transaction);
+  if (status.ok()) state_ = transaction.state();
+  return status;
+}
+
+absl::StatusOr<Study> ReferenceTransaction::GetStudy(const std::string& id) {
   auto entry = Find(id);
   if (!entry.ok()) return entry.status();
   Study study = (*entry)->study;
@@ -215,13 +228,13 @@ absl::StatusOr<Study> ReferenceStore::GetStudy(const std::string& id) {
   return study;
 }
 
-absl::StatusOr<Page<Study>> ReferenceStore::ListStudies(std::int64_t limit, const std::string& after) {
+absl::StatusOr<Page<Study>> ReferenceTransaction::ListStudies(std::int64_t limit, const std::string& after) {
   std::vector<Study> all;
   for (const auto& [id, entry] : state_.studies) all.push_back(*GetStudy(id));
   return PageOf(all, limit, after);
 }
 
-absl::StatusOr<Run> ReferenceStore::GetRun(const std::string& study_id, const std::string& run_id) {
+absl::StatusOr<Run> ReferenceTransaction::GetRun(const std::string& study_id, const std::string& run_id) {
   auto entry = Find(study_id);
   if (!entry.ok()) return entry.status();
   const auto found = (*entry)->runs.find(run_id);
@@ -229,16 +242,17 @@ absl::StatusOr<Run> ReferenceStore::GetRun(const std::string& study_id, const st
   return found->second.run;
 }
 
-absl::StatusOr<Curve> ReferenceStore::GetCurve(const std::string& study_id, const std::string& run_id) {
+absl::StatusOr<Curve> ReferenceTransaction::GetCurve(const std::string& study_id, const std::string& run_id) {
   auto entry = Find(study_id);
   if (!entry.ok()) return entry.status();
   const auto found = (*entry)->runs.find(run_id);
   if (found == (*entry)->runs.end()) return NotFoundError(run_id);
-  return found->second.curve;
+  return *found->second.curve;
 }
 
-absl::StatusOr<Curve> ReferenceStore::GetCurvePart(const std::string& study_id, const std::string& run_id,
-                                                   std::int64_t from, std::int64_t count) {
+absl::StatusOr<Curve> ReferenceTransaction::GetCurvePart(const std::string& study_id,
+                                                         const std::string& run_id, std::int64_t from,
+                                                         std::int64_t count) {
   auto curve = GetCurve(study_id, run_id);
   if (!curve.ok()) return curve;
   const auto points = static_cast<std::int64_t>(curve->size());
@@ -247,7 +261,7 @@ absl::StatusOr<Curve> ReferenceStore::GetCurvePart(const std::string& study_id, 
                static_cast<std::size_t>(std::clamp<std::int64_t>(count, 0, points - from)));
 }
 
-absl::StatusOr<Page<Run>> ReferenceStore::ListRuns(const RunQuery& query) {
+absl::StatusOr<Page<Run>> ReferenceTransaction::ListRuns(const RunQuery& query) {
   if (query.limit < 1 || query.limit > 100'000) return InvalidArgumentError("limit");
   auto entry = Find(query.study_id);
   if (!entry.ok()) return entry.status();
@@ -282,8 +296,8 @@ absl::StatusOr<Page<Run>> ReferenceStore::ListRuns(const RunQuery& query) {
   return page;
 }
 
-absl::StatusOr<fitting::RunTable> ReferenceStore::LoadRunTable(const std::string& study_id,
-                                                               const std::vector<Condition>& where) {
+absl::StatusOr<fitting::RunTable> ReferenceTransaction::LoadRunTable(const std::string& study_id,
+                                                                     const std::vector<Condition>& where) {
   RunQuery query;
   query.study_id = study_id;
   query.where = where;
@@ -321,7 +335,7 @@ absl::StatusOr<fitting::RunTable> ReferenceStore::LoadRunTable(const std::string
   return table;
 }
 
-absl::StatusOr<Fit> ReferenceStore::GetFit(const std::string& study_id, const std::string& fit_id) {
+absl::StatusOr<Fit> ReferenceTransaction::GetFit(const std::string& study_id, const std::string& fit_id) {
   auto entry = Find(study_id);
   if (!entry.ok()) return entry.status();
   const auto found = (*entry)->fits.find(fit_id);
@@ -329,8 +343,8 @@ absl::StatusOr<Fit> ReferenceStore::GetFit(const std::string& study_id, const st
   return found->second;
 }
 
-absl::StatusOr<Page<Fit>> ReferenceStore::ListFits(const std::string& study_id, std::int64_t limit,
-                                                   const std::string& after) {
+absl::StatusOr<Page<Fit>> ReferenceTransaction::ListFits(const std::string& study_id, std::int64_t limit,
+                                                         const std::string& after) {
   auto entry = Find(study_id);
   if (!entry.ok()) return entry.status();
   std::vector<Fit> all;
@@ -355,7 +369,7 @@ absl::StatusOr<Page<Fit>> ReferenceStore::ListFits(const std::string& study_id, 
   return page;
 }
 
-absl::StatusOr<std::vector<Fit>> ReferenceStore::LoadAllFits() {
+absl::StatusOr<std::vector<Fit>> ReferenceTransaction::LoadAllFits() {
   std::vector<Fit> all;
   for (const auto& [study_id, entry] : state_.studies) {
     for (const auto& [id, fit] : entry.fits) all.push_back(fit);
@@ -363,19 +377,19 @@ absl::StatusOr<std::vector<Fit>> ReferenceStore::LoadAllFits() {
   return all;
 }
 
-absl::StatusOr<std::vector<UserLaw>> ReferenceStore::ListLaws() {
+absl::StatusOr<std::vector<UserLaw>> ReferenceTransaction::ListLaws() {
   std::vector<UserLaw> all;
   for (const auto& [id, law] : state_.laws) all.push_back(law);
   return all;
 }
 
-absl::StatusOr<Upload> ReferenceStore::GetUpload(const std::string& id) {
+absl::StatusOr<Upload> ReferenceTransaction::GetUpload(const std::string& id) {
   const auto found = state_.uploads.find(id);
   if (found == state_.uploads.end()) return NotFoundError(id);
   return found->second;
 }
 
-absl::StatusOr<Store::StoredRequest> ReferenceStore::GetRequest(const std::string& request_id) {
+absl::StatusOr<StoredRequest> ReferenceTransaction::GetRequest(const std::string& request_id) {
   const auto found = state_.requests.find(request_id);
   constexpr Micros kDay = Micros{24} * 3600 * 1'000'000;
   if (found == state_.requests.end() || found->second.second + kDay <= clock_())
@@ -383,7 +397,7 @@ absl::StatusOr<Store::StoredRequest> ReferenceStore::GetRequest(const std::strin
   return found->second.first;
 }
 
-absl::StatusOr<StudySize> ReferenceStore::GetStudySize(const std::string& id) {
+absl::StatusOr<StudySize> ReferenceTransaction::GetStudySize(const std::string& id) {
   auto entry = Find(id);
   if (!entry.ok()) return entry.status();
   StudySize size;

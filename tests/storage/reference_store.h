@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,9 +13,34 @@
 
 namespace sextant::storage {
 
-class ReferenceStore : public Store {
+/// All that a store holds. Copies share the curves.
+struct ReferenceState {
+  struct StoredRun {
+    Run run;
+    std::shared_ptr<const Curve> curve;
+  };
+  struct StudyEntry {
+    Study study;
+    std::map<std::string, StoredRun> runs;
+    std::map<std::string, std::map<std::string, std::vector<std::string>>> labels;  // by run and source
+    std::map<std::string, Fit> fits;
+  };
+  std::map<std::string, StudyEntry> studies;
+  std::int64_t last_study_uid = 0;
+  std::map<std::string, UserLaw> laws;
+  std::map<std::string, Upload> uploads;
+  std::map<std::string, std::pair<StoredRequest, Micros>> requests;
+};
+
+/// A state of its own to read and change: a transaction, and a snapshot for whoever only reads.
+class ReferenceTransaction : public Transaction {
  public:
-  explicit ReferenceStore(std::function<Micros()> clock) : clock_(std::move(clock)) {}
+  using State = ReferenceState;
+  using StoredRun = State::StoredRun;
+  using StudyEntry = State::StudyEntry;
+  ReferenceTransaction(State state, std::function<Micros()> clock)
+      : clock_(std::move(clock)), state_(std::move(state)) {}
+  const State& state() const { return state_; }
 
   absl::Status CreateStudy(const Study& study) override;
   absl::Status UpdateStudy(const Study& study, std::int64_t expected_revision) override;
@@ -31,7 +57,7 @@ class ReferenceStore : public Store {
   absl::Status PutUpload(const Upload& upload) override;
   absl::Status PutRequest(const std::string& request_id, const std::string& body_digest,
                           const std::string& response) override;
-  absl::Status Batch(const std::function<absl::Status(Store&)>& work) override;
+  absl::Status Nested(const std::function<absl::Status(Transaction&)>& work) override;
 
   absl::StatusOr<Study> GetStudy(const std::string& id) override;
   absl::StatusOr<Page<Study>> ListStudies(std::int64_t limit, const std::string& after) override;
@@ -51,29 +77,27 @@ class ReferenceStore : public Store {
   absl::StatusOr<StoredRequest> GetRequest(const std::string& request_id) override;
   absl::StatusOr<StudySize> GetStudySize(const std::string& id) override;
 
+ private:
+  absl::StatusOr<StudyEntry*> Find(const std::string& study_id);
+
+  std::function<Micros()> clock_;
+  State state_;
+};
+
+class ReferenceStore : public Store {
+ public:
+  explicit ReferenceStore(std::function<Micros()> clock) : clock_(std::move(clock)) {}
+
+  absl::StatusOr<std::unique_ptr<Snapshot>> Read() override;
+  absl::Status Write(const Work& work) override;
   absl::StatusOr<StoreHealth> GetHealth() override { return StoreHealth{}; }
   absl::Status CheckIntegrity() override { return absl::OkStatus(); }
   absl::Status BackUp(const std::string&) override { return absl::OkStatus(); }
   absl::Status Checkpoint() override { return absl::OkStatus(); }
 
  private:
-  struct StudyEntry {
-    Study study;
-    std::map<std::string, RunWithCurve> runs;
-    std::map<std::string, std::map<std::string, std::vector<std::string>>> labels;  // by run and source
-    std::map<std::string, Fit> fits;
-  };
-  struct State {
-    std::map<std::string, StudyEntry> studies;
-    std::int64_t last_study_uid = 0;
-    std::map<std::string, UserLaw> laws;
-    std::map<std::string, Upload> uploads;
-    std::map<std::string, std::pair<StoredRequest, Micros>> requests;
-  };
-  absl::StatusOr<StudyEntry*> Find(const std::string& study_id);
-
   std::function<Micros()> clock_;
-  State state_;
+  ReferenceState state_;
 };
 
 }  // namespace sextant::storage

@@ -10,7 +10,8 @@
 #include <cstring>
 #include <map>
 
-#include "storage/sqlite_store.h"
+#include "storage/sqlite/sqlite_store.h"
+#include "tests/storage/one_call.h"
 #include "tests/storage/sample_records.h"
 #include "tests/storage/temp_folder.h"
 
@@ -81,15 +82,15 @@ TEST(Schema, EveryOldVersionMigratesAndServes) {
     ASSERT_TRUE(store.ok()) << store.status();
     EXPECT_EQ((*store)->GetHealth()->schema_version, sqlite::CurrentSchemaVersion());
     if (version >= 1) {
-      const auto run = (*store)->GetRun("old", "r");
+      const auto run = Read(**store)->GetRun("old", "r");
       ASSERT_TRUE(run.ok()) << run.status();
       EXPECT_EQ(run->loss, 2.5);
       EXPECT_EQ(run->tags.at("k"), "v");
       EXPECT_THAT(run->labels, IsEmpty());
-      EXPECT_THAT((*store)->GetRun("old", "s")->labels, ElementsAre("a\",\"b", "c"));
-      EXPECT_EQ((*store)->GetStudy("old")->revision, 3);
+      EXPECT_THAT(Read(**store)->GetRun("old", "s")->labels, ElementsAre("a\",\"b", "c"));
+      EXPECT_EQ(Read(**store)->GetStudy("old")->revision, 3);
     }
-    EXPECT_TRUE((*store)->CreateStudy(SampleStudy("new")).ok());
+    EXPECT_TRUE(Write(**store, &Transaction::CreateStudy, SampleStudy("new")).ok());
     EXPECT_TRUE((*store)->CheckIntegrity().ok()) << (*store)->CheckIntegrity();
   }
 }
@@ -117,7 +118,8 @@ TEST(Schema, OldFailedFitsGetTheReasonThatTheirMessageGave) {
   auto store = OpenSqliteStore(path);
   ASSERT_TRUE(store.ok()) << store.status();
   std::vector<std::string> reasons;
-  for (const char* id : {"a", "b", "c", "d"}) reasons.push_back((*store)->GetFit("old", id)->error_reason);
+  for (const char* id : {"a", "b", "c", "d"})
+    reasons.push_back(Read(**store)->GetFit("old", id)->error_reason);
   EXPECT_THAT(reasons, ElementsAre("DESIGN_NOT_IDENTIFIABLE", "", "SERVER_STOPPED", ""));
 }
 
@@ -155,7 +157,7 @@ TEST(Schema, OldModelsComeIntoTheirTables) {
   }
   auto store = OpenSqliteStore(path);
   ASSERT_TRUE(store.ok()) << store.status();
-  const auto fits = (*store)->LoadAllFits();
+  const auto fits = Read(**store)->LoadAllFits();
   ASSERT_TRUE(fits.ok()) << fits.status();
   std::map<std::string, const Fit*> by_id;
   for (const Fit& fit : *fits) by_id[fit.id] = &fit;

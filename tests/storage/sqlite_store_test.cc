@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/sqlite_store.h"
+#include "storage/sqlite/sqlite_store.h"
 
 #include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
@@ -10,6 +10,7 @@
 #include <fstream>
 #include <thread>
 
+#include "tests/storage/one_call.h"
 #include "tests/storage/sample_records.h"
 #include "tests/storage/store_suite.h"
 
@@ -51,11 +52,11 @@ TEST(SqliteStore, KeepsRecordsAcrossOpenings) {
   {
     auto store = OpenSqliteStore(path);
     ASSERT_TRUE(store.ok()) << store.status();
-    ASSERT_TRUE((*store)->CreateStudy(SampleStudy("s")).ok());
+    ASSERT_TRUE(Write(**store, &Transaction::CreateStudy, SampleStudy("s")).ok());
   }
   auto store = OpenSqliteStore(path);
   ASSERT_TRUE(store.ok()) << store.status();
-  EXPECT_EQ(Differences(SampleStudy("s"), *(*store)->GetStudy("s")), "");
+  EXPECT_EQ(Differences(SampleStudy("s"), *Read(**store)->GetStudy("s")), "");
 }
 
 TEST(SqliteStore, MakesAFileFromARelativePath) {
@@ -84,14 +85,47 @@ TEST(SqliteStore, RefusesASecondWriterAndSaysWhatToDo) {
 TEST(SqliteStore, ReadsBesideAWriterWhenOpenedReadOnly) {
   TempFolder folder;
   auto writer = OpenSqliteStore(folder.File("store.db"));
-  ASSERT_TRUE((*writer)->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(**writer, &Transaction::CreateStudy, SampleStudy("s")).ok());
   SqliteOptions options;
   options.read_only = true;
   auto reader = OpenSqliteStore(folder.File("store.db"), options);
   ASSERT_TRUE(reader.ok()) << reader.status();
-  EXPECT_TRUE((*reader)->GetStudy("s").ok());
+  EXPECT_TRUE(Read(**reader)->GetStudy("s").ok());
   EXPECT_TRUE((*reader)->CheckIntegrity().ok());
-  EXPECT_EQ((*reader)->CreateStudy(SampleStudy("t")).code(), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Write(**reader, &Transaction::CreateStudy, SampleStudy("t")).code(),
+            StatusCode::kFailedPrecondition);
+}
+
+TEST(SqliteStore, RefusesAWriteInsideAWrite) {
+  TempFolder folder;
+  auto store = *OpenSqliteStore(folder.File("store.db"));
+  absl::Status inner;
+  const absl::Status outer = store->Write([&](Transaction& transaction) {
+    inner = Write(*store, &Transaction::CreateStudy, SampleStudy("inner"));
+    return transaction.CreateStudy(SampleStudy("outer"));
+  });
+  EXPECT_TRUE(outer.ok()) << outer;
+  EXPECT_EQ(inner.code(), StatusCode::kFailedPrecondition) << "it would wait for itself";
+  EXPECT_FALSE(Read(*store)->GetStudy("inner").ok());
+  EXPECT_TRUE(Write(*store, &Transaction::CreateStudy, SampleStudy("later")).ok());
+}
+
+TEST(SqliteStore, WritesOfManyThreadsTakeTurns) {
+  TempFolder folder;
+  SqliteOptions options;
+  options.durability = Durability::kNormal;
+  auto store = *OpenSqliteStore(folder.File("store.db"), options);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 20; ++i) {
+        const std::string id = "s" + std::to_string(t) + "-" + std::to_string(i);
+        EXPECT_TRUE(Write(*store, &Transaction::CreateStudy, SampleStudy(id)).ok());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(Read(*store)->ListStudies(100, "")->items.size(), 80U);
 }
 
 TEST(SqliteStore, RefusesWhatIsNoSextantDatabase) {
@@ -121,7 +155,7 @@ TEST(SqliteStore, ListingsFromColumnsSeeWholeBatchesWhileAnotherThreadWrites) {
   constexpr int kBatches = 60, kRunsPerBatch = 10;
   TempFolder folder;
   const auto store = OpenEmptySqliteWithColumns(folder, [] { return Micros{0}; });
-  ASSERT_TRUE(store->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(*store, &Transaction::CreateStudy, SampleStudy("s")).ok());
   Condition nonnegative;
   nonnegative.field = "loss";
   nonnegative.op = Condition::Op::kGe;
@@ -136,7 +170,7 @@ TEST(SqliteStore, ListingsFromColumnsSeeWholeBatchesWhileAnotherThreadWrites) {
       query.limit = 2000;
       for (bool last = false; !last;) {
         last = written;
-        const auto page = store->ListRuns(query);
+        const auto page = Read(*store)->ListRuns(query);
         ASSERT_TRUE(page.ok()) << page.status();
         ASSERT_EQ(page->items.size() % kRunsPerBatch, 0U);
         for (std::size_t i = 0; i < page->items.size(); ++i) {
@@ -154,7 +188,7 @@ TEST(SqliteStore, ListingsFromColumnsSeeWholeBatchesWhileAnotherThreadWrites) {
       runs[static_cast<std::size_t>(i)].run.id = absl::StrCat("r", i, "-", batch);
       runs[static_cast<std::size_t>(i)].run.loss = batch;
     }
-    EXPECT_TRUE(store->PutRuns("s", runs).ok());
+    EXPECT_TRUE(Write(*store, &Transaction::PutRuns, "s", runs).ok());
   }
   written = true;
   for (std::thread& reader : readers) reader.join();

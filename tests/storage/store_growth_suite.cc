@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "storage/curve_parts.h"
+#include "tests/storage/one_call.h"
 #include "tests/storage/sample_records.h"
 #include "tests/storage/store_suite.h"
 
@@ -27,9 +28,11 @@ RunWithCurve At(std::size_t points) {
 
 class Growing {
  public:
-  explicit Growing(Store& store) : store_(store) { EXPECT_TRUE(store.CreateStudy(SampleStudy("s")).ok()); }
+  explicit Growing(Store& store) : store_(store) {
+    EXPECT_TRUE(Write(store, &Transaction::CreateStudy, SampleStudy("s")).ok());
+  }
   PutOutcome Put(const RunWithCurve& given) {
-    const auto outcomes = store_.PutRuns("s", std::span(&given, 1));
+    const auto outcomes = Write(store_, &Transaction::PutRuns, "s", std::span(&given, 1));
     EXPECT_TRUE(outcomes.ok()) << outcomes.status();
     return outcomes.ok() ? outcomes->at(0) : PutOutcome::kConflict;
   }
@@ -41,11 +44,11 @@ class Growing {
   void ExpectStored(const RunWithCurve& expected) {
     Run run = expected.run;
     run.curve_points = static_cast<std::int64_t>(expected.curve.size());
-    const auto stored = store_.GetRun("s", run.id);
+    const auto stored = Read(store_)->GetRun("s", run.id);
     ASSERT_TRUE(stored.ok()) << stored.status();
     EXPECT_EQ(Differences(run, *stored), "");
-    EXPECT_EQ(Differences(expected.curve, *store_.GetCurve("s", run.id)), "");
-    EXPECT_EQ(store_.GetStudySize("s")->points, run.curve_points);
+    EXPECT_EQ(Differences(expected.curve, *Read(store_)->GetCurve("s", run.id)), "");
+    EXPECT_EQ(Read(store_)->GetStudySize("s")->points, run.curve_points);
     EXPECT_TRUE(store_.CheckIntegrity().ok());
   }
 
@@ -113,12 +116,12 @@ TEST_P(StoreSuite, TheLastPointMayHaveBeenHalfLogged) {
     EXPECT_EQ(study.Put(half), PutOutcome::kAccepted);
     EXPECT_EQ(study.Put(whole), PutOutcome::kAccepted);
     study.ExpectStored(whole);
-    const auto bytes = store_->GetStudySize("s")->curve_bytes;
-    ASSERT_TRUE(store_->DeleteStudy("s").ok());
+    const auto bytes = Read(*store_)->GetStudySize("s")->curve_bytes;
+    ASSERT_TRUE(Write(*store_, &Transaction::DeleteStudy, "s").ok());
     Growing again(*store_);
     EXPECT_EQ(again.Put(whole), PutOutcome::kAccepted);
-    EXPECT_EQ(store_->GetStudySize("s")->curve_bytes, bytes) << points;
-    ASSERT_TRUE(store_->DeleteStudy("s").ok());
+    EXPECT_EQ(Read(*store_)->GetStudySize("s")->curve_bytes, bytes) << points;
+    ASSERT_TRUE(Write(*store_, &Transaction::DeleteStudy, "s").ok());
   }
 }
 
@@ -171,7 +174,8 @@ TEST_P(StoreSuite, ALongCurveThatGoesOnComesInParts) {
   study.ExpectStored(before);
   EXPECT_EQ(study.PutPart(now, 0, 1500), PutOutcome::kDuplicate);
   EXPECT_EQ(study.PutPart(now, 1500, 3000), PutOutcome::kAccepted);
-  EXPECT_EQ(store_->GetRun("s", now.run.id)->loss, before.run.loss) << "fields come with the last part";
+  EXPECT_EQ(Read(*store_)->GetRun("s", now.run.id)->loss, before.run.loss)
+      << "fields come with the last part";
   EXPECT_EQ(study.PutPart(now, 3000, 5000), PutOutcome::kAccepted);
   study.ExpectStored(now);
   for (const std::size_t begin : {0, 1000, 4000}) {

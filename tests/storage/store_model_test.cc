@@ -8,7 +8,8 @@
 
 #include "storage/curve_parts.h"
 #include "storage/run_fields.h"
-#include "storage/sqlite_store.h"
+#include "storage/sqlite/sqlite_store.h"
+#include "tests/storage/one_call.h"
 #include "tests/storage/reference_store.h"
 #include "tests/storage/sample_records.h"
 #include "tests/storage/store_suite.h"
@@ -30,22 +31,23 @@ class Model {
   void Step() {
     switch (Pick(16)) {
       case 0:
-        return Both([study = SampleStudy(AnyStudy())](Store& s) { return s.CreateStudy(study); });
+        return Both([study = SampleStudy(AnyStudy())](Transaction& t) { return t.CreateStudy(study); });
       case 1:
         return Update();
       case 2:
         if (Pick(8) != 0) return;
-        return Both([id = AnyStudy()](Store& s) { return s.DeleteStudy(id); });
+        return Both([id = AnyStudy()](Transaction& t) { return t.DeleteStudy(id); });
       case 3:
-        return Both([study = AnyStudy(), run = AnyRunId()](Store& s) { return s.DeleteRun(study, run); });
+        return Both(
+            [study = AnyStudy(), run = AnyRunId()](Transaction& t) { return t.DeleteRun(study, run); });
       case 4:
         return Label();
       case 5:
-        return Both([fit = SampleFit(AnyStudy(), AnyFit())](Store& s) { return s.PutFit(fit); });
+        return Both([fit = SampleFit(AnyStudy(), AnyFit())](Transaction& t) { return t.PutFit(fit); });
       case 6:
-        return Both([study = AnyStudy(), id = AnyFit()](Store& s) { return s.DeleteFit(study, id); });
+        return Both([study = AnyStudy(), id = AnyFit()](Transaction& t) { return t.DeleteFit(study, id); });
       case 7:
-        return FailedBatch();
+        return FailedTransaction();
       case 8:
         if (Pick(10) == 0) Reopen();
         return;
@@ -53,27 +55,27 @@ class Model {
       case 10:
         return CompareListing();
       default:
-        return Put(*real_, *model_);
+        return Put(*real_, model_);
     }
   }
 
   void CompareAll() {
     for (const std::string id : {"a", "b", "c"}) {
-      const auto real = real_->GetStudy(id), model = model_.GetStudy(id);
+      const auto real = Read(*real_)->GetStudy(id), model = Read(model_)->GetStudy(id);
       ASSERT_EQ(real.status().code(), model.status().code()) << id;
       if (!real.ok()) continue;
       EXPECT_EQ(Differences(*model, *real), "");
-      EXPECT_EQ(real_->GetStudySize(id)->points, model_.GetStudySize(id)->points);
+      EXPECT_EQ(Read(*real_)->GetStudySize(id)->points, Read(model_)->GetStudySize(id)->points);
       for (int i = 0; i < kRuns; ++i) {
         const std::string run = "r" + std::to_string(i);
-        const auto real_run = real_->GetRun(id, run), model_run = model_.GetRun(id, run);
+        const auto real_run = Read(*real_)->GetRun(id, run), model_run = Read(model_)->GetRun(id, run);
         ASSERT_EQ(real_run.status().code(), model_run.status().code()) << run;
         if (!real_run.ok()) continue;
         EXPECT_EQ(Differences(*model_run, *real_run), "") << run;
-        EXPECT_EQ(Differences(*model_.GetCurve(id, run), *real_->GetCurve(id, run)), "") << run;
+        EXPECT_EQ(Differences(*Read(model_)->GetCurve(id, run), *Read(*real_)->GetCurve(id, run)), "") << run;
       }
     }
-    const auto real_fits = *real_->LoadAllFits(), model_fits = *model_.LoadAllFits();
+    const auto real_fits = *Read(*real_)->LoadAllFits(), model_fits = *Read(model_)->LoadAllFits();
     ASSERT_EQ(real_fits.size(), model_fits.size());
     for (std::size_t i = 0; i < real_fits.size(); ++i)
       EXPECT_EQ(Differences(real_fits[i], model_fits[i]), "");
@@ -96,7 +98,7 @@ class Model {
 
   template <typename Work>
   void Both(Work work) {
-    const absl::Status real = work(*real_), model = work(*model_);
+    const absl::Status real = real_->Write(work), model = model_.Write(work);
     EXPECT_EQ(real.code(), model.code()) << real << " / " << model;
   }
 
@@ -131,7 +133,8 @@ class Model {
     std::vector<RunWithCurve> runs;
     for (std::uint64_t i = 0; i <= Pick(4); ++i) runs.push_back(AnyRun(study));
     if (Pick(20) == 0) runs.back().run.id = "";
-    const auto a = real.PutRuns(study, runs), b = model.PutRuns(study, runs);
+    const auto a = Write(real, &Transaction::PutRuns, study, runs),
+               b = Write(model, &Transaction::PutRuns, study, runs);
     ASSERT_EQ(a.status().code(), b.status().code()) << a.status();
     if (a.ok()) {
       EXPECT_EQ(*a, *b);
@@ -142,7 +145,7 @@ class Model {
     Study study = SampleStudy(AnyStudy());
     study.title = std::to_string(Pick(1000));
     const auto revision = static_cast<std::int64_t>(Pick(4)) - 1;
-    Both([&](Store& s) { return s.UpdateStudy(study, revision); });
+    Both([&](Transaction& t) { return t.UpdateStudy(study, revision); });
   }
 
   void Label() {
@@ -152,19 +155,17 @@ class Model {
     for (const auto& [run, texts] : labels) given.push_back({run, texts});
     const char* source = std::array{kUploadLabels, kSweepLabels, kCurveLabels}[Pick(3)];
     const LabelScope scope = Pick(2) == 0 ? LabelScope::kNamedRuns : LabelScope::kWholeStudy;
-    Both([&, study = AnyStudy()](Store& s) { return s.SetRunLabels(study, source, given, scope); });
+    Both([&, study = AnyStudy()](Transaction& t) { return t.SetRunLabels(study, source, given, scope); });
   }
 
-  void FailedBatch() {
+  void FailedTransaction() {
     const std::string study = AnyStudy();
     const RunWithCurve run = AnyRun(study);
     const std::string run_id = AnyRunId();
-    Both([&](Store& s) {
-      return s.Batch([&](Store& inside) {
-        inside.PutRuns(study, std::span(&run, 1)).status().IgnoreError();
-        inside.Batch([&](Store& nested) { return nested.DeleteRun(study, run_id); }).IgnoreError();
-        return absl::CancelledError("undo");
-      });
+    Both([&](Transaction& t) {
+      t.PutRuns(study, std::span(&run, 1)).status().IgnoreError();
+      t.Nested([&](Transaction& nested) { return nested.DeleteRun(study, run_id); }).IgnoreError();
+      return absl::CancelledError("undo");
     });
   }
 
@@ -218,7 +219,7 @@ class Model {
       RunQuery next = query;
       std::vector<std::string> found;
       do {
-        const auto page = store.ListRuns(next);
+        const auto page = Read(store)->ListRuns(next);
         if (!page.ok())
           return std::vector<std::string>{std::string(absl::StatusCodeToString(page.status().code()))};
         for (const Run& run : page->items) found.push_back(run.id);
@@ -226,27 +227,21 @@ class Model {
       } while (!next.after.empty());
       return found;
     };
-    EXPECT_EQ(ids(*real_), ids(*model_))
+    EXPECT_EQ(ids(*real_), ids(model_))
         << "ordered by " << query.order_by << (query.descending ? " desc" : "");
-    const auto real = real_->LoadRunTable(query.study_id, query.where);
-    const auto model = model_->LoadRunTable(query.study_id, query.where);
+    const auto real = Read(*real_)->LoadRunTable(query.study_id, query.where);
+    const auto model = Read(model_)->LoadRunTable(query.study_id, query.where);
     ASSERT_EQ(real.status().code(), model.status().code()) << real.status();
     if (real.ok()) {
       EXPECT_EQ(real->id, model->id);
     }
   }
 
-  struct Reference : ReferenceStore {
-    Reference() : ReferenceStore([] { return Micros{0}; }) {}
-    Reference* operator->() { return this; }
-    Reference& operator*() { return *this; }
-  };
-
   std::mt19937_64 random_;
   std::string path_;
   SqliteOptions options_;
   std::shared_ptr<Store> real_;
-  Reference model_;
+  ReferenceStore model_{[] { return Micros{0}; }};
 };
 
 }  // namespace

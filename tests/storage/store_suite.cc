@@ -7,6 +7,7 @@
 #include <set>
 
 #include "storage/curve_parts.h"
+#include "tests/storage/one_call.h"
 #include "tests/storage/sample_records.h"
 
 namespace sextant::storage {
@@ -50,7 +51,7 @@ std::vector<std::string> Ids(const Page<Run>& page) {
 
 void PutOne(Store& store, const Run& run, const Curve& curve, PutOutcome expected) {
   const RunWithCurve given[] = {{run, curve}};
-  const auto outcomes = store.PutRuns(run.study_id, given);
+  const auto outcomes = Write(store, &Transaction::PutRuns, run.study_id, std::span(given));
   ASSERT_TRUE(outcomes.ok()) << outcomes.status();
   EXPECT_THAT(*outcomes, ElementsAre(expected));
 }
@@ -70,42 +71,44 @@ Curve Beginning(const Curve& curve, std::size_t points) {
 
 TEST_P(StoreSuite, KeepsEveryFieldOfAStudy) {
   const Study study = SampleStudy("alpha");
-  ASSERT_TRUE(store_->CreateStudy(study).ok());
-  const auto stored = store_->GetStudy("alpha");
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, study).ok());
+  const auto stored = Read(*store_)->GetStudy("alpha");
   ASSERT_TRUE(stored.ok()) << stored.status();
   EXPECT_EQ(Differences(study, *stored), "");
 }
 
 TEST_P(StoreSuite, RefusesASecondStudyOfTheSameId) {
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("alpha")).ok());
-  EXPECT_EQ(Code(store_->CreateStudy(SampleStudy("alpha"))), StatusCode::kAlreadyExists);
-  EXPECT_EQ(Code(store_->GetStudy("beta").status()), StatusCode::kNotFound);
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("alpha")).ok());
+  EXPECT_EQ(Code(Write(*store_, &Transaction::CreateStudy, SampleStudy("alpha"))),
+            StatusCode::kAlreadyExists);
+  EXPECT_EQ(Code(Read(*store_)->GetStudy("beta").status()), StatusCode::kNotFound);
 }
 
 TEST_P(StoreSuite, UpdatesAStudyOnlyAtTheExpectedRevision) {
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("alpha")).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("alpha")).ok());
   Study changed = SampleStudy("alpha");
   changed.title = "New title";
-  EXPECT_EQ(Code(store_->UpdateStudy(changed, 7)), StatusCode::kAborted);
-  ASSERT_TRUE(store_->UpdateStudy(changed, 1).ok());
-  EXPECT_EQ(Code(store_->UpdateStudy(changed, 1)), StatusCode::kAborted);
-  ASSERT_TRUE(store_->UpdateStudy(changed, -1).ok());
-  const auto stored = store_->GetStudy("alpha");
+  EXPECT_EQ(Code(Write(*store_, &Transaction::UpdateStudy, changed, 7)), StatusCode::kAborted);
+  ASSERT_TRUE(Write(*store_, &Transaction::UpdateStudy, changed, 1).ok());
+  EXPECT_EQ(Code(Write(*store_, &Transaction::UpdateStudy, changed, 1)), StatusCode::kAborted);
+  ASSERT_TRUE(Write(*store_, &Transaction::UpdateStudy, changed, -1).ok());
+  const auto stored = Read(*store_)->GetStudy("alpha");
   ASSERT_TRUE(stored.ok());
   EXPECT_EQ(stored->title, "New title");
   EXPECT_EQ(stored->revision, 3);
   changed.id = "beta";
-  EXPECT_EQ(Code(store_->UpdateStudy(changed, -1)), StatusCode::kNotFound);
+  EXPECT_EQ(Code(Write(*store_, &Transaction::UpdateStudy, changed, -1)), StatusCode::kNotFound);
 }
 
 TEST_P(StoreSuite, PagesThroughStudiesById) {
-  for (const char* id : {"c", "a", "b"}) ASSERT_TRUE(store_->CreateStudy(SampleStudy(id)).ok());
-  const auto first = store_->ListStudies(2, "");
+  for (const char* id : {"c", "a", "b"})
+    ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy(id)).ok());
+  const auto first = Read(*store_)->ListStudies(2, "");
   ASSERT_TRUE(first.ok());
   ASSERT_EQ(first->items.size(), 2U);
   EXPECT_EQ(first->items[0].id, "a");
   EXPECT_EQ(first->items[1].id, "b");
-  const auto second = store_->ListStudies(2, first->next_key);
+  const auto second = Read(*store_)->ListStudies(2, first->next_key);
   ASSERT_TRUE(second.ok());
   ASSERT_EQ(second->items.size(), 1U);
   EXPECT_EQ(second->items[0].id, "c");
@@ -113,39 +116,39 @@ TEST_P(StoreSuite, PagesThroughStudiesById) {
 }
 
 TEST_P(StoreSuite, KeepsEveryFieldOfARunAndItsCurve) {
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
   Run run = SampleRun("s", 4);
   const Curve curve = SampleCurve(2500, 1);
   PutOne(*store_, run, curve, PutOutcome::kAccepted);
-  const auto stored = store_->GetRun("s", run.id);
+  const auto stored = Read(*store_)->GetRun("s", run.id);
   ASSERT_TRUE(stored.ok()) << stored.status();
   run.curve_points = 2500;
   EXPECT_EQ(Differences(run, *stored), "");
-  const auto stored_curve = store_->GetCurve("s", run.id);
+  const auto stored_curve = Read(*store_)->GetCurve("s", run.id);
   ASSERT_TRUE(stored_curve.ok()) << stored_curve.status();
   EXPECT_EQ(Differences(curve, *stored_curve), "");
-  EXPECT_EQ(store_->GetStudy("s")->run_count, 1);
+  EXPECT_EQ(Read(*store_)->GetStudy("s")->run_count, 1);
 }
 
 TEST_P(StoreSuite, KeepsUnknownAndInfiniteValues) {
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
   Run run;
   run.study_id = "s";
   run.id = "diverged";
   run.state = fitting::RunState::kDiverged;
   run.loss = std::numeric_limits<double>::infinity();
   PutOne(*store_, run, {}, PutOutcome::kAccepted);
-  const auto stored = store_->GetRun("s", "diverged");
+  const auto stored = Read(*store_)->GetRun("s", "diverged");
   ASSERT_TRUE(stored.ok());
   EXPECT_EQ(Differences(run, *stored), "");
-  EXPECT_EQ(store_->GetCurve("s", "diverged")->size(), 0U);
-  EXPECT_EQ(Code(store_->GetRun("s", "none").status()), StatusCode::kNotFound);
-  EXPECT_EQ(Code(store_->GetRun("none", "diverged").status()), StatusCode::kNotFound);
-  EXPECT_EQ(Code(store_->GetCurve("s", "none").status()), StatusCode::kNotFound);
+  EXPECT_EQ(Read(*store_)->GetCurve("s", "diverged")->size(), 0U);
+  EXPECT_EQ(Code(Read(*store_)->GetRun("s", "none").status()), StatusCode::kNotFound);
+  EXPECT_EQ(Code(Read(*store_)->GetRun("none", "diverged").status()), StatusCode::kNotFound);
+  EXPECT_EQ(Code(Read(*store_)->GetCurve("s", "none").status()), StatusCode::kNotFound);
 }
 
 TEST_P(StoreSuite, TakesARunGivenTwiceOnce) {
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
   Run run = SampleRun("s", 1);
   const Curve curve = SampleCurve(100, 1);
   PutOne(*store_, run, curve, PutOutcome::kAccepted);
@@ -156,13 +159,13 @@ TEST_P(StoreSuite, TakesARunGivenTwiceOnce) {
   PutOne(*store_, run, curve, PutOutcome::kDuplicate);
   PutOne(*store_, run, Beginning(curve, 50), PutOutcome::kDuplicate);
   PutOne(*store_, run, {}, PutOutcome::kDuplicate);
-  EXPECT_EQ(store_->GetRun("s", run.id)->source, SampleRun("s", 1).source);
-  EXPECT_EQ(store_->GetStudy("s")->run_count, 1);
-  EXPECT_EQ(store_->GetCurve("s", run.id)->size(), 100U);
+  EXPECT_EQ(Read(*store_)->GetRun("s", run.id)->source, SampleRun("s", 1).source);
+  EXPECT_EQ(Read(*store_)->GetStudy("s")->run_count, 1);
+  EXPECT_EQ(Read(*store_)->GetCurve("s", run.id)->size(), 100U);
 }
 
 TEST_P(StoreSuite, KeepsTheFirstOfTwoRunsThatContradict) {
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
   const Run run = SampleRun("s", 1);
   const Curve curve = SampleCurve(100, 1);
   PutOne(*store_, run, curve, PutOutcome::kAccepted);
@@ -179,33 +182,33 @@ TEST_P(StoreSuite, KeepsTheFirstOfTwoRunsThatContradict) {
   PutOne(*store_, run, SampleCurve(200, 2), PutOutcome::kConflict);
   Run expected = run;
   expected.curve_points = 100;
-  EXPECT_EQ(Differences(expected, *store_->GetRun("s", run.id)), "");
-  EXPECT_EQ(Differences(curve, *store_->GetCurve("s", run.id)), "");
+  EXPECT_EQ(Differences(expected, *Read(*store_)->GetRun("s", run.id)), "");
+  EXPECT_EQ(Differences(curve, *Read(*store_)->GetCurve("s", run.id)), "");
 }
 
 TEST_P(StoreSuite, ExtendsACurveAcrossChunks) {
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
   Run run = SampleRun("s", 1);
   run.labels.clear();
   const Curve whole = SampleCurve(5000, 3);
   PutOne(*store_, run, {}, PutOutcome::kAccepted);
   for (const std::size_t points : {1, 1023, 1024, 1025, 2048, 4000, 5000}) {
     PutOne(*store_, run, Beginning(whole, points), PutOutcome::kAccepted);
-    const auto stored = store_->GetCurve("s", run.id);
+    const auto stored = Read(*store_)->GetCurve("s", run.id);
     ASSERT_TRUE(stored.ok()) << stored.status();
     EXPECT_EQ(Differences(Beginning(whole, points), *stored), "") << points;
-    EXPECT_EQ(store_->GetRun("s", run.id)->curve_points, static_cast<std::int64_t>(points));
+    EXPECT_EQ(Read(*store_)->GetRun("s", run.id)->curve_points, static_cast<std::int64_t>(points));
   }
-  EXPECT_EQ(store_->GetStudy("s")->run_count, 1);
+  EXPECT_EQ(Read(*store_)->GetStudy("s")->run_count, 1);
 }
 
 TEST_P(StoreSuite, AppendsPartsOfACurveThatComesInPieces) {
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
   const Run run = SampleRun("s", 1);
   const Curve whole = SampleCurve(5000, 3);
   const auto put = [&](std::size_t begin, std::size_t end, const Curve& from) {
     RunWithCurve part{run, Slice(from, begin, end - begin), static_cast<std::int64_t>(begin)};
-    const auto outcomes = store_->PutRuns("s", std::span(&part, 1));
+    const auto outcomes = Write(*store_, &Transaction::PutRuns, "s", std::span(&part, 1));
     EXPECT_TRUE(outcomes.ok()) << outcomes.status();
     return outcomes->at(0);
   };
@@ -218,27 +221,28 @@ TEST_P(StoreSuite, AppendsPartsOfACurveThatComesInPieces) {
   EXPECT_EQ(put(2048, 2049, whole), PutOutcome::kAccepted);
   EXPECT_EQ(put(2049, 5000, whole), PutOutcome::kAccepted);
   PutOne(*store_, run, Beginning(whole, 1500), PutOutcome::kDuplicate);
-  EXPECT_EQ(Differences(whole, *store_->GetCurve("s", run.id)), "");
-  EXPECT_EQ(store_->GetRun("s", run.id)->curve_points, 5000);
-  EXPECT_EQ(store_->GetStudySize("s")->points, 5000);
-  EXPECT_EQ(store_->GetStudy("s")->run_count, 1);
+  EXPECT_EQ(Differences(whole, *Read(*store_)->GetCurve("s", run.id)), "");
+  EXPECT_EQ(Read(*store_)->GetRun("s", run.id)->curve_points, 5000);
+  EXPECT_EQ(Read(*store_)->GetStudySize("s")->points, 5000);
+  EXPECT_EQ(Read(*store_)->GetStudy("s")->run_count, 1);
   for (const auto& [from, count] : {std::pair(0, 1), {1000, 100}, {1023, 1026}, {4999, 10}}) {
-    const auto part = store_->GetCurvePart("s", run.id, from, count);
+    const auto part = Read(*store_)->GetCurvePart("s", run.id, from, count);
     ASSERT_TRUE(part.ok()) << part.status();
     EXPECT_EQ(Differences(Slice(whole, static_cast<std::size_t>(from),
                                 static_cast<std::size_t>(std::min(count, 5000 - from))),
                           *part),
               "");
   }
-  EXPECT_EQ(store_->GetCurvePart("s", run.id, 5000, 10)->size(), 0U);
+  EXPECT_EQ(Read(*store_)->GetCurvePart("s", run.id, 5000, 10)->size(), 0U);
   Curve backwards = Slice(whole, 10, 5);
   RunWithCurve wrong{run, backwards, 5000};
-  EXPECT_EQ(store_->PutRuns("s", std::span(&wrong, 1))->at(0), PutOutcome::kConflict) << "steps must rise";
+  EXPECT_EQ(Write(*store_, &Transaction::PutRuns, "s", std::span(&wrong, 1))->at(0), PutOutcome::kConflict)
+      << "steps must rise";
   EXPECT_TRUE(store_->CheckIntegrity().ok());
 }
 
 TEST_P(StoreSuite, FinishesARunningRun) {
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
   Run run = SampleRun("s", 1);
   run.state = fitting::RunState::kRunning;
   run.loss = kUnknown;
@@ -246,7 +250,8 @@ TEST_P(StoreSuite, FinishesARunningRun) {
   const Curve curve = SampleCurve(100, 1);
   PutOne(*store_, run, Beginning(curve, 40), PutOutcome::kAccepted);
   const std::vector<RunLabels> watched = {{run.id, {"watched"}}};
-  ASSERT_TRUE(store_->SetRunLabels("s", kUploadLabels, watched, LabelScope::kNamedRuns).ok());
+  ASSERT_TRUE(
+      Write(*store_, &Transaction::SetRunLabels, "s", kUploadLabels, watched, LabelScope::kNamedRuns).ok());
 
   Run finished = run;
   finished.learning_rate *= 2;
@@ -263,17 +268,18 @@ TEST_P(StoreSuite, FinishesARunningRun) {
   expected.create_time = run.create_time;
   expected.labels = {"watched"};
   expected.curve_points = 100;
-  EXPECT_EQ(Differences(expected, *store_->GetRun("s", run.id)), "");
+  EXPECT_EQ(Differences(expected, *Read(*store_)->GetRun("s", run.id)), "");
   PutOne(*store_, run, curve, PutOutcome::kConflict);
-  EXPECT_EQ(store_->GetStudy("s")->run_count, 1);
+  EXPECT_EQ(Read(*store_)->GetStudy("s")->run_count, 1);
 }
 
 TEST_P(StoreSuite, RefusesMalformedRunsWhole) {
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
   std::vector<RunWithCurve> runs = {{SampleRun("s", 1), {}}, {SampleRun("s", 2), {}}};
   const auto refuse = [&](const char* why) {
-    EXPECT_EQ(Code(store_->PutRuns("s", runs).status()), StatusCode::kInvalidArgument) << why;
-    EXPECT_EQ(store_->GetStudy("s")->run_count, 0) << why;
+    EXPECT_EQ(Code(Write(*store_, &Transaction::PutRuns, "s", runs).status()), StatusCode::kInvalidArgument)
+        << why;
+    EXPECT_EQ(Read(*store_)->GetStudy("s")->run_count, 0) << why;
     runs[1] = {SampleRun("s", 2), {}};
   };
   runs[1].run.id = "";
@@ -287,46 +293,46 @@ TEST_P(StoreSuite, RefusesMalformedRunsWhole) {
   runs[1].curve = SampleCurve(10, 1);
   runs[1].curve.train_loss.pop_back();
   refuse("ragged curve");
-  EXPECT_EQ(Code(store_->PutRuns("none", runs).status()), StatusCode::kNotFound);
-  EXPECT_TRUE(store_->PutRuns("s", runs).ok());
+  EXPECT_EQ(Code(Write(*store_, &Transaction::PutRuns, "none", runs).status()), StatusCode::kNotFound);
+  EXPECT_TRUE(Write(*store_, &Transaction::PutRuns, "s", runs).ok());
 }
 
 TEST_P(StoreSuite, DeletesARunWithItsCurve) {
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
   const Run run = SampleRun("s", 1);
   PutOne(*store_, run, SampleCurve(3000, 1), PutOutcome::kAccepted);
-  ASSERT_TRUE(store_->DeleteRun("s", run.id).ok());
-  EXPECT_EQ(Code(store_->DeleteRun("s", run.id)), StatusCode::kNotFound);
-  EXPECT_EQ(Code(store_->GetRun("s", run.id).status()), StatusCode::kNotFound);
-  EXPECT_EQ(store_->GetStudy("s")->run_count, 0);
+  ASSERT_TRUE(Write(*store_, &Transaction::DeleteRun, "s", run.id).ok());
+  EXPECT_EQ(Code(Write(*store_, &Transaction::DeleteRun, "s", run.id)), StatusCode::kNotFound);
+  EXPECT_EQ(Code(Read(*store_)->GetRun("s", run.id).status()), StatusCode::kNotFound);
+  EXPECT_EQ(Read(*store_)->GetStudy("s")->run_count, 0);
   RunQuery by_tag;
   by_tag.study_id = "s";
   by_tag.where = {CompareText("cluster", kEq, "h100", Condition::Kind::kHasTag)};
-  EXPECT_THAT(store_->ListRuns(by_tag)->items, IsEmpty());
+  EXPECT_THAT(Read(*store_)->ListRuns(by_tag)->items, IsEmpty());
   PutOne(*store_, run, SampleCurve(10, 2), PutOutcome::kAccepted);
-  EXPECT_EQ(store_->GetCurve("s", run.id)->size(), 10U);
+  EXPECT_EQ(Read(*store_)->GetCurve("s", run.id)->size(), 10U);
 }
 
 TEST_P(StoreSuite, DeletesAStudyWithAllThatIsIn) {
   for (const char* id : {"s", "t"}) {
-    ASSERT_TRUE(store_->CreateStudy(SampleStudy(id)).ok());
+    ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy(id)).ok());
     PutOne(*store_, SampleRun(id, 1), SampleCurve(2000, 1), PutOutcome::kAccepted);
-    ASSERT_TRUE(store_->PutFit(SampleFit(id, "f")).ok());
+    ASSERT_TRUE(Write(*store_, &Transaction::PutFit, SampleFit(id, "f")).ok());
   }
-  ASSERT_TRUE(store_->DeleteStudy("s").ok());
-  EXPECT_EQ(Code(store_->DeleteStudy("s")), StatusCode::kNotFound);
-  EXPECT_EQ(Code(store_->GetRun("s", "run-1001").status()), StatusCode::kNotFound);
-  EXPECT_EQ(Code(store_->GetFit("s", "f").status()), StatusCode::kNotFound);
-  EXPECT_EQ(store_->LoadAllFits()->size(), 1U);
-  EXPECT_EQ(Differences(SampleCurve(2000, 1), *store_->GetCurve("t", "run-1001")), "");
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
-  EXPECT_EQ(store_->GetStudy("s")->run_count, 0);
-  EXPECT_EQ(store_->LoadRunTable("s", {})->size(), 0U);
+  ASSERT_TRUE(Write(*store_, &Transaction::DeleteStudy, "s").ok());
+  EXPECT_EQ(Code(Write(*store_, &Transaction::DeleteStudy, "s")), StatusCode::kNotFound);
+  EXPECT_EQ(Code(Read(*store_)->GetRun("s", "run-1001").status()), StatusCode::kNotFound);
+  EXPECT_EQ(Code(Read(*store_)->GetFit("s", "f").status()), StatusCode::kNotFound);
+  EXPECT_EQ(Read(*store_)->LoadAllFits()->size(), 1U);
+  EXPECT_EQ(Differences(SampleCurve(2000, 1), *Read(*store_)->GetCurve("t", "run-1001")), "");
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
+  EXPECT_EQ(Read(*store_)->GetStudy("s")->run_count, 0);
+  EXPECT_EQ(Read(*store_)->LoadRunTable("s", {})->size(), 0U);
   EXPECT_TRUE(store_->CheckIntegrity().ok());
 }
 
 TEST_P(StoreSuite, FiltersRuns) {
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
   // loss 1..6; run 3's is unknown; run 5 diverged; widths as tags; run 2 has a label.
   std::vector<RunWithCurve> runs;
   for (int i = 1; i <= 6; ++i) {
@@ -341,14 +347,14 @@ TEST_P(StoreSuite, FiltersRuns) {
     if (i == 4) run.seed = 7;
     runs.push_back({run, {}});
   }
-  ASSERT_TRUE(store_->PutRuns("s", runs).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::PutRuns, "s", runs).ok());
   const auto matching = [&](const Condition& condition) {
     RunQuery query;
     query.study_id = "s";
     query.where = {condition};
-    const auto page = store_->ListRuns(query);
+    const auto page = Read(*store_)->ListRuns(query);
     EXPECT_TRUE(page.ok()) << page.status();
-    const auto table = store_->LoadRunTable("s", {condition});
+    const auto table = Read(*store_)->LoadRunTable("s", {condition});
     EXPECT_TRUE(table.ok()) << table.status();
     EXPECT_EQ(table->id, Ids(*page));
     std::string digits;
@@ -389,13 +395,13 @@ TEST_P(StoreSuite, FiltersRuns) {
 }
 
 TEST_P(StoreSuite, RefusesFiltersItCannotMean) {
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
   const auto refused = [&](const Condition& condition) {
     RunQuery query;
     query.study_id = "s";
     query.where = {condition};
-    EXPECT_EQ(Code(store_->ListRuns(query).status()), StatusCode::kInvalidArgument);
-    EXPECT_EQ(Code(store_->LoadRunTable("s", {condition}).status()), StatusCode::kInvalidArgument);
+    EXPECT_EQ(Code(Read(*store_)->ListRuns(query).status()), StatusCode::kInvalidArgument);
+    EXPECT_EQ(Code(Read(*store_)->LoadRunTable("s", {condition}).status()), StatusCode::kInvalidArgument);
   };
   refused(Compare("loss; DROP TABLE runs", kEq, 1));
   refused(Compare("run_key", kEq, 1));
@@ -410,19 +416,19 @@ TEST_P(StoreSuite, RefusesFiltersItCannotMean) {
   RunQuery query;
   query.study_id = "s";
   query.order_by = "id; --";
-  EXPECT_EQ(Code(store_->ListRuns(query).status()), StatusCode::kInvalidArgument);
+  EXPECT_EQ(Code(Read(*store_)->ListRuns(query).status()), StatusCode::kInvalidArgument);
   query.order_by = "";
   for (const std::int64_t limit :
        {std::int64_t{0}, std::int64_t{-1}, std::numeric_limits<std::int64_t>::max()}) {
     query.limit = limit;
-    EXPECT_EQ(Code(store_->ListRuns(query).status()), StatusCode::kInvalidArgument);
-    EXPECT_EQ(Code(store_->ListFits("s", limit, "").status()), StatusCode::kInvalidArgument);
-    EXPECT_EQ(Code(store_->ListStudies(limit, "").status()), StatusCode::kInvalidArgument);
+    EXPECT_EQ(Code(Read(*store_)->ListRuns(query).status()), StatusCode::kInvalidArgument);
+    EXPECT_EQ(Code(Read(*store_)->ListFits("s", limit, "").status()), StatusCode::kInvalidArgument);
+    EXPECT_EQ(Code(Read(*store_)->ListStudies(limit, "").status()), StatusCode::kInvalidArgument);
   }
 }
 
 TEST_P(StoreSuite, PagesThroughRunsInEveryOrder) {
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
   std::vector<RunWithCurve> runs;
   for (int i = 0; i < 23; ++i) {
     Run run;
@@ -434,7 +440,7 @@ TEST_P(StoreSuite, PagesThroughRunsInEveryOrder) {
     run.create_time = i / 2;
     runs.push_back({run, {}});
   }
-  ASSERT_TRUE(store_->PutRuns("s", runs).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::PutRuns, "s", runs).ok());
   for (const char* order : {"", "id", "loss", "seed", "schedule", "state", "create_time"}) {
     for (const bool descending : {false, true}) {
       RunQuery query;
@@ -442,7 +448,7 @@ TEST_P(StoreSuite, PagesThroughRunsInEveryOrder) {
       query.order_by = order;
       query.descending = descending;
       query.limit = 1000;
-      const auto whole = store_->ListRuns(query);
+      const auto whole = Read(*store_)->ListRuns(query);
       ASSERT_TRUE(whole.ok()) << whole.status();
       EXPECT_EQ(whole->next_key, "");
       EXPECT_EQ(whole->items.size(), 23U);
@@ -453,7 +459,7 @@ TEST_P(StoreSuite, PagesThroughRunsInEveryOrder) {
       std::vector<std::string> paged;
       query.limit = 4;
       do {
-        const auto page = store_->ListRuns(query);
+        const auto page = Read(*store_)->ListRuns(query);
         ASSERT_TRUE(page.ok()) << page.status();
         for (const std::string& id : Ids(*page)) paged.push_back(id);
         query.after = page->next_key;
@@ -464,7 +470,7 @@ TEST_P(StoreSuite, PagesThroughRunsInEveryOrder) {
   RunQuery query;
   query.study_id = "s";
   query.after = "not a key";
-  EXPECT_EQ(Code(store_->ListRuns(query).status()), StatusCode::kInvalidArgument);
+  EXPECT_EQ(Code(Read(*store_)->ListRuns(query).status()), StatusCode::kInvalidArgument);
 }
 
 TEST_P(StoreSuite, LoadsATableInTheStudysOwnCounting) {
@@ -473,14 +479,14 @@ TEST_P(StoreSuite, LoadsATableInTheStudysOwnCounting) {
         std::pair{ParamCount::kActive, 3.0}, std::pair{ParamCount::kNonInputEmbedding, 4.0}}) {
     Study study = SampleStudy("s" + std::to_string(static_cast<int>(expected)));
     study.param_count = count;
-    ASSERT_TRUE(store_->CreateStudy(study).ok());
+    ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, study).ok());
     Run run = SampleRun(study.id, 1);
     run.params_non_embedding = 1;
     run.params_total = 2;
     run.params_active = 3;
     run.params_non_input_embedding = 4;
     PutOne(*store_, run, {}, PutOutcome::kAccepted);
-    const auto table = store_->LoadRunTable(study.id, {});
+    const auto table = Read(*store_)->LoadRunTable(study.id, {});
     ASSERT_TRUE(table.ok()) << table.status();
     ASSERT_EQ(table->size(), 1U);
     EXPECT_EQ(table->params[0], expected);
@@ -495,19 +501,21 @@ TEST_P(StoreSuite, LoadsATableInTheStudysOwnCounting) {
     EXPECT_EQ(table->loss[0], run.loss);
     EXPECT_EQ(table->state[0], run.state);
   }
-  EXPECT_EQ(Code(store_->LoadRunTable("none", {}).status()), StatusCode::kNotFound);
+  EXPECT_EQ(Code(Read(*store_)->LoadRunTable("none", {}).status()), StatusCode::kNotFound);
 }
 
 TEST_P(StoreSuite, ReplacesTheLabelsOfOneSource) {
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
   PutOne(*store_, SampleRun("s", 1), {}, PutOutcome::kAccepted);  // comes with edge-of-grid and short
   PutOne(*store_, SampleRun("s", 2), {}, PutOutcome::kAccepted);
   const auto set = [&](const std::string& source, const std::vector<RunLabels>& labels, LabelScope scope) {
-    return Code(store_->SetRunLabels("s", source, labels, scope));
+    return Code(Write(*store_, &Transaction::SetRunLabels, "s", source, labels, scope));
   };
-  const auto labels = [&](const std::string& run) { return store_->GetRun("s", run)->labels; };
+  const auto labels = [&](const std::string& run) { return Read(*store_)->GetRun("s", run)->labels; };
   const auto with = [&](const std::string& label) {
-    return store_->LoadRunTable("s", {CompareText("", kEq, label, Condition::Kind::kHasLabel)})->size();
+    return Read(*store_)
+        ->LoadRunTable("s", {CompareText("", kEq, label, Condition::Kind::kHasLabel)})
+        ->size();
   };
   EXPECT_EQ(set(kSweepLabels, {{"run-1001", {"z", "a\"", "z", "short"}}}, LabelScope::kNamedRuns),
             StatusCode::kOk);
@@ -529,52 +537,52 @@ TEST_P(StoreSuite, ReplacesTheLabelsOfOneSource) {
 }
 
 TEST_P(StoreSuite, LabelsOnlyRunsThatAreThere) {
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
   PutOne(*store_, SampleRun("s", 1), {}, PutOutcome::kAccepted);
   const std::vector<RunLabels> labels = {{"run-1001", {"x"}}, {"none", {"x"}}};
   const auto set = [&](const std::string& source, LabelScope scope) {
-    return Code(store_->SetRunLabels("s", source, labels, scope));
+    return Code(Write(*store_, &Transaction::SetRunLabels, "s", source, labels, scope));
   };
   EXPECT_EQ(set(kSweepLabels, LabelScope::kNamedRuns), StatusCode::kNotFound);
-  EXPECT_THAT(store_->GetRun("s", "run-1001")->labels, ElementsAre("edge-of-grid", "short"))
+  EXPECT_THAT(Read(*store_)->GetRun("s", "run-1001")->labels, ElementsAre("edge-of-grid", "short"))
       << "nothing of a failed call is kept";
   EXPECT_EQ(set(kSweepLabels, LabelScope::kWholeStudy), StatusCode::kOk);
-  EXPECT_THAT(store_->GetRun("s", "run-1001")->labels, ElementsAre("edge-of-grid", "short", "x"));
+  EXPECT_THAT(Read(*store_)->GetRun("s", "run-1001")->labels, ElementsAre("edge-of-grid", "short", "x"));
 }
 
 TEST_P(StoreSuite, KeepsEveryFieldOfAFit) {
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
   const Fit fit = SampleFit("s", "f1");
-  ASSERT_TRUE(store_->PutFit(fit).ok());
-  const auto stored = store_->GetFit("s", "f1");
+  ASSERT_TRUE(Write(*store_, &Transaction::PutFit, fit).ok());
+  const auto stored = Read(*store_)->GetFit("s", "f1");
   ASSERT_TRUE(stored.ok()) << stored.status();
   EXPECT_EQ(Differences(fit, *stored), "");
-  EXPECT_EQ(store_->GetStudy("s")->fit_count, 1);
+  EXPECT_EQ(Read(*store_)->GetStudy("s")->fit_count, 1);
 
   Fit bare;
   bare.study_id = "s";
   bare.id = "f1";
   bare.state = FitState::kRunning;
-  ASSERT_TRUE(store_->PutFit(bare).ok());
-  EXPECT_EQ(Differences(bare, *store_->GetFit("s", "f1")), "");
-  EXPECT_EQ(store_->GetStudy("s")->fit_count, 1);
-  ASSERT_TRUE(store_->DeleteFit("s", "f1").ok());
-  EXPECT_EQ(Code(store_->DeleteFit("s", "f1")), StatusCode::kNotFound);
-  EXPECT_EQ(store_->GetStudy("s")->fit_count, 0);
+  ASSERT_TRUE(Write(*store_, &Transaction::PutFit, bare).ok());
+  EXPECT_EQ(Differences(bare, *Read(*store_)->GetFit("s", "f1")), "");
+  EXPECT_EQ(Read(*store_)->GetStudy("s")->fit_count, 1);
+  ASSERT_TRUE(Write(*store_, &Transaction::DeleteFit, "s", "f1").ok());
+  EXPECT_EQ(Code(Write(*store_, &Transaction::DeleteFit, "s", "f1")), StatusCode::kNotFound);
+  EXPECT_EQ(Read(*store_)->GetStudy("s")->fit_count, 0);
   bare.study_id = "none";
-  EXPECT_EQ(Code(store_->PutFit(bare)), StatusCode::kNotFound);
+  EXPECT_EQ(Code(Write(*store_, &Transaction::PutFit, bare)), StatusCode::kNotFound);
 }
 
 TEST_P(StoreSuite, KeepsEveryKindOfModel) {
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
   const fitting::FitModel models[] = {std::monostate{}, fitting::LeastSquaresModel{},
                                       fitting::CriticalBatchModel{},
                                       fitting::OtherOptimumModel{-0.125, 0.0625}};
   for (const fitting::FitModel& model : models) {
     Fit fit = SampleFit("s", "f");
     fit.result.model = model;
-    ASSERT_TRUE(store_->PutFit(fit).ok());
-    const auto stored = store_->GetFit("s", "f");
+    ASSERT_TRUE(Write(*store_, &Transaction::PutFit, fit).ok());
+    const auto stored = Read(*store_)->GetFit("s", "f");
     ASSERT_TRUE(stored.ok()) << stored.status();
     EXPECT_EQ(Differences(fit, *stored), "") << model.index();
   }
@@ -582,35 +590,36 @@ TEST_P(StoreSuite, KeepsEveryKindOfModel) {
 
 TEST_P(StoreSuite, ListsFits) {
   for (const char* study : {"t", "s"}) {
-    ASSERT_TRUE(store_->CreateStudy(SampleStudy(study)).ok());
-    for (const char* id : {"f3", "f1", "f2"}) ASSERT_TRUE(store_->PutFit(SampleFit(study, id)).ok());
+    ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy(study)).ok());
+    for (const char* id : {"f3", "f1", "f2"})
+      ASSERT_TRUE(Write(*store_, &Transaction::PutFit, SampleFit(study, id)).ok());
   }
-  const auto first = store_->ListFits("s", 2, "");
+  const auto first = Read(*store_)->ListFits("s", 2, "");
   ASSERT_TRUE(first.ok());
   ASSERT_EQ(first->items.size(), 2U);
   EXPECT_EQ(Differences(SampleFit("s", "f1"), first->items[0]), "");
-  const auto second = store_->ListFits("s", 2, first->next_key);
+  const auto second = Read(*store_)->ListFits("s", 2, first->next_key);
   ASSERT_EQ(second->items.size(), 1U);
   EXPECT_EQ(second->items[0].id, "f3");
   EXPECT_EQ(second->next_key, "");
-  const auto all = store_->LoadAllFits();
+  const auto all = Read(*store_)->LoadAllFits();
   ASSERT_TRUE(all.ok());
   ASSERT_EQ(all->size(), 6U);
   EXPECT_EQ(Differences(SampleFit("t", "f3"), all->back()), "");
-  EXPECT_EQ(Code(store_->ListFits("none", 2, "").status()), StatusCode::kNotFound);
+  EXPECT_EQ(Code(Read(*store_)->ListFits("none", 2, "").status()), StatusCode::kNotFound);
 }
 
 TEST_P(StoreSuite, ListsTheNewestFitFirst) {
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
   Micros time = 1'000;
   for (const char* id : {"b", "a", "c"}) {
     Fit fit = SampleFit("s", id);
     fit.create_time = ++time;
-    ASSERT_TRUE(store_->PutFit(fit).ok());
+    ASSERT_TRUE(Write(*store_, &Transaction::PutFit, fit).ok());
   }
   std::string order, key;
   do {
-    const auto page = store_->ListFits("s", 1, key);
+    const auto page = Read(*store_)->ListFits("s", 1, key);
     ASSERT_TRUE(page.ok()) << page.status();
     ASSERT_EQ(page->items.size(), 1U);
     order += page->items[0].id;
@@ -620,25 +629,26 @@ TEST_P(StoreSuite, ListsTheNewestFitFirst) {
 }
 
 TEST_P(StoreSuite, KeepsUserLaws) {
-  ASSERT_TRUE(store_->PutLaw({"mine", "id = \"mine\"", 5}).ok());
-  EXPECT_EQ(Code(store_->PutLaw({"mine", "other", 6})), StatusCode::kAlreadyExists);
-  ASSERT_TRUE(store_->PutLaw({"a-law", "id = \"a-law\"", 7}).ok());
-  const auto laws = store_->ListLaws();
+  ASSERT_TRUE(Write(*store_, &Transaction::PutLaw, UserLaw{"mine", "id = \"mine\"", 5}).ok());
+  EXPECT_EQ(Code(Write(*store_, &Transaction::PutLaw, UserLaw{"mine", "other", 6})),
+            StatusCode::kAlreadyExists);
+  ASSERT_TRUE(Write(*store_, &Transaction::PutLaw, UserLaw{"a-law", "id = \"a-law\"", 7}).ok());
+  const auto laws = Read(*store_)->ListLaws();
   ASSERT_EQ(laws->size(), 2U);
   EXPECT_EQ((*laws)[0].id, "a-law");
   EXPECT_EQ((*laws)[1].toml, "id = \"mine\"");
   EXPECT_EQ((*laws)[1].create_time, 5);
-  ASSERT_TRUE(store_->DeleteLaw("mine").ok());
-  EXPECT_EQ(Code(store_->DeleteLaw("mine")), StatusCode::kNotFound);
+  ASSERT_TRUE(Write(*store_, &Transaction::DeleteLaw, "mine").ok());
+  EXPECT_EQ(Code(Write(*store_, &Transaction::DeleteLaw, "mine")), StatusCode::kNotFound);
 }
 
 TEST_P(StoreSuite, KeepsWhereAnUploadStands) {
   Upload upload{"u1", "s", "digest", 3, 100, 2, 1, false, 10, 11};
-  ASSERT_TRUE(store_->PutUpload(upload).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::PutUpload, upload).ok());
   upload.next_chunk = 4;
   upload.complete = true;
-  ASSERT_TRUE(store_->PutUpload(upload).ok());
-  const auto stored = store_->GetUpload("u1");
+  ASSERT_TRUE(Write(*store_, &Transaction::PutUpload, upload).ok());
+  const auto stored = Read(*store_)->GetUpload("u1");
   ASSERT_TRUE(stored.ok());
   EXPECT_EQ(stored->study_id, "s");
   EXPECT_EQ(stored->format_digest, "digest");
@@ -649,47 +659,97 @@ TEST_P(StoreSuite, KeepsWhereAnUploadStands) {
   EXPECT_TRUE(stored->complete);
   EXPECT_EQ(stored->create_time, 10);
   EXPECT_EQ(stored->update_time, 11);
-  EXPECT_EQ(Code(store_->GetUpload("u2").status()), StatusCode::kNotFound);
+  EXPECT_EQ(Code(Read(*store_)->GetUpload("u2").status()), StatusCode::kNotFound);
 }
 
 TEST_P(StoreSuite, RemembersAnswersForADay) {
   const std::string response("\0binary\xff", 8);
-  ASSERT_TRUE(store_->PutRequest("req-1", "digest", response).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::PutRequest, "req-1", "digest", response).ok());
   now_ += Micros{24} * 3600 * 1'000'000 - 1;
-  const auto stored = store_->GetRequest("req-1");
+  const auto stored = Read(*store_)->GetRequest("req-1");
   ASSERT_TRUE(stored.ok()) << stored.status();
   EXPECT_EQ(stored->body_digest, "digest");
   EXPECT_EQ(stored->response, response);
   now_ += 1;
-  EXPECT_EQ(Code(store_->GetRequest("req-1").status()), StatusCode::kNotFound);
+  EXPECT_EQ(Code(Read(*store_)->GetRequest("req-1").status()), StatusCode::kNotFound);
 }
 
-TEST_P(StoreSuite, BatchKeepsAllOrNothing) {
-  const absl::Status failed = store_->Batch([](Store& store) {
-    EXPECT_TRUE(store.CreateStudy(SampleStudy("s")).ok());
-    EXPECT_TRUE(store.GetStudy("s").ok()) << "a batch sees its own writes";
+TEST_P(StoreSuite, ATransactionKeepsAllOrNothing) {
+  const absl::Status failed = store_->Write([](Transaction& transaction) {
+    EXPECT_TRUE(transaction.CreateStudy(SampleStudy("s")).ok());
+    EXPECT_TRUE(transaction.GetStudy("s").ok()) << "a transaction sees its own writes";
     return absl::DataLossError("stop");
   });
   EXPECT_EQ(Code(failed), StatusCode::kDataLoss);
-  EXPECT_EQ(Code(store_->GetStudy("s").status()), StatusCode::kNotFound);
-  ASSERT_TRUE(store_->Batch([](Store& store) { return store.CreateStudy(SampleStudy("s")); }).ok());
-  EXPECT_TRUE(store_->GetStudy("s").ok());
+  EXPECT_EQ(Code(Read(*store_)->GetStudy("s").status()), StatusCode::kNotFound);
+  ASSERT_TRUE(
+      store_->Write([](Transaction& transaction) { return transaction.CreateStudy(SampleStudy("s")); }).ok());
+  EXPECT_TRUE(Read(*store_)->GetStudy("s").ok());
 }
 
-TEST_P(StoreSuite, BatchInABatchFailsAlone) {
-  const absl::Status status = store_->Batch([](Store& store) {
-    EXPECT_TRUE(store.CreateStudy(SampleStudy("kept")).ok());
-    const absl::Status inner = store.Batch([](Store& nested) {
+TEST_P(StoreSuite, ANestedPartFailsAlone) {
+  const absl::Status status = store_->Write([](Transaction& transaction) {
+    EXPECT_TRUE(transaction.CreateStudy(SampleStudy("kept")).ok());
+    const absl::Status inner = transaction.Nested([](Transaction& nested) {
       EXPECT_TRUE(nested.CreateStudy(SampleStudy("dropped")).ok());
       return nested.CreateStudy(SampleStudy("kept"));
     });
     EXPECT_EQ(Code(inner), StatusCode::kAlreadyExists);
-    return store.CreateStudy(SampleStudy("also-kept"));
+    return transaction.CreateStudy(SampleStudy("also-kept"));
   });
   ASSERT_TRUE(status.ok()) << status;
-  EXPECT_TRUE(store_->GetStudy("kept").ok());
-  EXPECT_TRUE(store_->GetStudy("also-kept").ok());
-  EXPECT_EQ(Code(store_->GetStudy("dropped").status()), StatusCode::kNotFound);
+  EXPECT_TRUE(Read(*store_)->GetStudy("kept").ok());
+  EXPECT_TRUE(Read(*store_)->GetStudy("also-kept").ok());
+  EXPECT_EQ(Code(Read(*store_)->GetStudy("dropped").status()), StatusCode::kNotFound);
+}
+
+TEST_P(StoreSuite, ASnapshotStaysAtOneState) {
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
+  std::vector<RunWithCurve> runs;
+  for (int i = 0; i < 10; ++i) runs.push_back({SampleRun("s", i), SampleCurve(1500, 1)});
+  ASSERT_TRUE(Write(*store_, &Transaction::PutRuns, "s", runs).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::PutFit, SampleFit("s", "before")).ok());
+
+  const auto snapshot = Read(*store_);
+  RunQuery query;
+  query.study_id = "s";
+  query.limit = 4;
+  const auto first = snapshot->ListRuns(query);
+  ASSERT_TRUE(first.ok()) << first.status();
+
+  ASSERT_TRUE(Write(*store_, &Transaction::DeleteRun, "s", runs[9].run.id).ok());
+  const RunWithCurve later = {SampleRun("s", 100), {}};
+  ASSERT_TRUE(Write(*store_, &Transaction::PutRuns, "s", std::span(&later, 1)).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::PutFit, SampleFit("s", "after")).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("t")).ok());
+
+  std::vector<std::string> ids = Ids(*first);
+  query.after = first->next_key;
+  while (!query.after.empty()) {
+    const auto page = snapshot->ListRuns(query);
+    ASSERT_TRUE(page.ok()) << page.status();
+    for (const std::string& id : Ids(*page)) ids.push_back(id);
+    query.after = page->next_key;
+  }
+  std::vector<std::string> expected;
+  for (const RunWithCurve& run : runs) expected.push_back(run.run.id);
+  EXPECT_EQ(ids, expected);
+  EXPECT_EQ(snapshot->GetCurve("s", runs[9].run.id)->size(), 1500U) << "its run has been deleted since";
+  EXPECT_EQ(Code(snapshot->GetRun("s", later.run.id).status()), StatusCode::kNotFound);
+  EXPECT_EQ(snapshot->LoadRunTable("s", {})->size(), 10U);
+  EXPECT_EQ(snapshot->GetStudySize("s")->points, 15000);
+  EXPECT_EQ(snapshot->LoadAllFits()->size(), 1U);
+  EXPECT_EQ(snapshot->ListStudies(10, "")->items.size(), 1U);
+
+  EXPECT_EQ(Read(*store_)->LoadRunTable("s", {})->id.back(), later.run.id) << "the next one sees them";
+  EXPECT_EQ(Read(*store_)->LoadAllFits()->size(), 2U);
+}
+
+TEST_P(StoreSuite, ASnapshotOutlivesItsStoresOtherUsers) {
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
+  const auto snapshot = Read(*store_);
+  store_.reset();
+  EXPECT_TRUE(snapshot->GetStudy("s").ok());
 }
 
 }  // namespace sextant::storage

@@ -8,7 +8,8 @@
 #include <future>
 #include <thread>
 
-#include "storage/sqlite_store.h"
+#include "storage/sqlite/sqlite_store.h"
+#include "tests/storage/one_call.h"
 #include "tests/storage/sample_records.h"
 #include "tests/storage/temp_folder.h"
 
@@ -27,7 +28,7 @@ class WriterTest : public testing::Test {
     std::promise<void> begun;
     ASSERT_TRUE(writer
                     .Submit(
-                        [&begun, release](Store&) {
+                        [&begun, release](Transaction&) {
                           begun.set_value();
                           release.wait();
                           return absl::OkStatus();
@@ -41,7 +42,7 @@ class WriterTest : public testing::Test {
 };
 
 Writer::Work Create(const std::string& id) {
-  return [id](Store& store) { return store.CreateStudy(SampleStudy(id)); };
+  return [id](Transaction& transaction) { return transaction.CreateStudy(SampleStudy(id)); };
 }
 
 }  // namespace
@@ -57,7 +58,7 @@ TEST_F(WriterTest, CompletesInOrderAfterTheWorkIsCommitted) {
                               [&, i, id](const absl::Status& status) {
                                 EXPECT_TRUE(status.ok()) << status;
                                 // A reader has a connection of its own: it sees only what is committed.
-                                EXPECT_TRUE(store_->GetStudy(id).ok());
+                                EXPECT_TRUE(Read(*store_)->GetStudy(id).ok());
                                 order.push_back(i);
                               })
                       .ok());
@@ -77,8 +78,8 @@ TEST_F(WriterTest, AFailureUndoesItsOwnItemAlone) {
     ASSERT_TRUE(writer.Submit(Create("a"), note).ok());
     ASSERT_TRUE(writer
                     .Submit(
-                        [](Store& store) {
-                          EXPECT_TRUE(store.CreateStudy(SampleStudy("b")).ok());
+                        [](Transaction& transaction) {
+                          EXPECT_TRUE(transaction.CreateStudy(SampleStudy("b")).ok());
                           return absl::InvalidArgumentError("no");
                         },
                         note)
@@ -89,9 +90,9 @@ TEST_F(WriterTest, AFailureUndoesItsOwnItemAlone) {
   }
   using enum absl::StatusCode;
   EXPECT_THAT(codes, testing::ElementsAre(kOk, kInvalidArgument, kAlreadyExists, kOk));
-  EXPECT_TRUE(store_->GetStudy("a").ok());
-  EXPECT_FALSE(store_->GetStudy("b").ok());
-  EXPECT_TRUE(store_->GetStudy("c").ok());
+  EXPECT_TRUE(Read(*store_)->GetStudy("a").ok());
+  EXPECT_FALSE(Read(*store_)->GetStudy("b").ok());
+  EXPECT_TRUE(Read(*store_)->GetStudy("c").ok());
 }
 
 TEST_F(WriterTest, RefusesWorkBeyondItsLimitWithoutWaiting) {
@@ -122,7 +123,7 @@ TEST_F(WriterTest, StopCommitsWhatWaitsAndRefusesMore) {
   writer.Stop();
   EXPECT_EQ(done, 10);
   EXPECT_EQ(writer.Submit(Create("late"), nullptr).code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(store_->ListStudies(100, "")->items.size(), 10U);
+  EXPECT_EQ(Read(*store_)->ListStudies(100, "")->items.size(), 10U);
 }
 
 TEST_F(WriterTest, ReportsAStoreThatCannotWrite) {
@@ -139,7 +140,7 @@ TEST_F(WriterTest, ReportsAStoreThatCannotWrite) {
 }
 
 TEST_F(WriterTest, ReadersSeeWholeCommitsWhileManyThreadsWrite) {
-  ASSERT_TRUE(store_->CreateStudy(SampleStudy("s")).ok());
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
   constexpr int kWriters = 4, kEach = 40;
   std::atomic<bool> writing = true;
   std::atomic<int> acknowledged = 0, reads = 0;
@@ -150,12 +151,12 @@ TEST_F(WriterTest, ReadersSeeWholeCommitsWhileManyThreadsWrite) {
       threads.emplace_back([&] {
         while (writing) {
           const int before = acknowledged;
-          const auto table = store_->LoadRunTable("s", {});
+          const auto table = Read(*store_)->LoadRunTable("s", {});
           ASSERT_TRUE(table.ok()) << table.status();
           EXPECT_GE(static_cast<int>(table->size()), before * 2) << "an acknowledged run is seen";
           EXPECT_EQ(table->size() % 2, 0U) << "pairs are committed together";
           if (!table->id.empty()) {
-            EXPECT_EQ(store_->GetCurve("s", table->id.back())->size(), 50U);
+            EXPECT_EQ(Read(*store_)->GetCurve("s", table->id.back())->size(), 50U);
           }
           ++reads;
         }
@@ -170,10 +171,11 @@ TEST_F(WriterTest, ReadersSeeWholeCommitsWhileManyThreadsWrite) {
           pair[0].run.id = "w" + std::to_string(w) + "-" + std::to_string(i) + "-a";
           pair[1].run.id = "w" + std::to_string(w) + "-" + std::to_string(i) + "-b";
           std::promise<absl::Status> done;
-          ASSERT_TRUE(writer
-                          .Submit([&](Store& store) { return store.PutRuns("s", pair).status(); },
-                                  [&](absl::Status status) { done.set_value(std::move(status)); })
-                          .ok());
+          ASSERT_TRUE(
+              writer
+                  .Submit([&](Transaction& transaction) { return transaction.PutRuns("s", pair).status(); },
+                          [&](absl::Status status) { done.set_value(std::move(status)); })
+                  .ok());
           const absl::Status status = done.get_future().get();
           ASSERT_TRUE(status.ok()) << status;
           ++acknowledged;
@@ -185,7 +187,7 @@ TEST_F(WriterTest, ReadersSeeWholeCommitsWhileManyThreadsWrite) {
     for (std::thread& thread : threads) thread.join();
   }
   EXPECT_GT(reads, 0);
-  EXPECT_EQ(store_->GetStudy("s")->run_count, kWriters * kEach * 2);
+  EXPECT_EQ(Read(*store_)->GetStudy("s")->run_count, kWriters * kEach * 2);
   EXPECT_TRUE(store_->CheckIntegrity().ok());
 }
 

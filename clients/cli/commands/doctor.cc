@@ -68,7 +68,7 @@ void CheckServer(Session& session, std::vector<Check>* checks, int* exit_code) {
 }
 
 void CheckDatabase(Session& session, std::vector<Check>* checks, int* exit_code) {
-  const std::string& path = session.database();
+  const std::string path = session.database();
   std::error_code error;
   if (path.empty()) {
     *exit_code = kExitLocal;

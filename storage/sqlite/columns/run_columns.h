@@ -111,12 +111,4 @@ class RunColumns {
   std::map<std::int64_t, std::int64_t> read_ahead_;
 };
 
-/// How often the study's runs were changed: never the same for two committed states of a study key, even when
-/// a deleted study's key is used again.
-absl::StatusOr<std::int64_t> RunChanges(Connection& connection, std::int64_t study_key);
-/// Called by whatever changes runs, in its transaction.
-absl::Status CountRunChange(Connection& connection, std::int64_t study_key);
-/// Called by whatever deletes the study.
-absl::Status ForgetRunChanges(Connection& connection, std::int64_t study_key);
-
 }  // namespace sextant::storage::sqlite

@@ -114,16 +114,15 @@ absl::Status CheckLog(const std::string& path, bool log_was_left) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Session>> OpenWriter(const std::string& path, const SqliteOptions& options,
-                                                    const Session::Clock& clock) {
+absl::StatusOr<std::unique_ptr<Connection>> OpenWriter(const std::string& path, Durability durability,
+                                                       std::int64_t cache_bytes) {
   MakePrivate(path);
   ASSIGN_OR_RETURN(auto connection, Connection::Open(path, OpenMode::kCreate));
   // The page size counts only in a new file. 16 KiB pages hold several chunks each, 4 KiB pages few with
   // waste.
   const std::string settings = absl::StrCat(
       "PRAGMA page_size = 16384; PRAGMA foreign_keys = ON; PRAGMA secure_delete = OFF; PRAGMA synchronous = ",
-      options.durability == Durability::kFull ? "FULL" : "NORMAL",
-      "; PRAGMA cache_size = ", -(options.write_cache_bytes >> 10),
+      durability == Durability::kFull ? "FULL" : "NORMAL", "; PRAGMA cache_size = ", -(cache_bytes >> 10),
       "; PRAGMA busy_timeout = 10000; PRAGMA journal_size_limit = 67108864");
   RETURN_IF_ERROR(connection->Execute(settings));
   // SQLite opens a file that it may not write for reading, and says so at the first write only.
@@ -134,15 +133,14 @@ absl::StatusOr<std::unique_ptr<Session>> OpenWriter(const std::string& path, con
   RETURN_IF_ERROR(ReadSchemaVersion(*connection).status());
   RETURN_IF_ERROR(connection->Execute("PRAGMA journal_mode = WAL"));
   RETURN_IF_ERROR(Migrate(*connection));
-  return std::make_unique<Session>(std::move(connection), clock);
+  return connection;
 }
 
-absl::StatusOr<std::unique_ptr<Session>> OpenReader(const std::string& path, const Session::Clock& clock,
-                                                    const ListingAids& listing) {
+absl::StatusOr<std::unique_ptr<Connection>> OpenReader(const std::string& path) {
   ASSIGN_OR_RETURN(auto connection, OpenForReading(path));
   RETURN_IF_ERROR(
       connection->Execute("PRAGMA query_only = ON; PRAGMA cache_size = -8000; PRAGMA busy_timeout = 10000"));
-  return std::make_unique<Session>(std::move(connection), clock, listing);
+  return connection;
 }
 
 absl::Status CheckReadable(const std::string& path) {

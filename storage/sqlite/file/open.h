@@ -4,11 +4,12 @@
 
 #include <absl/status/statusor.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
-#include "storage/sqlite/session.h"
-#include "storage/sqlite_store.h"
+#include "storage/open_store.h"
+#include "storage/sqlite/sql/connection.h"
 
 namespace sextant::storage::sqlite {
 
@@ -23,12 +24,11 @@ absl::Status CheckLog(const std::string& path, bool log_was_left);
 /// True when a write-ahead log that holds anything is beside the file.
 bool HasLog(const std::string& path);
 
-/// The connection that writes, with the schema brought up to date.
-absl::StatusOr<std::unique_ptr<Session>> OpenWriter(const std::string& path, const SqliteOptions& options,
-                                                    const Session::Clock& clock);
+/// The connection that writes, with a page cache of `cache_bytes` and the schema brought up to date.
+absl::StatusOr<std::unique_ptr<Connection>> OpenWriter(const std::string& path, Durability durability,
+                                                       std::int64_t cache_bytes);
 
-absl::StatusOr<std::unique_ptr<Session>> OpenReader(const std::string& path, const Session::Clock& clock,
-                                                    const ListingAids& listing);
+absl::StatusOr<std::unique_ptr<Connection>> OpenReader(const std::string& path);
 
 /// Whether the file can be opened read-only: whole enough, ours, of the current schema.
 absl::Status CheckReadable(const std::string& path);

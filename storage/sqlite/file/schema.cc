@@ -282,7 +282,7 @@ absl::StatusOr<int> ReadSchemaVersion(Connection& connection) {
 }
 
 absl::Status MigrateTo(Connection& connection, int version) {
-  ASSIGN_OR_RETURN(auto transaction, Transaction::Begin(connection, Transaction::Kind::kWrite));
+  ASSIGN_OR_RETURN(auto transaction, ScopedTransaction::Begin(connection, ScopedTransaction::Kind::kWrite));
   ASSIGN_OR_RETURN(auto from, ReadSchemaVersion(connection));
   for (int step = from; step < version; ++step) {
     RETURN_IF_ERROR(connection.Execute(kMigrations[static_cast<std::size_t>(step)]));

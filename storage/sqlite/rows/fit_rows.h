@@ -14,7 +14,7 @@
 
 namespace sextant::storage::sqlite {
 
-// Each as the Store method of the same name says, inside the caller's transaction.
+// Each as the Transaction method of the same name says, inside the caller's transaction.
 absl::Status PutFit(Connection& connection, const Fit& fit);
 absl::Status DeleteFit(Connection& connection, const std::string& study_id, const std::string& fit_id);
 absl::StatusOr<Fit> SelectFit(Connection& connection, const std::string& study_id, const std::string& fit_id);

@@ -93,8 +93,8 @@ absl::Status PutRequest(Connection& connection, const std::string& request_id, c
   return statement.Next(now).Run();
 }
 
-absl::StatusOr<Store::StoredRequest> SelectRequest(Connection& connection, const std::string& request_id,
-                                                   Micros now) {
+absl::StatusOr<StoredRequest> SelectRequest(Connection& connection, const std::string& request_id,
+                                            Micros now) {
   ASSIGN_OR_RETURN(
       auto statement,
       connection.Prepare(
@@ -103,7 +103,7 @@ absl::StatusOr<Store::StoredRequest> SelectRequest(Connection& connection, const
                    statement.Next(std::string_view(request_id)).Next(now - kRequestLifetime).Step());
   if (!row) return absl::NotFoundError(absl::StrCat("no request '", request_id, "' in the last 24 hours"));
   const std::span<const std::uint8_t> response = statement.Blob(1);
-  return Store::StoredRequest{std::string(statement.Text(0)), std::string(response.begin(), response.end())};
+  return StoredRequest{std::string(statement.Text(0)), std::string(response.begin(), response.end())};
 }
 
 }  // namespace sextant::storage::sqlite

@@ -13,7 +13,7 @@
 
 namespace sextant::storage::sqlite {
 
-// Each as the Store method of the same name says, inside the caller's transaction.
+// Each as the Transaction method of the same name says, inside the caller's transaction.
 absl::Status PutLaw(Connection& connection, const UserLaw& law);
 absl::Status DeleteLaw(Connection& connection, const std::string& id);
 absl::StatusOr<std::vector<UserLaw>> SelectLaws(Connection& connection);
@@ -26,7 +26,7 @@ inline constexpr Micros kRequestLifetime = Micros{24} * 3600 * 1'000'000;
 /// Also forgets the requests that are older than kRequestLifetime at `now`.
 absl::Status PutRequest(Connection& connection, const std::string& request_id, const std::string& body_digest,
                         const std::string& response, Micros now);
-absl::StatusOr<Store::StoredRequest> SelectRequest(Connection& connection, const std::string& request_id,
-                                                   Micros now);
+absl::StatusOr<StoredRequest> SelectRequest(Connection& connection, const std::string& request_id,
+                                            Micros now);
 
 }  // namespace sextant::storage::sqlite

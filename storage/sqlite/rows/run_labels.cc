@@ -10,7 +10,7 @@
 #include <set>
 
 #include "base/status_macros.h"
-#include "storage/sqlite/columns/run_columns.h"
+#include "storage/sqlite/rows/run_changes.h"
 #include "storage/sqlite/rows/study_rows.h"
 #include "storage/sqlite/sql/json_text.h"
 

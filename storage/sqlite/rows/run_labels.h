@@ -26,7 +26,7 @@ absl::Status ReadLabels(std::string_view stored, std::vector<std::string>& label
 absl::StatusOr<std::string> StoredLabels(Connection& connection, std::int64_t study_key,
                                          const std::string& run_id);
 
-/// As Store::SetRunLabels says, inside the caller's transaction.
+/// As Transaction::SetRunLabels says, inside the caller's transaction.
 absl::Status SetRunLabels(Connection& connection, const std::string& study_id, const std::string& source,
                           std::span<const RunLabels> labels, LabelScope scope);
 

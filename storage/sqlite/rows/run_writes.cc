@@ -9,8 +9,8 @@
 #include "storage/curve_codec.h"
 #include "storage/curve_parts.h"
 #include "storage/merge.h"
-#include "storage/sqlite/columns/run_columns.h"
 #include "storage/sqlite/rows/curve_rows.h"
+#include "storage/sqlite/rows/run_changes.h"
 #include "storage/sqlite/rows/run_rows.h"
 #include "storage/sqlite/rows/study_rows.h"
 

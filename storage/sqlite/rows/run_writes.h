@@ -14,7 +14,7 @@
 
 namespace sextant::storage::sqlite {
 
-// As Store::PutEncodedRuns and Store::DeleteRun say, inside the caller's transaction.
+// As Transaction::PutEncodedRuns and Transaction::DeleteRun say, inside the caller's transaction.
 absl::StatusOr<std::vector<PutOutcome>> PutRuns(Connection& connection, const std::string& study_id,
                                                 std::span<const EncodedRun> runs);
 absl::Status DeleteRun(Connection& connection, const std::string& study_id, const std::string& run_id);

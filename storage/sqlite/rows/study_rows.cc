@@ -4,8 +4,8 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
-#include "storage/sqlite/columns/run_columns.h"
 #include "storage/sqlite/rows/page_key.h"
+#include "storage/sqlite/rows/run_changes.h"
 #include "storage/sqlite/sql/json_text.h"
 
 namespace sextant::storage::sqlite {

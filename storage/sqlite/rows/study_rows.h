@@ -13,7 +13,7 @@
 
 namespace sextant::storage::sqlite {
 
-// Each as the Store method of the same name says, inside the caller's transaction.
+// Each as the Transaction method of the same name says, inside the caller's transaction.
 absl::Status InsertStudy(Connection& connection, const Study& study);
 absl::Status UpdateStudy(Connection& connection, const Study& study, std::int64_t expected_revision);
 absl::Status DeleteStudy(Connection& connection, const std::string& id);

@@ -217,18 +217,18 @@ int StepLimit::Exceeded(void* self) {
 
 StepLimit::~StepLimit() { sqlite3_progress_handler(connection_.handle(), 0, nullptr, nullptr); }
 
-absl::StatusOr<Transaction> Transaction::Begin(Connection& connection, Kind kind) {
+absl::StatusOr<ScopedTransaction> ScopedTransaction::Begin(Connection& connection, Kind kind) {
   const bool nested = connection.in_transaction();
   const char* sql = nested ? "SAVEPOINT nested" : kind == Kind::kWrite ? "BEGIN IMMEDIATE" : "BEGIN";
   ASSIGN_OR_RETURN(auto statement, connection.Prepare(sql));
   RETURN_IF_ERROR(statement.Run());
-  return Transaction(&connection, nested);
+  return ScopedTransaction(&connection, nested);
 }
 
-Transaction::Transaction(Transaction&& other) noexcept
+ScopedTransaction::ScopedTransaction(ScopedTransaction&& other) noexcept
     : connection_(std::exchange(other.connection_, nullptr)), nested_(other.nested_) {}
 
-Transaction::~Transaction() {
+ScopedTransaction::~ScopedTransaction() {
   if (connection_ == nullptr || !connection_->in_transaction()) return;
   // A failed rollback leaves the connection in its transaction; the next Begin or Commit reports that.
   for (const char* sql : {nested_ ? "ROLLBACK TO nested" : "ROLLBACK", "RELEASE nested"}) {
@@ -237,7 +237,7 @@ Transaction::~Transaction() {
   }
 }
 
-absl::Status Transaction::Commit() {
+absl::Status ScopedTransaction::Commit() {
   Connection& connection = *connection_;
   if (!connection.in_transaction()) {
     connection_ = nullptr;

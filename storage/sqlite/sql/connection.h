@@ -129,17 +129,17 @@ class StepLimit {
 /// BEGIN (or a savepoint when one is open already) until Commit; rolls back when destroyed uncommitted.
 /// SQLite ends the whole transaction by itself after some errors (a full disk); then rolling back a savepoint
 /// is a no-op and Commit reports the loss.
-class Transaction {
+class ScopedTransaction {
  public:
   enum class Kind { kRead, kWrite };
-  static absl::StatusOr<Transaction> Begin(Connection& connection, Kind kind);
-  Transaction(Transaction&& other) noexcept;
-  Transaction& operator=(Transaction&&) = delete;
-  ~Transaction();
+  static absl::StatusOr<ScopedTransaction> Begin(Connection& connection, Kind kind);
+  ScopedTransaction(ScopedTransaction&& other) noexcept;
+  ScopedTransaction& operator=(ScopedTransaction&&) = delete;
+  ~ScopedTransaction();
   absl::Status Commit();
 
  private:
-  Transaction(Connection* connection, bool nested) : connection_(connection), nested_(nested) {}
+  ScopedTransaction(Connection* connection, bool nested) : connection_(connection), nested_(nested) {}
   Connection* connection_;
   bool nested_;
 };

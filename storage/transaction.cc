@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/store.h"
+#include "storage/transaction.h"
 
 #include "base/status_macros.h"
 #include "storage/curve_codec.h"
 
 namespace sextant::storage {
 
-absl::StatusOr<std::vector<PutOutcome>> Store::PutRuns(const std::string& study_id,
-                                                       std::span<const RunWithCurve> runs) {
+absl::StatusOr<std::vector<PutOutcome>> Transaction::PutRuns(const std::string& study_id,
+                                                             std::span<const RunWithCurve> runs) {
   std::vector<EncodedRun> encoded;
   encoded.reserve(runs.size());
   for (const RunWithCurve& run : runs) {
