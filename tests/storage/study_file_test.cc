@@ -229,7 +229,8 @@ TEST(StudyFile, ADamagedFitIsSetAsideAndNotCopied) {
     EXPECT_EQ((*fits)[1].damage, "") << sql;
     auto other = OpenSqliteStore(folder.File("b.db"));
     ASSERT_TRUE(other.ok()) << other.status();
-    const absl::Status copied = CopyStudy(**store, "s", **other);
+    const absl::Status copied = (*other)->Write(
+        [&](Transaction& transaction) { return CopyStudy(*Read(**store), "s", transaction); });
     EXPECT_EQ(copied.code(), absl::StatusCode::kDataLoss) << sql;
     EXPECT_THAT(std::string(copied.message()), testing::HasSubstr("fit 'bad'"));
     EXPECT_FALSE(Read(**other)->GetStudy("s").ok());
