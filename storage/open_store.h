@@ -20,7 +20,7 @@ enum class Durability {
 
 /// What every engine takes.
 struct StoreOptions {
-  bool create = true;      ///< make the store, and its folder, if they are missing; false: NotFound
+  bool create = true;      ///< make the store if it is missing, never its folder; false: NotFound
   bool read_only = false;  ///< takes no lock, writes nothing; Store::Write answers FailedPrecondition
   std::string why_read_only = "it was asked for";  ///< for that answer
   Durability durability = Durability::kFull;

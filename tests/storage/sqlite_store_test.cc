@@ -48,7 +48,7 @@ INSTANTIATE_TEST_SUITE_P(Sqlite, StoreSuite,
 
 TEST(SqliteStore, KeepsRecordsAcrossOpenings) {
   TempFolder folder;
-  const std::string path = folder.File("new/folder/store.db");
+  const std::string path = folder.File("store.db");
   {
     auto store = OpenSqliteStore(path);
     ASSERT_TRUE(store.ok()) << store.status();
