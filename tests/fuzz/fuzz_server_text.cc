@@ -25,8 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   (void)ParseStudyName(text);
   (void)ParseLawName(text);
-  const std::string harmless = Printable(text);
-  if (Printable(harmless) != harmless) std::abort();
+  const std::string harmless = sextant::Printable(text);
+  if (sextant::Printable(harmless) != harmless) std::abort();
   for (const char c : harmless) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) std::abort();
   }

@@ -119,7 +119,7 @@ absl::Status RunSweep(Sweep sweep, const SweepOptions& options, const std::atomi
     const double share = kUsableMemory * static_cast<double>(backend->FreeBytes()) / options.concurrent_packs;
     room = std::min(room, static_cast<size_t>(share));
   }
-  const Backend& first = backends->front();
+  const Backend& first = *backends.front();
   // Packs are made of the whole sweep, finished runs included, so that a resumed or sharded sweep packs
   // alike.
   std::vector<Pack> packs = MakePacks(sweep, options.max_fused_tokens, options.max_fused_runs,
