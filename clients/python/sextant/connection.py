@@ -4,6 +4,7 @@ import hashlib
 import os
 import pathlib
 import threading
+import time
 from typing import Any, Iterable, Iterator, Optional
 
 import grpc
@@ -13,6 +14,10 @@ from sextant.errors import from_rpc
 
 _OPTIONS = [("grpc.max_receive_message_length", 64 << 20), ("grpc.enable_http_proxy", 0),
             ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 2000)]
+
+
+# Of a call to a server that this or another process started and may be ending: 3 s in all.
+_ATTEMPTS = 6
 
 
 class Connection:
@@ -42,12 +47,19 @@ class Connection:
             local_server.ensure_running(self.server.removeprefix("unix:"), self._database)
 
     def call(self, method: str, request: Any, response_type: Any, timeout: float = 60) -> Any:
-        """One unary call, "RunService/GetRun"; raises SextantError."""
-        try:
-            return self._method("unary_unary", method, response_type)(
-                request, timeout=timeout, metadata=self._metadata, wait_for_ready=self._database is not None)
-        except grpc.RpcError as error:
-            raise from_rpc(error) from None
+        """One unary call, "RunService/GetRun"; raises SextantError. A server of one's own that another process has just
+        ended is started again."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                return self._method("unary_unary", method, response_type)(
+                    request, timeout=timeout, metadata=self._metadata)
+            except grpc.RpcError as error:
+                failure = from_rpc(error)
+                last = attempt == _ATTEMPTS - 1
+                if self._database is None or failure.code != grpc.StatusCode.UNAVAILABLE or last:
+                    raise failure from None
+            time.sleep(0.1 * 2**attempt)
+            self.ensure_running()
 
     def server_stream(self, method: str, request: Any, response_type: Any) -> Iterator[Any]:
         """The answers of a server-streaming call; raises SextantError."""

@@ -11,12 +11,12 @@
 namespace sextant::fitting {
 namespace {
 
-std::vector<ScaledCriticalBatch> Grid(double a, double b, double noise) {
+std::vector<ScaledCriticalBatch> Grid(double a, double b, double noise, uint64_t seed = 3) {
   std::vector<ScaledCriticalBatch> points;
   uint64_t stream = 0;
   for (double n : {1e7, 3e7, 1e8, 3e8}) {
     for (double d : {1e9, 4e9, 1.6e10}) {
-      RandomStream random(3, stream++);
+      RandomStream random(seed, stream++);
       points.push_back({n, d, 2 * std::pow(n, a) * std::pow(d, b) * std::exp(noise * random.Normal())});
     }
   }
@@ -43,9 +43,14 @@ TEST(ScaleLaws, FindBothWhenBothMatter) {
 }
 
 TEST(ScaleLaws, TakeTheConstantWhenNeitherDoes) {
-  const auto laws = FitScaleLaws(Grid(0, 0, .05));
-  ASSERT_TRUE(laws.ok());
-  EXPECT_EQ(Best(*laws).law, "cbs-constant");
+  // An information criterion takes one power too many in about a third of draws: three forms have a chance.
+  int constant = 0;
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    const auto laws = FitScaleLaws(Grid(0, 0, .05, seed));
+    ASSERT_TRUE(laws.ok());
+    constant += Best(*laws).law == "cbs-constant" ? 1 : 0;
+  }
+  EXPECT_GT(constant, 20) << "of 40";
 }
 
 TEST(ScaleLaws, NameTheAxisThatDoesNotVary) {
