@@ -48,6 +48,8 @@ class LawPredictor : public Predictor {
         quantity_(QuantityName(law_->spec())) {}
 
   Target target() const override { return law_->spec().target; }
+  const std::string& source() const override { return source_; }
+  const std::shared_ptr<const Law>& law() const override { return law_; }
 
  protected:
   /// The variables, or nothing when the answer is withheld (then `into` says why).

@@ -86,7 +86,9 @@ class Predictor {
                                                                   std::shared_ptr<const Catalogue> catalogue);
   virtual ~Predictor() = default;
   virtual Target target() const = 0;
-  virtual const FitResult* fit() const = 0;  ///< null for published laws
+  virtual const FitResult* fit() const = 0;       ///< null for published laws
+  virtual const std::string& source() const = 0;  ///< the fit's name or the law's id
+  virtual const std::shared_ptr<const Law>& law() const = 0;
   /// Adds this fit's answer (or the reason for none, in `withheld`) to `into`.
   virtual void Predict(const PredictionTarget& target, Prediction& into) const = 0;
   /// Penalties over the grid, learning rates outside, batches inside. FailedPrecondition unless the fit's

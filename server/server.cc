@@ -21,6 +21,7 @@
 #include "server/service/curve_service.h"
 #include "server/service/fit_service.h"
 #include "server/service/law_service.h"
+#include "server/service/planning_service.h"
 #include "server/service/prediction_service.h"
 #include "server/service/reflection.h"
 #include "server/service/run_service.h"
@@ -65,6 +66,7 @@ struct Server::Impl {
   LawService laws{core};
   FitService fits{core};
   PredictionService predictions{core};
+  PlanningService plans{core};
   CurveService curves{core};
   CriticalBatchService critical_batches{core};
   SystemService system{core};
@@ -76,7 +78,7 @@ struct Server::Impl {
   std::unique_ptr<grpc::Server> grpc;
 
   std::vector<grpc::Service*> Services() {
-    return {&studies, &runs, &laws, &fits, &predictions, &curves, &critical_batches, &system};
+    return {&studies, &runs, &laws, &fits, &predictions, &plans, &curves, &critical_batches, &system};
   }
   absl::Status Start(const ServerOptions& options);
 };
@@ -89,7 +91,7 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
       "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"};
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
   for (const char* name : {"StudyService", "RunService", "LawService", "FitService", "PredictionService",
-                           "CurveService", "CriticalBatchService", "SystemService"}) {
+                           "PlanningService", "CurveService", "CriticalBatchService", "SystemService"}) {
     names.push_back(pool->FindServiceByName(absl::StrCat("sextant.v1.", name))->full_name());
   }
   const bool reflect = options.reflection && !options.listen.empty();

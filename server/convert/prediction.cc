@@ -11,14 +11,6 @@ namespace {
 
 using fitting::Target;
 
-void QuantityToProto(const fitting::Quantity& quantity, v1::Quantity& message) {
-  message.set_value(quantity.value);
-  if (quantity.low) message.set_low(*quantity.low);
-  if (quantity.high) message.set_high(*quantity.high);
-  if (quantity.near_optimal_low) message.set_near_optimal_low(*quantity.near_optimal_low);
-  if (quantity.near_optimal_high) message.set_near_optimal_high(*quantity.near_optimal_high);
-}
-
 void SetQuantity(Target target, const fitting::Quantity& quantity, v1::Prediction& message) {
   switch (target) {
     case Target::kLearningRate:
@@ -45,6 +37,28 @@ void SetQuantity(Target target, const fitting::Quantity& quantity, v1::Predictio
 
 }  // namespace
 
+void QuantityToProto(const fitting::Quantity& quantity, v1::Quantity& message) {
+  message.set_value(quantity.value);
+  if (quantity.low) message.set_low(*quantity.low);
+  if (quantity.high) message.set_high(*quantity.high);
+  if (quantity.near_optimal_low) message.set_near_optimal_low(*quantity.near_optimal_low);
+  if (quantity.near_optimal_high) message.set_near_optimal_high(*quantity.near_optimal_high);
+}
+
+std::vector<FieldViolation> Violations(const std::vector<std::string>& problems,
+                                       const std::string& otherwise) {
+  std::vector<FieldViolation> violations;
+  for (const std::string& problem : problems) {
+    const std::size_t colon = problem.find(": ");
+    if (colon == std::string::npos) {
+      violations.push_back({otherwise, problem});
+    } else {
+      violations.push_back({problem.substr(0, colon), problem.substr(colon + 2)});
+    }
+  }
+  return violations;
+}
+
 absl::StatusOr<fitting::PredictionTarget> TargetFromProto(const v1::PredictRequest& request) {
   fitting::PredictionTarget target;
   target.params = request.params();
@@ -56,16 +70,7 @@ absl::StatusOr<fitting::PredictionTarget> TargetFromProto(const v1::PredictReque
   if (request.has_tolerance()) target.tolerance = request.tolerance();
   const std::vector<std::string> problems = fitting::ValidateTarget(target);
   if (problems.empty()) return target;
-  std::vector<FieldViolation> violations;
-  for (const std::string& problem : problems) {
-    const std::size_t colon = problem.find(": ");
-    if (colon == std::string::npos) {
-      violations.push_back({"target", problem});
-    } else {
-      violations.push_back({problem.substr(0, colon), problem.substr(colon + 2)});
-    }
-  }
-  return InvalidFields(violations);
+  return InvalidFields(Violations(problems, "target"));
 }
 
 void AddPrediction(const fitting::Prediction& prediction, v1::PredictResponse& response) {

@@ -4,10 +4,20 @@
 
 #include <absl/status/statusor.h>
 
+#include <string>
+#include <vector>
+
 #include "fitting/predict.h"
+#include "server/error.h"
 #include "sextant/v1/prediction_service.pb.h"
 
 namespace sextant::server {
+
+void QuantityToProto(const fitting::Quantity& quantity, v1::Quantity& message);
+
+/// "field: what is wrong" as violations; a problem that names no field is one of `otherwise`.
+std::vector<FieldViolation> Violations(const std::vector<std::string>& problems,
+                                       const std::string& otherwise);
 
 /// INVALID_ARGUMENT with every violation.
 absl::StatusOr<fitting::PredictionTarget> TargetFromProto(const v1::PredictRequest& request);

@@ -14,107 +14,19 @@
 #include "server/error.h"
 #include "server/limits.h"
 #include "server/names.h"
+#include "server/predict_sources.h"
 
 namespace sextant::server {
 namespace {
 
-/// Predictors that answer together, as one entry.
-using Group = std::vector<std::shared_ptr<const fitting::Predictor>>;
-
-absl::Status AddLaw(const LawTable::Snapshot& laws, const std::string& id, std::vector<Group>& groups) {
-  const auto found = laws.find(id);
-  if (found == laws.end()) return MissingLaw(laws, id);
-  if (!found->second.predictor) {
-    return UnmetPrecondition("LAW_NOT_PUBLISHED", LawName(id),
-                             absl::StrCat("law ", id, " has no published values: fit it to a study first"));
-  }
-  groups.push_back({found->second.predictor});
-  return absl::OkStatus();
-}
-
-// What may be missing for damage is not said to be missing.
-absl::Status OrDamage(const ServedStudy& study, const std::string& name, const absl::Status& missing) {
-  if (study.damage.empty()) return missing;
-  return Annotate(absl::DataLossError(absl::StrCat("fits of the study cannot be read: ", study.damage)),
-                  "fit", name);
-}
-
-absl::Status AddStudy(const FitTable::Snapshot& fits, const LawTable::Snapshot& laws, const std::string& name,
-                      std::vector<Group>& groups) {
-  const auto id = ParseStudyName(name);
-  if (!id) return InvalidField("studies", absl::StrCat("'", name, "' is not of the form studies/STUDY"));
-  if (*id == kPublishedStudy) {
-    for (const auto& [law_id, law] : laws) {
-      if (law.predictor) groups.push_back({law.predictor});
-    }
-    return absl::OkStatus();
-  }
-  const auto found = fits.find(*id);
-  if (found == fits.end()) return MissingResource("study", name);
-  if (found->second->current.empty()) {
-    return OrDamage(*found->second, name,
-                    UnmetPrecondition("FIT_NOT_READY", name,
-                                      absl::StrCat(name, " has no finished fit; create one first")));
-  }
-  groups.push_back(found->second->current);
-  return absl::OkStatus();
-}
-
-absl::Status AddFit(const FitTable::Snapshot& fits, const LawTable::Snapshot& laws, const std::string& name,
-                    std::vector<Group>& groups) {
-  const auto fit = ParseFitName(name);
-  if (!fit)
-    return InvalidField("fits", absl::StrCat("'", name, "' is not of the form studies/STUDY/fits/FIT"));
-  if (fit->study == kPublishedStudy) return AddLaw(laws, fit->id, groups);
-  const auto study = fits.find(fit->study);
-  if (study == fits.end()) return MissingResource("study", StudyName(fit->study));
-  const auto found = study->second->fits.find(fit->id);
-  if (found == study->second->fits.end()) {
-    return OrDamage(*study->second, name, MissingResource("fit", name));
-  }
-  const ServedFit& served = found->second;
-  if (!served.predictor) {
-    return UnmetPrecondition("FIT_NOT_READY", name,
-                             served.state == storage::FitState::kRunning
-                                 ? absl::StrCat(name, " still runs; watch it until it has ended")
-                                 : absl::StrCat(name, " has no result: ", served.error));
-  }
-  groups.push_back({served.predictor});
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::vector<Group>> Choose(const v1::PredictRequest& request, const FitTable::Snapshot& fits,
-                                          const LawTable::Snapshot& laws) {
-  const int sources = request.studies_size() + request.fits_size() + request.laws_size();
-  if (sources > kMaxPredictSources) {
-    return InvalidField("studies", absl::StrCat("studies, fits and laws are ", sources, " together; at most ",
-                                                kMaxPredictSources, " are answered at a time"));
-  }
-  std::vector<Group> groups;
-  if (sources == 0) {
-    RETURN_IF_ERROR(AddStudy(fits, laws, StudyName(kPublishedStudy), groups));
-  }
-  for (const std::string& name : request.studies()) {
-    RETURN_IF_ERROR(AddStudy(fits, laws, name, groups));
-  }
-  for (const std::string& name : request.fits()) {
-    RETURN_IF_ERROR(AddFit(fits, laws, name, groups));
-  }
-  for (const std::string& name : request.laws()) {
-    const auto id = ParseLawName(name);
-    RETURN_IF_ERROR(AddLaw(laws, id ? *id : name, groups));
-  }
-  return groups;
-}
-
-fitting::Prediction Answer(const Group& group, const fitting::PredictionTarget& target) {
+fitting::Prediction Answer(const PredictorGroup& group, const fitting::PredictionTarget& target) {
   fitting::Prediction prediction;
   for (const auto& predictor : group) predictor->Predict(target, prediction);
   return prediction;
 }
 
 // Why nothing was answered: too far out, if dropping that limit gives an answer.
-absl::Status NothingAnswered(const std::vector<Group>& groups, fitting::PredictionTarget target,
+absl::Status NothingAnswered(const std::vector<PredictorGroup>& groups, fitting::PredictionTarget target,
                              const v1::PredictResponse& response) {
   std::string reason =
       response.unanswered_size() > 0 ? response.unanswered(0).reason() : "nothing predicts here";
@@ -126,7 +38,7 @@ absl::Status NothingAnswered(const std::vector<Group>& groups, fitting::Predicti
   if (target.max_extrapolation) {
     const double limit = *target.max_extrapolation;
     target.max_extrapolation.reset();
-    for (const Group& group : groups) {
+    for (const PredictorGroup& group : groups) {
       const fitting::Prediction answer = Answer(group, target);
       if (answer.quantities.empty() && answer.other.empty()) continue;
       return WithReason(absl::OutOfRangeError(reason), "EXTRAPOLATION_LIMIT",
@@ -149,9 +61,9 @@ absl::Status AnswerAll(const Core& core, const grpc::CallbackServerContext& cont
   if (!target.ok()) return target.status();
   const auto fits = core.fits.Load();
   const auto laws = core.laws->Load();
-  const auto groups = Choose(request, *fits, *laws);
+  const auto groups = ChooseSources(request.studies(), request.fits(), request.laws(), *fits, *laws);
   if (!groups.ok()) return groups.status();
-  for (const Group& group : *groups) {
+  for (const PredictorGroup& group : *groups) {
     fitting::Prediction prediction;
     for (const auto& predictor : group) {
       if (predictor->fit() != nullptr && ReplicatesOf(*predictor) > kInlineReplicates / 2) {
@@ -168,10 +80,11 @@ absl::Status AnswerAll(const Core& core, const grpc::CallbackServerContext& cont
 /// How many replicates a request is pushed through; 0 for one that is refused anyway.
 std::size_t ReplicatesOf(const Core& core, const v1::PredictRequest& request) {
   if (request.studies().empty() && request.fits().empty()) return 0;
-  const auto groups = Choose(request, *core.fits.Load(), *core.laws->Load());
+  const auto groups =
+      ChooseSources(request.studies(), request.fits(), request.laws(), *core.fits.Load(), *core.laws->Load());
   std::size_t replicates = 0;
   if (!groups.ok()) return 0;
-  for (const Group& group : *groups) {
+  for (const PredictorGroup& group : *groups) {
     for (const auto& predictor : group) replicates += ReplicatesOf(*predictor);
   }
   return replicates;
@@ -198,11 +111,11 @@ constexpr int kMaxPenaltyAxis = 100;
 /// batch.
 absl::StatusOr<std::shared_ptr<const fitting::Predictor>> PenaltySource(const Core& core,
                                                                         const std::string& parent) {
-  std::vector<Group> groups;
+  std::vector<PredictorGroup> groups;
   const auto fits = core.fits.Load();
   const auto laws = core.laws->Load();
-  RETURN_IF_ERROR(ParseFitName(parent) ? AddFit(*fits, *laws, parent, groups)
-                                       : AddStudy(*fits, *laws, parent, groups));
+  RETURN_IF_ERROR(ParseFitName(parent) ? AddFitGroup(*fits, *laws, parent, groups)
+                                       : AddStudyGroup(*fits, *laws, parent, groups));
   for (const fitting::Target wanted : {fitting::Target::kLearningRate, fitting::Target::kBatchSizeTokens}) {
     for (const auto& predictor : groups.front()) {
       if (predictor->fit() != nullptr && predictor->target() == wanted) return predictor;
@@ -261,9 +174,9 @@ absl::Status Penalties(const Core& core, const grpc::CallbackServerContext& cont
   ASSIGN_OR_RETURN(const auto target, TargetFromProto(at));
   ASSIGN_OR_RETURN(const auto source, PenaltySource(core, request.parent()));
   // Centres come from every current fit of the study, since one law predicts one of the two.
-  std::vector<Group> groups;
+  std::vector<PredictorGroup> groups;
   fitting::Prediction prediction;
-  if (AddStudy(*core.fits.Load(), *core.laws->Load(), StudyName(source->fit()->study_id), groups).ok()) {
+  if (AddStudyGroup(*core.fits.Load(), *core.laws->Load(), StudyName(source->fit()->study_id), groups).ok()) {
     prediction = Answer(groups.front(), target);
   }
   source->Predict(target, prediction);

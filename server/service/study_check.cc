@@ -19,7 +19,7 @@
 namespace sextant::server {
 namespace {
 
-constexpr int kRunsAtATime = 100, kFitsAtATime = 20;
+constexpr int kRunsCheckedAtATime = 100, kFitsAtATime = 20;
 constexpr std::size_t kMaxFitTextBytes = 4096, kMaxFitWarnings = 1000;
 
 absl::Status Wrong(const std::string& what, const std::string& why) {
@@ -58,7 +58,7 @@ absl::Status CheckRuns(storage::Snapshot& file, const storage::Study& study,
                        const std::function<bool()>& given_up) {
   storage::RunQuery query;
   query.study_id = study.id;
-  query.limit = kRunsAtATime;
+  query.limit = kRunsCheckedAtATime;
   do {
     auto page = file.ListRuns(query);
     if (!page.ok()) return Wrong("its runs", std::string(page.status().message()));
