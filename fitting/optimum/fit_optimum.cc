@@ -6,12 +6,15 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "fitting/optimum/average_estimator.h"
 #include "fitting/optimum/cells.h"
 #include "fitting/optimum/choose_estimator.h"
+#include "fitting/optimum/hierarchical_estimator.h"
 #include "fitting/optimum/identifiability.h"
 #include "fitting/optimum/joint_estimator.h"
 #include "fitting/optimum/optimum_fit.h"
 #include "fitting/optimum/other_hyperparameters.h"
+#include "fitting/optimum/study_checks.h"
 #include "fitting/optimum/votes.h"
 
 namespace sextant::fitting {
@@ -62,6 +65,12 @@ absl::StatusOr<OptimumFit> FitCells(const std::vector<Cell>& cells, optimum::Axe
         cells, axes, options,
         estimator == "surface" ? optimum::JointKind::kSurface : optimum::JointKind::kRegret);
   }
+  if (estimator == "average") {
+    return optimum::FitAverage(cells, axes, options);
+  }
+  if (estimator == "hierarchical") {
+    return optimum::FitHierarchical(cells, axes, options);
+  }
   if (estimator == "soft-band") {
     return optimum::FitByVotes(cells, options, optimum::SoftBandVotes(options, options.band));
   }
@@ -75,8 +84,8 @@ absl::StatusOr<OptimumFit> FitCells(const std::vector<Cell>& cells, optimum::Axe
 }  // namespace
 
 const std::vector<std::string>& EstimatorNames() {
-  static const std::vector<std::string>* const names =
-      new std::vector<std::string>{"auto", "band", "argmin", "soft-band", "quadratic", "surface", "regret"};
+  static const std::vector<std::string>* const names = new std::vector<std::string>{
+      "auto", "band", "argmin", "soft-band", "quadratic", "surface", "regret", "hierarchical", "average"};
   return *names;
 }
 
@@ -93,6 +102,11 @@ absl::StatusOr<OptimumFit> FitOptimum(const RunTable& all_runs, const OptimumOpt
     return table.status();
   }
   std::vector<std::string> warnings = kept.warnings;
+  if (absl::Status status = optimum::CheckBatchUnits(runs, table->cells); !status.ok()) {
+    return status;
+  }
+  const std::vector<std::string> mixed = optimum::StudyWarnings(runs, table->cells);
+  warnings.insert(warnings.end(), mixed.begin(), mixed.end());
   std::vector<Cell> cells = optimum::KeepSweptCells(std::move(table->cells), options.target, warnings);
   if (absl::Status status =
           optimum::CheckIdentifiable(cells, options.target, options.variables, options.grouping_tolerance);
@@ -110,13 +124,17 @@ absl::StatusOr<OptimumFit> FitOptimum(const RunTable& all_runs, const OptimumOpt
     warnings.insert(warnings.end(), choice.warnings.begin(), choice.warnings.end());
   }
   const std::string& estimator = choice.estimator;
-  if ((estimator == "surface" || estimator == "regret") && axes.rate && axes.batch) {
+  const bool joint = estimator == "surface" || estimator == "regret" || estimator == "hierarchical" ||
+                     estimator == "average";
+  if (joint && axes.rate && axes.batch) {
     // The joint estimators need both quantities of every run.
     table = optimum::GroupIntoCells(runs, {true, true}, options.grouping_tolerance);
     if (!table.ok()) {
       return table.status();
     }
     warnings = kept.warnings;
+    warnings.insert(warnings.end(), mixed.begin(), mixed.end());
+    warnings.insert(warnings.end(), choice.warnings.begin(), choice.warnings.end());
     cells = optimum::KeepSweptCells(std::move(table->cells), options.target, warnings);
     if (absl::Status status =
             optimum::CheckIdentifiable(cells, options.target, options.variables, options.grouping_tolerance);
@@ -124,7 +142,7 @@ absl::StatusOr<OptimumFit> FitOptimum(const RunTable& all_runs, const OptimumOpt
       return status;
     }
   }
-  if ((estimator == "surface" || estimator == "regret") && !(axes.rate && axes.batch)) {
+  if (joint && !(axes.rate && axes.batch)) {
     warnings.push_back(absl::StrCat(axes.rate ? "batch_size_tokens" : "learning_rate",
                                     " was not swept: the law holds at the values that the runs used"));
   }
@@ -135,7 +153,9 @@ absl::StatusOr<OptimumFit> FitOptimum(const RunTable& all_runs, const OptimumOpt
   fit->target = options.target;
   fit->variables = options.variables;
   fit->estimator = estimator;
-  fit->members = choice.candidates;
+  if (!choice.candidates.empty()) {
+    fit->members = choice.candidates;
+  }
   fit->runs_eligible = table->runs_eligible;
   fit->runs_diverged = table->runs_diverged;
   fit->runs_incomplete = table->runs_incomplete;

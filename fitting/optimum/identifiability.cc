@@ -12,6 +12,9 @@
 namespace sextant::fitting::optimum {
 namespace {
 
+/// Where D is N times a constant to this much, in natural logarithms, the exponents cannot be told apart.
+constexpr double kOneRatio = 0.015;
+
 struct Spread {
   double low = std::numeric_limits<double>::infinity();
   double high = -std::numeric_limits<double>::infinity();
@@ -36,8 +39,8 @@ Spread TargetSpread(const std::vector<Cell>& cells, OptimumTarget target) {
   return spread;
 }
 
-/// 1 - correlation^2 of ln N and ln D over cells; 0 when they vary only together.
-double UnsharedVariation(const std::vector<Cell>& cells) {
+/// Standard deviation of ln D that ln N does not explain; 0 when they vary only together.
+double UnsharedDeviation(const std::vector<Cell>& cells) {
   double n = 0, d = 0;
   for (const Cell& cell : cells) {
     n += cell.log_params;
@@ -51,7 +54,7 @@ double UnsharedVariation(const std::vector<Cell>& cells) {
     nd += (cell.log_params - n) * (cell.log_tokens - d);
     dd += (cell.log_tokens - d) * (cell.log_tokens - d);
   }
-  return 1 - nd * nd / (nn * dd);
+  return std::sqrt(std::max(0.0, dd - nd * nd / nn) / static_cast<double>(cells.size()));
 }
 
 absl::Status NotIdentifiable(const std::string& what) {
@@ -123,7 +126,7 @@ absl::Status CheckIdentifiable(const std::vector<Cell>& cells, OptimumTarget tar
                         "needed",
                         static_cast<int>(cells.size()), name));
   }
-  if (variables == LawVariables::kParamsTokens && UnsharedVariation(cells) < 1e-6) {
+  if (variables == LawVariables::kParamsTokens && UnsharedDeviation(cells) < kOneRatio) {
     return NotIdentifiable(
         "params and tokens vary only together, so their exponents cannot be told apart; fit a "
         "law in one of them, or in compute");

@@ -32,6 +32,14 @@ std::vector<std::string> SurfaceRowNames(const OptimumOptions& options, Axes axe
   for (const char* name : {"drift.params", "drift.tokens", "centre.log_params", "centre.log_tokens"}) {
     names.push_back(absl::StrCat("surface.", name));
   }
+  for (const char* prefix : {"bend.", "partner_bend."}) {
+    if (prefix[0] == 'p' && !(axes.rate && axes.batch)) {
+      continue;
+    }
+    for (const char* name : {"11", "12", "22", "centre.1", "centre.2"}) {
+      names.push_back(absl::StrCat(prefix, name));
+    }
+  }
   if (axes.rate && axes.batch) {
     names.push_back("partner_offset");
   }
@@ -40,7 +48,8 @@ std::vector<std::string> SurfaceRowNames(const OptimumOptions& options, Axes axe
 }
 
 void WriteSurfaceRow(const OptimumOptions& options, const RegretLaws& law, const RegretLaws& centre,
-                     const JointSurface& surface, Axes axes, const Eigen::Vector2d& offset, double* row) {
+                     const JointSurface& surface, Axes axes, const std::array<Bend, 2>& bend,
+                     const Eigen::Vector2d& offset, double* row) {
   const bool for_rate = options.target == OptimumTarget::kLearningRate;
   const LawParameters& target = for_rate ? law.rate : law.batch;
   row = std::copy_n(target.begin(), LawParameterNames(options.variables).size(), row);
@@ -55,10 +64,30 @@ void WriteSurfaceRow(const OptimumOptions& options, const RegretLaws& law, const
   row = std::copy(surface.parameters.begin() + 6, surface.parameters.end(), row);
   *row++ = surface.log_params_centre;
   *row++ = surface.log_tokens_centre;
+  const auto write_bend = [&row](const Bend& written) {
+    row = std::copy(written.quadratic.begin(), written.quadratic.end(), row);
+    row = std::copy(written.centre.begin(), written.centre.end(), row);
+  };
+  write_bend(bend[for_rate ? 0 : 1]);
+  if (axes.rate && axes.batch) {
+    write_bend(bend[for_rate ? 1 : 0]);
+  }
   if (axes.rate && axes.batch) {
     *row++ = offset[for_rate ? 1 : 0];
   }
   *row = offset[for_rate ? 0 : 1];
+}
+
+std::optional<std::size_t> BendColumn(const OptimumFit& fit) {
+  const auto it = std::find(fit.parameter_names.begin(), fit.parameter_names.end(), "bend.11");
+  if (it == fit.parameter_names.end() || fit.parameter_names.end() - it < 5) {
+    return std::nullopt;
+  }
+  return static_cast<std::size_t>(it - fit.parameter_names.begin());
+}
+
+Bend ReadBend(const double* columns) {
+  return {{columns[0], columns[1], columns[2]}, {columns[3], columns[4]}};
 }
 
 std::optional<SurfaceReader> SurfaceReader::Make(const OptimumFit& fit) {
@@ -74,12 +103,15 @@ std::optional<SurfaceReader> SurfaceReader::Make(const OptimumFit& fit) {
   reader.bowl_ = find("surface.bowl.0");
   reader.drift_ = find("surface.drift.params");
   reader.centre_ = find("surface.centre.log_params");
+  reader.bend_ = find("bend.11");
+  reader.partner_bend_ = find("partner_bend.11");
+  reader.variables_ = fit.variables;
   reader.partner_offset_ = find("partner_offset");
   reader.offset_ = find("offset");
   reader.axes_.rate = reader.rate_ + 3 <= missing;
   reader.axes_.batch = reader.batch_ + 3 <= missing;
   if (reader.bowl_ + Bowl::kShape > missing || reader.drift_ + 2 > missing || reader.centre_ + 2 > missing ||
-      reader.offset_ == missing ||
+      reader.offset_ == missing || reader.bend_ == missing ||
       (reader.axes_.rate && reader.axes_.batch && reader.partner_offset_ == missing)) {
     return std::nullopt;
   }
@@ -92,8 +124,11 @@ Eigen::Vector2d SurfaceReader::Centre(const double* row, double log_params, doub
     if (axis == 0 ? axes_.rate : axes_.batch) {
       const double* law = row + (axis == 0 ? rate_ : batch_);
       const bool is_target = (axis == 0) == (target_ == OptimumTarget::kLearningRate);
-      centre[axis] =
-          law[0] + law[1] * log_params + law[2] * log_tokens + row[is_target ? offset_ : partner_offset_];
+      centre[axis] = law[0] + law[1] * log_params + law[2] * log_tokens +
+                     row[is_target ? offset_ : partner_offset_] +
+                     ReadBend(row + (is_target ? bend_ : partner_bend_))
+                         .Value(LawLogVariables(is_target ? variables_ : LawVariables::kParamsTokens,
+                                                log_params, log_tokens));
     }
   }
   return centre;
