@@ -59,7 +59,8 @@ bool ClearlyBetter(const SplitScore& challenger, const SplitScore& incumbent) {
   }
   const double mean = sum / count;
   const double variance = std::max(0.0, squares / count - mean * mean) / (count - 1);
-  return mean > kNoiseFloorPct && mean > kLeastGainShare * challenged / count && mean > 2 * std::sqrt(variance);
+  return mean > kNoiseFloorPct && mean > kLeastGainShare * challenged / count &&
+         mean > 2 * std::sqrt(variance);
 }
 
 }  // namespace
