@@ -107,7 +107,7 @@ absl::StatusOr<CellTable> GroupIntoCells(const RunTable& runs, CellNeeds needs, 
 
   CellTable table;
   std::vector<double> unused;
-  const std::vector<int> params_level = SnapToLevels(params, tolerance, unused);
+  const std::vector<int> params_level = SnapToLevels(params, std::max(tolerance, kParamsTolerance), unused);
   const std::vector<int> tokens_level = SnapToLevels(tokens, std::max(tolerance, kTokensTolerance), unused);
   const std::vector<int> rate_level = SnapToLevels(rate, tolerance, table.rate_levels);
   const std::vector<int> batch_level = SnapToLevels(batch, tolerance, table.batch_levels);

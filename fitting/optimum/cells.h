@@ -66,6 +66,9 @@ bool Ended(const RunTable& runs, std::size_t row);
 
 /// Tokens are whole steps of the batch: those of large batches round by more than N or rates ever differ.
 inline constexpr double kTokensTolerance = 0.005;
+/// Counts of one model differ by its vocabulary's padding or by what a logger counts; no two sizes of a sweep
+/// are this near.
+inline constexpr double kParamsTolerance = 0.0125;
 
 /// Levels of `values` when neighbours within the relative `tolerance` of a level's lowest value are one.
 /// Returns one level a value, -1 for values that are not finite and positive; fills `levels` with each
@@ -74,7 +77,8 @@ inline constexpr double kTokensTolerance = 0.005;
 std::vector<int> SnapToLevels(const std::vector<double>& values, double tolerance,
                               std::vector<double>& levels);
 
-/// Groups the table's finished runs; tokens are one value within 0.5 % or the tolerance, whichever is more.
+/// Groups the table's finished runs; tokens are one value within 0.5 %, N within 1.25 %, or the tolerance,
+/// whichever is more.
 /// InvalidArgument if a column's length is neither 0 nor the table's size. Runs with missing or non-positive
 /// N or D count as incomplete.
 absl::StatusOr<CellTable> GroupIntoCells(const RunTable& runs, CellNeeds needs, double tolerance);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The default estimator of a study, by evidence on the study itself.
+// The default estimator of a study.
 #pragma once
 
 #include <string>
@@ -18,12 +18,11 @@ struct EstimatorChoice {
   std::vector<std::string> warnings;
 };
 
-/// One rule for every study. Laws of least expected regret are the default; another candidate (joint surface,
-/// near-optimal band) replaces them only where held-out cells show it better by more than two standard errors
-/// and by more than 0.015 % of loss, the level of single-run noise: choosing the lowest of several noisy
-/// means is how a lucky estimator gets picked. Evidence is leave-one-N-out, with three N or more; with fewer,
-/// held-out cells would only test interpolation, and the default stands. Studies too thin for a joint
-/// surface get the near-optimal band.
+/// One rule for every study: the average of estimators that see all runs. The near-optimal band replaces it,
+/// with a warning that says why, where the study has too few runs for a loss surface, where the average
+/// cannot be fitted, where its law contradicts the runs beside it (own_runs.h), and where held-out N show the
+/// band better by more than two standard errors, by 0.015 % of loss (the level of single-run noise) and by
+/// half. Held-out scores need three N or more; with fewer, held-out cells would only test interpolation.
 absl::StatusOr<EstimatorChoice> ChooseEstimator(const RunTable& runs, const std::vector<Cell>& cells,
                                                 Axes axes, const OptimumOptions& options);
 

@@ -265,7 +265,8 @@ absl::StatusOr<Comparison> CompareEstimators(const RunTable& all_runs, const Com
   };
   std::vector<Job> jobs;
   for (const HoldoutSplit split : options.splits) {
-    const std::vector<Fold> folds = MakeFolds(cells, split, options.grouping_tolerance);
+    const std::vector<Fold> folds =
+        MakeFolds(cells, split, std::max(options.grouping_tolerance, optimum::kParamsTolerance));
     if (folds.empty()) {
       comparison.warnings.push_back(absl::StrCat(SplitName(split), " needs runs at several params"));
       continue;

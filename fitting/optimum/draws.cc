@@ -5,6 +5,7 @@
 
 #include "base/quantile.h"
 #include "fitting/optimum/law_basis.h"
+#include "fitting/optimum/surface_parameters.h"
 
 namespace sextant::fitting {
 
@@ -13,10 +14,17 @@ OptimumDraws::OptimumDraws(const OptimumModel& fit)
       constant_(fit.replicate_count),
       exponents_(fit.law_parameters - 1, std::vector<double>(fit.replicate_count)) {
   const std::size_t columns = fit.parameter_count();
+  const std::optional<std::size_t> bend = optimum::BendColumn(fit);
+  if (bend && fit.replicate_count > 0) {
+    bends_.assign(3, std::vector<double>(fit.replicate_count));
+    bend_centre_ =
+        optimum::ReadBend(fit.replicates.data() + *bend).centre;  // that of the design: one for all
+  }
   for (std::size_t r = 0; r < fit.replicate_count; ++r) {
     const double* row = fit.replicates.data() + r * columns;
     constant_[r] = row[0] + row[columns - 1];  // the last column is `offset`
     for (std::size_t v = 0; v < exponents_.size(); ++v) exponents_[v][r] = row[v + 1];
+    for (std::size_t k = 0; k < bends_.size(); ++k) bends_[k][r] = row[*bend + k];
   }
 }
 
@@ -27,9 +35,15 @@ std::optional<std::pair<double, double>> OptimumDraws::Interval(double params, d
   thread_local std::vector<double> draws, scratch;
   draws.assign(constant_.begin(), constant_.end());
   for (std::size_t v = 0; v < exponents_.size(); ++v) {
-    const double x = logs.x[v];
+    const double log_variable = logs.x[v];
     const double* exponent = exponents_[v].data();
-    for (std::size_t r = 0; r < draws.size(); ++r) draws[r] += exponent[r] * x;
+    for (std::size_t r = 0; r < draws.size(); ++r) draws[r] += exponent[r] * log_variable;
+  }
+  const double x = logs.x[0] - bend_centre_[0], y = logs.x[1] - bend_centre_[1];
+  const std::array<double, 3> squares = {x * x, x * y, y * y};
+  for (std::size_t k = 0; k < bends_.size(); ++k) {
+    const double* bend = bends_[k].data();
+    for (std::size_t r = 0; r < draws.size(); ++r) draws[r] += bend[r] * squares[k];
   }
   const auto [low, high] = TailQuantiles(draws, (1 - confidence) / 2, scratch);
   return std::pair{std::exp(low), std::exp(high)};

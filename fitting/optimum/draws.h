@@ -2,6 +2,7 @@
 // The replicates of an optimum fit as columns, so that a prediction's interval costs microseconds.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <utility>
@@ -23,6 +24,8 @@ class OptimumDraws {
   LawVariables variables_;
   std::vector<double> constant_;                ///< log_c plus one cell's deviation from the law
   std::vector<std::vector<double>> exponents_;  ///< [variable][replicate]
+  std::vector<std::vector<double>> bends_;      ///< of x1^2, x1 x2, x2^2 about the centre; none without bends
+  std::array<double, 2> bend_centre_{};
 };
 
 }  // namespace sextant::fitting

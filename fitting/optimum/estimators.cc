@@ -3,6 +3,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "fitting/optimum/average_estimator.h"
+#include "fitting/optimum/hierarchical_estimator.h"
 #include "fitting/optimum/joint_estimator.h"
 #include "fitting/optimum/votes.h"
 
@@ -42,6 +44,8 @@ constexpr OptimumEstimator kEstimators[] = {
     {"quadratic", "each cell's vertex of a quadratic", false, Quadratic},
     {"surface", "the valley of one loss surface over all runs", true, Surface},
     {"regret", "that surface, for the least expected excess loss", true, Regret},
+    {"hierarchical", "laws that every cell's own evidence is pulled towards", true, optimum::FitHierarchical},
+    {"average", "the mean of regret and hierarchical", true, optimum::FitAverage},
 };
 
 }  // namespace

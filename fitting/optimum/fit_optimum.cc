@@ -14,6 +14,7 @@
 #include "fitting/optimum/joint_estimator.h"
 #include "fitting/optimum/optimum_fit.h"
 #include "fitting/optimum/other_hyperparameters.h"
+#include "fitting/optimum/study_checks.h"
 
 namespace sextant::fitting {
 namespace {
@@ -71,6 +72,11 @@ absl::StatusOr<OptimumFit> FitOptimum(const RunTable& all_runs, const OptimumOpt
     return table.status();
   }
   std::vector<std::string> warnings = kept.warnings;
+  if (absl::Status status = optimum::CheckBatchUnits(runs, table->cells); !status.ok()) {
+    return status;
+  }
+  const std::vector<std::string> mixed = optimum::StudyWarnings(runs, table->cells);
+  warnings.insert(warnings.end(), mixed.begin(), mixed.end());
   std::vector<Cell> cells = optimum::KeepSweptCells(std::move(table->cells), options.target, warnings);
   if (absl::Status status =
           optimum::CheckIdentifiable(cells, options.target, options.variables, options.grouping_tolerance);
@@ -98,6 +104,8 @@ absl::StatusOr<OptimumFit> FitOptimum(const RunTable& all_runs, const OptimumOpt
       return table.status();
     }
     warnings = kept.warnings;
+    warnings.insert(warnings.end(), mixed.begin(), mixed.end());
+    warnings.insert(warnings.end(), choice.warnings.begin(), choice.warnings.end());
     cells = optimum::KeepSweptCells(std::move(table->cells), options.target, warnings);
     if (absl::Status status =
             optimum::CheckIdentifiable(cells, options.target, options.variables, options.grouping_tolerance);
@@ -116,7 +124,9 @@ absl::StatusOr<OptimumFit> FitOptimum(const RunTable& all_runs, const OptimumOpt
   fit->target = options.target;
   fit->variables = options.variables;
   fit->estimator = estimator->name;
-  fit->members = choice.candidates;
+  if (!choice.candidates.empty()) {
+    fit->members = choice.candidates;
+  }
   fit->runs_eligible = table->runs_eligible;
   fit->runs_diverged = table->runs_diverged;
   fit->runs_incomplete = table->runs_incomplete;

@@ -14,6 +14,9 @@
 namespace sextant::fitting::optimum {
 namespace {
 
+/// Where D is N times a constant to this much, in natural logarithms, the exponents cannot be told apart.
+constexpr double kOneRatio = 0.015;
+
 struct Spread {
   double low = std::numeric_limits<double>::infinity();
   double high = -std::numeric_limits<double>::infinity();
@@ -38,8 +41,8 @@ Spread TargetSpread(const std::vector<Cell>& cells, OptimumTarget target) {
   return spread;
 }
 
-/// 1 - correlation^2 of ln N and ln D over cells; 0 when they vary only together.
-double UnsharedVariation(const std::vector<Cell>& cells) {
+/// Standard deviation of ln D that ln N does not explain; 0 when they vary only together.
+double UnsharedDeviation(const std::vector<Cell>& cells) {
   double n = 0, d = 0;
   for (const Cell& cell : cells) {
     n += cell.log_params;
@@ -53,7 +56,7 @@ double UnsharedVariation(const std::vector<Cell>& cells) {
     nd += (cell.log_params - n) * (cell.log_tokens - d);
     dd += (cell.log_tokens - d) * (cell.log_tokens - d);
   }
-  return 1 - nd * nd / (nn * dd);
+  return std::sqrt(std::max(0.0, dd - nd * nd / nn) / static_cast<double>(cells.size()));
 }
 
 /// Runs that vary the partner but never the target say nothing of the target's optimum; and where nearly
@@ -122,7 +125,7 @@ absl::Status CheckIdentifiable(const std::vector<Cell>& cells, OptimumTarget tar
                         "needed",
                         static_cast<int>(cells.size()), name));
   }
-  if (variables == LawVariables::kParamsTokens && UnsharedVariation(cells) < 1e-6) {
+  if (variables == LawVariables::kParamsTokens && UnsharedDeviation(cells) < kOneRatio) {
     return NotIdentifiableFromDesign(
         "params and tokens vary only together, so their exponents cannot be told apart; fit a "
         "law in one of them, or in compute");

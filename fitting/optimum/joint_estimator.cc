@@ -128,7 +128,7 @@ Eigen::Matrix2d BaseSpread(Axes axes) {
 bool FitReplicate(const std::vector<DrawnCell>& drawn, Axes axes, const OptimumOptions& options,
                   JointKind kind, const PointFit& point, RandomStream& random, double* row) {
   const std::vector<SurfaceCell> near = SurfaceCells(drawn, axes, kSurfaceWindow);
-  const absl::StatusOr<JointFit> joint = FitJointSurface(near, axes, point.surface, true);
+  const absl::StatusOr<JointFit> joint = FitJointSurface(near, axes, point.surface, Effort::kReplicate);
   if (!joint.ok()) {
     return false;
   }
@@ -149,7 +149,7 @@ bool FitReplicate(const std::vector<DrawnCell>& drawn, Axes axes, const OptimumO
     laws = fit->laws;
   }
   const Eigen::Vector2d offset = DrawPair(AlongValley(scatter.Total()), random);
-  WriteSurfaceRow(options, laws, laws, joint->surface, axes, offset, row);
+  WriteSurfaceRow(options, laws, laws, joint->surface, axes, {}, offset, row);
   return std::all_of(row, row + SurfaceRowNames(options, axes).size(),
                      [](double v) { return std::isfinite(v); });
 }
@@ -170,23 +170,24 @@ Axes SweptAxes(const std::vector<Cell>& cells, OptimumTarget target) {
 }
 
 bool EnoughForSurface(const std::vector<Cell>& cells, Axes axes) {
-  std::vector<std::size_t> counts;
+  // A cell's first run sets its level; the others tell of laws and bowl.
+  std::size_t beyond_level = 0;
   for (const Cell& cell : cells) {
-    counts.push_back(cell.runs.size());
+    beyond_level += cell.runs.size() - 1;
   }
-  if (counts.empty()) {
-    return false;
-  }
-  std::nth_element(counts.begin(), counts.begin() + static_cast<std::ptrdiff_t>(counts.size() / 2),
-                   counts.end());
-  return counts[counts.size() / 2] >= (axes.rate && axes.batch ? 6u : 3u);
+  return beyond_level >= (axes.rate && axes.batch ? 12u : 6u);
+}
+
+absl::StatusOr<JointFit> FitStudySurface(const std::vector<Cell>& cells, Axes axes) {
+  return FitJointSurface(SurfaceCells(cells, axes, kSurfaceWindow), axes);
 }
 
 absl::StatusOr<OptimumFit> FitJoint(const std::vector<Cell>& cells, Axes axes, const OptimumOptions& options,
-                                    JointKind kind) {
+                                    JointKind kind, const JointFit* surface) {
   const std::vector<SurfaceCell> near = SurfaceCells(cells, axes, kSurfaceWindow);
   const std::vector<SurfaceCell> wide = SurfaceCells(cells, axes, kProcessWindow);
-  const absl::StatusOr<JointFit> joint = FitJointSurface(near, axes, StartSurface(near), false);
+  const absl::StatusOr<JointFit> joint =
+      surface != nullptr ? absl::StatusOr<JointFit>(*surface) : FitJointSurface(near, axes);
   if (!joint.ok()) {
     return joint.status();
   }
@@ -235,7 +236,7 @@ absl::StatusOr<OptimumFit> FitJoint(const std::vector<Cell>& cells, Axes axes, c
   fit.parameter_names = SurfaceRowNames(options, axes);
   fit.law_parameters = LawParameterNames(options.variables).size();
   fit.estimates.resize(fit.parameter_names.size());
-  WriteSurfaceRow(options, recommended, point.laws, point.surface, axes, Eigen::Vector2d::Zero(),
+  WriteSurfaceRow(options, recommended, point.laws, point.surface, axes, {}, Eigen::Vector2d::Zero(),
                   fit.estimates.data());
   fit.condition_number = joint->condition_number;
   fit.near_optimal_tolerance = options.band;

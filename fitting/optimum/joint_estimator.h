@@ -19,7 +19,8 @@ enum class JointKind : std::uint8_t {
 /// Which axes the cells sweep: the target always, its partner if at least a third of the cells sweep it.
 Axes SweptAxes(const std::vector<Cell>& cells, OptimumTarget target);
 
-/// Whether cells hold enough runs for a joint surface: on median 3 runs a swept axis.
+/// Whether cells hold enough runs for a joint surface: beside one a cell, which its level takes, twice as
+/// many as the laws have parameters.
 bool EnoughForSurface(const std::vector<Cell>& cells, Axes axes);
 
 /// Cells must be identifiable and their runs must record every axis of `axes`. Fills everything but the run
@@ -27,6 +28,10 @@ bool EnoughForSurface(const std::vector<Cell>& cells, Axes axes);
 /// the priors' means, are drawn anew in each, so that exponents the design leaves open vary as published ones
 /// do.
 absl::StatusOr<OptimumFit> FitJoint(const std::vector<Cell>& cells, Axes axes, const OptimumOptions& options,
-                                    JointKind kind);
+                                    JointKind kind, const JointFit* surface = nullptr);
+
+/// The joint surface of the cells' runs near their best, from several starts: what FitJoint fits when it is
+/// given none.
+absl::StatusOr<JointFit> FitStudySurface(const std::vector<Cell>& cells, Axes axes);
 
 }  // namespace sextant::fitting::optimum

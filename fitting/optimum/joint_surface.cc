@@ -3,14 +3,16 @@
 
 #include <ceres/ceres.h>
 
+#include <Eigen/Cholesky>
 #include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "fitting/optimum/priors.h"
+#include "fitting/optimum/population.h"
 
 namespace sextant::fitting::optimum {
 namespace {
@@ -19,13 +21,11 @@ constexpr int kSize = JointSurface::kSize;
 constexpr int kShapeAt = 6;
 constexpr int kDriftAt = kShapeAt + Bowl::kShape;
 
-/// Single-run noise of ln loss near the optimum (seeds differ by 0.001 to 0.002 in OpenEuroLLM 2608.28308),
-/// and the share of its excess by which the bowl may misfit a run farther out, so that the far bowl does not
-/// move the minimum.
-constexpr double kNoise = 0.0015;
+/// The share of its excess by which the bowl may misfit a run far out, so that the far bowl does not move the
+/// minimum.
 constexpr double kMisfit = 0.2;
 /// Runs of a cell share architecture and data order, so they count as fewer: squared residuals are tempered.
-constexpr double kTemper = 0.15;
+constexpr double kTemper = 0.4;
 
 /// Prior means of the shape: too high a rate, too few effective steps, too much gradient noise, too little of
 /// both. Prior deviations 0.7 on directions and 2 on ln weights leave any convex bowl open.
@@ -35,12 +35,22 @@ constexpr double kDirectionDeviation = 0.7;
 constexpr double kWeightDeviation = 2.0;
 constexpr double kDriftDeviation = 0.3;
 
+/// Steep surfaces leave one to three runs of a cell within a window of some percent: too few for a bowl. The
+/// best this many stay whatever they cost, unless beyond what any bowl describes.
+constexpr std::size_t kLeastPointsOnPlane = 9;
+constexpr std::size_t kLeastPointsOnLine = 4;
+constexpr double kWidestWindow = 0.5;
+
 struct PriorRow {
   std::array<int, 2> index;
   std::array<double, 2> weight;
   double mean;
   double deviation;
+  bool heavy_tailed = false;  ///< Student-t of kPriorFreedom degrees: data that say otherwise are believed
 };
+
+constexpr double kPriorFreedom = 4;
+constexpr double kWider = 3;
 
 std::vector<PriorRow> PriorRows(Axes axes) {
   std::vector<PriorRow> rows;
@@ -49,8 +59,10 @@ std::vector<PriorRow> PriorRows(Axes axes) {
       continue;
     }
     const OptimumTarget target = axis == 0 ? OptimumTarget::kLearningRate : OptimumTarget::kBatchSizeTokens;
-    for (const ExponentPrior& prior : ExponentPriors(target, LawVariables::kParamsTokens)) {
-      rows.push_back({{3 * axis + 1, 3 * axis + 2}, prior.weights, prior.mean, prior.deviation});
+    for (const ExponentPopulation& prior :
+         ExponentPopulations(target, LawVariables::kParamsTokens, axes.rate && axes.batch)) {
+      rows.push_back(
+          {{3 * axis + 1, 3 * axis + 2}, prior.weights, prior.mean, kWider * prior.deviation, true});
     }
   }
   for (int i = 0; i < Bowl::kShape; ++i) {
@@ -84,9 +96,12 @@ std::vector<int> HeldParameters(Axes axes) {
 /// All residuals in one block: robust, tempered run residuals about profiled cell levels, then priors.
 class SurfaceCost : public ceres::CostFunction {
  public:
-  SurfaceCost(const std::vector<SurfaceCell>& cells, Axes axes, double log_params_centre,
-              double log_tokens_centre)
-      : cells_(cells), priors_(PriorRows(axes)), n0_(log_params_centre), d0_(log_tokens_centre) {
+  SurfaceCost(const std::vector<SurfaceCell>& cells, Axes axes, const JointSurface& start)
+      : cells_(cells),
+        priors_(PriorRows(axes)),
+        n0_(start.log_params_centre),
+        d0_(start.log_tokens_centre),
+        noise_(start.noise) {
     for (const SurfaceCell& cell : cells_) {
       points_ += static_cast<int>(cell.points.size());
     }
@@ -109,10 +124,19 @@ class SurfaceCost : public ceres::CostFunction {
       for (int k = 0; k < 2; ++k) {
         residuals[row] += prior.weight[k] * p[prior.index[k]] / prior.deviation;
       }
+      double slope = 1;
+      if (prior.heavy_tailed) {
+        // Minus twice the log density of a Student-t, written as the square of a residual.
+        const double r = residuals[row];
+        const double root = std::sqrt((kPriorFreedom + 1) * std::log1p(r * r / kPriorFreedom));
+        slope = std::abs(r) > 1e-6 ? (kPriorFreedom + 1) * std::abs(r) / ((kPriorFreedom + r * r) * root)
+                                   : std::sqrt((kPriorFreedom + 1) / kPriorFreedom);
+        residuals[row] = std::copysign(root, r);
+      }
       if (jacobian != nullptr) {
         std::fill_n(jacobian + row * kSize, kSize, 0.0);
         for (int k = 0; k < 2; ++k) {
-          jacobian[row * kSize + prior.index[k]] += prior.weight[k] / prior.deviation;
+          jacobian[row * kSize + prior.index[k]] += slope * prior.weight[k] / prior.deviation;
         }
       }
       ++row;
@@ -161,8 +185,8 @@ class SurfaceCost : public ceres::CostFunction {
     }
   }
 
-  static double Precision(const SurfacePoint& point) {
-    return 1 / (kNoise * kNoise + kMisfit * kMisfit * point.excess * point.excess);
+  double Precision(const SurfacePoint& point) const {
+    return 1 / (noise_ * noise_ + kMisfit * kMisfit * point.excess * point.excess);
   }
 
   /// The bowl at `offset`; `row`, if given, receives d(-bowl)/dp, the gradient of the residual.
@@ -203,6 +227,7 @@ class SurfaceCost : public ceres::CostFunction {
   std::vector<PriorRow> priors_;
   double n0_;
   double d0_;
+  double noise_;
   int points_ = 0;
 };
 
@@ -230,13 +255,18 @@ SurfacePoint PointOf(const CellRun& run, Axes axes, double lowest, double count)
   return {{axes.rate ? run.log_rate : 0, axes.batch ? run.log_batch : 0}, log_loss, log_loss - lowest, count};
 }
 
-/// Keeps the runs closest to the cell's best when a cell holds more than a dense covariance can take.
-void LimitPoints(SurfaceCell& cell) {
-  if (cell.points.size() > kMostSurfacePoints) {
-    std::stable_sort(cell.points.begin(), cell.points.end(),
-                     [](const SurfacePoint& a, const SurfacePoint& b) { return a.excess < b.excess; });
-    cell.points.resize(kMostSurfacePoints);
+/// Keeps the runs within the window, or the best few where it holds fewer; at most kMostSurfacePoints.
+void KeepWindow(SurfaceCell& cell, Axes axes, double window) {
+  const std::size_t least = axes.rate && axes.batch ? kLeastPointsOnPlane : kLeastPointsOnLine;
+  std::vector<double> excess;
+  for (const SurfacePoint& point : cell.points) {
+    excess.push_back(point.excess);
   }
+  std::sort(excess.begin(), excess.end());
+  const double limit =
+      std::max(std::log1p(window), std::min(excess[std::min(least, excess.size()) - 1], kWidestWindow));
+  const double most = excess[std::min(kMostSurfacePoints, excess.size()) - 1];
+  std::erase_if(cell.points, [&](const SurfacePoint& point) { return point.excess > std::min(limit, most); });
 }
 
 }  // namespace
@@ -246,11 +276,9 @@ std::vector<SurfaceCell> SurfaceCells(const std::vector<Cell>& cells, Axes axes,
   for (const Cell& cell : cells) {
     SurfaceCell out{cell.log_params, cell.log_tokens, {}};
     for (const CellRun& run : cell.runs) {
-      if (run.loss <= cell.best_loss() * (1 + window)) {
-        out.points.push_back(PointOf(run, axes, std::log(cell.best_loss()), 1));
-      }
+      out.points.push_back(PointOf(run, axes, std::log(cell.best_loss()), 1));
     }
-    LimitPoints(out);
+    KeepWindow(out, axes, window);
     result.push_back(std::move(out));
   }
   return result;
@@ -269,11 +297,11 @@ std::vector<SurfaceCell> SurfaceCells(const std::vector<DrawnCell>& drawn, Axes 
     }
     SurfaceCell out{draw.cell->log_params, draw.cell->log_tokens, {}};
     for (std::size_t i = 0; i < runs.size(); ++i) {
-      if (counts[i] > 0 && runs[i].loss <= best * (1 + window)) {
+      if (counts[i] > 0) {
         out.points.push_back(PointOf(runs[i], axes, std::log(best), counts[i]));
       }
     }
-    LimitPoints(out);
+    KeepWindow(out, axes, window);
     result.push_back(std::move(out));
   }
   return result;
@@ -315,8 +343,41 @@ JointSurface StartSurface(const std::vector<SurfaceCell>& cells) {
   return surface;
 }
 
+/// The same with laws through each cell's best few runs, held to the population of exponents.
+JointSurface StartFromBestRuns(const std::vector<SurfaceCell>& cells, Axes axes, JointSurface surface) {
+  for (int axis = 0; axis < 2; ++axis) {
+    Eigen::Matrix3d normal = Eigen::Matrix3d::Zero();
+    Eigen::Vector3d right = Eigen::Vector3d::Zero();
+    constexpr double kScatter = 0.1;
+    for (const SurfaceCell& cell : cells) {
+      double sum = 0, weight = 0;
+      for (const SurfacePoint& point : cell.points) {
+        const double w = std::exp(-point.excess / 0.0025);
+        sum += w * point.at[axis];
+        weight += w;
+      }
+      const Eigen::Vector3d row(1, cell.log_params - surface.log_params_centre,
+                                cell.log_tokens - surface.log_tokens_centre);
+      normal += row * row.transpose();
+      right += row * sum / weight;
+    }
+    const OptimumTarget target = axis == 0 ? OptimumTarget::kLearningRate : OptimumTarget::kBatchSizeTokens;
+    for (const ExponentPopulation& prior :
+         ExponentPopulations(target, LawVariables::kParamsTokens, axes.rate && axes.batch)) {
+      const Eigen::Vector3d row(0, prior.weights[0], prior.weights[1]);
+      const double precision = kScatter * kScatter / (prior.deviation * prior.deviation);
+      normal += precision * row * row.transpose();
+      right += precision * prior.mean * row;
+    }
+    const Eigen::Vector3d law = normal.ldlt().solve(right);
+    std::copy(law.data(), law.data() + 3, surface.parameters.begin() + 3 * axis);
+  }
+  return surface;
+}
+
 absl::StatusOr<JointFit> FitJointSurface(const std::vector<SurfaceCell>& cells, Axes axes,
-                                         const JointSurface& start, bool quick) {
+                                         const JointSurface& start, Effort effort) {
+  const bool quick = effort != Effort::kFull;
   JointFit fit;
   fit.surface = start;
   double* parameters = fit.surface.parameters.data();
@@ -324,7 +385,7 @@ absl::StatusOr<JointFit> FitJointSurface(const std::vector<SurfaceCell>& cells, 
   for (const int k : held) {
     parameters[k] = 0;
   }
-  SurfaceCost cost(cells, axes, start.log_params_centre, start.log_tokens_centre);
+  SurfaceCost cost(cells, axes, start);
   ceres::Problem::Options problem_options;
   problem_options.cost_function_ownership = ceres::DO_NOT_TAKE_OWNERSHIP;
   ceres::Problem problem(problem_options);
@@ -336,7 +397,7 @@ absl::StatusOr<JointFit> FitJointSurface(const std::vector<SurfaceCell>& cells, 
   options.linear_solver_type = quick ? ceres::DENSE_NORMAL_CHOLESKY : ceres::DENSE_QR;
   options.num_threads = 1;
   // Thin sweeps leave flat directions in the bowl's shape, along which steps are short: 800 have been needed.
-  options.max_num_iterations = quick ? 30 : 5000;
+  options.max_num_iterations = effort == Effort::kReplicate ? 30 : effort == Effort::kScout ? 150 : 5000;
   options.function_tolerance = quick ? 1e-5 : 1e-12;
   options.gradient_tolerance = quick ? 1e-6 : 1e-10;
   options.parameter_tolerance = quick ? 1e-5 : 1e-12;
@@ -352,6 +413,86 @@ absl::StatusOr<JointFit> FitJointSurface(const std::vector<SurfaceCell>& cells, 
     fit.condition_number = ConditionNumber(cost, parameters, held);
   }
   return fit;
+}
+
+/// The same with a bowl that rises, over all runs, as much as they do.
+JointSurface AsSteepAsTheRuns(const std::vector<SurfaceCell>& cells, JointSurface surface) {
+  double recorded = 0, predicted = 0;
+  for (const SurfaceCell& cell : cells) {
+    const Bowl bowl = surface.BowlAt(cell.log_params, cell.log_tokens);
+    const Eigen::Vector2d optimum = surface.Optimum(cell.log_params, cell.log_tokens);
+    for (const SurfacePoint& point : cell.points) {
+      recorded += point.excess;
+      predicted += bowl.Value(point.at - optimum);
+    }
+  }
+  const double steeper = std::clamp(std::log((recorded + 1e-9) / (predicted + 1e-9)), -4.0, 4.0);
+  for (int k = 0; k < Bowl::kTerms; ++k) {
+    surface.parameters[static_cast<std::size_t>(kShapeAt + 3 * k + 2)] += steeper;
+  }
+  return surface;
+}
+
+/// The noise that makes residuals near the optima of their expected size, by their median; the levels of the
+/// cells and the surface used up some freedom.
+double EstimateNoise(const std::vector<SurfaceCell>& cells, const JointSurface& surface) {
+  std::vector<double> near;
+  std::size_t levels = 0;
+  for (const SurfaceCell& cell : cells) {
+    const Bowl bowl = surface.BowlAt(cell.log_params, cell.log_tokens);
+    const Eigen::Vector2d optimum = surface.Optimum(cell.log_params, cell.log_tokens);
+    std::vector<double> residuals, weights;
+    for (const SurfacePoint& point : cell.points) {
+      residuals.push_back(point.log_loss - bowl.Value(point.at - optimum));
+      const double misfit = kMisfit * point.excess;
+      weights.push_back(1 / (surface.noise * surface.noise + misfit * misfit));
+    }
+    double level = 0, total = 0;
+    for (std::size_t i = 0; i < residuals.size(); ++i) {
+      level += weights[i] * residuals[i];
+      total += weights[i];
+    }
+    for (std::size_t i = 0; i < residuals.size(); ++i) {
+      near.push_back(std::abs(residuals[i] - level / total) * std::sqrt(weights[i]));
+    }
+    ++levels;
+  }
+  constexpr double kMedianOfNormal = 0.6745;
+  constexpr double kShapeFreedom = 8;
+  const double count = static_cast<double>(near.size());
+  const double freedom = std::max(0.25 * count, count - static_cast<double>(levels) - kShapeFreedom);
+  std::nth_element(near.begin(), near.begin() + static_cast<std::ptrdiff_t>(near.size() / 2), near.end());
+  const double ratio = near[near.size() / 2] / kMedianOfNormal * std::sqrt(count / freedom);
+  return std::clamp(surface.noise * ratio, 0.0003, 0.03);
+}
+
+absl::StatusOr<JointFit> FitJointSurface(const std::vector<SurfaceCell>& cells, Axes axes) {
+  const JointSurface first = StartSurface(cells);
+  const JointSurface best_runs = StartFromBestRuns(cells, axes, first);
+  std::vector<JointSurface> starts = {first, best_runs, AsSteepAsTheRuns(cells, best_runs)};
+  // Two rounds tell the starts apart, the second with the noise that the first found; then one full solve.
+  for (int round = 0; round < 2; ++round) {
+    absl::StatusOr<JointFit> best = absl::InternalError("no start");
+    for (const JointSurface& start : starts) {
+      absl::StatusOr<JointFit> fit = FitJointSurface(cells, axes, start, Effort::kScout);
+      if (fit.ok() && (!best.ok() || fit->objective < best->objective)) {
+        best = std::move(fit);
+      }
+    }
+    if (!best.ok()) {
+      return best;
+    }
+    const double noise = EstimateNoise(cells, best->surface);
+    if (round == 0) {
+      starts = {first, best_runs, best->surface};
+    } else {
+      starts = {best->surface};
+    }
+    for (JointSurface& start : starts) {
+      start.noise = round == 0 ? noise : best->surface.noise;
+    }
+  }
+  return FitJointSurface(cells, axes, starts.front(), Effort::kFull);
 }
 
 }  // namespace sextant::fitting::optimum

@@ -5,6 +5,7 @@
 #include <Eigen/Core>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -49,6 +50,9 @@ struct JointSurface {
   std::array<double, kSize> parameters{};
   double log_params_centre = 0;
   double log_tokens_centre = 0;
+  /// Standard deviation of one run's ln loss near the optimum. Seeds differ by 0.001 to 0.002 in OpenEuroLLM
+  /// 2608.28308; a fit without a start of its own estimates it.
+  double noise = 0.0015;
 
   Eigen::Vector2d Optimum(double log_params, double log_tokens) const;  ///< (ln rate, ln batch)
   Bowl BowlAt(double log_params, double log_tokens) const;
@@ -64,10 +68,16 @@ struct JointFit {
 /// Starting values: optima in the middle of each cell's near-optimal runs, exponents at their priors.
 JointSurface StartSurface(const std::vector<SurfaceCell>& cells);
 
-/// Fits from `start`. Priors: exponents weakly about what published laws share (see priors.h), shape weakly
-/// about a bowl that is steeper towards high rates, drift about 0. Cell levels are profiled out. With `quick`
-/// the tolerances are those of bootstrap replicates. Internal if Ceres fails.
+/// Fits from several starts, the noise of single runs estimated: what a study's point fit is.
+absl::StatusOr<JointFit> FitJointSurface(const std::vector<SurfaceCell>& cells, Axes axes);
+
+/// How far a solve goes: to convergence, for a bootstrap replicate, or to tell starts apart.
+enum class Effort : std::uint8_t { kFull, kReplicate, kScout };
+
+/// Fits from `start`. Priors: exponents weakly about what published laws share (see population.h), shape
+/// weakly about a bowl that is steeper towards high rates, drift about 0. Cell levels are profiled out.
+/// Internal if Ceres fails.
 absl::StatusOr<JointFit> FitJointSurface(const std::vector<SurfaceCell>& cells, Axes axes,
-                                         const JointSurface& start, bool quick);
+                                         const JointSurface& start, Effort effort);
 
 }  // namespace sextant::fitting::optimum

@@ -12,15 +12,14 @@ namespace sextant::fitting::optimum {
 namespace {
 
 /// Relative weights of runs: one run's noise, and the share of its excess by which a moved bowl may miss it.
-constexpr double kCellNoise = 0.001;
 constexpr double kCellMisfit = 0.12;
-constexpr double kOpenDeviation = 0.5;
+constexpr double kFarthestShift = 0.5;
 constexpr int kSteps = 12;
 constexpr double kLongestStep = 0.5;
 
-double Weight(const SurfacePoint& point) {
+double Weight(const SurfacePoint& point, double noise) {
   const double misfit = kCellMisfit * point.excess;
-  return point.count / (kCellNoise * kCellNoise + misfit * misfit);
+  return point.count / (noise * noise + misfit * misfit);
 }
 
 /// One cell's normal equations about `offset`: curvature and slope of half the weighted squares, its level
@@ -31,7 +30,8 @@ struct Normal {
   double squares = 0;
 };
 
-Normal Linearise(const SurfaceCell& cell, const Bowl& bowl, const Eigen::Vector2d& centre, Axes axes) {
+Normal Linearise(const SurfaceCell& cell, const Bowl& bowl, const Eigen::Vector2d& centre, double noise,
+                 Axes axes) {
   const auto count = static_cast<Eigen::Index>(cell.points.size());
   Eigen::MatrixX2d slopes(count, 2);
   Eigen::VectorXd residuals(count);
@@ -41,7 +41,7 @@ Normal Linearise(const SurfaceCell& cell, const Bowl& bowl, const Eigen::Vector2
     Eigen::Vector2d gradient = Eigen::Vector2d::Zero();
     residuals[i] = point.log_loss - bowl.Expected(point.at - centre, Eigen::Matrix2d::Zero(), &gradient);
     slopes.row(i) << (axes.rate ? gradient[0] : 0), (axes.batch ? gradient[1] : 0);
-    weights[i] = Weight(point);
+    weights[i] = Weight(point, noise);
   }
   const double total = weights.sum();
   residuals.array() -= weights.dot(residuals) / total;
@@ -60,14 +60,14 @@ Eigen::Vector2d MoveBowl(const SurfaceCell& cell, const JointSurface& surface, A
   const Eigen::Vector2d optimum = surface.Optimum(cell.log_params, cell.log_tokens);
   const double open = scale / (kOpenDeviation * kOpenDeviation);
   for (int step = 0; step < kSteps; ++step) {
-    last = Linearise(cell, bowl, optimum + offset, axes);
+    last = Linearise(cell, bowl, optimum + offset, surface.noise, axes);
     // The bowl at x - centre falls by slope . move when the centre moves: residuals grow by that much.
     Eigen::Vector2d move =
         (last.curvature + open * Eigen::Matrix2d::Identity()).inverse() * (-last.slope - open * offset);
     move *= std::min(1.0, kLongestStep / std::max(move.norm(), 1e-12));
     offset += move;
   }
-  last = Linearise(cell, bowl, optimum + offset, axes);
+  last = Linearise(cell, bowl, optimum + offset, surface.noise, axes);
   return offset;
 }
 
@@ -109,7 +109,7 @@ std::vector<MeasuredOptimum> MoveBowls(const std::vector<SurfaceCell>& cells, co
 
 std::vector<MeasuredOptimum> MeasureOptima(const std::vector<SurfaceCell>& near,
                                            const std::vector<SurfaceCell>& wide, const JointSurface& surface,
-                                           Axes axes) {
+                                           Axes axes, const ProcessScales* scales) {
   std::vector<MeasuredOptimum> measured = MoveBowls(near, surface, axes);
   // In coordinates where every moved bowl lies at the surface's optimum, the processes are about the bowls.
   std::vector<SurfaceCell> centred = wide;
@@ -120,10 +120,18 @@ std::vector<MeasuredOptimum> MeasureOptima(const std::vector<SurfaceCell>& near,
       point.at -= moved;
     }
   }
-  const std::vector<CellProcess> processes = MakeProcesses(centred, surface, ChooseScales(centred, surface));
+  const std::vector<CellProcess> processes =
+      MakeProcesses(centred, surface, scales != nullptr ? *scales : ChooseScales(centred, surface));
   const std::vector<Eigen::Vector2d> minima = CellOptima(processes, axes);
   for (std::size_t c = 0; c < measured.size(); ++c) {
-    measured[c].at += minima[c] - processes[c].centre();
+    const Eigen::Vector2d shift = minima[c] - processes[c].centre();
+    // A process without a minimum near the bowl's says nothing of where the optimum is.
+    if (shift.norm() > kFarthestShift) {
+      continue;
+    }
+    measured[c].at += shift;
+    measured[c].shift = shift;
+    measured[c].shift_covariance = processes[c].OptimumCovariance(minima[c], axes);
   }
   return measured;
 }

@@ -77,9 +77,14 @@ OptimumPrediction PredictOptimum(const OptimumModel& fit, double params, double 
   const std::size_t columns = fit.parameter_count();
   const double value = optimum::EvaluateLogLaw(fit.variables, fit.estimates.data(), log_params, log_tokens);
   std::vector<double> draws(fit.replicate_count);
+  const std::optional<std::size_t> bend = optimum::BendColumn(fit);
+  const optimum::LogVariables at = optimum::LawLogVariables(fit.variables, log_params, log_tokens);
   for (std::size_t r = 0; r < fit.replicate_count; ++r) {
     const double* row = fit.replicates.data() + r * columns;
     draws[r] = optimum::EvaluateLogLaw(fit.variables, row, log_params, log_tokens) + row[columns - 1];
+    if (bend) {
+      draws[r] += optimum::ReadBend(row + *bend).Value(at);
+    }
   }
   OptimumPrediction prediction = FromDraws(fit, params, tokens, value, draws, confidence);
   if (const absl::StatusOr<NearOptimalBand> band =

@@ -13,6 +13,7 @@
 namespace sextant::fitting::optimum {
 namespace {
 
+constexpr double kRegretFreedom = 4;
 constexpr int kLawParameters = 6;  // rate law, then batch law, three each
 
 /// ln variables of one cell about their means, so that the six parameters are of one order.
@@ -65,9 +66,11 @@ class RegretFunction : public ceres::FirstOrderFunction {
       const double miss =
           (prior.weights[0] * p[prior.first] + prior.weights[1] * p[prior.first + 1] - prior.mean) /
           prior.deviation;
-      sum += 0.5 * miss * miss;
-      slope[prior.first] += miss * prior.weights[0] / prior.deviation;
-      slope[prior.first + 1] += miss * prior.weights[1] / prior.deviation;
+      // Student-t: exponents far from the population's are rare, not impossible.
+      const double pull = miss * (kRegretFreedom + 1) / (kRegretFreedom + miss * miss);
+      sum += 0.5 * (kRegretFreedom + 1) * std::log1p(miss * miss / kRegretFreedom);
+      slope[prior.first] += pull * prior.weights[0] / prior.deviation;
+      slope[prior.first + 1] += pull * prior.weights[1] / prior.deviation;
     }
     cost[0] = sum;
     if (gradient != nullptr) {
@@ -105,7 +108,8 @@ class RegretFunction : public ceres::FirstOrderFunction {
   };
 
   void AddPriors(std::size_t law, OptimumTarget target, LawVariables variables, bool active) {
-    for (const ExponentPrior& prior : ExponentPriors(target, variables)) {
+    for (const ExponentPopulation& prior :
+         ExponentPopulations(target, variables, problem_.axes.rate && problem_.axes.batch)) {
       const double shift =
           priors_.size() < problem_.prior_shifts.size() ? problem_.prior_shifts[priors_.size()] : 0;
       if (active) {

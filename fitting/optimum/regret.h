@@ -9,7 +9,7 @@
 #include "fitting/optimum/cell_process.h"
 #include "fitting/optimum/law_basis.h"
 #include "fitting/optimum/log_linear.h"
-#include "fitting/optimum/priors.h"
+#include "fitting/optimum/population.h"
 
 namespace sextant::fitting::optimum {
 

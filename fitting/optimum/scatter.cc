@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "fitting/optimum/law_basis.h"
-#include "fitting/optimum/priors.h"
+#include "fitting/optimum/population.h"
 
 namespace sextant::fitting::optimum {
 namespace {
@@ -55,7 +55,7 @@ struct AxisModel {
 };
 
 AxisModel MakeModel(const std::vector<SurfaceCell>& cells, const std::vector<MeasuredOptimum>& optima,
-                    LawVariables variables, int axis, double tolerance) {
+                    LawVariables variables, int axis, bool partner_free, double tolerance) {
   const auto count = static_cast<Eigen::Index>(cells.size());
   const auto columns = static_cast<Eigen::Index>(LawParameterNames(variables).size());
   AxisModel model{Eigen::MatrixXd::Ones(count, columns),
@@ -86,7 +86,7 @@ AxisModel MakeModel(const std::vector<SurfaceCell>& cells, const std::vector<Mea
     }
   }
   const OptimumTarget target = axis == 0 ? OptimumTarget::kLearningRate : OptimumTarget::kBatchSizeTokens;
-  for (const ExponentPrior& prior : ExponentPriors(target, variables)) {
+  for (const ExponentPopulation& prior : ExponentPopulations(target, variables, partner_free)) {
     Eigen::VectorXd weights = Eigen::VectorXd::Zero(columns);
     for (Eigen::Index k = 1; k < columns; ++k) {
       weights[k] = prior.weights[static_cast<std::size_t>(k - 1)] / prior.deviation;
@@ -115,7 +115,7 @@ ScatterPosterior::ScatterPosterior(const std::vector<SurfaceCell>& cells,
       continue;
     }
     const AxisModel model = MakeModel(cells, optima, axis == 0 ? laws.rate_variables : laws.batch_variables,
-                                      axis, grouping_tolerance);
+                                      axis, axes.rate && axes.batch, grouping_tolerance);
     std::vector<Point>& points = axes_[static_cast<std::size_t>(axis)];
     std::vector<double> minus_log;
     for (std::size_t i = 0; i < kScatters.size(); ++i) {

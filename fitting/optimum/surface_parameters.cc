@@ -33,6 +33,14 @@ std::vector<std::string> SurfaceRowNames(const OptimumOptions& options, Axes axe
   for (const char* name : {"drift.params", "drift.tokens", "centre.log_params", "centre.log_tokens"}) {
     names.push_back(absl::StrCat("surface.", name));
   }
+  for (const char* prefix : {"bend.", "partner_bend."}) {
+    if (prefix[0] == 'p' && !(axes.rate && axes.batch)) {
+      continue;
+    }
+    for (const char* name : {"11", "12", "22", "centre.1", "centre.2"}) {
+      names.push_back(absl::StrCat(prefix, name));
+    }
+  }
   if (axes.rate && axes.batch) {
     names.push_back("partner_offset");
   }
@@ -41,7 +49,8 @@ std::vector<std::string> SurfaceRowNames(const OptimumOptions& options, Axes axe
 }
 
 void WriteSurfaceRow(const OptimumOptions& options, const RegretLaws& law, const RegretLaws& centre,
-                     const JointSurface& surface, Axes axes, const Eigen::Vector2d& offset, double* row) {
+                     const JointSurface& surface, Axes axes, const std::array<Bend, 2>& bend,
+                     const Eigen::Vector2d& offset, double* row) {
   const bool for_rate = options.target == OptimumTarget::kLearningRate;
   const LawParameters& target = for_rate ? law.rate : law.batch;
   row = std::copy_n(target.begin(), LawParameterNames(options.variables).size(), row);
@@ -56,10 +65,30 @@ void WriteSurfaceRow(const OptimumOptions& options, const RegretLaws& law, const
   row = std::copy(surface.parameters.begin() + 6, surface.parameters.end(), row);
   *row++ = surface.log_params_centre;
   *row++ = surface.log_tokens_centre;
+  const auto write_bend = [&row](const Bend& written) {
+    row = std::copy(written.quadratic.begin(), written.quadratic.end(), row);
+    row = std::copy(written.centre.begin(), written.centre.end(), row);
+  };
+  write_bend(bend[for_rate ? 0 : 1]);
+  if (axes.rate && axes.batch) {
+    write_bend(bend[for_rate ? 1 : 0]);
+  }
   if (axes.rate && axes.batch) {
     *row++ = offset[for_rate ? 1 : 0];
   }
   *row = offset[for_rate ? 0 : 1];
+}
+
+std::optional<std::size_t> BendColumn(const OptimumModel& fit) {
+  const auto it = std::find(fit.parameter_names.begin(), fit.parameter_names.end(), "bend.11");
+  if (it == fit.parameter_names.end() || fit.parameter_names.end() - it < kBendColumns) {
+    return std::nullopt;
+  }
+  return static_cast<std::size_t>(it - fit.parameter_names.begin());
+}
+
+Bend ReadBend(const double* columns) {
+  return {{columns[0], columns[1], columns[2]}, {columns[3], columns[4]}};
 }
 
 std::optional<SurfaceReader> SurfaceReader::Make(const OptimumModel& fit) {
@@ -75,6 +104,14 @@ std::optional<SurfaceReader> SurfaceReader::Make(const OptimumModel& fit) {
   reader.bowl_ = find("surface.bowl.0");
   reader.drift_ = find("surface.drift.params");
   reader.centre_ = find("surface.centre.log_params");
+  // Fits of earlier versions and of estimators of straight laws have none.
+  const auto find_bend = [&](const char* first) -> std::optional<std::size_t> {
+    const std::size_t at = find(first);
+    return at + kBendColumns <= missing ? std::optional(at) : std::nullopt;
+  };
+  reader.bend_ = find_bend("bend.11");
+  reader.partner_bend_ = find_bend("partner_bend.11");
+  reader.variables_ = fit.variables;
   reader.partner_offset_ = find("partner_offset");
   reader.offset_ = find("offset");
   reader.axes_.rate = reader.rate_ + 3 <= missing;
@@ -95,6 +132,11 @@ Eigen::Vector2d SurfaceReader::Centre(const double* row, double log_params, doub
       const bool is_target = (axis == 0) == (target_ == OptimumTarget::kLearningRate);
       centre[axis] =
           law[0] + law[1] * log_params + law[2] * log_tokens + row[is_target ? offset_ : partner_offset_];
+      if (const std::optional<std::size_t> bend = is_target ? bend_ : partner_bend_) {
+        centre[axis] += ReadBend(row + *bend)
+                            .Value(LawLogVariables(is_target ? variables_ : LawVariables::kParamsTokens,
+                                                   log_params, log_tokens));
+      }
     }
   }
   return centre;

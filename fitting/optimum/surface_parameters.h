@@ -3,12 +3,14 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "fitting/optimum/bowl.h"
+#include "fitting/optimum/hierarchical.h"
 #include "fitting/optimum/joint_surface.h"
 #include "fitting/optimum/optimum_fit.h"
 #include "fitting/optimum/regret.h"
@@ -17,12 +19,23 @@ namespace sextant::fitting::optimum {
 
 /// Column names: the law's; surface.rate.{log_c,a,b}; surface.batch.{log_c,a,b} (centre of the bowl as laws
 /// in N and D, for swept axes); surface.bowl.{0..11}; surface.drift.{params,tokens};
-/// surface.centre.{log_params,log_tokens}; partner_offset (if both axes are swept); offset.
+/// surface.centre.{log_params,log_tokens}; bend.{11,12,22,centre.1,centre.2}, how the target's law bends over
+/// its variables, and partner_bend.*, the partner's over N and D (if swept); partner_offset; offset.
 std::vector<std::string> SurfaceRowNames(const OptimumOptions& options, Axes axes);
 
 /// Writes one row: `law` fills the law's columns, `centre` the bowl's centre; `offset` = (ln rate, ln batch).
 void WriteSurfaceRow(const OptimumOptions& options, const RegretLaws& law, const RegretLaws& centre,
-                     const JointSurface& surface, Axes axes, const Eigen::Vector2d& offset, double* row);
+                     const JointSurface& surface, Axes axes, const std::array<Bend, 2>& bend,
+                     const Eigen::Vector2d& offset, double* row);
+
+/// Columns of one bend: its quadratic form, then its centre.
+inline constexpr int kBendColumns = 5;
+
+/// The column of the first of a fit's bend columns: three of the target's bend, then its centre. Nothing in
+/// fits of estimators without one.
+std::optional<std::size_t> BendColumn(const OptimumModel& fit);
+/// Reads a bend from its columns.
+Bend ReadBend(const double* columns);
 
 /// Reads the surface back out of rows of a fit. Cheap to make; refers to nothing.
 class SurfaceReader {
@@ -44,6 +57,8 @@ class SurfaceReader {
   std::size_t bowl_ = 0;
   std::size_t drift_ = 0;
   std::size_t centre_ = 0;
+  std::optional<std::size_t> bend_, partner_bend_;
+  LawVariables variables_ = LawVariables::kParamsTokens;
   std::size_t partner_offset_ = 0;
   std::size_t offset_ = 0;
 };

@@ -67,7 +67,7 @@ std::string CandidatesText(const Fit& fit) {
     text += (text.empty() ? "" : ", ") + name + " " + (std::isnan(value) ? "-" : FormatNumber(value, 2));
   }
   if (std::isnan(candidates.front().first)) return "the default: too few model sizes to hold any out";
-  return text + " % excess loss on held-out N; the default, regret, gives way only to a clearly better one";
+  return text + " % excess loss on held-out N; the default, average, gives way only to a clearly better one";
 }
 
 std::string Summary(const Fit& fit, bool bold) {

@@ -35,7 +35,7 @@ TEST(GroupIntoCells, JoinsCountsThatDifferByRounding) {
   RunTable runs;
   AddRun(runs, 1.000e8, 1.000e9, 1e-3, 1e5, 3.0);
   AddRun(runs, 1.002e8, 0.999e9, 2e-3, 1e5, 2.9);
-  AddRun(runs, 1.010e8, 1.000e9, 1e-3, 1e5, 3.1);
+  AddRun(runs, 1.020e8, 1.000e9, 1e-3, 1e5, 3.1);
   const absl::StatusOr<CellTable> table = GroupIntoCells(runs, {true, true}, 0.003);
   ASSERT_TRUE(table.ok()) << table.status();
   ASSERT_EQ(table->cells.size(), 2u);

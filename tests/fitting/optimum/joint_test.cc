@@ -220,7 +220,7 @@ TEST(Auto, ListsItsCandidatesWithTheirHeldOutExcess) {
   const absl::StatusOr<OptimumFit> fit = FitOptimum(sweep.Make(), Options("auto", kRate));
   ASSERT_TRUE(fit.ok()) << fit.status();
   EXPECT_NE(fit->estimator, "auto");
-  ASSERT_EQ(fit->members.size(), 3u);
+  ASSERT_EQ(fit->members.size(), 2u);
   double weights = 0;
   for (const EstimatorWeight& member : fit->members) {
     weights += member.weight;

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// The average of the estimators that see all runs: what forms of model agree on, and how far they do not.
+#pragma once
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "fitting/optimum/cells.h"
+#include "fitting/optimum/joint_surface.h"
+#include "fitting/optimum/optimum_fit.h"
+
+namespace sextant::fitting::optimum {
+
+/// The mean of the laws of `hierarchical` and `regret`, which is a law of the same form. The
+/// weights are the same for every study: with the handful of held-out cells that a study has, weights of its
+/// own are noise. Replicates are those of `hierarchical`, each about one of the members' laws, so that
+/// intervals hold the disagreement of the forms. Same needs as FitJoint. `members` lists the two.
+absl::StatusOr<OptimumFit> FitAverage(const std::vector<Cell>& cells, Axes axes,
+                                      const OptimumOptions& options);
+
+}  // namespace sextant::fitting::optimum
