@@ -37,6 +37,15 @@ absl::StatusOr<OptimumFit> Regret(const Cells& cells, optimum::Axes axes, const 
   return optimum::FitJoint(cells, axes, options, optimum::JointKind::kRegret);
 }
 
+absl::StatusOr<OptimumFit> Hierarchical(const Cells& cells, optimum::Axes axes,
+                                        const OptimumOptions& options) {
+  return optimum::FitHierarchical(cells, axes, options);
+}
+
+absl::StatusOr<OptimumFit> Average(const Cells& cells, optimum::Axes axes, const OptimumOptions& options) {
+  return optimum::FitAverage(cells, axes, options);
+}
+
 constexpr OptimumEstimator kEstimators[] = {
     {"band", "all runs within the near-optimal band of their cell", false, Band},
     {"argmin", "each cell's best run", false, Argmin},
@@ -44,8 +53,8 @@ constexpr OptimumEstimator kEstimators[] = {
     {"quadratic", "each cell's vertex of a quadratic", false, Quadratic},
     {"surface", "the valley of one loss surface over all runs", true, Surface},
     {"regret", "that surface, for the least expected excess loss", true, Regret},
-    {"hierarchical", "laws that every cell's own evidence is pulled towards", true, optimum::FitHierarchical},
-    {"average", "the mean of regret and hierarchical", true, optimum::FitAverage},
+    {"hierarchical", "laws that every cell's own evidence is pulled towards", true, Hierarchical},
+    {"average", "the mean of regret and hierarchical", true, Average},
 };
 
 }  // namespace
