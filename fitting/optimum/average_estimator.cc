@@ -14,8 +14,8 @@
 namespace sextant::fitting::optimum {
 namespace {
 
-/// Share of `regret`; set on the whole bench (optimum_generalization_bench), not by leaving studies out one
-/// by one of optimum_generalization_bench.
+/// Share of `regret`; set by looking at the whole of optimum_generalization_bench, not by leaving studies
+/// out.
 constexpr double kRegretShareOfPlane = 0.6;
 /// Sweeps of one axis have few runs a cell, and the population says more than regret over them.
 constexpr double kRegretShareOfLine = 0.25;

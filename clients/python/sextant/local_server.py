@@ -49,19 +49,32 @@ def _binary() -> str:
 
 
 def _start(path: str, database: pathlib.Path) -> None:
+    """Starts the server; where another one is just ending and still has the database, again once it has let go."""
     database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        process, log = _try_start(path, database, deadline)
+        if process is not None:
+            _started.append(process)
+            return
+        if "in use by another process" not in log or time.monotonic() > deadline:
+            raise SextantError("sextantd did not start: " + log[-1000:].strip())
+        time.sleep(0.1)
+
+
+def _try_start(path: str, database: pathlib.Path, deadline: float) -> "tuple[subprocess.Popen | None, str]":
+    """The running server, or None and what it said."""
     log_path = path.removesuffix(".sock") + ".log"
     with open(log_path, "w", encoding="utf-8") as log:
         process = subprocess.Popen([_binary(), "--listen", f"unix:{path}", "--db", str(database)], stdin=subprocess.DEVNULL,
                                    stdout=log, stderr=log, start_new_session=True)
-    deadline = time.monotonic() + _START_SECONDS
-    while not _answers(path):
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            with open(log_path, encoding="utf-8", errors="replace") as log:
-                raise SextantError("sextantd did not start: " + log.read()[-1000:].strip())
+    while process.poll() is None and time.monotonic() < deadline:
+        if _answers(path):
+            return process, ""
         time.sleep(0.01)
-    _started.append(process)
+    process.kill()
+    with open(log_path, encoding="utf-8", errors="replace") as said:
+        return None, said.read()
 
 
 @atexit.register
