@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/sources.h"
 #include "clients/cli/output/quantity.h"
 #include "clients/cli/output/records.h"
 #include "clients/cli/output/text_table.h"
@@ -15,7 +16,7 @@ struct PlanOptions {
   std::optional<double> flops, gpus, days, gpu_flops, mfu, target_loss, params, tokens;
   std::optional<double> max_params, unique_tokens, inference_tokens, overtrain, max_batch, interval,
       tolerance;
-  std::vector<std::string> studies, fits, laws;
+  SourceOptions sources;
 };
 
 std::string Interval(const v1::Quantity& quantity, bool count) {
@@ -132,16 +133,7 @@ int RunPlan(Session& session, const PlanOptions& options) {
   set(options.max_batch, &v1::PlanRequest::set_max_batch_size_tokens);
   set(options.interval, &v1::PlanRequest::set_interval);
   set(options.tolerance, &v1::PlanRequest::set_tolerance);
-  for (const std::string& study : options.studies) request.add_studies(StudyName(study));
-  for (const std::string& fit : options.fits) {
-    const std::string name = ChildName("fits", options.studies.size() == 1 ? options.studies[0] : "", fit);
-    if (name.empty()) {
-      return session.FailUsage("which study is fit '" + Safe(fit) + "' in?",
-                               "give the fit as STUDY/FIT or studies/STUDY/fits/FIT");
-    }
-    request.add_fits(name);
-  }
-  for (const std::string& law : options.laws) request.add_laws(law.rfind("laws/", 0) == 0 ? IdOf(law) : law);
+  if (const int code = SetSources(session, options.sources, &request); code != kExitOk) return code;
   if (const int code = session.Connect(); code != kExitOk) return code;
   v1::PlanResponse response;
   const int code = session.Call(&v1::PlanningService::Stub::Plan, request, &response);
@@ -175,13 +167,7 @@ void AddPlan(CommandTree& tree) {
   AddNumber(command, "--overtrain", &options->overtrain,
             "tokens per parameter, as a multiple of the optimum's");
   AddNumber(command, "--max-batch-tokens", &options->max_batch, "the largest batch that the devices allow");
-  const auto add_list = [&](const char* flag, std::vector<std::string>* list, const char* type,
-                            const char* help) {
-    command->add_option(flag, *list, help)->type_name(type)->allow_extra_args(false);
-  };
-  add_list("--study", &options->studies, "ID", "the current fits of a study; may be given again");
-  add_list("--fit", &options->fits, "NAME", "one fit; may be given again");
-  add_list("--law", &options->laws, "ID", "one published law; may be given again");
+  AddSources(command, &options->sources);
   AddNumber(command, "--interval", &options->interval, "coverage of the intervals [0.9]");
   AddNumber(command, "--tolerance", &options->tolerance,
             "relative excess loss that bounds the valley of sizes [0.0025]");

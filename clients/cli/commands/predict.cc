@@ -4,6 +4,7 @@
 #include "base/numbers.h"
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/predict_print.h"
+#include "clients/cli/commands/sources.h"
 #include "sextant/v1/curve_service.grpc.pb.h"
 #include "sextant/v1/law_service.grpc.pb.h"
 #include "sextant/v1/prediction_service.grpc.pb.h"
@@ -13,7 +14,8 @@ namespace {
 
 struct PredictOptions {
   std::optional<double> params, tokens, batch, loss, max_extrapolation, interval, tolerance;
-  std::vector<std::string> studies, fits, laws, rates, batches;
+  SourceOptions sources;
+  std::vector<std::string> rates, batches;
   std::optional<double> share;
   std::string run;
   bool penalty_grid = false;
@@ -42,7 +44,8 @@ QuietLaws LawNotes(Session& session) {
 // The end of a run in flight, from its curve so far.
 int RunForecast(Session& session, const PredictOptions& options) {
   v1::ForecastRunRequest request;
-  request.set_name(ChildName("runs", options.studies.size() == 1 ? options.studies[0] : "", options.run));
+  request.set_name(
+      ChildName("runs", options.sources.studies.size() == 1 ? options.sources.studies[0] : "", options.run));
   if (request.name().empty()) {
     return session.FailUsage("which study is run '" + Safe(options.run) + "' in?",
                              "give --study ID, or the run as STUDY/RUN or studies/STUDY/runs/RUN");
@@ -57,12 +60,12 @@ int RunForecast(Session& session, const PredictOptions& options) {
 
 // The price of being wrong around the optimum.
 int RunPenalties(Session& session, const PredictOptions& options) {
-  if (options.studies.size() + options.fits.size() != 1) {
+  if (options.sources.studies.size() + options.sources.fits.size() != 1) {
     return session.FailUsage("--penalty-grid needs one --study or one --fit");
   }
   v1::PredictPenaltyRequest request;
-  request.set_parent(options.fits.empty() ? StudyName(options.studies[0])
-                                          : ChildName("fits", "", options.fits[0]));
+  request.set_parent(options.sources.fits.empty() ? StudyName(options.sources.studies[0])
+                                                  : ChildName("fits", "", options.sources.fits[0]));
   request.set_params(*options.params);
   request.set_tokens(*options.tokens);
   if (options.interval) request.set_interval(*options.interval);
@@ -90,16 +93,7 @@ int RunPredict(Session& session, const PredictOptions& options) {
   v1::PredictRequest request;
   request.set_params(options.params.value_or(0));
   request.set_tokens(options.tokens.value_or(0));
-  for (const std::string& study : options.studies) request.add_studies(StudyName(study));
-  for (const std::string& fit : options.fits) {
-    const std::string name = ChildName("fits", options.studies.size() == 1 ? options.studies[0] : "", fit);
-    if (name.empty()) {
-      return session.FailUsage("which study is fit '" + Safe(fit) + "' in?",
-                               "give the fit as STUDY/FIT or studies/STUDY/fits/FIT");
-    }
-    request.add_fits(name);
-  }
-  for (const std::string& law : options.laws) request.add_laws(law.rfind("laws/", 0) == 0 ? IdOf(law) : law);
+  if (const int code = SetSources(session, options.sources, &request); code != kExitOk) return code;
   if (options.batch) request.set_batch_size_tokens(*options.batch);
   if (options.loss) request.set_loss_nats(*options.loss);
   if (options.max_extrapolation) request.set_max_extrapolation(*options.max_extrapolation);
@@ -135,9 +129,7 @@ void AddPredict(CommandTree& tree) {
                             const char* help) {
     command->add_option(flag, *list, help)->type_name(type)->allow_extra_args(false);
   };
-  add_list("--study", &options->studies, "ID", "the current fits of a study; may be given again");
-  add_list("--fit", &options->fits, "NAME", "one fit; may be given again");
-  add_list("--law", &options->laws, "ID", "one published law; may be given again");
+  AddSources(command, &options->sources);
   AddNumber(command, "--batch-size-tokens", &options->batch,
             "fixed batch: the best learning rate at this batch");
   AddNumber(command, "--loss", &options->loss, "loss in nats, for laws in L");
