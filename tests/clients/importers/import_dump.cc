@@ -12,26 +12,13 @@
 #include "clients/importers/fields.h"
 #include "clients/importers/import.h"
 #include "clients/importers/text.h"
+#include "tests/clients/importers/keeping_sink.h"
 
 namespace {
 
 using namespace sextant::importers;
 using Writer = rapidjson::Writer<rapidjson::StringBuffer, rapidjson::UTF8<>, rapidjson::UTF8<>,
                                  rapidjson::CrtAllocator, rapidjson::kWriteNanAndInfFlag>;
-
-class KeepingSink : public RunSink {
- public:
-  absl::Status AddRun(ImportedRun run) override {
-    runs.push_back(std::move(run));
-    return absl::OkStatus();
-  }
-  void AddReject(Reject reject) override { rejects.push_back(std::move(reject)); }
-  void AddNote(const std::string&, const std::string& note) override { notes.push_back(note); }
-
-  std::vector<ImportedRun> runs;
-  std::vector<Reject> rejects;
-  std::vector<std::string> notes;
-};
 
 void Text(Writer& writer, const std::string& text) {
   writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
