@@ -105,6 +105,4 @@ std::string Quoted(std::string_view text, std::size_t max_bytes) {
   return "'" + sextant::Printable(text.substr(0, max_bytes)) + (cut ? "…'" : "'");
 }
 
-std::string Printable(std::string_view text) { return sextant::Printable(text); }
-
 }  // namespace sextant::importers

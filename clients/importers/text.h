@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/printable.h"
+
 namespace sextant::importers {
 
 /// `text` without white space at its ends.
@@ -32,8 +34,5 @@ bool IsValidUtf8(std::string_view text);
 
 /// `text` in quotes for a message: control characters and invalid UTF-8 as \xNN, at most `max_bytes` of it.
 std::string Quoted(std::string_view text, std::size_t max_bytes = 60);
-
-/// The same without the quotes and without a limit: safe to print on a terminal and to store.
-std::string Printable(std::string_view text);
 
 }  // namespace sextant::importers

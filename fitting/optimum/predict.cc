@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "base/quantile.h"
 #include "fitting/optimum/law_basis.h"
 #include "fitting/optimum/surface_parameters.h"
 #include "fitting/refusal.h"
@@ -56,20 +57,6 @@ OptimumPrediction FromDraws(const OptimumModel& fit, double params, double token
 }
 
 }  // namespace
-
-double Quantile(std::vector<double>& values, double p) {
-  if (values.empty()) {
-    return std::numeric_limits<double>::quiet_NaN();
-  }
-  const double position = std::clamp(p, 0.0, 1.0) * static_cast<double>(values.size() - 1);
-  const auto lower = values.begin() + static_cast<std::ptrdiff_t>(std::floor(position));
-  std::nth_element(values.begin(), lower, values.end());
-  const double fraction = position - std::floor(position);
-  if (fraction == 0 || lower + 1 == values.end()) {
-    return *lower;
-  }
-  return *lower + fraction * (*std::min_element(lower + 1, values.end()) - *lower);
-}
 
 OptimumPrediction PredictOptimum(const OptimumModel& fit, double params, double tokens, double confidence) {
   const double log_params = std::log(params);

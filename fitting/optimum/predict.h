@@ -74,7 +74,4 @@ struct ParameterInterval {
 /// Central `confidence` interval of each parameter over the replicates; empty without replicates.
 std::vector<ParameterInterval> ParameterIntervals(const OptimumModel& fit, double confidence = 0.9);
 
-/// The p-quantile of `values` (linear between order statistics), which it reorders. NaN if empty.
-double Quantile(std::vector<double>& values, double p);
-
 }  // namespace sextant::fitting

@@ -163,7 +163,7 @@ int CommandTree::FailUsage(const CLI::ParseError& error) const {
   const CLI::App* at = DeepestParsed(&root_);
   std::string what, advice;
   std::vector<std::string> extras = root_.remaining(true);
-  for (std::string& word : extras) word = importers::Printable(word);
+  for (std::string& word : extras) word = Printable(word);
   if (!extras.empty()) {
     const std::string& word = extras.front();
     const bool flag = word.size() > 1 && word[0] == '-';
@@ -176,7 +176,7 @@ int CommandTree::FailUsage(const CLI::ParseError& error) const {
                             : "command ") +
            "'" + bare + "'" + (nearest.empty() ? "" : "; did you mean '" + nearest + "'?");
   } else {
-    what = "`" + PathOf(at) + "`: " + importers::Printable(error.what());
+    what = "`" + PathOf(at) + "`: " + Printable(error.what());
   }
   return Session(globals_).FailUsage(what, "see `" + PathOf(at) + " --help`");
 }
@@ -193,7 +193,7 @@ int CommandTree::Dispatch() {
   }
   const auto format = OutputFormats().find(output_name_);
   if (format == OutputFormats().end()) {
-    return early.FailUsage("there is no output format '" + importers::Printable(output_name_) + "'",
+    return early.FailUsage("there is no output format '" + Printable(output_name_) + "'",
                            "use -o table, json, jsonl, csv, tsv or markdown");
   }
   globals_.output = format->second;

@@ -144,7 +144,7 @@ int ReadFiles(Session& session, const ImportFlags& flags, const importers::Expan
     if (absl::IsCancelled(report.status())) return kExitOk;  // the upload says why
     if (several) {
       // One file among several does not stop the others.
-      sink.AddReject({importers::Printable(input.path), 0, std::string(report.status().message())});
+      sink.AddReject({Printable(input.path), 0, std::string(report.status().message())});
       continue;
     }
     const bool mapping = absl::IsInvalidArgument(report.status()) && options.format == "auto";
