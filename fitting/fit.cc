@@ -10,13 +10,42 @@
 
 #include "base/status_macros.h"
 #include "fitting/families/family.h"
+#include "fitting/least_squares/objective.h"
 #include "fitting/provenance.h"
-#include "fitting/solve/objective.h"
 
 namespace sextant::fitting {
 namespace {
 
 constexpr std::int64_t kMaxReplicatesAsked = 100'000;
+
+/// What is wrong with the options of one kind.
+struct OptionProblems {
+  const FitRequest& request;
+  const FitFamily& family;
+  std::vector<std::string>& problems;
+
+  void operator()(std::monostate) const {}
+  void operator()(const NearOptimalOptions& options) const {
+    if (!family.takes(request.options)) {
+      problems.push_back("band: only laws of the learning rate, batch size, weight decay and beta2 take one");
+    } else if (!(options.band > 0 && options.band <= 0.5)) {
+      problems.push_back(
+          absl::StrCat("band: ", options.band, " is outside (0, 0.5]; 0.0025 keeps runs within 0.25 %"));
+    }
+  }
+  void operator()(const CriticalBatchOptions& options) const {
+    if (!family.takes(request.options)) {
+      problems.push_back("target_losses: only laws of the critical batch take them, or an overhead");
+      return;
+    }
+    if (!(options.overhead > 0 && options.overhead <= 10)) {
+      problems.push_back(absl::StrCat("overhead: ", options.overhead, " is outside (0, 10]; 0.2 is 20 %"));
+    }
+    if (!(options.overhead_anchor_tokens >= 0 && std::isfinite(options.overhead_anchor_tokens))) {
+      problems.push_back("overhead_anchor_tokens: must be positive and finite");
+    }
+  }
+};
 
 }  // namespace
 
@@ -26,10 +55,6 @@ std::vector<std::string> ValidateFitRequest(const FitRequest& request, const Law
     problems.push_back(absl::StrCat("bootstrap_replicates: ", request.bootstrap_replicates,
                                     " is outside 0 to ", kMaxReplicatesAsked));
   }
-  if (!(request.band > 0 && request.band <= 0.5)) {
-    problems.push_back(
-        absl::StrCat("band: ", request.band, " is outside (0, 0.5]; 0.0025 keeps runs within 0.25 %"));
-  }
   const FitFamily& family = FamilyOf(law);
   const std::vector<std::string>& names = family.estimators();
   if (!names.empty() && !request.estimator.empty() &&
@@ -37,16 +62,7 @@ std::vector<std::string> ValidateFitRequest(const FitRequest& request, const Law
     problems.push_back(
         absl::StrCat("estimator: '", request.estimator, "' is not one of ", absl::StrJoin(names, ", ")));
   }
-  const CriticalBatchOptions& batch = request.critical_batch;
-  if (!(batch.overhead > 0 && batch.overhead <= 10)) {
-    problems.push_back(absl::StrCat("overhead: ", batch.overhead, " is outside (0, 10]; 0.2 is 20 %"));
-  }
-  if (!(batch.overhead_anchor_tokens >= 0 && std::isfinite(batch.overhead_anchor_tokens))) {
-    problems.push_back("overhead_anchor_tokens: must be positive and finite");
-  }
-  if (!batch.target_losses.empty() && !family.takes_target_losses) {
-    problems.push_back("target_losses: only laws of the critical batch take them");
-  }
+  std::visit(OptionProblems{request, family, problems}, request.options);
   if (const std::string why = family.why_no_holdout(law); !why.empty() && !request.holdout_filter.empty()) {
     problems.push_back(absl::StrCat("holdout_filter: ", why));
   }

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "fitting/critical_batch/from_runs.h"
@@ -18,27 +19,41 @@
 
 namespace sextant::fitting {
 
-/// What laws of the critical batch take beside the common options.
+/// What only laws of the optimum take: learning rate, batch size, weight decay and beta2.
+struct NearOptimalOptions {
+  double band = 0.0025;  ///< near-optimal band, relative excess loss
+};
+
+/// What only laws of the critical batch take.
 struct CriticalBatchOptions {
   std::vector<double> target_losses;  ///< losses that batches race to; empty: chosen
   double overhead = 0.2;              ///< by overhead: the share of extra steps
   double overhead_anchor_tokens = 0;  ///< likewise: the batch scaled from; 0 takes the smallest measured
 };
 
+/// Options of one kind of law; none of them: defaults.
+using KindOptions = std::variant<std::monostate, NearOptimalOptions, CriticalBatchOptions>;
+
 struct FitRequest {
   std::string study_id, param_count, loss_unit;  ///< copied into the result's provenance
   std::string filter, holdout_filter;            ///< likewise, as given
   std::string estimator = "auto";  ///< one of EstimatorsOf(law); ignored by laws fitted to losses
   std::string loss;                ///< "huber:1e-3", "squared", "absolute", …; empty: the law's own
-  double band = 0.0025;            ///< near-optimal band, relative excess loss
   std::int64_t bootstrap_replicates = 1000;  ///< 0: no intervals; at most 100 000
   std::uint64_t seed = 1;
   std::map<std::string, double> fixed_parameters;
-  CriticalBatchOptions critical_batch;
+  KindOptions options;                           ///< of another kind than the law's: refused
   int threads = 0;                               ///< 0: whatever the calling TBB arena gives
   const std::atomic<bool>* cancelled = nullptr;  ///< checked between starts and replicates
   double deadline_seconds = 0;                   ///< 0: none
 };
+
+/// The request's options of one kind, or their defaults.
+template <typename Options>
+Options OptionsOr(const FitRequest& request) {
+  const auto* given = std::get_if<Options>(&request.options);
+  return given != nullptr ? *given : Options();
+}
 
 /// What a study gives to a fit. Whoever loads it asks NeedsOf which parts the law reads.
 struct FitInput {

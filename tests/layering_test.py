@@ -29,16 +29,17 @@ ALLOWED = {
 # storage sees fitting's plain structs, nothing that computes.
 STORAGE_MAY_SEE = {"fitting/fit_check.h", "fitting/fit_model.h", "fitting/fit_result.h", "fitting/run_table.h",
                    "fitting/law/law_spec.h"}
-# Subfolder of fitting -> subfolders that it may include: from what computes a law up to the families of fits. All see
+# Subfolder of fitting -> subfolders that it may include: from the laws up to the families of fits. All see
 # the plain structs of PLAIN; only ABOVE_THE_DOORS and the files of fitting/ itself see the doors (fit.h, predict.h).
 FITTING = {
-    "curve": set(),
-    "law": {"curve"},
+    "law": set(),
+    "curve": {"law"},
     "optimum": set(),
-    "solve": {"law"},
+    "least_squares": {"law"},
+    "allocation": {"law", "least_squares"},
     "critical_batch": {"curve"},
-    "plan": {"law", "solve"},
-    "families": {"law", "optimum", "solve", "critical_batch"},
+    "plan": {"law", "least_squares", "allocation"},
+    "families": {"law", "optimum", "least_squares", "critical_batch"},
 }
 # Folders that see fit.h and predict.h: what the doors lead to, and what stands on them.
 ABOVE_THE_DOORS = {"families", "plan"}
@@ -155,14 +156,14 @@ def check_tests_are_built() -> list:
 PLANTED = [
     ("fitting/optimum/a.cc", "fitting/law/law.h", True),
     ("fitting/law/a.cc", "fitting/optimum/optimum_fit.h", True),
-    ("fitting/solve/a.cc", "fitting/fit.h", True),
-    ("fitting/curve/deep/a.h", "fitting/law/law.h", True),
+    ("fitting/least_squares/a.cc", "fitting/fit.h", True),
+    ("fitting/law/deep/a.h", "fitting/curve/curve.h", True),
     ("fitting/curve/a.cc", "fitting/families/family.h", True),
     ("fitting/no_such/a.cc", "fitting/law/law.h", True),
     ("fitting/optimum/a.cc", "storage/store.h", True),
     ("storage/a.cc", "fitting/fit.h", True),
-    ("fitting/solve/a.cc", "fitting/law/law.h", False),
-    ("fitting/solve/a.cc", "fitting/fit_result.h", False),
+    ("fitting/least_squares/a.cc", "fitting/law/law.h", False),
+    ("fitting/least_squares/a.cc", "fitting/fit_result.h", False),
     ("fitting/families/a.cc", "fitting/fit.h", False),
     ("fitting/a.cc", "fitting/optimum/optimum_fit.h", False),
 ]

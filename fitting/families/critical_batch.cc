@@ -13,8 +13,8 @@
 #include "base/status_macros.h"
 #include "fitting/critical_batch/from_runs.h"
 #include "fitting/families/family.h"
+#include "fitting/least_squares/fit_law.h"
 #include "fitting/refusal.h"
-#include "fitting/solve/fit_law.h"
 
 namespace sextant::fitting {
 namespace {
@@ -214,9 +214,10 @@ absl::StatusOr<FitResult> FitCriticalBatch(const std::shared_ptr<const Law>& law
   options.steps.confidence = kConfidence;
   options.steps.replicates = static_cast<int>(request.bootstrap_replicates);
   options.steps.seed = request.seed;
-  options.steps.overhead = request.critical_batch.overhead;
-  options.steps.anchor_batch = request.critical_batch.overhead_anchor_tokens;
-  options.target_losses = request.critical_batch.target_losses;
+  const auto asked = OptionsOr<CriticalBatchOptions>(request);
+  options.steps.overhead = asked.overhead;
+  options.steps.anchor_batch = asked.overhead_anchor_tokens;
+  options.target_losses = asked.target_losses;
   ASSIGN_OR_RETURN(CriticalBatchReport report, EstimateCriticalBatch(runs, options));
 
   absl::StatusOr<FitResult> result = absl::UnknownError("");
@@ -254,7 +255,7 @@ const FitFamily kCriticalBatchFamily = {
     .answers = [](const LawSpec& law) { return law.target == Target::kCriticalBatchSizeTokens; },
     .needs = {.races = true},
     .estimators = DefinitionNames,
-    .takes_target_losses = true,
+    .takes = [](const KindOptions& options) { return std::holds_alternative<CriticalBatchOptions>(options); },
     .why_no_holdout =
         [](const LawSpec&) {
           return std::string("not for laws of the critical batch: a cell is no run to be scored");

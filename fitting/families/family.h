@@ -21,7 +21,8 @@ struct FitFamily {
   FitNeeds needs;
   /// Names that FitRequest::estimator may have, "auto" first; empty: it is ignored.
   const std::vector<std::string>& (*estimators)();
-  bool takes_target_losses = false;
+  /// Whether its laws take these options; monostate is not asked for.
+  bool (*takes)(const KindOptions& options);
   /// Why no hold-out can be scored; "" when it can.
   std::string (*why_no_holdout)(const LawSpec& law);
   /// Options are valid. Sets everything but the provenance.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/status_macros.h"
 #include "fitting/families/family.h"
-#include "fitting/solve/fit_law.h"
+#include "fitting/least_squares/fit_law.h"
 
 namespace sextant::fitting {
 namespace {
@@ -56,7 +56,7 @@ const FitFamily kLeastSquaresFamily = {
     .answers = [](const LawSpec&) { return true; },
     .needs = {},
     .estimators = NoEstimators,
-    .takes_target_losses = false,
+    .takes = [](const KindOptions&) { return false; },
     .why_no_holdout = [](const LawSpec&) { return std::string(); },
     .fit = FitToLosses,
     .score = ScoreOnLosses,

@@ -46,7 +46,7 @@ OptimumOptions OptimumOptionsOf(const FitRequest& request, LawVariables variable
   OptimumOptions options;
   options.variables = variables;
   options.estimator = request.estimator.empty() ? "auto" : request.estimator;
-  options.band = request.band;
+  options.band = OptionsOr<NearOptimalOptions>(request).band;
   options.replicates = static_cast<int>(request.bootstrap_replicates);
   options.seed = request.seed;
   options.cancelled = [&request, deadline = DeadlineOf(request)] {
@@ -58,7 +58,7 @@ OptimumOptions OptimumOptionsOf(const FitRequest& request, LawVariables variable
 
 absl::StatusOr<FitResult> FitToNearOptimalRuns(const std::shared_ptr<const Law>& law, const RunTable& runs,
                                                const FitRequest& request) {
-  ASSIGN_OR_RETURN(RunTable selected, NearOptimalRuns(runs, request.band));
+  ASSIGN_OR_RETURN(RunTable selected, NearOptimalRuns(runs, OptionsOr<NearOptimalOptions>(request).band));
   ASSIGN_OR_RETURN(FitResult result, FitByLeastSquares(law, selected, request));
   result.estimator = "band";
   return result;

@@ -92,7 +92,7 @@ const FitFamily kOtherOptimumFamily = {
     .answers = OfDecayOrBeta2,
     .needs = {},
     .estimators = EstimatorNames,
-    .takes_target_losses = false,
+    .takes = [](const KindOptions& options) { return std::holds_alternative<NearOptimalOptions>(options); },
     .why_no_holdout =
         [](const LawSpec& law) {
           return absl::StrCat("not for laws of ", TargetName(law.target),

@@ -6,7 +6,7 @@
 #include <functional>
 #include <limits>
 
-#include "fitting/solve/allocation.h"
+#include "fitting/allocation/allocation.h"
 
 namespace sextant::fitting {
 namespace {

@@ -112,6 +112,35 @@ void FitToProto(const storage::Fit& fit, v1::Fit& message) {
   }
 }
 
+namespace {
+
+/// A request may hold the options of one kind only.
+void SetKindOptions(const v1::CreateFitRequest& request, fitting::KindOptions& options,
+                    std::vector<FieldViolation>& violations) {
+  const bool of_batch =
+      request.target_losses_size() > 0 || request.has_overhead() || request.has_overhead_anchor_tokens();
+  if (request.has_band()) {
+    if (of_batch) {
+      violations.push_back({"band", "goes with no option of critical batches: no law takes both"});
+    } else if (!std::isfinite(request.band())) {
+      violations.push_back({"band", "not a finite number"});
+    }
+    options = fitting::NearOptimalOptions{request.band()};
+  }
+  if (!of_batch) return;
+  if (request.target_losses_size() > kMaxTargetLosses) {
+    violations.push_back({"target_losses", absl::StrCat("at most ", kMaxTargetLosses)});
+    return;
+  }
+  fitting::CriticalBatchOptions batch;
+  batch.target_losses = {request.target_losses().begin(), request.target_losses().end()};
+  if (request.has_overhead()) batch.overhead = request.overhead();
+  if (request.has_overhead_anchor_tokens()) batch.overhead_anchor_tokens = request.overhead_anchor_tokens();
+  options = std::move(batch);
+}
+
+}  // namespace
+
 absl::StatusOr<FitOrder> FitOrderFromProto(const v1::CreateFitRequest& request, const storage::Study& study,
                                            const fitting::LawSpec& law) {
   std::vector<FieldViolation> violations;
@@ -125,24 +154,15 @@ absl::StatusOr<FitOrder> FitOrderFromProto(const v1::CreateFitRequest& request, 
   fit.holdout_filter = request.holdout_filter();
   if (!request.estimator().empty()) fit.estimator = request.estimator();
   fit.loss = request.loss();
-  if (request.has_band()) fit.band = request.band();
   if (request.has_bootstrap_replicates()) fit.bootstrap_replicates = request.bootstrap_replicates();
   if (request.has_seed()) fit.seed = static_cast<std::uint64_t>(request.seed());
   fit.fixed_parameters = {request.fixed_parameters().begin(), request.fixed_parameters().end()};
 
-  if (request.target_losses_size() > kMaxTargetLosses) {
-    violations.push_back({"target_losses", absl::StrCat("at most ", kMaxTargetLosses)});
-  } else {
-    fit.critical_batch.target_losses = {request.target_losses().begin(), request.target_losses().end()};
-  }
-  if (request.has_overhead()) fit.critical_batch.overhead = request.overhead();
-  if (request.has_overhead_anchor_tokens())
-    fit.critical_batch.overhead_anchor_tokens = request.overhead_anchor_tokens();
+  SetKindOptions(request, fit.options, violations);
 
   // What bounds the work is checked here; what makes sense for the law, by the fitting library.
   if (fit.estimator.size() > kMaxOptionBytes) violations.push_back({"estimator", "too long"});
   if (fit.loss.size() > kMaxOptionBytes) violations.push_back({"loss", "too long"});
-  if (!std::isfinite(fit.band)) violations.push_back({"band", "not a finite number"});
   if (fit.bootstrap_replicates < 0 || fit.bootstrap_replicates > kMaxBootstrapReplicates) {
     violations.push_back(
         {"bootstrap_replicates",

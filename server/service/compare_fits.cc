@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/status_macros.h"
+#include "fitting/least_squares/compare.h"
 #include "fitting/optimum/compare.h"
-#include "fitting/solve/compare.h"
 #include "server/error.h"
 #include "server/filter.h"
 #include "server/names.h"

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "tests/fitting/solve/kinked_laws.h"
+#include "tests/fitting/least_squares/kinked_laws.h"
 
 int main(int argc, char** argv) {
   using namespace sextant::fitting;

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "fitting/law/law.h"
-#include "fitting/solve/loss_average.h"
+#include "fitting/least_squares/loss_average.h"
 #include "tests/bench/loss_sets.h"
 #include "tests/test_paths.h"
 

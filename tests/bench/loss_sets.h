@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "fitting/solve/law_data.h"
+#include "fitting/least_squares/law_data.h"
 
 namespace sextant::bench {
 

@@ -18,9 +18,9 @@
 #include <vector>
 
 #include "base/random.h"
-#include "fitting/solve/affine.h"
-#include "fitting/solve/fit_law.h"
-#include "fitting/solve/replicates.h"
+#include "fitting/least_squares/affine.h"
+#include "fitting/least_squares/fit_law.h"
+#include "fitting/least_squares/replicates.h"
 #include "tests/golden/chinchilla_data.h"
 
 namespace sextant::fitting {

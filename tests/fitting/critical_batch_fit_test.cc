@@ -73,7 +73,7 @@ FitRequest Request(const std::string& definition) {
 
 TEST(CriticalBatchFit, GivesZhangsLawFromATableOfSteps) {
   FitRequest request = Request("overhead");
-  request.critical_batch.overhead_anchor_tokens = 256 * kSequence;
+  request.options = CriticalBatchOptions{.target_losses = {}, .overhead_anchor_tokens = 256 * kSequence};
   const auto fit = Fit(ShippedLaw("cbs-power-n"), {.races = ZhangRuns()}, request);
   ASSERT_TRUE(fit.ok()) << fit.status();
   EXPECT_EQ(fit->estimator, "overhead");
@@ -153,7 +153,7 @@ TEST(CriticalBatchFit, RefusesOptionsThatDoNotBelong) {
   };
   EXPECT_EQ(code(Request("band")), absl::StatusCode::kInvalidArgument);
   FitRequest request = Request("overhead");
-  request.critical_batch.overhead = -1;
+  request.options = CriticalBatchOptions{.target_losses = {}, .overhead = -1};
   EXPECT_EQ(code(request), absl::StatusCode::kInvalidArgument);
   request = Request("overhead");
   request.holdout_filter = "tokens > 1";

@@ -143,7 +143,7 @@ TEST(Fit, FitsLossLawsByLeastSquares) {
 
 TEST(Fit, NamesEveryWrongOption) {
   FitRequest request = Request("no-such-estimator");
-  request.band = 0;
+  request.options = NearOptimalOptions{.band = 0};
   request.bootstrap_replicates = -3;
   request.loss = "hubber";
   request.fixed_parameters = {{"zz", 1}};
@@ -152,6 +152,16 @@ TEST(Fit, NamesEveryWrongOption) {
   for (const char* part : {"bootstrap_replicates", "band", "estimator", "loss", "fixed_parameters"}) {
     EXPECT_THAT(std::string(fit.status().message()), HasSubstr(part));
   }
+}
+
+TEST(Fit, RefusesOptionsOfAnotherKindOfLaw) {
+  const auto refusal = [](const char* law, KindOptions options) {
+    FitRequest request;
+    request.options = std::move(options);
+    return std::string(Fit(ShippedLaw(law), {.runs = KnownSweep()}, request).status().message());
+  };
+  EXPECT_THAT(refusal("loss-chinchilla", NearOptimalOptions()), HasSubstr("band: only laws of"));
+  EXPECT_THAT(refusal("lr-power-nd", CriticalBatchOptions()), HasSubstr("target_losses: only laws of"));
 }
 
 TEST(Fit, StopsWhenCancelled) {

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "fitting/law/law.h"
-#include "fitting/solve/law_data.h"
+#include "fitting/least_squares/law_data.h"
 #include "tests/test_paths.h"
 
 namespace sextant::fitting::golden {

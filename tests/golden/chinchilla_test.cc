@@ -6,11 +6,11 @@
 #include <cmath>
 
 #include "base/random.h"
-#include "fitting/solve/affine.h"
-#include "fitting/solve/ceres_solve.h"
-#include "fitting/solve/fit_law.h"
-#include "fitting/solve/polish.h"
-#include "fitting/solve/summary.h"
+#include "fitting/least_squares/affine.h"
+#include "fitting/least_squares/ceres_solve.h"
+#include "fitting/least_squares/fit_law.h"
+#include "fitting/least_squares/polish.h"
+#include "fitting/least_squares/summary.h"
 #include "tests/golden/chinchilla_data.h"
 
 namespace sextant::fitting {

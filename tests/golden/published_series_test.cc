@@ -6,7 +6,7 @@
 
 #include <cmath>
 
-#include "fitting/solve/fit_law.h"
+#include "fitting/least_squares/fit_law.h"
 #include "tests/golden/chinchilla_data.h"
 #include "tests/golden/text_law.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Built-in evaluators: laws that no expression can state, because they are implicit. A law file names one
-// with `evaluator` and declares its variables and parameters under the names given here, in any order.
+// Evaluators: laws that no expression can state, because they are implicit. A law file names one with
+// `evaluator` and declares its variables and parameters under the names given here, in any order. Whoever
+// computes one registers it (fitting/curve/law_evaluators.cc).
 #pragma once
 
 #include <string>
@@ -18,8 +19,14 @@ struct Evaluator {
   double (*evaluate)(const double* variables, const double* parameters, double* gradient);
 };
 
-/// nullptr if there is none of that name.
+/// Makes an evaluator known by its name. Only as a constant at namespace scope, before main runs.
+struct EvaluatorRegistration {
+  explicit EvaluatorRegistration(Evaluator evaluator);
+};
+
+/// nullptr if there is none of that name. Thread-safe once main runs, like EvaluatorNames.
 const Evaluator* FindEvaluator(const std::string& name);
+/// In alphabetical order.
 std::vector<std::string> EvaluatorNames();
 
 }  // namespace sextant::fitting

@@ -1,4 +1,0 @@
-// SPDX-License-Identifier: Apache-2.0
-#define SEXTANT_LANES 8
-#define SEXTANT_LEVEL AccumulateAvx512
-#include "fitting/solve/kernels_level.inc"
