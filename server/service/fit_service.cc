@@ -4,9 +4,11 @@
 #include <absl/strings/str_cat.h>
 
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "base/status_macros.h"
+#include "fitting/least_squares/loss_average.h"
 #include "server/convert/fit.h"
 #include "server/convert/law.h"
 #include "server/error.h"
@@ -37,6 +39,27 @@ struct NewFit {
   std::shared_ptr<const fitting::Law> law;
 };
 
+// The forms that ship, and what users have added and fitted to the study's losses by expressions of N and D.
+std::vector<std::shared_ptr<const fitting::Law>> LawsToAverage(const LawTable::Snapshot& laws,
+                                                               const FitTable::Snapshot& fits,
+                                                               const std::string& study) {
+  std::vector<std::shared_ptr<const fitting::Law>> averaged;
+  std::set<std::string> ids;
+  const auto add = [&](const std::string& id) {
+    const auto found = laws.find(id);
+    if (found != laws.end() && ids.insert(id).second) averaged.push_back(found->second.law);
+  };
+  for (const std::string& form : fitting::AveragedForms()) add(form);
+  const auto served = fits.find(study);
+  if (served == fits.end()) return averaged;
+  for (const auto& [id, fit] : served->second->fits) {
+    if (!fit.predictor || fit.predictor->target() != fitting::Target::kLoss) continue;
+    const auto law = laws.find(fit.predictor->fit()->law_id);
+    if (law != laws.end() && !law->second.built_in) add(law->first);
+  }
+  return averaged;
+}
+
 absl::StatusOr<NewFit> CheckRequest(Core& core, const v1::CreateFitRequest& request) {
   const auto study_id = ParseStudyName(request.parent());
   if (!study_id) return InvalidField("parent", "not of the form studies/STUDY");
@@ -55,6 +78,9 @@ absl::StatusOr<NewFit> CheckRequest(Core& core, const v1::CreateFitRequest& requ
   const auto law = laws->find(law_id ? *law_id : request.law());
   if (law == laws->end()) return MissingLaw(*laws, law_id ? *law_id : request.law());
   ASSIGN_OR_RETURN(auto order, FitOrderFromProto(request, *study, law->second.law->spec()));
+  if (fitting::NeedsOf(law->second.law->spec()).laws) {
+    order.laws = LawsToAverage(*laws, *core.fits.Load(), *study_id);
+  }
   NewFit made;
   made.law = law->second.law;
   made.fit = RunningFit(order, *made.law, request.fit_id().empty() ? NewFitId(law->first) : request.fit_id());
