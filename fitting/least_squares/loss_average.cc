@@ -239,10 +239,9 @@ absl::StatusOr<LossFit> FitWithTwin(const std::shared_ptr<const Law>& law, const
 
 }  // namespace
 
-const std::vector<std::string>& AveragedForms() {
-  static const std::vector<std::string> forms = {"loss-chinchilla", "loss-kaplan", "loss-skaling",
-                                                 "loss-farseer"};
-  return forms;
+bool MayBeAveraged(const LawSpec& law, const LawSpec& average) {
+  return law.target == Target::kLoss && law.id != average.id && !law.expression.empty() && !law.published() &&
+         SameVariables(law, average);
 }
 
 absl::StatusOr<FitResult> FitLossLaw(const std::shared_ptr<const Law>& law, const LawData& data,

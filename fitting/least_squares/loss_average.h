@@ -24,8 +24,9 @@ namespace sextant::fitting {
 /// Id of the average, as other laws have one.
 inline constexpr char kLossAverageId[] = "loss-average";
 
-/// The forms that an average is of where nothing else is asked for.
-const std::vector<std::string>& AveragedForms();
+/// Whether a law may be part of the average `average`: a form of the loss, not published, that an expression
+/// of the same variables states. Of the catalogue these are what is averaged.
+bool MayBeAveraged(const LawSpec& law, const LawSpec& average);
 
 /// FitLaw, and a second fit without the largest `held_out_fraction` of the rows (half of that where too few
 /// would be left), which says what extrapolation costs: `model` is a LossModel with everything except

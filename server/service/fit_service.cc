@@ -39,23 +39,21 @@ struct NewFit {
   std::shared_ptr<const fitting::Law> law;
 };
 
-// The forms that ship, and what users have added and fitted to the study's losses by expressions of N and D.
+// The forms that ship, and those of users that the study has been fitted with.
 std::vector<std::shared_ptr<const fitting::Law>> LawsToAverage(const LawTable::Snapshot& laws,
                                                                const FitTable::Snapshot& fits,
-                                                               const std::string& study) {
+                                                               const std::string& study,
+                                                               const fitting::LawSpec& average) {
+  std::set<std::string> fitted;
+  if (const auto served = fits.find(study); served != fits.end()) {
+    for (const auto& [id, fit] : served->second->fits) {
+      if (fit.predictor) fitted.insert(fit.predictor->fit()->law_id);
+    }
+  }
   std::vector<std::shared_ptr<const fitting::Law>> averaged;
-  std::set<std::string> ids;
-  const auto add = [&](const std::string& id) {
-    const auto found = laws.find(id);
-    if (found != laws.end() && ids.insert(id).second) averaged.push_back(found->second.law);
-  };
-  for (const std::string& form : fitting::AveragedForms()) add(form);
-  const auto served = fits.find(study);
-  if (served == fits.end()) return averaged;
-  for (const auto& [id, fit] : served->second->fits) {
-    if (!fit.predictor || fit.predictor->target() != fitting::Target::kLoss) continue;
-    const auto law = laws.find(fit.predictor->fit()->law_id);
-    if (law != laws.end() && !law->second.built_in) add(law->first);
+  for (const auto& [id, entry] : laws) {
+    if (!fitting::MayBeAveraged(entry.law->spec(), average)) continue;
+    if (entry.built_in || fitted.contains(id)) averaged.push_back(entry.law);
   }
   return averaged;
 }
@@ -79,7 +77,7 @@ absl::StatusOr<NewFit> CheckRequest(Core& core, const v1::CreateFitRequest& requ
   if (law == laws->end()) return MissingLaw(*laws, law_id ? *law_id : request.law());
   ASSIGN_OR_RETURN(auto order, FitOrderFromProto(request, *study, law->second.law->spec()));
   if (fitting::NeedsOf(law->second.law->spec()).laws) {
-    order.laws = LawsToAverage(*laws, *core.fits.Load(), *study_id);
+    order.laws = LawsToAverage(*laws, *core.fits.Load(), *study_id, law->second.law->spec());
   }
   NewFit made;
   made.law = law->second.law;

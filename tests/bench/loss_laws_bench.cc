@@ -83,10 +83,15 @@ int main(int argc, char** argv) {
   const int replicates = argc > 1 ? std::atoi(argv[1]) : 100;
   const double scale_weight = argc > 2 ? std::atof(argv[2]) : fitting::kScaleWeight;
   std::vector<std::string> ids(argv + std::min(argc, 3), argv + argc);
-  if (ids.empty()) ids = fitting::AveragedForms();
   const auto catalogue = fitting::Catalogue::Load(SEXTANT_SOURCE_DIR "/data/laws");
   if (!catalogue.ok()) return 1;
   std::vector<std::shared_ptr<const fitting::Law>> laws;
+  if (ids.empty()) {
+    for (const auto& [id, law] : (*catalogue)->laws()) {
+      if (fitting::MayBeAveraged(law->spec(), (*catalogue)->Find(fitting::kLossAverageId)->spec()))
+        ids.push_back(id);
+    }
+  }
   for (const std::string& id : ids) {
     if ((*catalogue)->Find(id) == nullptr) return 1;
     laws.push_back((*catalogue)->Find(id));
