@@ -36,7 +36,7 @@ absl::StatusOr<FitResult> FitLossLaw(const std::shared_ptr<const Law>& law, cons
 
 /// The power of N D by which rows weigh in the fits of an average. Laws are forms, wrong somewhere: what they
 /// say beyond the largest scales should rest on large ones. Chosen leaving each study out (loss_laws_bench).
-inline constexpr double kScaleWeight = 0.25;
+inline constexpr double kScaleWeight = 0.5;
 
 /// Fits every law to the same rows as FitLossLaw does, large scales weighing more, and averages ln(loss) over
 /// the best five by held-out error. The weight is 1 / (error^2 + v), v the variance that a law's parameters
