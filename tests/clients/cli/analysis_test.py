@@ -95,7 +95,7 @@ class AnalysisTest(CliTest):
         self.assertLess(best["runs_used"], every["runs_used"])
         self.assertEqual(best["runs_considered"], every["runs_used"])
         at = ["predict", "--params", "4e6", "--tokens", "6e7"]
-        loss = {fit["runs"]: self.run_json(*at, "--fit", fit["name"].removeprefix("studies/"))["predictions"][0]["loss"]
+        loss = {fit["runs"]: self.run_json(*at, "--fit", fit["name"])["predictions"][0]["loss"]
                 for fit in (best, every)}
         self.assertLess(loss["cell-best"]["value"], loss["all"]["value"])
         self.assertLessEqual(loss["cell-best"]["low"], loss["cell-best"]["parameter_low"])
