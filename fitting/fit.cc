@@ -33,6 +33,10 @@ struct OptionProblems {
           absl::StrCat("band: ", options.band, " is outside (0, 0.5]; 0.0025 keeps runs within 0.25 %"));
     }
   }
+  void operator()(const LossOptions&) const {
+    if (!family.takes(request.options))
+      problems.push_back("runs: only laws of the loss take a choice of runs");
+  }
   void operator()(const CriticalBatchOptions& options) const {
     if (!family.takes(request.options)) {
       problems.push_back("target_losses: only laws of the critical batch take them, or an overhead");

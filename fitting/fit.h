@@ -5,6 +5,7 @@
 #include <absl/status/statusor.h>
 
 #include <atomic>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -31,8 +32,18 @@ struct CriticalBatchOptions {
   double overhead_anchor_tokens = 0;  ///< likewise: the batch scaled from; 0 takes the smallest measured
 };
 
+/// Which losses a law of the loss is fitted to: every run's, or each cell's at its own best rate and batch.
+/// kAuto is the second for studies that sweep settings: the loss that is predicted is then that at a good
+/// setting.
+enum class LossRuns : std::uint8_t { kAuto, kAll, kCellBest };
+
+/// What only laws of the loss take.
+struct LossOptions {
+  LossRuns runs = LossRuns::kAuto;
+};
+
 /// Options of one kind of law; none of them: defaults.
-using KindOptions = std::variant<std::monostate, NearOptimalOptions, CriticalBatchOptions>;
+using KindOptions = std::variant<std::monostate, NearOptimalOptions, CriticalBatchOptions, LossOptions>;
 
 struct FitRequest {
   std::string study_id, param_count, loss_unit;  ///< copied into the result's provenance
@@ -60,11 +71,13 @@ struct FitInput {
   RunTable runs = {};                ///< always
   RunTable holdout = {};             ///< kept back to score the fit; may be empty
   std::vector<BatchRun> races = {};  ///< the same runs with their curves, as races between batches
+  std::vector<std::shared_ptr<const Law>> laws = {};  ///< that an average is of
 };
 
 /// Beside the runs and the hold-out.
 struct FitNeeds {
   bool races = false;
+  bool laws = false;
 };
 
 FitNeeds NeedsOf(const LawSpec& law);
@@ -77,9 +90,10 @@ std::vector<std::string> ValidateFitRequest(const FitRequest& request, const Law
 
 /// Fits `law` to `input.runs` and scores the hold-out. Learning-rate and batch laws go to the optimum
 /// estimators, those of weight decay and beta2 to the ones that assume nothing of rates, those of the
-/// critical batch to its definitions, all others to least squares on the runs' losses. NotIdentifiable
-/// (refusal.h), naming the axis, when the design cannot tell; InvalidArgument for options; Cancelled;
-/// DeadlineExceeded. Thread-safe; the same seed gives the same answer at any thread count.
+/// critical batch to its definitions, those of the loss to losses (loss_average.h), all others to least
+/// squares on what the runs record. NotIdentifiable (refusal.h), naming the axis, when the design cannot
+/// tell; InvalidArgument for options; Cancelled; DeadlineExceeded. Thread-safe; the same seed gives the same
+/// answer at any thread count.
 absl::StatusOr<FitResult> Fit(const std::shared_ptr<const Law>& law, const FitInput& input,
                               const FitRequest& request);
 

@@ -64,10 +64,33 @@ absl::Status CheckOptimum(const OptimumModel& model, const FitResult& result) {
   return absl::OkStatus();
 }
 
+absl::Status CheckLoss(const LossModel& model, const FitResult& result) {
+  for (const double value : {model.noise, model.held_out_sd, model.held_out_reach}) {
+    if (!(value >= 0 && std::isfinite(value))) {
+      return Wrong(absl::StrCat("has the spread or reach ", value, " in its model"));
+    }
+  }
+  if (!std::isfinite(model.largest_scale) || model.held_out_error < 0 || model.runs_considered < 0) {
+    return Wrong("has an impossible scale, error or count in its model");
+  }
+  // Every law of an average has a weight and at least one parameter of its own.
+  if (!model.members.empty() && 2 * model.members.size() > result.parameters.size()) {
+    return Wrong(absl::StrCat("averages ", model.members.size(), " laws with ", result.parameters.size(),
+                              " parameters"));
+  }
+  for (const LossMember& member : model.members) {
+    if (!(member.weight >= 0 && member.weight <= 1)) {
+      return Wrong(absl::StrCat("gives a law the weight ", member.weight));
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckFitResult(const FitResult& result) {
   if (absl::Status status = CheckReport(result); !status.ok()) return status;
+  if (const auto* loss = std::get_if<LossModel>(&result.model)) return CheckLoss(*loss, result);
   const auto* optimum = std::get_if<OptimumModel>(&result.model);
   return optimum == nullptr ? absl::OkStatus() : CheckOptimum(*optimum, result);
 }

@@ -44,9 +44,34 @@ struct EstimatorWeight {
   double held_out_excess_pct = 0;
 };
 
-/// A law fitted by least squares to losses, critical batches or near-optimal runs: its reported parameters
-/// and their replicates say everything.
+/// A law fitted by least squares to critical batches, near-optimal runs or, before there was LossModel,
+/// losses: its reported parameters and their replicates say everything.
 struct LeastSquaresModel {};
+
+/// A law in an average of loss laws.
+struct LossMember {
+  std::string law;    ///< its id
+  double weight = 0;  ///< of ln(loss); the weights sum to 1
+  double held_out_error =
+      0;  ///< mean |predicted / observed - 1| at the largest scales, which its twin did not see
+};
+
+/// A law of the loss, fitted to the losses of runs: what the interval of the next run's loss needs beside the
+/// replicates. Scales are ln of the product of N, D and C, those of them that the law has.
+struct LossModel {
+  bool cell_best = false;            ///< fitted to the optimum of each (N, D), not to every run
+  std::int64_t runs_considered = 0;  ///< finished runs that the rows were made of
+  double noise = 0;                  ///< sd of ln loss about the law among the larger half of the scales
+  /// Of the largest scales, predicted by a fit that did not see them: mean |predicted / observed - 1|, NaN
+  /// where too few rows are left without them; root mean square ln error.
+  double held_out_error = std::numeric_limits<double>::quiet_NaN();
+  double held_out_sd = 0;
+  double held_out_reach = 0;  ///< their mean scale over the largest that was fitted
+  double largest_scale = 0;
+  /// The laws of an average, best held-out error first; empty for a law by itself. The fit's law is then
+  /// their composition: the weights are its first parameters, in this order.
+  std::vector<LossMember> members;
+};
 
 /// A law of the critical batch. FitReport::estimator names the definition that its cells were measured by.
 struct CriticalBatchModel {};
@@ -90,7 +115,7 @@ struct OptimumModel {
 };
 
 /// monostate: no result yet (the fit runs, failed or was cancelled).
-using FitModel =
-    std::variant<std::monostate, LeastSquaresModel, CriticalBatchModel, OtherOptimumModel, OptimumModel>;
+using FitModel = std::variant<std::monostate, LeastSquaresModel, CriticalBatchModel, OtherOptimumModel,
+                              OptimumModel, LossModel>;
 
 }  // namespace sextant::fitting

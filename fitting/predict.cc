@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <tuple>
 #include <utility>
 
 #include "base/quantile.h"
@@ -14,6 +16,7 @@
 #include "fitting/critical_batch/definitions.h"
 #include "fitting/fit_check.h"
 #include "fitting/law/target_names.h"
+#include "fitting/least_squares/loss_average.h"
 #include "fitting/optimum/draws.h"
 #include "fitting/optimum/predict.h"
 #include "fitting/replicate_law.h"
@@ -71,7 +74,16 @@ class LawPredictor : public Predictor {
     into.withheld.push_back({source_, quantity_, reason});
   }
 
-  void Record(const Quantity& quantity, const ResolvedVariables& resolved, Prediction& into) const {
+  void Record(Quantity quantity, const ResolvedVariables& resolved, Prediction& into) const {
+    for (const auto& [low, high, what] :
+         {std::tuple(&quantity.low, &quantity.high, "interval"),
+          std::tuple(&quantity.parameter_low, &quantity.parameter_high, "interval of the law"),
+          std::tuple(&quantity.near_optimal_low, &quantity.near_optimal_high, "near-optimal region")}) {
+      if (std::isfinite(low->value_or(0)) && std::isfinite(high->value_or(0))) continue;
+      low->reset();
+      high->reset();
+      Append(into.warnings, {absl::StrCat("no ", what, " of ", quantity_, ": it has no finite ends here")});
+    }
     if (target() == Target::kOther) {
       into.other[quantity_] = quantity.value;
     } else {
@@ -94,6 +106,11 @@ class LawPredictor : public Predictor {
     }
     const double batch = *target.batch_size_tokens;
     const Quantity& critical = into.quantities[Target::kCriticalBatchSizeTokens];
+    if (!std::isfinite(critical.high.value_or(critical.value) / batch) ||
+        !std::isfinite(batch / critical.low.value_or(critical.value))) {
+      Append(into.warnings, {"no cost of the fixed batch: it is no finite number here"});
+      return;
+    }
     into.tradeoff.emplace();
     into.tradeoff->batch_size_tokens = batch;
     into.tradeoff->extra_steps_share.value = critical.value / batch;
@@ -148,8 +165,10 @@ class PublishedPredictor : public LawPredictor {
 /// A law fitted by least squares: the estimate, and every replicate pushed through the law.
 class FittedPredictor : public LawPredictor {
  public:
-  FittedPredictor(std::string name, FitResult result, const std::shared_ptr<const Law>& law)
-      : LawPredictor(std::move(name), law, nullptr),
+  /// `names` are the fits that answer: of an average several.
+  FittedPredictor(std::vector<std::string> names, FitResult result, const std::shared_ptr<const Law>& law)
+      : LawPredictor(names.front(), law, nullptr),
+        names_(std::move(names)),
         result_(std::move(result)),
         replicates_(law, result_.replicates) {
     for (const ParameterEstimate& parameter : result_.parameters) parameters_.push_back(parameter.estimate);
@@ -172,8 +191,10 @@ class FittedPredictor : public LawPredictor {
       replicates_.Evaluate(resolved.values, values);
       const auto [low, high] = TailQuantiles(values, (1 - target.interval) / 2, scratch);
       if (std::isfinite(low) && std::isfinite(high)) {
-        quantity.low = low;
-        quantity.high = high;
+        SetInterval(resolved.values, low, high, target.interval, quantity);
+      } else {
+        Append(into.warnings, {absl::StrCat("no interval of ", quantity_,
+                                            ": some bootstrap replicates give no finite value here")});
       }
     }
     if (const auto* model = std::get_if<OtherOptimumModel>(&result_.model)) {
@@ -185,13 +206,41 @@ class FittedPredictor : public LawPredictor {
       }
     }
     Record(quantity, resolved, into);
-    into.fits.push_back(source_);
+    into.fits.insert(into.fits.end(), names_.begin(), names_.end());
     AppendFitWarnings(result_, into.warnings);
+    if (names_.size() > 1) Append(into.warnings, {AverageOf()});
     if (this->target() == Target::kLearningRate) into.rate_kind = "joint";
     RecordDefinition(target, result_.estimator, into);
   }
 
  private:
+  /// Of the law by its replicates; of a run too, where the fit knows how far runs lie from the law.
+  void SetInterval(const std::vector<double>& variables, double low, double high, double level,
+                   Quantity& quantity) const {
+    const auto* model = std::get_if<LossModel>(&result_.model);
+    if (model == nullptr || !(low > 0) || !(quantity.value > 0)) {
+      quantity.low = low;
+      quantity.high = high;
+      return;
+    }
+    const LossInterval interval =
+        IntervalOfRun(*model, *law_, parameters_, variables, quantity.value, low, high, level);
+    quantity.low = interval.low;
+    quantity.high = interval.high;
+    quantity.parameter_low = interval.parameter_low;
+    quantity.parameter_high = interval.parameter_high;
+  }
+
+  std::string AverageOf() const {
+    std::string text = "the loss is an average of fits by their held-out error:";
+    for (const LossMember& member : std::get<LossModel>(result_.model).members) {
+      absl::StrAppendFormat(&text, "%s %s %.0f %%", text.back() == ':' ? "" : ",", member.law,
+                            100 * member.weight);
+    }
+    return text;
+  }
+
+  std::vector<std::string> names_;
   FitResult result_;
   std::vector<double> parameters_;
   ReplicateLaw replicates_;
@@ -266,8 +315,11 @@ class OptimumPredictor : public LawPredictor {
       quantity.near_optimal_high = band.high;
     }
     Record(quantity, resolved, into);
-    into.extrapolation_params = std::max(into.extrapolation_params, answer.params_extrapolation);
-    into.extrapolation_tokens = std::max(into.extrapolation_tokens, answer.tokens_extrapolation);
+    constexpr double kMost = std::numeric_limits<double>::max();
+    into.extrapolation_params =
+        std::max(into.extrapolation_params, std::min(answer.params_extrapolation, kMost));
+    into.extrapolation_tokens =
+        std::max(into.extrapolation_tokens, std::min(answer.tokens_extrapolation, kMost));
     into.fits.push_back(source_);
     AppendFitWarnings(result_, into.warnings);
     if (rate) into.rate_kind = kind;
@@ -325,6 +377,7 @@ std::vector<std::string> ValidateTarget(const PredictionTarget& target) {
   CheckCount("params", target.params, problems);
   CheckCount("tokens", target.tokens, problems);
   if (target.batch_size_tokens) CheckCount("batch_size_tokens", *target.batch_size_tokens, problems);
+  if (target.learning_rate) CheckCount("learning_rate", *target.learning_rate, problems);
   if (target.loss_nats) CheckCount("loss_nats", *target.loss_nats, problems);
   if (target.max_extrapolation && !(*target.max_extrapolation >= 1)) {
     problems.push_back("max_extrapolation: a ratio of at least 1 is needed");
@@ -347,7 +400,8 @@ std::string QuantityName(const LawSpec& law) {
 
 absl::StatusOr<std::shared_ptr<const Predictor>> Predictor::FromFit(std::string fit_name, FitResult result) {
   ASSIGN_OR_RETURN(LawSpec spec, ParseLawSpec(result.law_toml));
-  absl::StatusOr<std::shared_ptr<const Law>> law = Law::Compile(std::move(spec));
+  absl::StatusOr<std::shared_ptr<const Law>> law =
+      Law::Compile(std::move(spec), Derivatives::kWhenNeeded);  // predictions need none
   if (!law.ok()) return law.status();
   RETURN_IF_ERROR(CheckFitResult(result));
   if (result.parameters.size() != (*law)->spec().parameters.size()) {
@@ -360,7 +414,28 @@ absl::StatusOr<std::shared_ptr<const Predictor>> Predictor::FromFit(std::string 
   if (std::holds_alternative<OptimumModel>(result.model)) {
     return std::make_shared<OptimumPredictor>(std::move(fit_name), std::move(result), *law);
   }
-  return std::make_shared<FittedPredictor>(std::move(fit_name), std::move(result), *law);
+  return std::make_shared<FittedPredictor>(std::vector<std::string>{std::move(fit_name)}, std::move(result),
+                                           *law);
+}
+
+absl::StatusOr<std::shared_ptr<const Predictor>> Predictor::Average(
+    const std::vector<std::shared_ptr<const Predictor>>& fits) {
+  std::vector<const FitResult*> results;
+  std::map<std::string, std::string> names;  // by law
+  for (const std::shared_ptr<const Predictor>& fit : fits) {
+    if (fit->fit() == nullptr) continue;
+    results.push_back(fit->fit());
+    names.emplace(fit->fit()->law_id, fit->source());
+  }
+  if (results.size() < 2) return absl::FailedPreconditionError("fewer than two fits can be averaged");
+  ASSIGN_OR_RETURN(FitResult average, AverageLossFits(results));
+  std::vector<std::string> averaged;
+  for (const LossMember& member : std::get<LossModel>(average.model).members)
+    averaged.push_back(names.at(member.law));
+  ASSIGN_OR_RETURN(LawSpec spec, ParseLawSpec(average.law_toml));
+  ASSIGN_OR_RETURN(std::shared_ptr<const Law> law, Law::Compile(std::move(spec), Derivatives::kWhenNeeded));
+  RETURN_IF_ERROR(CheckFitResult(average));
+  return std::make_shared<FittedPredictor>(std::move(averaged), std::move(average), law);
 }
 
 absl::StatusOr<std::shared_ptr<const Predictor>> Predictor::FromLaw(

@@ -21,6 +21,7 @@ struct PredictionTarget {
   double params = 0;  ///< N, counted as each law counts it
   double tokens = 0;  ///< D
   std::optional<double> batch_size_tokens;
+  std::optional<double> learning_rate;  ///< the loss is that at this rate (PredictTogether)
   std::optional<double> loss_nats;
   std::optional<double> max_extrapolation;  ///< ratio; answers beyond it are withheld
   double interval = 0.9;                    ///< coverage
@@ -28,11 +29,13 @@ struct PredictionTarget {
 };
 
 /// A predicted value. `low` and `high` are bootstrap percentiles of the prediction (every replicate is pushed
-/// through the law); they rest on the runs being exchangeable within their cells. `near_optimal_*` bound the
-/// region whose loss stays within the tolerance.
+/// through the law); they rest on the runs being exchangeable within their cells. Of a loss by a fit with a
+/// LossModel they hold the loss that a run there will have, and `parameter_*` are those percentiles, of the
+/// law itself. `near_optimal_*` bound the region whose loss stays within the tolerance.
 struct Quantity {
   double value = 0;
   std::optional<double> low, high;
+  std::optional<double> parameter_low, parameter_high;
   std::optional<double> near_optimal_low, near_optimal_high;
 };
 
@@ -80,6 +83,11 @@ class Predictor {
  public:
   /// From a fit that was made or stored. The law is compiled from `result.law_toml`.
   static absl::StatusOr<std::shared_ptr<const Predictor>> FromFit(std::string fit_name, FitResult result);
+  /// The average of a study's loss fits by their held-out error (AverageLossFits), the first of them its
+  /// source. Everything that it says is as of a fit of `loss-average`. FailedPrecondition where they cannot
+  /// be averaged.
+  static absl::StatusOr<std::shared_ptr<const Predictor>> Average(
+      const std::vector<std::shared_ptr<const Predictor>>& fits);
   /// From published values. FailedPrecondition if the law has none. `catalogue` supplies laws that stand in
   /// for a missing variable (`from_law`); may be null.
   static absl::StatusOr<std::shared_ptr<const Predictor>> FromLaw(std::shared_ptr<const Law> law,
@@ -98,6 +106,12 @@ class Predictor {
                                                               const std::vector<double>& batch_sizes_tokens,
                                                               const std::function<bool()>& given_up) const;
 };
+
+/// What `group`, the fits of one study or fits that were named together, say at the target. The loss is that
+/// at the rate and batch of the answer: where the target fixes one of them, what that costs over the best is
+/// added, by the loss surface of a fit in the group; a warning says where none has one.
+Prediction PredictTogether(const std::vector<std::shared_ptr<const Predictor>>& group,
+                           const PredictionTarget& target);
 
 /// What a law predicts, as the API spells it: "learning_rate", …; a law's own name for other quantities.
 std::string QuantityName(const LawSpec& law);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "fitting/digest.h"
+#include "fitting/least_squares/loss_average.h"
 #include "fitting/version.h"
 
 namespace sextant::fitting {
@@ -40,7 +41,8 @@ void FillRanges(const RunTable& runs, std::map<std::string, Range>& ranges) {
 
 void SetProvenance(const LawSpec& law, const RunTable& runs, const FitRequest& request, FitResult& result) {
   result.law_id = law.id;
-  result.law_toml = LawSpecToToml(law);
+  // A fit of an average has composed a law of its own.
+  if (result.law_toml.empty() || law.id != kLossAverageId) result.law_toml = LawSpecToToml(law);
   result.target = law.target;
   result.study_id = request.study_id;
   result.param_count = request.param_count;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 namespace sextant::fitting {
@@ -66,7 +67,7 @@ double BeyondRange(const Range& range, double value) {
   double ratio = 1;
   if (std::isfinite(range.high)) ratio = std::max(ratio, value / range.high);
   if (std::isfinite(range.low) && range.low > 0) ratio = std::max(ratio, range.low / value);
-  return ratio;
+  return std::min(ratio, std::numeric_limits<double>::max());  // of a denormal target too
 }
 
 ResolvedVariables ResolveVariables(const Law& law, const PredictionTarget& target,

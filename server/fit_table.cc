@@ -9,6 +9,37 @@
 namespace sextant::server {
 namespace {
 
+const fitting::LossModel* LossModelOf(const ServedFit& fit) {
+  if (!fit.predictor || fit.predictor->target() != fitting::Target::kLoss) return nullptr;
+  return std::get_if<fitting::LossModel>(&fit.predictor->fit()->model);
+}
+
+// The newest fit of each law to the same losses as `newest`, averaged by held-out error; `newest` by itself
+// where it is an average already, or there is no other. Errors on other rows say nothing about these.
+std::shared_ptr<const fitting::Predictor> AveragedLoss(const std::map<std::string, ServedFit>& fits,
+                                                       const ServedFit& newest) {
+  const fitting::LossModel* model = LossModelOf(newest);
+  if (model == nullptr || !model->members.empty()) return newest.predictor;
+  const fitting::FitResult& fit = *newest.predictor->fit();
+  std::map<std::string, const ServedFit*> by_law;
+  for (const auto& [id, other] : fits) {
+    const fitting::LossModel* of_other = LossModelOf(other);
+    if (of_other == nullptr || !of_other->members.empty() || of_other->cell_best != model->cell_best)
+      continue;
+    const fitting::FitResult& made = *other.predictor->fit();
+    if (made.data_digest != fit.data_digest || made.objective_kind != fit.objective_kind) continue;
+    const ServedFit*& best = by_law[made.law_id];
+    if (best == nullptr || other.end_time >= best->end_time) best = &other;
+  }
+  std::vector<std::shared_ptr<const fitting::Predictor>> averaged = {newest.predictor};
+  for (const auto& [law, other] : by_law) {
+    if (law != fit.law_id) averaged.push_back(other->predictor);
+  }
+  if (averaged.size() < 2) return newest.predictor;
+  auto average = fitting::Predictor::Average(averaged);
+  return average.ok() ? *std::move(average) : newest.predictor;
+}
+
 std::vector<std::shared_ptr<const fitting::Predictor>> CurrentOf(
     const std::map<std::string, ServedFit>& fits) {
   std::map<std::string, const ServedFit*> newest;
@@ -18,7 +49,10 @@ std::vector<std::shared_ptr<const fitting::Predictor>> CurrentOf(
     if (best == nullptr || fit.end_time >= best->end_time) best = &fit;
   }
   std::vector<std::shared_ptr<const fitting::Predictor>> current;
-  for (const auto& [quantity, fit] : newest) current.push_back(fit->predictor);
+  for (const auto& [quantity, fit] : newest) {
+    current.push_back(fit->predictor->target() == fitting::Target::kLoss ? AveragedLoss(fits, *fit)
+                                                                         : fit->predictor);
+  }
   return current;
 }
 

@@ -10,8 +10,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 CODE = {".h", ".cc", ".inc"}
 # What the default of fits chooses by its name, and the name of a method that is no estimator elsewhere.
 CHOSEN_BY_NAME = {"band", "quadratic", "surface", "regret", "hierarchical", "average"}
-# Laws that code answers for by name: the forms of curves and of critical batches that their own folders compute.
-LAWS_OF_CODE = re.compile(r"(curve-|cbs-power-)")
+# Laws that code answers for by name: the forms of curves and of critical batches that their own folders compute, and
+# the average that is composed of others.
+LAWS_OF_CODE = re.compile(r"(curve-|cbs-power-|loss-average$)")
 # Names of formats that mean something else too.
 WORDS = {"csv", "jsonl", "tensorboard", "megatron", "llmc-log"}
 # An exported study is a SQLite file whatever the engine.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "fitting/fit.h"
+#include "fitting/least_squares/fit_law.h"
 
 namespace sextant::fitting {
 
@@ -32,13 +33,17 @@ struct FitFamily {
   absl::Status (*score)(const std::shared_ptr<const Law>& law, const RunTable& holdout, FitResult& result);
 };
 
-extern const FitFamily kCriticalBatchFamily, kOtherOptimumFamily, kOptimumFamily, kLeastSquaresFamily;
+extern const FitFamily kCriticalBatchFamily, kOtherOptimumFamily, kOptimumFamily, kLossAverageFamily,
+    kLossFamily, kLeastSquaresFamily;
 
 /// The least-squares family answers every law.
 const FitFamily& FamilyOf(const LawSpec& law);
 
 /// When a request's time is over.
 absl::Time DeadlineOf(const FitRequest& request);
+
+/// The request's loss, seed, replicates, fixed parameters and limits.
+absl::StatusOr<SolveOptions> SolveOptionsOf(const FitRequest& request);
 
 /// Least squares on `runs` as they are, by the request's loss, seed, replicates and fixed parameters.
 absl::StatusOr<FitResult> FitByLeastSquares(const std::shared_ptr<const Law>& law, const RunTable& runs,

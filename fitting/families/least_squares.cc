@@ -34,9 +34,7 @@ absl::Status ScoreOnLosses(const std::shared_ptr<const Law>& law, const RunTable
 
 }  // namespace
 
-absl::StatusOr<FitResult> FitByLeastSquares(const std::shared_ptr<const Law>& law, const RunTable& runs,
-                                            const FitRequest& request) {
-  ASSIGN_OR_RETURN(LawData data, LawDataFromRuns(*law, runs));
+absl::StatusOr<SolveOptions> SolveOptionsOf(const FitRequest& request) {
   SolveOptions options;
   if (!request.loss.empty()) {
     ASSIGN_OR_RETURN(Objective objective, ParseObjective(request.loss));
@@ -47,6 +45,13 @@ absl::StatusOr<FitResult> FitByLeastSquares(const std::shared_ptr<const Law>& la
   options.seed = request.seed;
   options.cancel = request.cancelled;
   options.deadline = DeadlineOf(request);
+  return options;
+}
+
+absl::StatusOr<FitResult> FitByLeastSquares(const std::shared_ptr<const Law>& law, const RunTable& runs,
+                                            const FitRequest& request) {
+  ASSIGN_OR_RETURN(LawData data, LawDataFromRuns(*law, runs));
+  ASSIGN_OR_RETURN(const SolveOptions options, SolveOptionsOf(request));
   ASSIGN_OR_RETURN(FitResult result, FitLaw(law, data, options));
   result.model = LeastSquaresModel{};
   return result;

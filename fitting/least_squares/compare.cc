@@ -8,16 +8,11 @@
 #include <numeric>
 
 #include "base/status_macros.h"
+#include "fitting/least_squares/compose_laws.h"
 #include "fitting/refusal.h"
 
 namespace sextant::fitting {
 namespace {
-
-bool SameVariables(const LawSpec& a, const LawSpec& b) {
-  return std::equal(
-      a.variables.begin(), a.variables.end(), b.variables.begin(), b.variables.end(),
-      [](const VariableSpec& left, const VariableSpec& right) { return left.name == right.name; });
-}
 
 absl::Status FitBoth(LawComparison& comparison, const LawData& data, const SolveOptions& options,
                      double fraction) {

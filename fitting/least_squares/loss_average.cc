@@ -6,70 +6,52 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
+#include <optional>
 #include <utility>
 
 #include "base/status_macros.h"
-#include "fitting/least_squares/compare.h"
-#include "fitting/least_squares/summary.h"
+#include "fitting/least_squares/compose_laws.h"
+#include "fitting/least_squares/loss_scales.h"
 
 namespace sextant::fitting {
 namespace {
 
 constexpr std::size_t kMembers = 5;
 constexpr double kLeastError = 1e-6;  // of a held-out error: laws that are exact share the weight
-// Of the half-width: its parts are not independent of each other. The least that holds 90 % of the held-out
-// losses of the other studies, whichever of six studies is left out (loss_laws_bench).
-constexpr double kWidth = 0.7;
-// Errors grow with the distance in ln scale; the held-out scales are one such distance.
-constexpr double kMostReach = 4;
+// Where the weights look at what parameters leave open: runs too big to tune are further out than the scales
+// that could be held out.
+constexpr double kFarther = 10;
 
-std::vector<double> Parameters(const FitResult& fit) {
-  std::vector<double> parameters;
-  for (const ParameterEstimate& parameter : fit.parameters) parameters.push_back(parameter.estimate);
-  return parameters;
-}
-
-double LogScale(const LawSpec& spec, std::span<const double> variables) {
-  double sum = 0;
-  bool any = false;
-  for (std::size_t v = 0; v < variables.size(); ++v) {
-    const std::string& name = spec.variables[v].name;
-    if (name != "N" && name != "D" && name != "C") continue;
-    sum += std::log(variables[v]);
-    any = true;
-  }
-  return any ? sum : std::log(variables[0]);
-}
-
-std::vector<double> Row(const LawData& data, std::size_t row) {
-  std::vector<double> variables;
-  for (const std::vector<double>& column : data.columns) variables.push_back(column[row]);
-  return variables;
-}
-
-double NormalHalfWidth(double level) {
-  // Bisection on the error function: levels are in (0, 1) and this is asked once a prediction.
-  double low = 0, high = 40;
-  for (int i = 0; i < 80; ++i) {
-    const double middle = 0.5 * (low + high);
-    (std::erf(middle / std::sqrt(2.0)) < level ? low : high) = middle;
-  }
-  return low;
-}
-
-// What the members say at one point, with the weight of each there.
-struct Opinions {
-  std::vector<double> log_loss, weight;
-  double mean = 0, variance = 0;  // by weight
+// A fit that may enter an average, with its twin: the estimates without the largest scales.
+struct Candidate {
+  std::shared_ptr<const Law> law;
+  const FitResult* fit = nullptr;
+  double error = 0;
+  std::vector<double> twin;  // empty where the fit was made elsewhere
 };
 
-// Variance of a member's ln(loss) at a point, by its replicates; 0 without any.
-double ReplicateVariance(const LossAverageMember& member, std::span<const double> variables) {
-  const std::size_t p = member.fit.parameters.size(), rows = member.fit.replicates.size() / p;
+std::vector<double> Estimates(const FitResult& fit) {
+  std::vector<double> estimates;
+  for (const ParameterEstimate& parameter : fit.parameters) estimates.push_back(parameter.estimate);
+  return estimates;
+}
+
+// Variance of ln(loss) over the replicates at ten times the largest N and D; 0 without replicates.
+double FarVariance(const Candidate& candidate) {
+  std::vector<double> variables;
+  for (const VariableSpec& variable : candidate.law->spec().variables) {
+    const auto range = candidate.fit->fitted_range.find(variable.name);
+    if (range == candidate.fit->fitted_range.end()) return 0;
+    const double farther = variable.name == "N" || variable.name == "D" ? kFarther
+                           : variable.name == "C"                       ? kFarther * kFarther
+                                                                        : 1;
+    variables.push_back(range->second.high * farther);
+  }
+  const std::size_t p = candidate.fit->parameters.size();
   double sum = 0, squares = 0, count = 0;
-  for (std::size_t r = 0; r < rows; ++r) {
-    const double value = std::log(member.law->Evaluate(variables, {member.fit.replicates.data() + r * p, p}));
+  for (std::size_t at = 0; p > 0 && at + p <= candidate.fit->replicates.size(); at += p) {
+    const double value =
+        std::log(candidate.law->Evaluate(variables, {candidate.fit->replicates.data() + at, p}));
     if (!std::isfinite(value)) continue;
     sum += value;
     squares += value * value;
@@ -78,155 +60,287 @@ double ReplicateVariance(const LossAverageMember& member, std::span<const double
   return count > 1 ? std::max(0.0, (squares - sum * sum / count) / (count - 1)) : 0;
 }
 
-// A law whose parameters leave much open there says less there.
-Opinions Ask(const std::vector<LossAverageMember>& members, std::span<const double> variables) {
-  Opinions opinions;
-  double total = 0;
-  for (const LossAverageMember& member : members) {
-    opinions.log_loss.push_back(std::log(member.law->Evaluate(variables, Parameters(member.fit))));
-    const double error = member.held_out_error;
-    total += opinions.weight.emplace_back(1 / (error * error + ReplicateVariance(member, variables)));
+// The most of the candidates, best first, that one law can hold.
+absl::StatusOr<LawSpec> ComposeBest(std::vector<Candidate>& candidates, std::vector<std::string>& left_out) {
+  absl::StatusOr<LawSpec> composed = absl::InvalidArgumentError("no law to average");
+  std::vector<const LawSpec*> specs;
+  std::vector<Candidate> kept;
+  for (Candidate& candidate : candidates) {
+    const std::string& id = candidate.law->spec().id;
+    if (kept.size() == kMembers) {
+      left_out.push_back(
+          absl::StrCat(id, ": predicted the held-out scales worse than ", kMembers, " others"));
+      continue;
+    }
+    specs.push_back(&candidate.law->spec());
+    absl::StatusOr<LawSpec> with = ComposeLaws(specs);
+    if (with.ok()) {
+      composed = std::move(with);
+      kept.push_back(std::move(candidate));
+    } else {
+      specs.pop_back();
+      left_out.push_back(absl::StrCat(id, ": ", std::string(with.status().message())));
+      if (!composed.ok()) composed = with.status();
+    }
   }
-  for (double& weight : opinions.weight) weight /= total;
-  for (std::size_t m = 0; m < members.size(); ++m) opinions.mean += opinions.weight[m] * opinions.log_loss[m];
-  for (std::size_t m = 0; m < members.size(); ++m)
-    opinions.variance += opinions.weight[m] * std::pow(opinions.log_loss[m] - opinions.mean, 2);
-  return opinions;
+  candidates = std::move(kept);
+  return composed;
 }
 
-std::vector<double> LogErrors(const std::vector<LossAverageMember>& members, const LawData& data,
-                              std::span<const std::size_t> rows) {
-  std::vector<double> errors;
-  for (const std::size_t row : rows)
-    errors.push_back(Ask(members, Row(data, row)).mean - std::log(data.observed[row]));
-  return errors;
+// Candidates best first -> the composed law's fit: parameters, replicates, members and sums of the searches.
+absl::StatusOr<FitResult> Compose(std::vector<Candidate>& candidates, std::vector<std::string>& left_out,
+                                  std::shared_ptr<const Law>& law) {
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.error < b.error; });
+  ASSIGN_OR_RETURN(LawSpec spec, ComposeBest(candidates, left_out));
+  spec.id = kLossAverageId;
+  spec.title = "Average of laws of the loss by held-out error";
+  ASSIGN_OR_RETURN(law, Law::Compile(std::move(spec), Derivatives::kWhenNeeded));
+
+  const FitResult& first = *candidates.front().fit;
+  FitResult result;
+  static_cast<FitProvenance&>(result) = first;
+  result.law_id = kLossAverageId;
+  result.law_toml = LawSpecToToml(law->spec());
+  result.estimator = "held-out-average";
+  result.runs_used = first.runs_used;
+  result.cells_used = first.cells_used;
+  result.fitted_range = first.fitted_range;
+  LossModel model;
+  std::size_t replicates = std::numeric_limits<std::size_t>::max();
+  double total = 0;
+  for (const Candidate& candidate : candidates) {
+    const double error = std::max(candidate.error, kLeastError);
+    model.members.push_back(
+        {candidate.law->spec().id, 1 / (error * error + FarVariance(candidate)), candidate.error});
+    total += model.members.back().weight;
+    replicates = std::min(replicates, candidate.fit->replicates.size() / candidate.fit->parameters.size());
+  }
+  const std::vector<ParameterSpec>& names = law->spec().parameters;
+  for (LossMember& member : model.members) {
+    member.weight /= total;
+    result.parameters.push_back({names[result.parameters.size()].name, member.weight, {}, {}, false});
+    result.diagnostics["weight." + member.law] = member.weight;
+    result.diagnostics["held_out_error." + member.law] = member.held_out_error;
+  }
+  for (std::size_t m = 0; m < candidates.size(); ++m) {
+    const FitResult& fit = *candidates[m].fit;
+    for (ParameterEstimate parameter : fit.parameters) {
+      parameter.name = names[result.parameters.size()].name;
+      result.parameters.push_back(std::move(parameter));
+    }
+    result.objective += model.members[m].weight * fit.objective;
+    result.starts += fit.starts;
+    result.starts_at_optimum += fit.starts_at_optimum;
+    result.condition_number = std::max(result.condition_number, fit.condition_number);
+    for (const std::string& warning : fit.warnings)
+      result.warnings.push_back(absl::StrCat(fit.law_id, ": ", warning));
+  }
+  // One seed draws the same rows for every law: their replicates belong together.
+  for (std::size_t r = 0; r < replicates; ++r) {
+    for (const LossMember& member : model.members) result.replicates.push_back(member.weight);
+    for (const Candidate& candidate : candidates) {
+      const std::size_t p = candidate.fit->parameters.size();
+      const double* row = candidate.fit->replicates.data() + r * p;
+      result.replicates.insert(result.replicates.end(), row, row + p);
+    }
+  }
+  result.bootstrap_replicates = static_cast<std::int64_t>(replicates);
+  result.model = std::move(model);
+  return result;
 }
 
-double RootMeanSquare(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value * value;
-  return std::sqrt(sum / static_cast<double>(values.size()));
-}
+// The estimates of a fit that has not seen the largest scales, and which those are.
+struct Twin {
+  ScaleSplit split;
+  std::vector<double> estimates;
+  HoldoutScore score;
+};
 
-// Sd of ln(loss) about the average among the larger half of the runs: small ones often lie off every law, and
-// say nothing about the next large one. From the 90 % quantile, since a few runs always went wrong.
-double NoiseAtLargeScales(const std::vector<LossAverageMember>& members, const LawData& data,
-                          double parameters) {
-  std::vector<std::size_t> rows(data.size());
-  std::iota(rows.begin(), rows.end(), std::size_t{0});
-  const LawSpec& spec = members.front().law->spec();
-  std::stable_sort(rows.begin(), rows.end(), [&](std::size_t a, std::size_t b) {
-    return LogScale(spec, Row(data, a)) > LogScale(spec, Row(data, b));
-  });
-  rows.resize(std::max(std::min<std::size_t>(rows.size(), 10), rows.size() / 2));
-  std::vector<double> errors = LogErrors(members, data, rows);
-  for (double& error : errors) error = std::abs(error);
-  std::sort(errors.begin(), errors.end());
-  const auto n = static_cast<double>(data.size());
-  return solve::SortedQuantile(errors, 0.9) / NormalHalfWidth(0.9) *
-         std::sqrt(n / std::max(1.0, n - parameters));
-}
-
-// What extrapolation to the largest scales cost: the same average, fitted without them.
-absl::Status ScoreHeldOutAverage(const LawData& data, const SolveOptions& options, double fraction,
-                                 LossAverage& average) {
-  const Law& first = *average.members.front().law;
-  ASSIGN_OR_RETURN(const ScaleSplit split, SplitLargestScales(first, data, fraction));
+absl::StatusOr<Twin> FitTwin(const std::shared_ptr<const Law>& law, const LawData& data,
+                             const SolveOptions& options, double fraction) {
   SolveOptions part = options;
   part.replicates = 0;
   part.diagnostics = false;
-  std::vector<LossAverageMember> members = average.members;
-  const LawData train = SelectRows(data, split.train);
-  for (LossAverageMember& member : members) {
-    ASSIGN_OR_RETURN(FitResult fit, FitLaw(member.law, train, part));
-    member.fit = std::move(fit);
+  Twin twin;
+  ASSIGN_OR_RETURN(twin.split, SplitLargestScales(*law, data, fraction));
+  ASSIGN_OR_RETURN(const FitResult fit, FitLaw(law, SelectRows(data, twin.split.train), part));
+  twin.estimates = Estimates(fit);
+  const LawData held_out = SelectRows(data, twin.split.held_out);
+  ASSIGN_OR_RETURN(twin.score, ScoreHeldOut(law, twin.estimates, held_out));
+  for (const double error : LogErrors(*law, held_out, twin.estimates)) {
+    if (!std::isfinite(error)) {
+      return absl::FailedPreconditionError("without them the law predicts no positive loss there");
+    }
   }
-  average.held_out_sd = RootMeanSquare(LogErrors(members, data, split.held_out));
-  double largest = -std::numeric_limits<double>::infinity(), sum = 0;
-  for (const std::size_t row : split.train)
-    largest = std::max(largest, LogScale(first.spec(), Row(data, row)));
-  for (const std::size_t row : split.held_out) sum += LogScale(first.spec(), Row(data, row));
-  average.held_out_reach = sum / static_cast<double>(split.held_out.size()) - largest;
-  return absl::OkStatus();
+  return twin;
+}
+
+bool GaveUp(const absl::Status& status) {
+  return absl::IsCancelled(status) || absl::IsDeadlineExceeded(status);
+}
+
+// Fills what the held-out scales say; `p` parameters were free.
+void Measure(const Law& law, const LawData& data, std::span<const double> estimates, const Twin* twin,
+             double p, LossModel& model) {
+  model.noise = NoiseAtLargeScales(law, data, estimates, p);
+  model.largest_scale = LargestScale(law.spec(), data);
+  if (twin == nullptr) return;
+  const LawData held_out = SelectRows(data, twin->split.held_out);
+  const std::vector<double> errors = LogErrors(law, held_out, twin->estimates);
+  double squares = 0, relative = 0;
+  for (const double error : errors) {
+    squares += error * error;
+    relative += std::abs(std::expm1(error));
+  }
+  const auto rows = static_cast<double>(errors.size());
+  model.held_out_sd = std::sqrt(squares / rows);
+  model.held_out_error = relative / rows;
+  model.held_out_reach = std::max(
+      0.0, MeanScale(law.spec(), held_out) - LargestScale(law.spec(), SelectRows(data, twin->split.train)));
+}
+
+struct LossFit {
+  FitResult result;
+  std::optional<Twin> twin;
+};
+
+absl::StatusOr<LossFit> FitWithTwin(const std::shared_ptr<const Law>& law, const LawData& data,
+                                    const SolveOptions& options, double fraction) {
+  LossFit fit;
+  ASSIGN_OR_RETURN(fit.result, FitLaw(law, data, options));
+  absl::Status why;
+  for (const double held_out : {fraction, fraction / 2}) {
+    absl::StatusOr<Twin> twin = FitTwin(law, data, options, held_out);
+    if (twin.ok()) {
+      fit.twin = *std::move(twin);
+      break;
+    }
+    if (GaveUp(twin.status())) return twin.status();
+    if (why.ok()) why = twin.status();
+  }
+  if (!fit.twin) {
+    fit.result.warnings.push_back(
+        absl::StrCat("the largest scales could not be held out, so the interval of a run's loss lacks what "
+                     "extrapolation costs: ",
+                     std::string(why.message())));
+  }
+  LossModel model;
+  Measure(*law, data, Estimates(fit.result), fit.twin ? &*fit.twin : nullptr,
+          static_cast<double>(fit.result.parameters.size()), model);
+  // Fitted to plain residuals a law may not be positive at every row: it then has no spread of ln loss.
+  if (std::isfinite(model.noise)) {
+    fit.result.model = std::move(model);
+  } else {
+    fit.result.model = LeastSquaresModel{};
+  }
+  return fit;
 }
 
 }  // namespace
 
-absl::StatusOr<LossAverage> AverageLossLaws(const std::vector<std::shared_ptr<const Law>>& laws,
-                                            const LawData& data, const SolveOptions& options,
-                                            double held_out_fraction) {
-  if (laws.empty()) return absl::InvalidArgumentError("no law to average");
-  std::vector<LawComparison> compared = CompareLaws(laws, data, options, held_out_fraction);
-  if (!compared.front().status.ok()) return compared.front().status;
-  LossAverage average;
-  double total = 0;
-  for (LawComparison& law : compared) {
-    const std::string& id = law.law->spec().id;
-    if (!law.status.ok()) {
-      average.left_out.push_back(absl::StrCat(id, ": ", std::string(law.status.message())));
-      continue;
-    }
-    const double error = std::max(law.held_out.mean_relative_error, kLeastError);
-    if (average.members.size() == kMembers) {
-      average.left_out.push_back(
-          absl::StrCat(id, ": predicted the held-out scales worse than ", kMembers, " others"));
-      continue;
-    }
-    average.members.push_back({law.law, std::move(law.fit), error, 1 / (error * error)});
-    total += average.members.back().weight;
-  }
-  for (LossAverageMember& member : average.members) member.weight /= total;
-
-  average.largest_scale = -std::numeric_limits<double>::infinity();
-  for (std::size_t row = 0; row < data.size(); ++row) {
-    average.largest_scale =
-        std::max(average.largest_scale, LogScale(average.members.front().law->spec(), Row(data, row)));
-  }
-  double parameters = 0;
-  for (const LossAverageMember& member : average.members)
-    parameters += member.weight * static_cast<double>(member.fit.parameters.size());
-  average.noise = NoiseAtLargeScales(average.members, data, parameters);
-  RETURN_IF_ERROR(ScoreHeldOutAverage(data, options, held_out_fraction, average));
-  return average;
+bool MayBeAveraged(const LawSpec& law, const LawSpec& average) {
+  return law.target == Target::kLoss && law.id != average.id && !law.expression.empty() && !law.published() &&
+         SameVariables(law, average);
 }
 
-LossPrediction PredictLoss(const LossAverage& average, std::span<const double> variables, double level) {
-  const Opinions opinions = Ask(average.members, variables);
-  const double centre = opinions.mean;
-  LossPrediction prediction;
-  prediction.value = std::exp(centre);
-  std::size_t replicates = std::numeric_limits<std::size_t>::max();
-  for (const LossAverageMember& member : average.members)
-    replicates = std::min(replicates, member.fit.replicates.size() / member.fit.parameters.size());
-  // One seed draws the same rows for every law: their replicates belong together.
-  std::vector<double> draws;
-  for (std::size_t r = 0; r < replicates; ++r) {
-    double sum = 0;
-    for (std::size_t m = 0; m < average.members.size(); ++m) {
-      const LossAverageMember& member = average.members[m];
-      const std::size_t p = member.fit.parameters.size();
-      sum += opinions.weight[m] *
-             std::log(member.law->Evaluate(variables, {member.fit.replicates.data() + r * p, p}));
+absl::StatusOr<FitResult> FitLossLaw(const std::shared_ptr<const Law>& law, const LawData& data,
+                                     const SolveOptions& options, double held_out_fraction) {
+  ASSIGN_OR_RETURN(LossFit fit, FitWithTwin(law, data, options, held_out_fraction));
+  return std::move(fit.result);
+}
+
+absl::StatusOr<FitResult> FitLossAverage(const std::vector<std::shared_ptr<const Law>>& laws,
+                                         const LawData& all, const SolveOptions& options,
+                                         double held_out_fraction, double scale_weight) {
+  if (laws.empty()) return absl::InvalidArgumentError("no law to average");
+  const LawData data = WeightedByScale(laws.front()->spec(), all, scale_weight);
+  std::vector<LossFit> fits(laws.size());
+  std::vector<Candidate> candidates;
+  std::vector<std::string> left_out;
+  std::optional<ScaleSplit> split;
+  absl::Status first;
+  const auto leave_out = [&](std::size_t l, const absl::Status& why) {
+    if (first.ok()) first = why;
+    left_out.push_back(absl::StrCat(laws[l]->spec().id, ": ", std::string(why.message())));
+  };
+  for (std::size_t l = 0; l < laws.size(); ++l) {
+    if (!SameVariables(laws[l]->spec(), laws.front()->spec())) {
+      leave_out(
+          l, absl::InvalidArgumentError(absl::StrCat("has other variables than ", laws.front()->spec().id)));
+      continue;
     }
-    if (std::isfinite(sum)) draws.push_back(sum);
+    absl::StatusOr<LossFit> fit = FitWithTwin(laws[l], data, options, held_out_fraction);
+    if (GaveUp(fit.status())) return fit.status();
+    if (!fit.ok()) {
+      leave_out(l, fit.status());
+      continue;
+    }
+    fits[l] = *std::move(fit);
+    if (!fits[l].twin) {
+      leave_out(l, absl::FailedPreconditionError("too few rows to hold the largest scales out"));
+      continue;
+    }
+    // Errors compare at the same rows only: laws that need more rows than the others leave are out.
+    if (!split) split = fits[l].twin->split;
+    if (split->held_out != fits[l].twin->split.held_out) {
+      leave_out(l, absl::FailedPreconditionError("too few rows are left for it without the largest scales"));
+      continue;
+    }
+    candidates.push_back(
+        {laws[l], &fits[l].result, fits[l].twin->score.mean_relative_error, fits[l].twin->estimates});
   }
-  double below = 0, above = 0;  // half-widths that the parameters leave open
-  if (!draws.empty()) {
-    std::sort(draws.begin(), draws.end());
-    below = std::max(0.0, centre - solve::SortedQuantile(draws, 0.5 * (1 - level)));
-    above = std::max(0.0, solve::SortedQuantile(draws, 0.5 * (1 + level)) - centre);
+  if (candidates.empty()) return first;
+  std::shared_ptr<const Law> law;
+  ASSIGN_OR_RETURN(FitResult result, Compose(candidates, left_out, law));
+  auto& model = std::get<LossModel>(result.model);
+  Twin twin;
+  twin.split = *split;
+  double parameters = 0;
+  for (const LossMember& member : model.members) twin.estimates.push_back(member.weight);
+  for (std::size_t m = 0; m < candidates.size(); ++m) {
+    twin.estimates.insert(twin.estimates.end(), candidates[m].twin.begin(), candidates[m].twin.end());
+    parameters += model.members[m].weight * static_cast<double>(candidates[m].twin.size());
   }
-  prediction.parameter_low = std::exp(centre - below);
-  prediction.parameter_high = std::exp(centre + above);
-  const double distance = LogScale(average.members.front().law->spec(), variables) - average.largest_scale;
-  const double reach =
-      average.held_out_reach > 0 ? std::clamp(distance / average.held_out_reach, 0.0, kMostReach) : 0.0;
-  const double z = NormalHalfWidth(level);
-  const double other = z * std::sqrt(average.noise * average.noise + opinions.variance +
-                                     std::pow(reach * average.held_out_sd, 2));
-  prediction.low = std::exp(centre - std::max(below, kWidth * std::hypot(below, other)));
-  prediction.high = std::exp(centre + std::max(above, kWidth * std::hypot(above, other)));
-  return prediction;
+  Measure(*law, data, Estimates(result), &twin, parameters, model);
+  for (const std::string& each : left_out) result.warnings.push_back("left out of the average: " + each);
+  return result;
+}
+
+absl::StatusOr<FitResult> AverageLossFits(std::span<const FitResult* const> fits) {
+  std::vector<Candidate> candidates;
+  std::vector<std::string> left_out;
+  for (const FitResult* fit : fits) {
+    const auto* model = std::get_if<LossModel>(&fit->model);
+    if (model == nullptr || !model->members.empty() || !std::isfinite(model->held_out_error) ||
+        fit->parameters.empty() || fit->data_digest != fits.front()->data_digest) {
+      continue;
+    }
+    ASSIGN_OR_RETURN(LawSpec spec, ParseLawSpec(fit->law_toml));
+    ASSIGN_OR_RETURN(std::shared_ptr<const Law> law, Law::Compile(std::move(spec), Derivatives::kWhenNeeded));
+    candidates.push_back({std::move(law), fit, model->held_out_error, {}});
+  }
+  std::shared_ptr<const Law> law;
+  if (candidates.size() < 2) return absl::FailedPreconditionError("fewer than two fits can be averaged");
+  ASSIGN_OR_RETURN(FitResult result, Compose(candidates, left_out, law));
+  if (candidates.size() < 2) return absl::FailedPreconditionError("fewer than two laws can be averaged");
+  auto& average = std::get<LossModel>(result.model);
+  const auto& first = std::get<LossModel>(candidates.front().fit->model);
+  average.cell_best = first.cell_best;
+  average.runs_considered = first.runs_considered;
+  average.held_out_reach = first.held_out_reach;
+  average.largest_scale = first.largest_scale;
+  average.held_out_error = 0;
+  // Root mean squares are convex: those of the average are at most these.
+  for (std::size_t m = 0; m < candidates.size(); ++m) {
+    const auto& model = std::get<LossModel>(candidates[m].fit->model);
+    const double weight = average.members[m].weight;
+    average.noise += weight * model.noise;
+    average.held_out_sd += weight * model.held_out_sd;
+    average.held_out_error += weight * model.held_out_error;
+  }
+  for (const std::string& each : left_out) result.warnings.push_back("left out of the average: " + each);
+  return result;
 }
 
 }  // namespace sextant::fitting

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The average of a study's loss laws (`loss-average`), and losses with intervals that are meant to hold the
-// next run.
+// Laws of the loss, fitted so that their intervals hold the next run, and their average (`loss-average`).
 //
-// A law is weighted by how well it predicted the largest scales when it had not seen them: by 1 / error^2 of
-// the best five. Held-out error ranks laws better than information criteria do (docs/fitting.md,
+// Laws are weighted by how well they predicted the largest scales when they had not seen them: by 1 / error^2
+// of the best five. Held-out error ranks laws better than information criteria do (docs/fitting.md,
 // `loss_laws_bench`).
 #pragma once
 
@@ -15,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "fitting/fit_result.h"
 #include "fitting/law/law.h"
 #include "fitting/least_squares/fit_law.h"
 #include "fitting/least_squares/law_data.h"
@@ -24,47 +24,46 @@ namespace sextant::fitting {
 /// Id of the average, as other laws have one.
 inline constexpr char kLossAverageId[] = "loss-average";
 
-struct LossAverageMember {
-  std::shared_ptr<const Law> law;
-  FitResult fit;  ///< of all rows, replicates included where the options ask for some
-  double held_out_error =
-      0;  ///< mean |predicted / observed - 1| at the largest scales, which this fit's twin did not see
-  double weight = 0;  ///< the weights sum to 1
-};
+/// Whether a law may be part of the average `average`: a form of the loss, not published, that an expression
+/// of the same variables states. Of the catalogue these are what is averaged.
+bool MayBeAveraged(const LawSpec& law, const LawSpec& average);
 
-/// One law, or the average of several. Immutable once made; thread-safe.
-struct LossAverage {
-  std::vector<LossAverageMember> members;  ///< best held-out error first
-  double noise = 0;                        ///< sd of ln loss about the average, corrected for what was fitted
-  double held_out_sd =
-      0;  ///< root mean square ln error of the average at the held-out scales; 0 when none were
-  double held_out_reach = 0;  ///< ln of the mean scale held out over the largest scale that was not
-  double largest_scale = 0;   ///< ln of the product of N, D or C at the largest row (SplitLargestScales)
-  std::vector<std::string>
-      left_out;  ///< "law: why", for laws that could not be fitted or came after the fifth
-};
+/// FitLaw, and a second fit without the largest `held_out_fraction` of the rows (half of that where too few
+/// would be left), which says what extrapolation costs: `model` is a LossModel with everything except
+/// `cell_best` and `runs_considered`. Where nothing can be held out a warning says so. Errors are FitLaw's.
+absl::StatusOr<FitResult> FitLossLaw(const std::shared_ptr<const Law>& law, const LawData& data,
+                                     const SolveOptions& options, double held_out_fraction = 0.2);
 
-/// A loss in the unit of the data.
-struct LossPrediction {
-  double value = 0;
+/// The power of N D by which rows weigh in the fits of an average. Laws are forms, wrong somewhere: what they
+/// say beyond the largest scales should rest on large ones. Chosen leaving each study out (loss_laws_bench).
+inline constexpr double kScaleWeight = 0.5;
+
+/// Fits every law to the same rows as FitLossLaw does, large scales weighing more, and averages ln(loss) over
+/// the best five by held-out error. The weight is 1 / (error^2 + v), v the variance that a law's parameters
+/// leave open at ten times the largest N and D: a law of many parameters may predict the next scale and
+/// nothing beyond. The result's law is their composition (compose_laws.h), `law_toml` its text; warnings name
+/// the laws that were left out and why. InvalidArgument: no law. The first law's status when none could be
+/// fitted or scored.
+absl::StatusOr<FitResult> FitLossAverage(const std::vector<std::shared_ptr<const Law>>& laws,
+                                         const LawData& data, const SolveOptions& options,
+                                         double held_out_fraction = 0.2, double scale_weight = kScaleWeight);
+
+/// The same average of fits that were made already, to the same rows: provenance is the first's, noise and
+/// held-out error at most those of the average. FailedPrecondition unless two or more fits of laws over the
+/// same variables have a held-out error, and all data of one digest.
+absl::StatusOr<FitResult> AverageLossFits(std::span<const FitResult* const> fits);
+
+/// A loss and its two intervals, in the unit of the data.
+struct LossInterval {
   double parameter_low = 0, parameter_high = 0;  ///< what the parameters leave open: of the law's own curve
   double low = 0, high = 0;  ///< of the loss that a run there will have: parameters, noise, disagreement of
                              ///< the laws and what extrapolation cost at the held-out scales
 };
 
-/// Fits every law to `data` and to all but its largest scales (CompareLaws), and averages the best five.
-/// `options.replicates` > 0 gives the parameter intervals. One law is an average of one. Runs with a relative
-/// excess must be left out by the caller: laws of the loss describe runs at good settings. InvalidArgument:
-/// no law. Otherwise the first law's status when none could be fitted.
-absl::StatusOr<LossAverage> AverageLossLaws(const std::vector<std::shared_ptr<const Law>>& laws,
-                                            const LawData& data, const SolveOptions& options,
-                                            double held_out_fraction = 0.2);
-
-/// ln(loss) is averaged by 1 / (error^2 + what the law's parameters leave open there, squared), which is
-/// `weight` near the data: a law of many parameters may predict the next scale and nothing beyond.
-/// `variables` in the order of the laws' variables; `level` in (0, 1) is the coverage of both intervals.
-/// Without replicates the parameter interval is the value itself, and the other lacks that part. NaN
-/// throughout where a law is not finite.
-LossPrediction PredictLoss(const LossAverage& average, std::span<const double> variables, double level);
+/// From the law's value at `variables` and the quantiles of its replicates there; `level` in (0, 1) is the
+/// coverage of all. `parameters` in the order of `law`. Thread-safe.
+LossInterval IntervalOfRun(const LossModel& model, const Law& law, std::span<const double> parameters,
+                           std::span<const double> variables, double value, double parameter_low,
+                           double parameter_high, double level);
 
 }  // namespace sextant::fitting

@@ -138,7 +138,7 @@ std::optional<AxisScorer> AxisScorer::Make(const Cell& cell, OptimumTarget axis)
   if (!(quadratic[2] > 0) || optimum < low || optimum > high) {
     return std::nullopt;
   }
-  return AxisScorer(optimum, quadratic[2]);
+  return AxisScorer(optimum, quadratic[2], quadratic[0] - quadratic[1] * quadratic[1] / (4 * quadratic[2]));
 }
 
 double AxisScorer::ExcessPercent(double log_value) const {

@@ -29,6 +29,7 @@ class CellScorer {
 
   /// (ln rate, ln batch) of the surface's minimum.
   const Eigen::Vector2d& optimum() const { return optimum_; }
+  double lowest() const { return lowest_; }  ///< ln loss there
 
  private:
   CellScorer(ThinPlateSpline surface, const Eigen::Vector2d& optimum, double lowest,
@@ -49,11 +50,14 @@ class AxisScorer {
   static std::optional<AxisScorer> Make(const Cell& cell, OptimumTarget axis);
   double ExcessPercent(double log_value) const;
   double optimum() const { return optimum_; }  ///< ln of the value at the minimum
+  double lowest() const { return lowest_; }    ///< ln loss there
 
  private:
-  AxisScorer(double optimum, double curvature) : optimum_(optimum), curvature_(curvature) {}
+  AxisScorer(double optimum, double curvature, double lowest)
+      : optimum_(optimum), curvature_(curvature), lowest_(lowest) {}
   double optimum_;
   double curvature_;
+  double lowest_;
 };
 
 }  // namespace sextant::fitting::optimum

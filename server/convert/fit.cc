@@ -3,7 +3,9 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "fitting/predict.h"
 #include "server/convert/study.h"
@@ -80,6 +82,16 @@ void FindingsToProto(const fitting::FitResult& result, v1::Fit& message) {
     run->set_objective_share(influence.objective_share);
     run->set_shift(influence.shift);
   }
+  if (const auto* loss = std::get_if<fitting::LossModel>(&result.model)) {
+    message.set_runs(loss->cell_best ? "cell-best" : "all");
+    message.set_runs_considered(static_cast<int>(loss->runs_considered));
+    for (const fitting::LossMember& member : loss->members) {
+      v1::AveragedLaw& averaged = *message.add_averaged();
+      averaged.set_law(member.law);
+      averaged.set_weight(member.weight);
+      averaged.set_held_out_error(member.held_out_error);
+    }
+  }
   for (const double correlation : result.correlations) message.add_correlations(correlation);
   for (const auto& [name, value] : result.diagnostics) (*message.mutable_diagnostics())[name] = value;
 }
@@ -112,6 +124,13 @@ void FitToProto(const storage::Fit& fit, v1::Fit& message) {
   }
 }
 
+std::optional<fitting::LossRuns> ParseLossRuns(const std::string& text) {
+  if (text.empty()) return fitting::LossRuns::kAuto;
+  if (text == "all") return fitting::LossRuns::kAll;
+  if (text == "cell-best") return fitting::LossRuns::kCellBest;
+  return std::nullopt;
+}
+
 namespace {
 
 /// A request may hold the options of one kind only.
@@ -119,6 +138,16 @@ void SetKindOptions(const v1::CreateFitRequest& request, fitting::KindOptions& o
                     std::vector<FieldViolation>& violations) {
   const bool of_batch =
       request.target_losses_size() > 0 || request.has_overhead() || request.has_overhead_anchor_tokens();
+  if (!request.runs().empty()) {
+    const auto runs = ParseLossRuns(request.runs());
+    if (!runs) {
+      violations.push_back({"runs", kLossRunsRule});
+    } else if (request.has_band() || of_batch) {
+      violations.push_back({"runs", "goes with no option of optima or critical batches: no law takes both"});
+    } else {
+      options = fitting::LossOptions{*runs};
+    }
+  }
   if (request.has_band()) {
     if (of_batch) {
       violations.push_back({"band", "goes with no option of critical batches: no law takes both"});
@@ -175,23 +204,24 @@ absl::StatusOr<FitOrder> FitOrderFromProto(const v1::CreateFitRequest& request, 
 
   auto where = ParseRunFilter(request.filter(), "filter");
   auto holdout = ParseRunFilter(request.holdout_filter(), "holdout_filter");
+  const auto add_problem = [&](const std::string& problem) {
+    const std::size_t colon = problem.find(": ");
+    const std::string field = colon == std::string::npos ? "fit" : problem.substr(0, colon);
+    // One complaint a field: what bounds the work comes first.
+    const bool said = std::any_of(violations.begin(), violations.end(),
+                                  [&](const FieldViolation& violation) { return violation.field == field; });
+    if (!said)
+      violations.push_back({field, colon == std::string::npos ? problem : problem.substr(colon + 2)});
+  };
+  for (const std::string& problem : fitting::ValidateFitRequest(fit, law)) add_problem(problem);
   // A filter's own status names the position; it goes out alone when nothing else is wrong.
   if (violations.empty()) {
     if (!where.ok()) return where.status();
     if (!holdout.ok()) return holdout.status();
   }
-  for (const absl::Status& status : {where.status(), holdout.status()}) {
-    if (!status.ok()) violations.push_back({"filter", std::string(status.message())});
-  }
-  if (violations.empty()) {
-    for (const std::string& problem : fitting::ValidateFitRequest(fit, law)) {
-      const std::size_t colon = problem.find(": ");
-      if (colon == std::string::npos) {
-        violations.push_back({"fit", problem});
-      } else {
-        violations.push_back({problem.substr(0, colon), problem.substr(colon + 2)});
-      }
-    }
+  for (const auto& [field, status] :
+       {std::pair("filter", where.status()), std::pair("holdout_filter", holdout.status())}) {
+    if (!status.ok()) violations.push_back({field, std::string(status.message())});
   }
   if (!violations.empty()) return InvalidFields(violations);
   order.where = *std::move(where);

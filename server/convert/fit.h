@@ -4,6 +4,8 @@
 
 #include <absl/status/statusor.h>
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,9 +21,14 @@ void FitToProto(const storage::Fit& fit, v1::Fit& message);
 /// What a CreateFit request asks for, checked.
 struct FitOrder {
   fitting::FitRequest request;
-  std::vector<storage::Condition> where, holdout;  ///< holdout: empty when none is kept back
-  std::int64_t study_uid = 0;                      ///< of the study that is meant, whatever has its id later
+  std::vector<storage::Condition> where, holdout;         ///< holdout: empty when none is kept back
+  std::vector<std::shared_ptr<const fitting::Law>> laws;  ///< that an average is of; the caller's to fill
+  std::int64_t study_uid = 0;  ///< of the study that is meant, whatever has its id later
 };
+
+/// "all", "cell-best" or "", which is neither; nothing for other words.
+std::optional<fitting::LossRuns> ParseLossRuns(const std::string& text);
+inline constexpr char kLossRunsRule[] = "must be all or cell-best";
 
 /// INVALID_ARGUMENT with every violation: options that the law does not take, filters that do not parse,
 /// numbers out of range.

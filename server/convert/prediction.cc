@@ -41,6 +41,8 @@ void QuantityToProto(const fitting::Quantity& quantity, v1::Quantity& message) {
   message.set_value(quantity.value);
   if (quantity.low) message.set_low(*quantity.low);
   if (quantity.high) message.set_high(*quantity.high);
+  if (quantity.parameter_low) message.set_parameter_low(*quantity.parameter_low);
+  if (quantity.parameter_high) message.set_parameter_high(*quantity.parameter_high);
   if (quantity.near_optimal_low) message.set_near_optimal_low(*quantity.near_optimal_low);
   if (quantity.near_optimal_high) message.set_near_optimal_high(*quantity.near_optimal_high);
 }
@@ -64,6 +66,7 @@ absl::StatusOr<fitting::PredictionTarget> TargetFromProto(const v1::PredictReque
   target.params = request.params();
   target.tokens = request.tokens();
   if (request.has_batch_size_tokens()) target.batch_size_tokens = request.batch_size_tokens();
+  if (request.has_learning_rate()) target.learning_rate = request.learning_rate();
   if (request.has_loss_nats()) target.loss_nats = request.loss_nats();
   if (request.has_max_extrapolation()) target.max_extrapolation = request.max_extrapolation();
   if (request.has_interval()) target.interval = request.interval();

@@ -4,9 +4,11 @@
 #include <absl/strings/str_cat.h>
 
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "base/status_macros.h"
+#include "fitting/least_squares/loss_average.h"
 #include "server/convert/fit.h"
 #include "server/convert/law.h"
 #include "server/error.h"
@@ -37,6 +39,25 @@ struct NewFit {
   std::shared_ptr<const fitting::Law> law;
 };
 
+// The forms that ship, and those of users that the study has been fitted with.
+std::vector<std::shared_ptr<const fitting::Law>> LawsToAverage(const LawTable::Snapshot& laws,
+                                                               const FitTable::Snapshot& fits,
+                                                               const std::string& study,
+                                                               const fitting::LawSpec& average) {
+  std::set<std::string> fitted;
+  if (const auto served = fits.find(study); served != fits.end()) {
+    for (const auto& [id, fit] : served->second->fits) {
+      if (fit.predictor) fitted.insert(fit.predictor->fit()->law_id);
+    }
+  }
+  std::vector<std::shared_ptr<const fitting::Law>> averaged;
+  for (const auto& [id, entry] : laws) {
+    if (!fitting::MayBeAveraged(entry.law->spec(), average)) continue;
+    if (entry.built_in || fitted.contains(id)) averaged.push_back(entry.law);
+  }
+  return averaged;
+}
+
 absl::StatusOr<NewFit> CheckRequest(Core& core, const v1::CreateFitRequest& request) {
   const auto study_id = ParseStudyName(request.parent());
   if (!study_id) return InvalidField("parent", "not of the form studies/STUDY");
@@ -55,6 +76,9 @@ absl::StatusOr<NewFit> CheckRequest(Core& core, const v1::CreateFitRequest& requ
   const auto law = laws->find(law_id ? *law_id : request.law());
   if (law == laws->end()) return MissingLaw(*laws, law_id ? *law_id : request.law());
   ASSIGN_OR_RETURN(auto order, FitOrderFromProto(request, *study, law->second.law->spec()));
+  if (fitting::NeedsOf(law->second.law->spec()).laws) {
+    order.laws = LawsToAverage(*laws, *core.fits.Load(), *study_id, law->second.law->spec());
+  }
   NewFit made;
   made.law = law->second.law;
   made.fit = RunningFit(order, *made.law, request.fit_id().empty() ? NewFitId(law->first) : request.fit_id());

@@ -19,12 +19,6 @@
 namespace sextant::server {
 namespace {
 
-fitting::Prediction Answer(const PredictorGroup& group, const fitting::PredictionTarget& target) {
-  fitting::Prediction prediction;
-  for (const auto& predictor : group) predictor->Predict(target, prediction);
-  return prediction;
-}
-
 // Why nothing was answered: too far out, if dropping that limit gives an answer.
 absl::Status NothingAnswered(const std::vector<PredictorGroup>& groups, fitting::PredictionTarget target,
                              const v1::PredictResponse& response) {
@@ -39,7 +33,7 @@ absl::Status NothingAnswered(const std::vector<PredictorGroup>& groups, fitting:
     const double limit = *target.max_extrapolation;
     target.max_extrapolation.reset();
     for (const PredictorGroup& group : groups) {
-      const fitting::Prediction answer = Answer(group, target);
+      const fitting::Prediction answer = fitting::PredictTogether(group, target);
       if (answer.quantities.empty() && answer.other.empty()) continue;
       return WithReason(absl::OutOfRangeError(reason), "EXTRAPOLATION_LIMIT",
                         {{"limit", absl::StrCat(limit)},
@@ -64,14 +58,12 @@ absl::Status AnswerAll(const Core& core, const grpc::CallbackServerContext& cont
   const auto groups = ChooseSources(request.studies(), request.fits(), request.laws(), *fits, *laws);
   if (!groups.ok()) return groups.status();
   for (const PredictorGroup& group : *groups) {
-    fitting::Prediction prediction;
     for (const auto& predictor : group) {
-      if (predictor->fit() != nullptr && ReplicatesOf(*predictor) > kInlineReplicates / 2) {
+      if (ReplicatesOf(*predictor) > kInlineReplicates / 2) {
         if (absl::Status given_up = CheckCancelled(context); !given_up.ok()) return given_up;
       }
-      predictor->Predict(*target, prediction);
     }
-    AddPrediction(prediction, response);
+    AddPrediction(fitting::PredictTogether(group, *target), response);
   }
   if (response.predictions_size() == 0) return NothingAnswered(*groups, *target, response);
   return absl::OkStatus();
@@ -177,7 +169,7 @@ absl::Status Penalties(const Core& core, const grpc::CallbackServerContext& cont
   std::vector<PredictorGroup> groups;
   fitting::Prediction prediction;
   if (AddStudyGroup(*core.fits.Load(), *core.laws->Load(), StudyName(source->fit()->study_id), groups).ok()) {
-    prediction = Answer(groups.front(), target);
+    prediction = fitting::PredictTogether(groups.front(), target);
   }
   source->Predict(target, prediction);
   const std::map<std::string, fitting::Range>& fitted = source->fit()->fitted_range;

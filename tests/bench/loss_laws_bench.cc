@@ -2,7 +2,7 @@
 // Losses at the held-out largest fifth by compute, over public sets and this project's sweeps: error of every
 // law, of the one that did best on the largest scales of what was fitted, and of loss-average; and how often
 // the 90 % intervals hold the held-out losses: of the parameters alone, and of the prediction. Usage:
-// loss_laws_bench [REPLICATES]
+// loss_laws_bench [REPLICATES [SCALE_WEIGHT [LAW...]]]
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -15,6 +15,7 @@
 
 #include "fitting/law/law.h"
 #include "fitting/least_squares/loss_average.h"
+#include "fitting/predict.h"
 #include "tests/bench/loss_sets.h"
 #include "tests/test_paths.h"
 
@@ -28,17 +29,18 @@ constexpr double kWidths[] = {.5, .6, .7, .8, .9, 1, 1.2};
 struct Score {
   double error = 0, parameter = 0, prediction = 0, width = 0, count = 0;
   double scaled[std::size(kWidths)] = {};  // held with each of the widths
-  void Add(const fitting::LossPrediction& p, double observed) {
+  void Add(const fitting::Quantity& p, double observed) {
     error += std::fabs(p.value / observed - 1);
-    parameter += p.parameter_low <= observed && observed <= p.parameter_high;
-    prediction += p.low <= observed && observed <= p.high;
+    count += 1;
+    if (!p.low || !p.high || !p.parameter_low || !p.parameter_high) return;  // holds nothing
+    parameter += *p.parameter_low <= observed && observed <= *p.parameter_high;
+    prediction += *p.low <= observed && observed <= *p.high;
     for (std::size_t k = 0; k < std::size(kWidths); ++k) {
       const double away = std::log(observed / p.value);
       scaled[k] +=
-          std::log(p.low / p.value) * kWidths[k] <= away && away <= std::log(p.high / p.value) * kWidths[k];
+          std::log(*p.low / p.value) * kWidths[k] <= away && away <= std::log(*p.high / p.value) * kWidths[k];
     }
-    width += std::log(p.high / p.low) / 2;
-    count += 1;
+    width += std::log(*p.high / *p.low) / 2;
   }
   void AddMean(const Score& other) {
     error += other.error / other.count;
@@ -79,11 +81,21 @@ void PrintWidths(const std::map<std::string, Score>& studies) {
 
 int main(int argc, char** argv) {
   const int replicates = argc > 1 ? std::atoi(argv[1]) : 100;
+  const double scale_weight = argc > 2 ? std::atof(argv[2]) : fitting::kScaleWeight;
+  std::vector<std::string> ids(argv + std::min(argc, 3), argv + argc);
   const auto catalogue = fitting::Catalogue::Load(SEXTANT_SOURCE_DIR "/data/laws");
   if (!catalogue.ok()) return 1;
   std::vector<std::shared_ptr<const fitting::Law>> laws;
-  for (const char* id : {"loss-chinchilla", "loss-kaplan", "loss-skaling", "loss-farseer"})
+  if (ids.empty()) {
+    for (const auto& [id, law] : (*catalogue)->laws()) {
+      if (fitting::MayBeAveraged(law->spec(), (*catalogue)->Find(fitting::kLossAverageId)->spec()))
+        ids.push_back(id);
+    }
+  }
+  for (const std::string& id : ids) {
+    if ((*catalogue)->Find(id) == nullptr) return 1;
     laws.push_back((*catalogue)->Find(id));
+  }
   std::map<std::string, std::map<std::string, Score>>
       by_study;  // of the sets of one study, each counting once
   for (const bench::LossSet& set : bench::LossSets()) {
@@ -98,24 +110,35 @@ int main(int argc, char** argv) {
     const auto judge = [&](const std::string& name,
                            const std::vector<std::shared_ptr<const fitting::Law>>& of) {
       const std::clock_t begin = std::clock();
-      const auto average = fitting::AverageLossLaws(of, train, options);
-      if (!average.ok()) {
-        std::printf("  %-18s %s\n", name.c_str(), std::string(average.status().message()).c_str());
+      const auto fit = of.size() > 1 ? fitting::FitLossAverage(of, train, options, 0.2, scale_weight)
+                                     : fitting::FitLossLaw(of.front(), train, options);
+      const auto served = fit.ok() ? fitting::Predictor::FromFit("bench", *fit) : fit.status();
+      if (!served.ok()) {
+        std::printf("  %-18s %s\n", name.c_str(), std::string(served.status().message()).c_str());
         return std::string();
       }
       Score score;
       for (size_t row = 0; row < test.size(); ++row) {
-        const std::vector<double> at = {test.columns[0][row], test.columns[1][row]};
-        score.Add(fitting::PredictLoss(*average, at, 0.9), test.observed[row]);
+        fitting::PredictionTarget at;
+        at.params = test.columns[0][row];
+        at.tokens = test.columns[1][row];
+        fitting::Prediction answer;
+        (*served)->Predict(at, answer);
+        if (!answer.quantities.contains(fitting::Target::kLoss)) continue;
+        score.Add(answer.quantities.at(fitting::Target::kLoss), test.observed[row]);
       }
       score.Print(name.c_str());
-      const fitting::FitResult& fit = average->members[0].fit;
-      std::printf("      noise %.4f held-out sd %.4f reach %.2f; first member %s, %d of %d starts; %.2f s\n",
-                  average->noise, average->held_out_sd, average->held_out_reach, fit.law_id.c_str(),
-                  static_cast<int>(fit.starts_at_optimum), static_cast<int>(fit.starts),
+      const auto& model = std::get<fitting::LossModel>(fit->model);
+      std::printf("      noise %.4f held-out sd %.4f reach %.2f; %s, %d of %d starts; %.2f s\n", model.noise,
+                  model.held_out_sd, model.held_out_reach, fit->law_id.c_str(),
+                  static_cast<int>(fit->starts_at_optimum), static_cast<int>(fit->starts),
                   static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC);
+      for (const fitting::LossMember& member : model.members)
+        std::printf("      %s %.2f (%.2f %%)", member.law.c_str(), member.weight,
+                    100 * member.held_out_error);
+      if (!model.members.empty()) std::printf("\n");
       by_study[name][set.name.substr(0, set.name.find(' '))].AddMean(score);
-      return average->members[0].law->spec().id;
+      return model.members.empty() ? std::string() : model.members.front().law;
     };
     for (const auto& law : laws) judge(law->spec().id, {law});
     const std::string best = judge("loss-average", laws);
@@ -129,6 +152,9 @@ int main(int argc, char** argv) {
     for (const auto& [study, score] : studies) mean.AddMean(score);
     mean.Print(name.c_str());
   }
-  PrintWidths(by_study["loss-average"]);
+  for (const auto& [name, studies] : by_study) {
+    std::printf("%s\n", name.c_str());
+    PrintWidths(studies);
+  }
   return 0;
 }

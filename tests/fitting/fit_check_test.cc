@@ -85,5 +85,31 @@ TEST(OptimumDraws, GiveTheIntervalOfTheFit) {
   }
 }
 
+TEST(FitCheck, FindsWhatNoIntervalOfALossCouldBeComputedFrom) {
+  FitRequest request;
+  request.bootstrap_replicates = 5;
+  auto fit = Fit(ShippedLaw("loss-chinchilla"), {.runs = KnownSweep(5e-4)}, request);
+  ASSERT_TRUE(fit.ok()) << fit.status();
+  ASSERT_TRUE(CheckFitResult(*fit).ok()) << CheckFitResult(*fit);
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  const std::pair<const char*, std::function<void(LossModel&)>> changes[] = {
+      {"spread or reach", [](LossModel& m) { m.noise = -1; }},
+      {"spread or reach", [](LossModel& m) { m.held_out_sd = kNan; }},
+      {"impossible scale", [](LossModel& m) { m.largest_scale = kNan; }},
+      {"impossible scale", [](LossModel& m) { m.held_out_error = -0.5; }},
+      {"averages 3 laws", [](LossModel& m) { m.members.resize(3); }},
+      {"the weight 2",
+       [](LossModel& m) {
+         m.members = {{"a", 2, 0}};
+       }},
+  };
+  for (const auto& [what, change] : changes) {
+    FitResult damaged = *fit;
+    change(std::get<LossModel>(damaged.model));
+    EXPECT_THAT(std::string(CheckFitResult(damaged).message()), HasSubstr(what));
+    EXPECT_FALSE(Predictor::FromFit("f", damaged).ok()) << what;
+  }
+}
+
 }  // namespace
 }  // namespace sextant::fitting

@@ -161,6 +161,8 @@ TEST(Fit, RefusesOptionsOfAnotherKindOfLaw) {
     return std::string(Fit(ShippedLaw(law), {.runs = KnownSweep()}, request).status().message());
   };
   EXPECT_THAT(refusal("loss-chinchilla", NearOptimalOptions()), HasSubstr("band: only laws of"));
+  EXPECT_THAT(refusal("lr-power-nd", LossOptions()), HasSubstr("runs: only laws of the loss"));
+  EXPECT_THAT(refusal("loss-kaplan-ns", LossOptions{LossRuns::kCellBest}), HasSubstr("fitted to all runs"));
   EXPECT_THAT(refusal("lr-power-nd", CriticalBatchOptions()), HasSubstr("target_losses: only laws of"));
 }
 

@@ -118,6 +118,11 @@ TEST_F(FitServiceTest, RefusesWrongOptionsTogether) {
   request = RateFit();
   request.set_filter("colour = red");
   EXPECT_EQ(Reason(Create(request, fit)), "INVALID_FILTER");
+  request.set_estimator("guess");
+  request.set_holdout_filter("tokens >");
+  request.set_runs("some");
+  for (const char* part : {"estimator", "filter", "colour", "holdout_filter", "runs"})
+    EXPECT_THAT(Create(request, fit).error_message(), HasSubstr(part));
   request = RateFit();
   request.set_law("no-such-law");
   EXPECT_EQ(Reason(Create(request, fit)), "LAW_NOT_FOUND");

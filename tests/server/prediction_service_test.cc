@@ -85,6 +85,48 @@ TEST_F(PredictionServiceTest, ServesAFitOfAStudyAndTheStudyAlike) {
   EXPECT_EQ(after.DebugString(), from_fit.DebugString()) << "a restart changes no prediction";
 }
 
+TEST_F(PredictionServiceTest, AveragesTheStudysLossFitsAndSaysSo) {
+  CreateStudy("s");
+  std::vector<v1::Run> sweep = RateSweep();
+  for (v1::Run& run : sweep) run.set_loss_nats(run.loss_nats() + 1e3 / std::pow(run.tokens(), 0.37));
+  Upload("s", sweep);
+  const auto fit = [&](const char* law) {
+    v1::CreateFitRequest request;
+    request.set_parent("studies/s");
+    request.set_law(law);
+    request.set_bootstrap_replicates(20);
+    v1::Fit made = Fit(request);
+    EXPECT_EQ(made.state(), v1::FIT_SUCCEEDED) << law << ": " << made.error().message();
+    EXPECT_EQ(made.runs(), "cell-best");
+    EXPECT_EQ(made.runs_used(), 9);
+    EXPECT_EQ(made.runs_considered(), 81);
+    return made;
+  };
+  const auto predict = [&](const std::string& named) {
+    v1::PredictRequest request = Target();
+    named.empty() ? request.add_studies("studies/s") : request.add_fits(named);
+    v1::PredictResponse response;
+    EXPECT_TRUE(Predict(request, response).ok());
+    return response.predictions_size() == 1 ? response.predictions(0) : v1::Prediction();
+  };
+  const v1::Fit chinchilla = fit("loss-chinchilla");
+  EXPECT_EQ(predict("").loss().value(), predict(chinchilla.name()).loss().value());
+  const v1::Fit kaplan = fit("loss-kaplan");
+  const v1::Prediction both = predict("");
+  EXPECT_EQ(both.fits_size(), 2);
+  const double one = predict(chinchilla.name()).loss().value(), other = predict(kaplan.name()).loss().value();
+  EXPECT_GE(both.loss().value(), std::min(one, other));
+  EXPECT_LE(both.loss().value(), std::max(one, other));
+  EXPECT_LE(both.loss().low(), both.loss().parameter_low());
+  Restart();
+  EXPECT_EQ(predict("").DebugString(), both.DebugString()) << "a restart changes no prediction";
+  const v1::Fit average = fit("loss-average");
+  EXPECT_GE(average.averaged_size(), 2);
+  EXPECT_EQ(predict("").fits(0), average.name());
+  Restart();
+  EXPECT_EQ(predict("").loss().DebugString(), predict(average.name()).loss().DebugString());
+}
+
 TEST_F(PredictionServiceTest, WithholdsBeyondTheLimitAndSaysHowFar) {
   CreateStudy("s");
   Upload("s", RateSweep());

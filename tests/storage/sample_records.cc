@@ -19,6 +19,7 @@ bool Same(const fitting::ParameterEstimate& a, const fitting::ParameterEstimate&
 bool Same(const fitting::Influence& a, const fitting::Influence& b);
 bool Same(const fitting::HoldoutScore& a, const fitting::HoldoutScore& b);
 bool Same(const fitting::EstimatorWeight& a, const fitting::EstimatorWeight& b);
+bool Same(const fitting::LossMember& a, const fitting::LossMember& b);
 bool Same(const fitting::FitModel& a, const fitting::FitModel& b);
 
 bool Same(float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); }
@@ -65,6 +66,9 @@ bool Same(const fitting::EstimatorWeight& a, const fitting::EstimatorWeight& b) 
   return a.estimator == b.estimator && Same(a.weight, b.weight) &&
          Same(a.held_out_excess_pct, b.held_out_excess_pct);
 }
+bool Same(const fitting::LossMember& a, const fitting::LossMember& b) {
+  return a.law == b.law && Same(a.weight, b.weight) && Same(a.held_out_error, b.held_out_error);
+}
 bool Same(const fitting::FittedRange& a, const fitting::FittedRange& b) {
   return Same(a.low, b.low) && Same(a.high, b.high);
 }
@@ -86,6 +90,13 @@ bool Same(const fitting::FitModel& a, const fitting::FitModel& b) {
     const auto& same = std::get<fitting::OtherOptimumModel>(b);
     return Same(other->near_optimal_log_low, same.near_optimal_log_low) &&
            Same(other->near_optimal_log_high, same.near_optimal_log_high);
+  }
+  if (const auto* loss = std::get_if<fitting::LossModel>(&a)) {
+    const auto& same = std::get<fitting::LossModel>(b);
+    return loss->cell_best == same.cell_best && loss->runs_considered == same.runs_considered &&
+           Same(loss->noise, same.noise) && Same(loss->held_out_error, same.held_out_error) &&
+           Same(loss->held_out_sd, same.held_out_sd) && Same(loss->held_out_reach, same.held_out_reach) &&
+           Same(loss->largest_scale, same.largest_scale) && Same(loss->members, same.members);
   }
   return true;  // the others hold nothing
 }
@@ -160,6 +171,19 @@ fitting::OptimumModel SampleModel(const std::string& estimator) {
   model.tokens = {1e9, kInf};
   model.learning_rate = {1e-4, 1e-2};
   model.members = {{"regret", 1, std::numeric_limits<double>::quiet_NaN()}, {"band", 0, 0.25}};
+  return model;
+}
+
+fitting::LossModel SampleLossModel() {
+  fitting::LossModel model;
+  model.cell_best = true;
+  model.runs_considered = 2013;
+  model.noise = 0.1 + 0.2;
+  model.held_out_error = std::numeric_limits<double>::quiet_NaN();
+  model.held_out_sd = 1e-300;
+  model.held_out_reach = 1.5;
+  model.largest_scale = -44.25;
+  model.members = {{"loss-chinchilla", 1.0, 0.0125}};
   return model;
 }
 
@@ -265,6 +289,8 @@ std::string Differences(const Fit& a, const Fit& b) {
   [[maybe_unused]] const auto& [p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14] = provenance;
   const fitting::FitReport& report = a.result;
   [[maybe_unused]] const auto& [r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, r13] = report;
+  const fitting::LossModel loss;
+  [[maybe_unused]] const auto& [l1, l2, l3, l4, l5, l6, l7, l8] = loss;
   const fitting::OptimumModel optimum;
   [[maybe_unused]] const auto& [m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16] =
       optimum;

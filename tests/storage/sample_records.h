@@ -17,6 +17,9 @@ Run SampleRun(const std::string& study_id, int index);
 /// `points` points with every column set, tokens integral, noise from `seed`.
 Curve SampleCurve(std::size_t points, std::uint64_t seed);
 
+/// Every field set.
+fitting::LossModel SampleLossModel();
+
 /// A fit whose result has every field set, unusual doubles included.
 Fit SampleFit(const std::string& study_id, const std::string& id);
 

@@ -70,9 +70,23 @@ std::string CandidatesText(const Fit& fit) {
   return text + " % excess loss on held-out N; the default, average, gives way only to a clearly better one";
 }
 
+// The laws of an average: weight and error on the largest scales.
+std::string AveragedText(const Fit& fit) {
+  std::string text;
+  for (const v1::AveragedLaw& law : fit.averaged()) {
+    text += fmt::format("{}{}  weight {:.2f}, held-out error {} %", text.empty() ? "" : "\n", law.law(),
+                        law.weight(), FormatNumber(100 * law.held_out_error(), 3));
+  }
+  return text;
+}
+
 std::string Summary(const Fit& fit, bool bold) {
   std::string runs = std::to_string(fit.runs_used());
-  if (fit.cells_used() > 0) runs += fmt::format(" in {} cells", fit.cells_used());
+  if (fit.runs() == "cell-best") {
+    runs = fmt::format("the best settings of {} cells, of {} runs", fit.runs_used(), fit.runs_considered());
+  } else if (fit.cells_used() > 0) {
+    runs += fmt::format(" in {} cells", fit.cells_used());
+  }
   std::vector<std::pair<std::string, std::string>> pairs{
       {"fit", fit.name()},
       {"law", fit.law() + (fit.predicts().empty() ? "" : " (predicts " + fit.predicts() + ")")},
@@ -82,6 +96,7 @@ std::string Summary(const Fit& fit, bool bold) {
     pairs.insert(pairs.end(),
                  {{"estimator", fit.estimator()},
                   {"chosen by", CandidatesText(fit)},
+                  {"average of", AveragedText(fit)},
                   {"runs used", runs},
                   {"fitted range", RangeText(fit)},
                   {"objective", FormatNumber(fit.objective(), 6)},

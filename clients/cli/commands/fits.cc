@@ -16,7 +16,7 @@ using v1::Fit;
 using v1::FitService;
 
 struct FitOptions {
-  std::string study, law, id, estimator = "auto", where, holdout, loss;
+  std::string study, law, id, estimator = "auto", where, holdout, loss, runs;
   std::optional<std::int64_t> bootstrap, seed;
   std::optional<double> band, overhead, anchor;
   std::vector<std::string> fixed, targets;
@@ -72,6 +72,7 @@ int FillRequest(const Session& session, const FitOptions& options, v1::CreateFit
   request->set_filter(options.where);
   request->set_holdout_filter(options.holdout);
   request->set_loss(options.loss);
+  request->set_runs(options.runs);
   if (options.bootstrap) request->set_bootstrap_replicates(static_cast<std::int32_t>(*options.bootstrap));
   if (options.seed) request->set_seed(*options.seed);
   if (options.band) request->set_band(*options.band);
@@ -159,6 +160,7 @@ void AddFits(CommandTree& tree) {
         {"sextant fits create --study mine --law lr-power-nd",
          "sextant fits create --study mine --law batch-power-d --estimator band --bootstrap 1000 --seed 7",
          "sextant fits create --study mine --law cbs-power-d --estimator overhead",
+         "sextant fits create --study mine --law loss-average",
          "sextant fits create --study mine --law loss-chinchilla --loss huber:1e-3 --holdout "
          "'params_non_embedding > 1e9'"});
     command->add_option("--study", options->study, "the study")->type_name("ID")->required();
@@ -181,6 +183,12 @@ void AddFits(CommandTree& tree) {
                    "of the bootstrap and the starts [1]");
     command->add_option("--loss", options->loss, "huber:1e-3, squared, absolute; the law's own if not given")
         ->type_name("LOSS");
+    command
+        ->add_option(
+            "--runs", options->runs,
+            "laws of the loss: all runs, or cell-best, each cell's loss at its own best rate and batch; "
+            "cell-best if not given and the study sweeps settings")
+        ->type_name("all|cell-best");
     AddNumber(command, "--band", &options->band,
               "relative excess loss that still counts as near-optimal [0.0025]");
     command

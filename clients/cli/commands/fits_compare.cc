@@ -8,7 +8,7 @@ namespace sextant::cli {
 namespace {
 
 struct CompareOptions {
-  std::string study, where, loss;
+  std::string study, where, loss, runs;
   std::vector<std::string> laws, estimators;
   std::optional<double> holdout_fraction, band;
 };
@@ -62,6 +62,7 @@ int RunCompare(Session& session, const CompareOptions& options) {
   request.set_parent(StudyName(options.study));
   request.set_filter(options.where);
   request.set_loss(options.loss);
+  request.set_runs(options.runs);
   for (const std::string& law : options.laws) request.add_laws(law);
   for (const std::string& estimator : options.estimators) request.add_estimators(estimator);
   if (options.holdout_fraction) request.set_holdout_fraction(*options.holdout_fraction);
@@ -80,6 +81,7 @@ int RunCompare(Session& session, const CompareOptions& options) {
   if (WantsJson(session)) return PrintJson(session, response);
   const int code = options.laws.empty() ? PrintScores(session, EstimatorColumns(), response.estimators())
                                         : PrintScores(session, ScoreColumns(), response.laws());
+  if (!response.verdict().empty()) session.Note(Safe(response.verdict()));
   for (const std::string& warning : response.warnings()) session.Note(Safe(warning));
   return code;
 }
@@ -106,6 +108,8 @@ void AddFitsCompare(CommandTree& tree) {
       ->type_name("FILTER");
   command->add_option("--loss", options->loss, "one objective for all laws: huber:1e-3, squared, absolute")
       ->type_name("LOSS");
+  command->add_option("--runs", options->runs, "losses that laws are fitted to, as in fits create")
+      ->type_name("all|cell-best");
   AddNumber(command, "--holdout-fraction", &options->holdout_fraction,
             "share of the runs, largest scales first, that laws are scored on [0.2]");
   AddNumber(command, "--band", &options->band, "near-optimal band of estimators that use one [0.0025]");

@@ -13,7 +13,7 @@ namespace sextant::cli {
 namespace {
 
 struct PredictOptions {
-  std::optional<double> params, tokens, batch, loss, max_extrapolation, interval, tolerance;
+  std::optional<double> params, tokens, batch, rate, loss, max_extrapolation, interval, tolerance;
   SourceOptions sources;
   std::vector<std::string> rates, batches;
   std::optional<double> share;
@@ -95,6 +95,7 @@ int RunPredict(Session& session, const PredictOptions& options) {
   request.set_tokens(options.tokens.value_or(0));
   if (const int code = SetSources(session, options.sources, &request); code != kExitOk) return code;
   if (options.batch) request.set_batch_size_tokens(*options.batch);
+  if (options.rate) request.set_learning_rate(*options.rate);
   if (options.loss) request.set_loss_nats(*options.loss);
   if (options.max_extrapolation) request.set_max_extrapolation(*options.max_extrapolation);
   if (options.interval) request.set_interval(*options.interval);
@@ -121,6 +122,7 @@ void AddPredict(CommandTree& tree) {
                        "sextant predict --study mine --params 7B --tokens 1.4T -o json",
                        "sextant predict --law step-law-lr --law step-law-bs --params 1e9 --tokens 1e11",
                        "sextant predict --study mine --params 7B --tokens 1.4T --batch-size-tokens 4M",
+                       "sextant predict --study mine --params 7B --tokens 1.4T --learning-rate 3e-4",
                        "sextant predict --study mine --params 7B --tokens 1.4T --penalty-grid",
                        "sextant predict --study mine --run in-flight"});
   AddNumber(command, "--params", &options->params, "N of the run, counted as each law counts it");
@@ -132,6 +134,8 @@ void AddPredict(CommandTree& tree) {
   AddSources(command, &options->sources);
   AddNumber(command, "--batch-size-tokens", &options->batch,
             "fixed batch: the best learning rate at this batch");
+  AddNumber(command, "--learning-rate", &options->rate,
+            "the loss at this rate, and at this batch if one is given; not given: at the recommended ones");
   AddNumber(command, "--loss", &options->loss, "loss in nats, for laws in L");
   AddNumber(command, "--max-extrapolation", &options->max_extrapolation,
             "withhold answers further than this factor beyond the fitted range");

@@ -71,6 +71,9 @@ std::string CellText(const Column& column, const Prediction& prediction) {
   const std::string interval =
       FormatInterval(optional(q.has_low(), q.low()), optional(q.has_high(), q.high()), column.count);
   if (!interval.empty()) text += " " + interval;
+  const std::string law = FormatInterval(optional(q.has_parameter_low(), q.parameter_low()),
+                                         optional(q.has_parameter_high(), q.parameter_high()), column.count);
+  if (!law.empty()) text += "\nlaw alone " + law;
   if (column.get == &Prediction::critical_batch_size_tokens) text += CriticalBatchLines(prediction);
   const std::string band =
       FormatInterval(optional(q.has_near_optimal_low(), q.near_optimal_low()),
@@ -152,6 +155,9 @@ std::string Section(const std::string& title, const std::string& lines, bool bol
 std::string TargetLine(const v1::PredictRequest& request) {
   std::string line = "Target: N = " + FormatCount(request.params(), 6) +
                      " parameters, D = " + FormatCount(request.tokens(), 6) + " tokens";
+  if (request.has_learning_rate()) {
+    line += ", learning rate = " + FormatNumber(request.learning_rate()) + " (fixed)";
+  }
   if (request.has_batch_size_tokens()) {
     line += ", batch = " + FormatCount(request.batch_size_tokens(), 6) + " tokens (fixed)";
   }
@@ -159,11 +165,12 @@ std::string TargetLine(const v1::PredictRequest& request) {
 }
 
 std::string IntervalLine(const v1::PredictRequest& request, const v1::PredictResponse& response) {
-  bool any_interval = false, any_band = false;
+  bool any_interval = false, any_band = false, any_of_run = false;
   for (const Prediction& prediction : response.predictions()) {
     for (const Column& column : kColumns) {
       if (!(prediction.*column.has)()) continue;
       any_interval |= (prediction.*column.get)().has_low();
+      any_of_run |= (prediction.*column.get)().has_parameter_low();
       any_band |= (prediction.*column.get)().has_near_optimal_low();
     }
   }
@@ -172,6 +179,7 @@ std::string IntervalLine(const v1::PredictRequest& request, const v1::PredictRes
     line += fmt::format("[low, high] is the {:.4g} % bootstrap interval",
                         100 * (request.has_interval() ? request.interval() : 0.9));
   }
+  if (any_of_run) line += "; of a loss, that of a run there, law alone: of its parameters";
   if (any_band) {
     line += fmt::format("{}near-optimal: loss within {:.4g} % of the best", line.empty() ? "" : "; ",
                         100 * (request.has_tolerance() ? request.tolerance() : 0.0025));
@@ -220,9 +228,10 @@ std::string Text(const v1::PredictRequest& request, const v1::PredictResponse& r
 }
 
 std::string Delimited(const v1::PredictResponse& response, char delimiter) {
-  std::string out = DelimitedLine({"source", "quantity", "value", "low", "high", "near_optimal_low",
-                                   "near_optimal_high", "extrapolation_params", "extrapolation_tokens"},
-                                  delimiter);
+  std::string out =
+      DelimitedLine({"source", "quantity", "value", "low", "high", "near_optimal_low", "near_optimal_high",
+                     "extrapolation_params", "extrapolation_tokens", "parameter_low", "parameter_high"},
+                    delimiter);
   for (const Prediction& prediction : response.predictions()) {
     for (const Column& column : kColumns) {
       if (!(prediction.*column.has)()) continue;
@@ -233,7 +242,8 @@ std::string Delimited(const v1::PredictResponse& response, char delimiter) {
            text(q.has_high(), q.high()), text(q.has_near_optimal_low(), q.near_optimal_low()),
            text(q.has_near_optimal_high(), q.near_optimal_high()),
            text(prediction.has_extrapolation(), prediction.extrapolation().params()),
-           text(prediction.has_extrapolation(), prediction.extrapolation().tokens())},
+           text(prediction.has_extrapolation(), prediction.extrapolation().tokens()),
+           text(q.has_parameter_low(), q.parameter_low()), text(q.has_parameter_high(), q.parameter_high())},
           delimiter);
     }
   }

@@ -18,6 +18,8 @@ class Quantity:
     high: Optional[float] = None
     near_optimal_low: Optional[float] = None
     near_optimal_high: Optional[float] = None
+    parameter_low: Optional[float] = None  # of losses by fits: the law alone; low and high hold a run there
+    parameter_high: Optional[float] = None
 
     def __str__(self) -> str:
         interval = f" [{self.low:.4g}, {self.high:.4g}]" if self.low is not None and self.high is not None else ""
@@ -60,7 +62,8 @@ def _quantity(message: Any, name: str) -> Optional[Quantity]:
     if not message.HasField(name):
         return None
     quantity = getattr(message, name)
-    optional = {field: getattr(quantity, field) for field in ("low", "high", "near_optimal_low", "near_optimal_high")
+    optional = {field: getattr(quantity, field) for field in ("low", "high", "near_optimal_low", "near_optimal_high", "parameter_low",
+                                                            "parameter_high")
                 if quantity.HasField(field)}
     return Quantity(quantity.value, **optional)
 

@@ -12,7 +12,7 @@ inline constexpr std::size_t kMaxNameBytes = 64;          ///< length of a varia
 inline constexpr std::size_t kMaxDepth = 128;         ///< nesting; a pair of parentheses counts as two levels
 inline constexpr std::size_t kMaxParsedNodes = 1024;  ///< operators, calls, names and numbers
 inline constexpr std::size_t kMaxArguments = 32;      ///< of min, max and logsumexp
-inline constexpr std::size_t kMaxVariables = 16;
+inline constexpr std::size_t kMaxVariables = 32;
 inline constexpr std::size_t kMaxParameters = 32;
 /// Nodes of the graph with its derivatives. Ordinary laws need under 200.
 inline constexpr std::size_t kMaxGraphNodes = 16384;

@@ -245,7 +245,30 @@ CREATE TABLE fit_optimum_members (
 
 constexpr int kModelTables = 3;  // the version that brought them
 
-constexpr std::array<const char*, 3> kMigrations = {kVersion1, kVersion2, kVersion3};
+// Version 4. Fits of losses keep what their prediction intervals need (fits.model 5), and averages of laws
+// which laws they are of. Fits made before stay of model 1, and answer as they did.
+constexpr char kVersion4[] = R"sql(
+CREATE TABLE fit_losses (
+  fit_key INTEGER PRIMARY KEY REFERENCES fits ON DELETE CASCADE,
+  cell_best INTEGER NOT NULL,
+  runs_considered INTEGER NOT NULL,
+  noise REAL,
+  held_out_error REAL,
+  held_out_sd REAL,
+  held_out_reach REAL,
+  largest_scale REAL
+) STRICT;
+CREATE TABLE fit_loss_members (
+  fit_key INTEGER NOT NULL REFERENCES fits ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  law TEXT NOT NULL,
+  weight REAL,
+  held_out_error REAL,
+  PRIMARY KEY (fit_key, position)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array<const char*, 4> kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4};
 
 absl::StatusOr<std::int64_t> ReadNumber(Connection& connection, const char* sql) {
   ASSIGN_OR_RETURN(auto statement, connection.Prepare(sql));

@@ -17,13 +17,14 @@ namespace {
 using fitting::OptimumModel;
 
 // fits.model is the place in the variant.
-enum ModelKindNumber : std::int64_t { kNone, kLeastSquares, kCriticalBatch, kOtherOptimum, kOptimum };
+enum ModelKindNumber : std::int64_t { kNone, kLeastSquares, kCriticalBatch, kOtherOptimum, kOptimum, kLoss };
 template <ModelKindNumber kind, typename Model>
 constexpr bool kIs = std::is_same_v<std::variant_alternative_t<kind, fitting::FitModel>, Model>;
-static_assert(std::variant_size_v<fitting::FitModel> == 5 && kIs<kNone, std::monostate> &&
+static_assert(std::variant_size_v<fitting::FitModel> == 6 && kIs<kNone, std::monostate> &&
               kIs<kLeastSquares, fitting::LeastSquaresModel> &&
               kIs<kCriticalBatch, fitting::CriticalBatchModel> &&
-              kIs<kOtherOptimum, fitting::OtherOptimumModel> && kIs<kOptimum, OptimumModel>);
+              kIs<kOtherOptimum, fitting::OtherOptimumModel> && kIs<kOptimum, OptimumModel> &&
+              kIs<kLoss, fitting::LossModel>);
 
 template <typename Model>
 auto RangesOf(Model& model) {
@@ -100,11 +101,52 @@ absl::Status SelectOptimum(Connection& connection, std::int64_t fit_key, Optimum
   }
 }
 
+absl::Status InsertLoss(Connection& connection, std::int64_t fit_key, const fitting::LossModel& model) {
+  ASSIGN_OR_RETURN(auto shape, connection.Prepare("INSERT INTO fit_losses VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
+  shape.Next(fit_key).Next(static_cast<std::int64_t>(model.cell_best)).Next(model.runs_considered);
+  shape.Next(model.noise).Next(model.held_out_error).Next(model.held_out_sd);
+  RETURN_IF_ERROR(shape.Next(model.held_out_reach).Next(model.largest_scale).Run());
+  ASSIGN_OR_RETURN(auto member, connection.Prepare("INSERT INTO fit_loss_members VALUES (?, ?, ?, ?, ?)"));
+  std::int64_t position = 0;
+  for (const fitting::LossMember& each : model.members) {
+    member.Next(fit_key).Next(position++).Next(std::string_view(each.law));
+    RETURN_IF_ERROR(member.Next(each.weight).Next(each.held_out_error).Run());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SelectLoss(Connection& connection, std::int64_t fit_key, fitting::LossModel& model,
+                        std::string& damage) {
+  ASSIGN_OR_RETURN(auto shape, connection.Prepare("SELECT * FROM fit_losses WHERE fit_key = ?"));
+  ASSIGN_OR_RETURN(const bool found, shape.Next(fit_key).Step());
+  if (!found) {
+    damage = "lacks its model";
+    return absl::OkStatus();
+  }
+  model.cell_best = shape.Int(1) != 0;
+  model.runs_considered = shape.Int(2);
+  model.noise = shape.Real(3);
+  model.held_out_error = shape.Real(4);
+  model.held_out_sd = shape.Real(5);
+  model.held_out_reach = shape.Real(6);
+  model.largest_scale = shape.Real(7);
+  ASSIGN_OR_RETURN(auto member, connection.Prepare("SELECT law, weight, held_out_error FROM fit_loss_members "
+                                                   "WHERE fit_key = ? ORDER BY position"));
+  member.Next(fit_key);
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool row, member.Step());
+    if (!row) return absl::OkStatus();
+    model.members.push_back({std::string(member.Text(0)), member.Real(1), member.Real(2)});
+  }
+}
+
 }  // namespace
 
 std::int64_t ModelKind(const fitting::FitModel& model) { return static_cast<std::int64_t>(model.index()); }
 
 absl::Status InsertFitModel(Connection& connection, std::int64_t fit_key, const fitting::FitModel& model) {
+  if (const auto* loss = std::get_if<fitting::LossModel>(&model))
+    return InsertLoss(connection, fit_key, *loss);
   const auto* optimum = std::get_if<OptimumModel>(&model);
   return optimum == nullptr ? absl::OkStatus() : InsertOptimum(connection, fit_key, *optimum);
 }
@@ -132,6 +174,8 @@ absl::Status SelectFitModel(Connection& connection, std::int64_t fit_key, std::i
       model.replicates = std::move(replicates);
       return SelectOptimum(connection, fit_key, model, damage);
     }
+    case kLoss:
+      return SelectLoss(connection, fit_key, result.model.emplace<fitting::LossModel>(), damage);
     default:
       damage = absl::StrCat("has a model of unknown kind ", kind);
       return absl::OkStatus();

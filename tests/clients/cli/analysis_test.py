@@ -83,6 +83,23 @@ class AnalysisTest(CliTest):
             self.assertGreaterEqual(score["max_excess_pct"], score["mean_excess_pct"])
         laws = self.run_json("fits", "compare", "--study", "s", "--law", "loss-chinchilla", "--law", "loss-kaplan")
         self.assertEqual({law["law"] for law in laws["laws"]}, {"loss-chinchilla", "loss-kaplan"})
+        self.assertIn("held out: " + laws["laws"][0]["law"], laws["verdict"])
+        _, err = self.run_cli("fits", "compare", "--study", "s", "--law", "loss-chinchilla", "--law", "loss-kaplan")
+        self.assertIn("least error on the largest scales", err)
+
+    def test_the_loss_is_that_of_each_cells_best_setting_or_of_one_asked_for(self):
+        self.import_calibration()
+        best = self.run_json("fits", "create", "--study", "c", "--law", "loss-chinchilla", "--bootstrap", 20)
+        every = self.run_json("fits", "create", "--study", "c", "--law", "loss-chinchilla", "--bootstrap", 20, "--runs", "all")
+        self.assertEqual((best["runs"], every["runs"]), ("cell-best", "all"))
+        self.assertLess(best["runs_used"], every["runs_used"])
+        self.assertEqual(best["runs_considered"], every["runs_used"])
+        at = ["predict", "--params", "4e6", "--tokens", "6e7"]
+        loss = {fit["runs"]: self.run_json(*at, "--fit", fit["name"])["predictions"][0]["loss"]
+                for fit in (best, every)}
+        self.assertLess(loss["cell-best"]["value"], loss["all"]["value"])
+        self.assertLessEqual(loss["cell-best"]["low"], loss["cell-best"]["parameter_low"])
+        self.run_cli("fits", "create", "--study", "c", "--law", "loss-chinchilla", "--runs", "some", code=64 + 3)
 
     def test_prices_a_wrong_choice(self):
         self.make_study()
