@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "fitting/allocation/allocation_run.h"
 #include "fitting/critical_batch/from_runs.h"
 #include "fitting/fit_result.h"
 #include "fitting/law/law.h"
@@ -31,8 +32,14 @@ struct CriticalBatchOptions {
   double overhead_anchor_tokens = 0;  ///< likewise: the batch scaled from; 0 takes the smallest measured
 };
 
+/// What only laws of the compute-optimal N and D take.
+struct ComputeOptimalOptions {
+  std::string flops_count = "auto";  ///< one of FlopsCountNames()
+};
+
 /// Options of one kind of law; none of them: defaults.
-using KindOptions = std::variant<std::monostate, NearOptimalOptions, CriticalBatchOptions>;
+using KindOptions =
+    std::variant<std::monostate, NearOptimalOptions, CriticalBatchOptions, ComputeOptimalOptions>;
 
 struct FitRequest {
   std::string study_id, param_count, loss_unit;  ///< copied into the result's provenance
@@ -57,14 +64,16 @@ Options OptionsOr(const FitRequest& request) {
 
 /// What a study gives to a fit. Whoever loads it asks NeedsOf which parts the law reads.
 struct FitInput {
-  RunTable runs = {};                ///< always
-  RunTable holdout = {};             ///< kept back to score the fit; may be empty
-  std::vector<BatchRun> races = {};  ///< the same runs with their curves, as races between batches
+  RunTable runs = {};                          ///< always
+  RunTable holdout = {};                       ///< kept back to score the fit; may be empty
+  std::vector<BatchRun> races = {};            ///< the same runs with their curves, as races between batches
+  std::vector<AllocationRun> allocation = {};  ///< the same runs as laws of compute-optimal sizes read them
 };
 
 /// Beside the runs and the hold-out.
 struct FitNeeds {
   bool races = false;
+  bool allocation = false;
 };
 
 FitNeeds NeedsOf(const LawSpec& law);
@@ -77,9 +86,10 @@ std::vector<std::string> ValidateFitRequest(const FitRequest& request, const Law
 
 /// Fits `law` to `input.runs` and scores the hold-out. Learning-rate and batch laws go to the optimum
 /// estimators, those of weight decay and beta2 to the ones that assume nothing of rates, those of the
-/// critical batch to its definitions, all others to least squares on the runs' losses. NotIdentifiable
-/// (refusal.h), naming the axis, when the design cannot tell; InvalidArgument for options; Cancelled;
-/// DeadlineExceeded. Thread-safe; the same seed gives the same answer at any thread count.
+/// critical batch to its definitions, those of compute-optimal N and D to the approaches of Hoffmann et al.,
+/// all others to least squares on the runs' losses. NotIdentifiable (refusal.h), naming the axis, when the
+/// design cannot tell; InvalidArgument for options; Cancelled; DeadlineExceeded. Thread-safe; the same seed
+/// gives the same answer at any thread count.
 absl::StatusOr<FitResult> Fit(const std::shared_ptr<const Law>& law, const FitInput& input,
                               const FitRequest& request);
 

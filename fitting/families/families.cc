@@ -8,8 +8,8 @@
 namespace sextant::fitting {
 namespace {
 
-const FitFamily* const kFamilies[] = {&kCriticalBatchFamily, &kOtherOptimumFamily, &kOptimumFamily,
-                                      &kLeastSquaresFamily};
+const FitFamily* const kFamilies[] = {&kAllocationFamily, &kCriticalBatchFamily, &kOtherOptimumFamily,
+                                      &kOptimumFamily, &kLeastSquaresFamily};
 
 }  // namespace
 
