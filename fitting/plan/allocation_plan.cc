@@ -146,8 +146,7 @@ absl::StatusOr<AllocationPlan> PlanOnAllocation(const ComputeOptimalLaws& laws, 
   if (!(laws.params && laws.tokens) && !six_nd) {
     return absl::FailedPreconditionError(absl::StrCat(
         source, ": C is counted ", counting, ", so ", laws.params ? "tokens do" : "parameters do",
-        " not follow from it: name the law of the other one too (",
-        laws.params ? "tokens-opt-c" : "params-opt-c", ")"));
+        " not follow from it: name a law of the compute-optimal ", laws.params ? "tokens" : "size", " too"));
   }
   const Lines lines(laws, request);
   const std::optional<Point> point = lines.Solve(0);

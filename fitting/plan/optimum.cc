@@ -64,7 +64,8 @@ class Solver {
       const double value = Loss(params, tokens);
       return std::isfinite(value) ? value : kInfinity;
     };
-    const std::optional<double> best = Minimise(loss, low, high);
+    std::optional<double> best = near_ != nullptr ? NearestStationary(flops) : std::nullopt;
+    if (!best) best = Minimise(loss, low, high);
     if (!best) return std::nullopt;
     const double params = std::exp(*best);
     return At(params, TokensAt(r_, flops, params));
@@ -99,6 +100,47 @@ class Solver {
     // Repeats only cost: an optimum without any stays the optimum.
     if (r_.unique_tokens && tokens > *r_.unique_tokens) return std::nullopt;
     return At(params, tokens);
+  }
+
+  /// Where the loss of the closed form is stationary along the budget, near the neighbour's optimum: the root
+  /// of ln of what a larger N takes off the loss over what fewer tokens add to it. Nothing where it is not
+  /// there.
+  std::optional<double> NearestStationary(double flops) const {
+    if (!closed_ || near_ == nullptr) return std::nullopt;
+    const ClosedSurface& c = *closed_;
+    const double constant = std::log(c.alpha * c.a * r_.flops_per_param_token / (c.beta * c.b * flops));
+    const auto gain = [&](double n) {
+      const double tokens = TokensAt(r_, flops, std::exp(n));
+      if (!(tokens >= 1)) return -kInfinity;
+      double effective = tokens, repeats = 0;
+      if (r_.unique_tokens && tokens > *r_.unique_tokens) {
+        effective = EffectiveTokens(tokens, *r_.unique_tokens);
+        repeats = (tokens / *r_.unique_tokens - 1) / kRepeatScale;
+      }
+      return constant - c.alpha * n + (c.beta + 1) * std::log(effective) + repeats + n;
+    };
+    const double at = std::log(near_->params);
+    double low = at - kNeighbourhood, high = at + kNeighbourhood;
+    double at_low = gain(low), at_high = gain(high);
+    if (!(at_low > 0 && at_high < 0)) return std::nullopt;
+    for (int i = 0, side = 0; i < 100 && high - low > kReplicateTolerance; ++i) {
+      const bool secant = std::isfinite(at_high) && i % 3 != 2;
+      const double middle = secant ? low + (high - low) * at_low / (at_low - at_high) : 0.5 * (low + high);
+      const double value = gain(middle);
+      if (std::abs(value) < kReplicateTolerance) return middle;
+      if (value > 0) {
+        low = middle;
+        at_low = value;
+        if (secant && side == 1) at_high *= 0.5;
+        side = 1;
+      } else {
+        high = middle;
+        at_high = value;
+        if (secant && side == -1) at_low *= 0.5;
+        side = -1;
+      }
+    }
+    return 0.5 * (low + high);
   }
 
   /// The place of the least value of a function with one minimum: about the neighbour's, or by a scan of the
@@ -182,6 +224,7 @@ class Solver {
   std::optional<PlanPoint> Reaching() const {
     const double target = *r_.target_loss;
     if (closed_ && !r_.inference_tokens && !r_.unique_tokens) return ClosedReaching(target);
+    if (closed_ && !r_.params && !r_.tokens && !r_.overtrain) return CheapestReaching(target);
     const auto point = [&](double flops) -> std::optional<PlanPoint> {
       if (r_.params) return WithTokens(*r_.params, TokensAt(r_, flops, *r_.params));
       if (!r_.tokens) return BestAt(flops);
@@ -193,6 +236,33 @@ class Solver {
       return found ? std::optional(target - found->loss) : std::nullopt;
     });
     return log_flops ? point(std::exp(*log_flops)) : std::nullopt;
+  }
+
+  /// The cheapest N of those that reach the loss, with inference or repeats: D follows from N.
+  std::optional<PlanPoint> CheapestReaching(double target) const {
+    const ClosedSurface& c = *closed_;
+    if (!(target > c.floor)) return std::nullopt;
+    const double excess = c.k == 1 ? target - c.floor : std::pow(target - c.floor, 1 / c.k);
+    const auto tokens_for = [&](double n) {
+      const double left = excess - c.a * std::exp(-c.alpha * n);
+      if (!(left > 0)) return kInfinity;
+      const double fresh = std::exp(-std::log(left / c.b) / c.beta);
+      if (!r_.unique_tokens || fresh <= *r_.unique_tokens) return fresh;
+      // EffectiveTokens turned round; so many repeats are worth no more than (1 + R) U fresh ones.
+      const double share = (fresh / *r_.unique_tokens - 1) / kRepeatScale;
+      return share < 1 ? *r_.unique_tokens * (1 - kRepeatScale * std::log1p(-share)) : kInfinity;
+    };
+    const auto cost = [&](double n) {
+      const double tokens = tokens_for(n);
+      return std::isfinite(tokens) ? std::log(FlopsOf(r_, std::exp(n), tokens)) : kInfinity;
+    };
+    const double low = std::log(kFewestParams), high = std::log(kMostParams);
+    std::optional<double> n = Minimise(cost, low, high);
+    if (!n) return std::nullopt;
+    if (r_.max_params) n = std::min(*n, std::log(*r_.max_params));
+    const double tokens = tokens_for(*n);
+    if (!std::isfinite(tokens) || *n < low) return std::nullopt;
+    return WithTokens(std::exp(*n), tokens);
   }
 
   std::optional<PlanPoint> ClosedReaching(double target) const {

@@ -20,34 +20,49 @@ double BestParams(double flops) {
          std::pow(flops / 6, kBeta / (kAlpha + kBeta));
 }
 
-// Seven budgets of nine sizes; N is counted with the head, of which the rest is the smaller a share the
-// smaller N is.
+// N is counted with the head, of which the rest is the smaller a share the smaller N is.
+void AddRun(double params, double flops, double noise, bool record_flops, FitInput& input) {
+  RandomStream random(5, input.allocation.size());
+  AllocationRun run;
+  run.id = std::to_string(input.allocation.size());
+  run.params = params;
+  run.counts[0] = run.params - 40 * std::pow(run.params, 2.0 / 3);
+  run.counts[3] = run.params;
+  run.tokens = flops / (6 * run.params);
+  if (record_flops) run.flops = flops;
+  run.loss = (kE + kA * std::pow(run.params, -kAlpha) + kB * std::pow(run.tokens, -kBeta)) *
+             std::exp(noise * random.Normal());
+  input.allocation.push_back(run);
+  input.runs.id.push_back(run.id);
+  input.runs.params.push_back(run.params);
+  input.runs.tokens.push_back(run.tokens);
+  input.runs.loss.push_back(run.loss);
+  input.runs.state.push_back(RunState::kFinished);
+  for (auto column : {&RunTable::learning_rate, &RunTable::batch_size_tokens, &RunTable::sequence_length,
+                      &RunTable::steps, &RunTable::weight_decay, &RunTable::adam_beta2}) {
+    (input.runs.*column).push_back(std::nan(""));
+  }
+}
+
+// Seven budgets of nine sizes.
 FitInput IsoFlop(double noise = 0.001, bool record_flops = true) {
   FitInput input;
-  RandomStream random(5, 0);
   for (int b = 0; b < 7; ++b) {
     const double flops = 1e18 * std::pow(2.15, b);
     for (int i = -4; i <= 4; ++i) {
-      AllocationRun run;
-      run.id = std::to_string(b) + "-" + std::to_string(i + 4);
-      run.params = BestParams(flops) * std::pow(6.0, i / 4.0);
-      run.counts[0] = run.params - 40 * std::pow(run.params, 2.0 / 3);
-      run.counts[3] = run.params;
-      run.tokens = flops / (6 * run.params);
-      if (record_flops) run.flops = flops;
-      run.loss = (kE + kA * std::pow(run.params, -kAlpha) + kB * std::pow(run.tokens, -kBeta)) *
-                 std::exp(noise * random.Normal());
-      input.allocation.push_back(run);
-      input.runs.id.push_back(run.id);
-      input.runs.params.push_back(run.params);
-      input.runs.tokens.push_back(run.tokens);
-      input.runs.loss.push_back(run.loss);
-      input.runs.state.push_back(RunState::kFinished);
+      AddRun(BestParams(flops) * std::pow(6.0, i / 4.0), flops, noise, record_flops, input);
     }
   }
-  for (auto column : {&RunTable::learning_rate, &RunTable::batch_size_tokens, &RunTable::sequence_length,
-                      &RunTable::steps, &RunTable::weight_decay, &RunTable::adam_beta2}) {
-    (input.runs.*column).assign(input.runs.size(), std::nan(""));
+  return input;
+}
+
+// Sizes trained for several lengths each, with no curves.
+FitInput Ladders() {
+  FitInput input;
+  for (int i = 0; i < 9; ++i) {
+    for (int b = 0; b < 7; ++b) {
+      AddRun(BestParams(1e18) / 2 * std::pow(20.0, i / 8.0), 1e18 * std::pow(2.15, b), 0.001, true, input);
+    }
   }
   return input;
 }
@@ -71,7 +86,8 @@ bool Says(const FitResult& result, const std::string& text) {
 TEST(AllocationFit, EveryApproachFindsTheLineWithAnInterval) {
   for (const char* estimator : {"isoflop", "parametric", "envelope"}) {
     for (const char* law : {"params-opt-c", "tokens-opt-c"}) {
-      const auto fit = Fit(ShippedLaw(law), IsoFlop(), Request(estimator));
+      const FitInput input = std::string(estimator) == "envelope" ? Ladders() : IsoFlop();
+      const auto fit = Fit(ShippedLaw(law), input, Request(estimator));
       ASSERT_TRUE(fit.ok()) << estimator << ": " << fit.status();
       EXPECT_EQ(fit->estimator, estimator);
       const bool params = std::string(law) == "params-opt-c";
@@ -87,12 +103,15 @@ TEST(AllocationFit, EveryApproachFindsTheLineWithAnInterval) {
       const auto predictor = Predictor::FromFit("studies/s/fits/f", *fit);
       ASSERT_TRUE(predictor.ok()) << predictor.status();
       Prediction prediction;
-      (*predictor)->Predict({.params = 1e9, .tokens = 1e20 / 6e9}, prediction);
-      const Target target = params ? Target::kParams : Target::kTokens;
-      ASSERT_TRUE(prediction.quantities.contains(target)) << estimator;
+      PredictionTarget target;
+      target.params = 1e9;
+      target.tokens = 1e20 / 6e9;
+      (*predictor)->Predict(target, prediction);
+      const Target predicted = params ? Target::kParams : Target::kTokens;
+      ASSERT_TRUE(prediction.quantities.contains(predicted)) << estimator;
       const double best = params ? BestParams(1e20) : 1e20 / (6 * BestParams(1e20));
-      EXPECT_NEAR(prediction.quantities.at(target).value / best, 1, 0.3) << estimator;
-      EXPECT_TRUE(prediction.quantities.at(target).low.has_value());
+      EXPECT_NEAR(prediction.quantities.at(predicted).value / best, 1, 0.3) << estimator;
+      EXPECT_TRUE(prediction.quantities.at(predicted).low.has_value());
     }
   }
 }

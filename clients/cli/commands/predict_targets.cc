@@ -123,12 +123,15 @@ class TargetPrinter {
   void AddRow(int target, int i, const v1::BatchPredictions& source) {
     if (format_ == OutputFormat::kJson || format_ == OutputFormat::kJsonl) return AddJson(target, i, source);
     if (rows_++ == 0) Begin(source);
-    const auto text = [&](const double* value) {
-      if (value == nullptr) return std::string();
-      return machine() ? FormatRoundTrip(*value) : FormatNumber(*value);
+    const auto number = [&](double value) {
+      return machine() ? FormatRoundTrip(value) : FormatNumber(value);
     };
-    std::vector<std::string> row = {text(&request_.params(target)), text(&request_.tokens(target))};
-    if (request_.batch_sizes_tokens_size() > 0) row.push_back(text(&request_.batch_sizes_tokens(target)));
+    const auto text = [&](const double* value) { return value == nullptr ? std::string() : number(*value); };
+    std::vector<std::string> row = {number(request_.params(target)), number(request_.tokens(target))};
+    if (request_.batch_sizes_tokens_size() > 0) {
+      const double batch = request_.batch_sizes_tokens(target);
+      row.push_back(batch > 0 ? number(batch) : "");
+    }
     row.push_back(SourceText(source));
     for (const std::string& name : columns_) {
       const auto found =
