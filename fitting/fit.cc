@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "base/status_macros.h"
+#include "fitting/allocation/flops_count.h"
 #include "fitting/families/family.h"
 #include "fitting/least_squares/objective.h"
 #include "fitting/provenance.h"
@@ -47,6 +48,15 @@ struct OptionProblems {
     }
     if (!(options.overhead_anchor_tokens >= 0 && std::isfinite(options.overhead_anchor_tokens))) {
       problems.push_back("overhead_anchor_tokens: must be positive and finite");
+    }
+  }
+  void operator()(const ComputeOptimalOptions& options) const {
+    const std::vector<std::string>& names = FlopsCountNames();
+    if (!family.takes(request.options)) {
+      problems.push_back("flops_count: only laws of the compute-optimal size or tokens take one");
+    } else if (std::find(names.begin(), names.end(), options.flops_count) == names.end()) {
+      problems.push_back(absl::StrCat("flops_count: '", options.flops_count, "' is not one of ",
+                                      absl::StrJoin(names, ", ")));
     }
   }
 };

@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "fitting/allocation/allocation_run.h"
 #include "fitting/critical_batch/from_runs.h"
 #include "fitting/fit_result.h"
 #include "fitting/law/law.h"
@@ -42,8 +43,14 @@ struct LossOptions {
   LossRuns runs = LossRuns::kAuto;
 };
 
+/// What only laws of the compute-optimal N and D take.
+struct ComputeOptimalOptions {
+  std::string flops_count = "auto";  ///< one of FlopsCountNames()
+};
+
 /// Options of one kind of law; none of them: defaults.
-using KindOptions = std::variant<std::monostate, NearOptimalOptions, CriticalBatchOptions, LossOptions>;
+using KindOptions = std::variant<std::monostate, NearOptimalOptions, CriticalBatchOptions, LossOptions,
+                                 ComputeOptimalOptions>;
 
 struct FitRequest {
   std::string study_id, param_count, loss_unit;  ///< copied into the result's provenance
@@ -68,16 +75,18 @@ Options OptionsOr(const FitRequest& request) {
 
 /// What a study gives to a fit. Whoever loads it asks NeedsOf which parts the law reads.
 struct FitInput {
-  RunTable runs = {};                ///< always
-  RunTable holdout = {};             ///< kept back to score the fit; may be empty
-  std::vector<BatchRun> races = {};  ///< the same runs with their curves, as races between batches
+  RunTable runs = {};                                 ///< always
+  RunTable holdout = {};                              ///< kept back to score the fit; may be empty
+  std::vector<BatchRun> races = {};                   ///< the same runs with their curves, as races between batches
   std::vector<std::shared_ptr<const Law>> laws = {};  ///< that an average is of
+  std::vector<AllocationRun> allocation = {};  ///< the same runs as laws of compute-optimal sizes read them
 };
 
 /// Beside the runs and the hold-out.
 struct FitNeeds {
   bool races = false;
   bool laws = false;
+  bool allocation = false;
 };
 
 FitNeeds NeedsOf(const LawSpec& law);
@@ -90,10 +99,10 @@ std::vector<std::string> ValidateFitRequest(const FitRequest& request, const Law
 
 /// Fits `law` to `input.runs` and scores the hold-out. Learning-rate and batch laws go to the optimum
 /// estimators, those of weight decay and beta2 to the ones that assume nothing of rates, those of the
-/// critical batch to its definitions, those of the loss to losses (loss_average.h), all others to least
-/// squares on what the runs record. NotIdentifiable (refusal.h), naming the axis, when the design cannot
-/// tell; InvalidArgument for options; Cancelled; DeadlineExceeded. Thread-safe; the same seed gives the same
-/// answer at any thread count.
+/// critical batch to its definitions, those of compute-optimal N and D to the approaches of Hoffmann et al.,
+/// those of the loss to losses (loss_average.h), all others to least squares on what the runs record.
+/// NotIdentifiable (refusal.h), naming the axis, when the design cannot tell; InvalidArgument for options;
+/// Cancelled; DeadlineExceeded. Thread-safe; the same seed gives the same answer at any thread count.
 absl::StatusOr<FitResult> Fit(const std::shared_ptr<const Law>& law, const FitInput& input,
                               const FitRequest& request);
 

@@ -76,6 +76,10 @@ struct LossModel {
 /// A law of the critical batch. FitReport::estimator names the definition that its cells were measured by.
 struct CriticalBatchModel {};
 
+/// A law of the compute-optimal N or D. FitReport::estimator names the approach; the law's variable C says
+/// how FLOPs are counted.
+struct AllocationModel {};
+
 /// A log-linear law of the optimal weight decay or beta2: beside the law, the near-optimal region.
 struct OtherOptimumModel {
   /// ln of the region's ends relative to the estimate (low <= 0 <= high); 0 when unknown.
@@ -116,6 +120,6 @@ struct OptimumModel {
 
 /// monostate: no result yet (the fit runs, failed or was cancelled).
 using FitModel = std::variant<std::monostate, LeastSquaresModel, CriticalBatchModel, OtherOptimumModel,
-                              OptimumModel, LossModel>;
+                              OptimumModel, LossModel, AllocationModel>;
 
 }  // namespace sextant::fitting

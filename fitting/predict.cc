@@ -92,7 +92,7 @@ class LawPredictor : public Predictor {
     into.extrapolation_params = std::max(into.extrapolation_params, resolved.extrapolation_params);
     into.extrapolation_tokens = std::max(into.extrapolation_tokens, resolved.extrapolation_tokens);
     Append(into.inputs, resolved.inputs);
-    Append(into.warnings, resolved.warnings);
+    if (!resolved.warnings.empty()) Append(into.warnings, resolved.warnings);
   }
 
   /// Names the critical batch's definition, and says what a fixed batch costs where that definition tells.
@@ -154,8 +154,9 @@ class PublishedPredictor : public LawPredictor {
       into.rate_kind = needs_batch ? "fixed-batch" : "joint";
     }
     RecordDefinition(target, spec.definition, into);
-    Append(into.warnings, spec.notes);
-    into.citation = spec.url.empty() ? spec.citation : absl::StrCat(spec.citation, " (", spec.url, ")");
+    if (!target.brief) Append(into.warnings, spec.notes);
+    if (!target.brief)
+      into.citation = spec.url.empty() ? spec.citation : absl::StrCat(spec.citation, " (", spec.url, ")");
   }
 
  private:
@@ -207,7 +208,7 @@ class FittedPredictor : public LawPredictor {
     }
     Record(quantity, resolved, into);
     into.fits.insert(into.fits.end(), names_.begin(), names_.end());
-    AppendFitWarnings(result_, into.warnings);
+    if (!target.brief) AppendFitWarnings(result_, into.warnings);
     if (names_.size() > 1) Append(into.warnings, {AverageOf()});
     if (this->target() == Target::kLearningRate) into.rate_kind = "joint";
     RecordDefinition(target, result_.estimator, into);
@@ -321,7 +322,7 @@ class OptimumPredictor : public LawPredictor {
     into.extrapolation_tokens =
         std::max(into.extrapolation_tokens, std::min(answer.tokens_extrapolation, kMost));
     into.fits.push_back(source_);
-    AppendFitWarnings(result_, into.warnings);
+    if (!target.brief) AppendFitWarnings(result_, into.warnings);
     if (rate) into.rate_kind = kind;
   }
 

@@ -26,6 +26,9 @@ struct PredictionTarget {
   std::optional<double> max_extrapolation;  ///< ratio; answers beyond it are withheld
   double interval = 0.9;                    ///< coverage
   double tolerance = 0.0025;                ///< relative excess loss of the near-optimal band
+  /// Leaves out what is said in words of every target alike or stands in the extrapolation ratios: inputs,
+  /// ranges left, a fit's own warnings. For many targets at once.
+  bool brief = false;
 };
 
 /// A predicted value. `low` and `high` are bootstrap percentiles of the prediction (every replicate is pushed

@@ -41,8 +41,7 @@ void FillRanges(const RunTable& runs, std::map<std::string, Range>& ranges) {
 
 void SetProvenance(const LawSpec& law, const RunTable& runs, const FitRequest& request, FitResult& result) {
   result.law_id = law.id;
-  // A fit of an average has composed a law of its own.
-  if (result.law_toml.empty() || law.id != kLossAverageId) result.law_toml = LawSpecToToml(law);
+  if (result.law_toml.empty()) result.law_toml = LawSpecToToml(law);  // else the fit has said more in it
   result.target = law.target;
   result.study_id = request.study_id;
   result.param_count = request.param_count;

@@ -21,7 +21,7 @@ std::optional<double> Resolve(const VariableSpec& variable, const PredictionTarg
   if (name == "N") return target.params;
   if (name == "D") return target.tokens;
   if (name == "C") {
-    if (!variable.counting.empty() && variable.counting != "6ND") {
+    if (!variable.counting.empty() && variable.counting != "6ND" && !target.brief) {
       resolved.warnings.push_back(
           absl::StrCat("C is taken as 6ND = ", Number(6 * target.params * target.tokens),
                        " FLOPs; this law counts C as ", variable.counting));
@@ -61,6 +61,13 @@ std::optional<double> Resolve(const VariableSpec& variable, const PredictionTarg
   return std::nullopt;
 }
 
+std::string InputText(const VariableSpec& variable, double value) {
+  return absl::StrCat(
+      variable.name, " = ", Number(value), variable.unit.empty() ? "" : absl::StrCat(" ", variable.unit),
+      variable.counting.empty() || variable.counting == "6ND" ? ""
+                                                              : absl::StrCat(" (", variable.counting, ")"));
+}
+
 }  // namespace
 
 double BeyondRange(const Range& range, double value) {
@@ -77,11 +84,8 @@ ResolvedVariables ResolveVariables(const Law& law, const PredictionTarget& targe
     const std::optional<double> value = Resolve(variable, target, catalogue, resolved);
     if (!value) return resolved;
     resolved.values.push_back(*value);
-    const std::string what = absl::StrCat(
-        variable.name, " = ", Number(*value), variable.unit.empty() ? "" : absl::StrCat(" ", variable.unit),
-        variable.counting.empty() || variable.counting == "6ND" ? ""
-                                                                : absl::StrCat(" (", variable.counting, ")"));
-    resolved.inputs.push_back(what);
+    const std::string what = target.brief ? "" : InputText(variable, *value);
+    if (!target.brief) resolved.inputs.push_back(what);
     if (variable.valid && (*value < variable.valid->low || *value > variable.valid->high)) {
       resolved.refusal =
           absl::StrCat(variable.name, " = ", Number(*value), " is outside ", Number(variable.valid->low),
@@ -94,7 +98,7 @@ ResolvedVariables ResolveVariables(const Law& law, const PredictionTarget& targe
     resolved.extrapolation = std::max(resolved.extrapolation, beyond);
     if (variable.name == "N") resolved.extrapolation_params = beyond;
     if (variable.name == "D") resolved.extrapolation_tokens = beyond;
-    if (beyond > 1 + 1e-9) {
+    if (beyond > 1 + 1e-9 && !target.brief) {
       const bool above = std::isfinite(range.high) && *value > range.high;
       resolved.warnings.push_back(absl::StrCat(what, " is ", absl::StrFormat("%.3gx", beyond),
                                                above ? " above" : " below", " the fitted range ",

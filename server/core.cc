@@ -32,7 +32,8 @@ Core::Core(std::shared_ptr<storage::Store> the_store, std::unique_ptr<LawTable> 
       uploads("UPLOAD_LIMIT", "uploads", kMaxOpenUploads, kMaxOpenUploadsPerPeer),
       imports("IMPORT_LIMIT", "imports of studies", kMaxImports, kMaxImportsPerPeer),
       downloads("DOWNLOAD_LIMIT", "backups and exports", kMaxDownloads, kMaxDownloadsPerPeer),
-      watches("WATCH_LIMIT", "watches of fits", kMaxWatches, kMaxWatchesPerPeer) {}
+      watches("WATCH_LIMIT", "watches of fits", kMaxWatches, kMaxWatchesPerPeer),
+      batches("BATCH_LIMIT", "predictions of many targets", kMaxBatches, kMaxBatchesPerPeer) {}
 
 absl::StatusOr<std::unique_ptr<storage::Snapshot>> Core::Read() const {
   auto snapshot = store->Read();

@@ -31,7 +31,7 @@ struct Core {
   FitJobs jobs;
   Executor executor, heavy, copies;
   const Calls calls;
-  Quota uploads, imports, downloads, watches;
+  Quota uploads, imports, downloads, watches, batches;
   std::chrono::milliseconds stream_patience{0};  ///< how long nothing may happen on an upload or download
   std::string database;                          ///< path
   std::string why_read_only;                     ///< not empty: the store refuses writes

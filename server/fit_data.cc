@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "server/allocation_runs.h"
 #include "server/batch_runs.h"
 
 namespace sextant::server {
@@ -56,6 +57,9 @@ absl::StatusOr<FitData> LoadFitData(storage::Snapshot& snapshot, const std::stri
   ASSIGN_OR_RETURN(auto runs, snapshot.LoadRunTable(study, where));
   const bool asked_for = std::any_of(where.begin(), where.end(), &SpeaksOfState);
   data.unfinished = Unfinished(asked_for, &runs);
+  if (needs.allocation) {
+    ASSIGN_OR_RETURN(data.input.allocation, LoadAllocationRuns(snapshot, study, where, asked_for));
+  }
   if (holdout.empty()) {
     data.input.runs = std::move(runs);
     return data;

@@ -57,6 +57,12 @@ inline constexpr std::int64_t kMaxEvaluatedSteps = 2'000'000;  ///< of a schedul
 // Predictions.
 inline constexpr int kMaxPredictSources = 200;  ///< studies, fits and laws of one request
 
+inline constexpr int kMaxBatchTargets = 100'000;  ///< of one PredictBatch
+inline constexpr int kBatchPiece = 2'000;         ///< targets of one answer of it
+inline constexpr int kMaxBatches = 16, kMaxBatchesPerPeer = 4;
+inline constexpr std::size_t kMaxBatchEvaluations = 2'000'000'000;  ///< targets times replicates
+inline constexpr std::size_t kMaxBatchMessages = 20;                ///< different ones in an answer
+
 inline constexpr std::size_t kInlineReplicates =
     20'000;  ///< a prediction that reads more goes to a heavy thread
 inline constexpr std::size_t kMaxPenaltyEvaluations = 200'000'000;  ///< points of a grid times replicates

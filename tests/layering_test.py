@@ -38,8 +38,8 @@ FITTING = {
     "least_squares": {"law"},
     "allocation": {"law", "least_squares"},
     "critical_batch": {"curve"},
-    "plan": {"law", "least_squares", "allocation"},
-    "families": {"law", "optimum", "least_squares", "critical_batch"},
+    "plan": {"law", "curve", "least_squares", "allocation"},
+    "families": {"law", "optimum", "least_squares", "allocation", "critical_batch"},
 }
 # Folders that see fit.h and predict.h: what the doors lead to, and what stands on them.
 ABOVE_THE_DOORS = {"families", "plan"}

@@ -70,6 +70,39 @@ absl::Status FitLines(const std::vector<AllocationFit::Point>& optima, Allocatio
   return absl::OkStatus();
 }
 
+double Deviation(std::span<const double> values) {
+  if (values.size() < 2) return 0;
+  const auto n = static_cast<double>(values.size());
+  double mean = 0, squares = 0;
+  for (const double value : values) mean += value / n;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return std::sqrt(squares / (n - 1));
+}
+
+double ScatterBeyondNoise(const AllocationFit& fit, const ComputePowerLaw& line,
+                          double AllocationFit::Point::*column) {
+  const std::size_t n = fit.optima.size();
+  if (n < 3 || fit.optimum_errors.size() != n) return 1;
+  double chi_squared = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double residual = std::log(fit.optima[i].*column / line.At(fit.optima[i].flops));
+    if (!(fit.optimum_errors[i] > 0)) return 1;
+    chi_squared += residual * residual / (fit.optimum_errors[i] * fit.optimum_errors[i]);
+  }
+  return std::sqrt(std::max(1.0, chi_squared / static_cast<double>(n - 2)));
+}
+
+void AddReplicate(const AllocationFit& drawn, const AllocationFit& about, double params_wider,
+                  double tokens_wider, AllocationFit& fit) {
+  const auto add = [&fit](const ComputePowerLaw& own, const ComputePowerLaw& moved,
+                          const ComputePowerLaw& from, double wider) {
+    fit.replicates.push_back(own.log_coefficient - wider * (moved.log_coefficient - from.log_coefficient));
+    fit.replicates.push_back(own.exponent - wider * (moved.exponent - from.exponent));
+  };
+  add(fit.params, drawn.params, about.params, params_wider);
+  add(fit.tokens, drawn.tokens, about.tokens, tokens_wider);
+}
+
 IntervalEstimate WithInterval(double value, std::vector<double> draws, double level) {
   IntervalEstimate estimate;
   estimate.value = value;

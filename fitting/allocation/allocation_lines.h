@@ -19,6 +19,20 @@ absl::Status FitLines(const std::vector<AllocationFit::Point>& optima, Allocatio
 /// Intervals of the exponents from `fit.replicates`.
 void FillExponentIntervals(double level, AllocationFit& fit);
 
+/// How much further (a factor of at least 1) the optima scatter about `line` than noise alone would have
+/// them, by AllocationFit::optimum_errors (Birge 1932).
+double ScatterBeyondNoise(const AllocationFit& fit, const ComputePowerLaw& line,
+                          double AllocationFit::Point::*column);
+
+/// Adds a replicate to `fit`: its own lines less what `drawn` is away from `about`, the lines that it was
+/// drawn around, widened by two factors. Reflected (Davison and Hinkley 1997, basic bootstrap): a bias that
+/// draws show is taken off.
+void AddReplicate(const AllocationFit& drawn, const AllocationFit& about, double params_wider,
+                  double tokens_wider, AllocationFit& fit);
+
+/// Standard deviation; 0 of fewer than two.
+double Deviation(std::span<const double> values);
+
 /// `value` with the percentile interval of `draws` (any order); no interval without draws.
 IntervalEstimate WithInterval(double value, std::vector<double> draws, double level);
 

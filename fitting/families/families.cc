@@ -8,8 +8,9 @@
 namespace sextant::fitting {
 namespace {
 
-const FitFamily* const kFamilies[] = {&kCriticalBatchFamily, &kOtherOptimumFamily, &kOptimumFamily,
-                                      &kLossAverageFamily,   &kLossFamily,         &kLeastSquaresFamily};
+const FitFamily* const kFamilies[] = {&kAllocationFamily,  &kCriticalBatchFamily, &kOtherOptimumFamily,
+                                      &kOptimumFamily,     &kLossAverageFamily,   &kLossFamily,
+                                      &kLeastSquaresFamily};
 
 }  // namespace
 

@@ -33,8 +33,8 @@ struct FitFamily {
   absl::Status (*score)(const std::shared_ptr<const Law>& law, const RunTable& holdout, FitResult& result);
 };
 
-extern const FitFamily kCriticalBatchFamily, kOtherOptimumFamily, kOptimumFamily, kLossAverageFamily,
-    kLossFamily, kLeastSquaresFamily;
+extern const FitFamily kAllocationFamily, kCriticalBatchFamily, kOtherOptimumFamily, kOptimumFamily,
+    kLossAverageFamily, kLossFamily, kLeastSquaresFamily;
 
 /// The least-squares family answers every law.
 const FitFamily& FamilyOf(const LawSpec& law);

@@ -8,7 +8,42 @@
 #include <cmath>
 #include <utility>
 
+#include "fitting/allocation/allocation.h"
+
 namespace sextant::fitting {
+
+namespace {
+
+constexpr std::size_t kNoPlace = static_cast<std::size_t>(-1);
+
+/// Where the closed form's parameters are. Names promise a form, which ClosedFormAllocation holds the law to.
+std::optional<std::array<std::size_t, 6>> ClosedPlaces(const Law& law, std::span<const double> parameters) {
+  if (!ClosedFormAllocation(law, parameters)) return std::nullopt;
+  std::array<std::size_t, 6> places{};
+  constexpr const char* kNames[] = {"E", "A", "B", "alpha", "beta", "k"};
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const auto at = law.ParameterIndex(kNames[i]);
+    places[i] = at ? *at : kNoPlace;
+  }
+  return places;
+}
+
+}  // namespace
+
+double ClosedSurface::Loss(double params, double tokens) const {
+  const double sum = a * std::exp(-alpha * std::log(params)) + b * std::exp(-beta * std::log(tokens));
+  return floor + (k == 1 ? sum : std::pow(sum, k));
+}
+
+std::optional<ClosedSurface> LossSurface::Closed(std::span<const double> parameters) const {
+  if (!closed_at_) return std::nullopt;
+  const auto at = [&](std::size_t i) { return parameters[(*closed_at_)[i]]; };
+  ClosedSurface closed{at(0), at(1), at(2), at(3), at(4), (*closed_at_)[5] == kNoPlace ? 1 : at(5)};
+  for (const double value : {closed.a, closed.b, closed.alpha, closed.beta, closed.k}) {
+    if (!(value > 0)) return std::nullopt;
+  }
+  return closed;
+}
 
 absl::StatusOr<LossSurface> LossSurface::Make(std::string source, std::shared_ptr<const Law> law,
                                               std::vector<double> parameters, std::vector<double> replicates,
@@ -49,6 +84,7 @@ absl::StatusOr<LossSurface> LossSurface::Make(std::string source, std::shared_pt
   surface.fitted_ = std::move(fitted);
   surface.params_at_ = *params_at;
   surface.tokens_at_ = *tokens_at;
+  surface.closed_at_ = ClosedPlaces(surface.law(), surface.parameters());
   return surface;
 }
 

@@ -29,7 +29,8 @@ std::optional<PlanPoint> FreeBestAt(const LossSurface& surface, std::span<const 
                                     const PlanRequest& request, double flops);
 
 /// The plan's point for one parameter vector: by whatever of flops, loss, N and D the request gives.
+/// `near` is the point of a neighbouring vector (the estimate, for replicates): searches begin there.
 std::optional<PlanPoint> SolvePlan(const LossSurface& surface, std::span<const double> parameters,
-                                   const PlanRequest& request);
+                                   const PlanRequest& request, const PlanPoint* near = nullptr);
 
 }  // namespace sextant::fitting

@@ -11,39 +11,85 @@
 #include "base/quantile.h"
 #include "base/status_macros.h"
 #include "fitting/plan/optimum.h"
+#include "fitting/plan/plan_parts.h"
 #include "fitting/variables.h"
 
 namespace sextant::fitting {
+namespace plan {
 namespace {
 
 constexpr double kSecondsPerDay = 86400, kSecondsPerHour = 3600;
-// A budget beyond all that is paid for, where a law shows its floor.
-constexpr double kFarBudget = 1e33;
-// From here on an answer is an extrapolation that deserves a warning: one decade.
-constexpr double kFarBeyond = 10;
-
 // Percentiles need replicates that have an answer at all; with fewer there is no interval.
 constexpr double kLeastAnsweringShare = 0.5;
+// From here on an answer is an extrapolation that deserves a warning: one decade.
+constexpr double kFarBeyond = 10, kGuess = 1000;
+// Passes over the data beyond which little is gained (Muennighoff et al. 2023).
+constexpr double kManyEpochs = 40;
 
-Quantity WithInterval(double value, const std::vector<double>& replicates, double interval,
-                      std::size_t asked) {
+}  // namespace
+
+Quantity WithInterval(double value, std::vector<double>& replicates, double interval, std::size_t asked) {
   Quantity quantity;
   quantity.value = value;
-  if (asked > 0 &&
-      static_cast<double>(replicates.size()) >= kLeastAnsweringShare * static_cast<double>(asked)) {
-    quantity.low = Quantile(replicates, (1 - interval) / 2);
-    quantity.high = Quantile(replicates, (1 + interval) / 2);
+  if (asked == 0 ||
+      static_cast<double>(replicates.size()) < kLeastAnsweringShare * static_cast<double>(asked)) {
+    return quantity;
+  }
+  thread_local std::vector<double> scratch;
+  const auto [low, high] = TailQuantiles(replicates, (1 - interval) / 2, scratch);
+  if (std::isfinite(low) && std::isfinite(high)) {
+    quantity.low = low;
+    quantity.high = high;
   }
   return quantity;
 }
 
-// Gpus and days as FLOPs.
 PlanRequest WithFlops(PlanRequest request) {
   if (request.gpus && request.days) {
     request.flops =
         *request.gpus * *request.days * kSecondsPerDay * *request.gpu_flops_per_second * *request.utilisation;
   }
   return request;
+}
+
+void AddCosts(const PlanRequest& request, bool law_has_unique_tokens, AllocationPlan& plan) {
+  if (request.inference_tokens) plan.inference_flops = 2 * plan.params.value * *request.inference_tokens;
+  if (request.gpu_flops_per_second) {
+    const double seconds = plan.flops / (*request.gpu_flops_per_second * *request.utilisation);
+    plan.gpu_hours = seconds / kSecondsPerHour;
+    if (request.gpus) plan.wall_days = seconds / (*request.gpus * kSecondsPerDay);
+  }
+  if (request.unique_tokens) {
+    plan.epochs = plan.tokens.value / *request.unique_tokens;
+    if (*plan.epochs > 1 && !law_has_unique_tokens) {
+      plan.warnings.push_back(absl::StrFormat(
+          "repeats are discounted by Muennighoff et al. 2023 (R_D = %.4g), not by the runs of this law",
+          kRepeatScale));
+    }
+    if (*plan.epochs > kManyEpochs)
+      plan.warnings.push_back("more than 40 epochs: little is gained there (Muennighoff et al. 2023)");
+  }
+}
+
+void WarnBeyond(double farthest, const std::string& what, AllocationPlan& plan) {
+  if (!(farthest >= kFarBeyond)) return;
+  plan.warnings.push_back(absl::StrCat(
+      what, ": ", farthest >= kGuess ? "a guess, not a forecast" : "check it with runs in between"));
+}
+
+}  // namespace plan
+
+namespace {
+
+// A budget beyond all that is paid for, where a law shows its floor.
+constexpr double kFarBudget = 1e33;
+// The loss at the plan's point, by the fastest way there is.
+double LossAt(const LossSurface& surface, std::span<const double> parameters, const PlanPoint& point,
+              const std::optional<double>& unique_tokens) {
+  const auto closed = surface.Closed(parameters);
+  if (!closed) return surface.Loss(parameters, point.params, point.tokens, unique_tokens);
+  return closed->Loss(point.params,
+                      unique_tokens ? EffectiveTokens(point.tokens, *unique_tokens) : point.tokens);
 }
 
 absl::Status NoPlan(const LossSurface& surface, const PlanRequest& request) {
@@ -58,6 +104,10 @@ absl::Status NoPlan(const LossSurface& surface, const PlanRequest& request) {
     return absl::FailedPreconditionError(absl::StrFormat(
         "%s: inference_tokens: %.4g tokens of inference leave nothing of %.4g FLOPs to train with", source,
         *request.inference_tokens, *request.flops));
+  }
+  if (request.max_params && *request.max_params < 1000) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "%s: max_params: %g is below the smallest run of 1000 parameters", source, *request.max_params));
   }
   return absl::FailedPreconditionError(
       absl::StrCat(source, ": ",
@@ -104,36 +154,16 @@ void AddFrontier(const LossSurface& surface, const PlanRequest& request, double 
   }
 }
 
-void AddCosts(const LossSurface& surface, const PlanRequest& request, AllocationPlan& plan) {
-  plan.flops = request.flops_per_param_token * plan.params.value * plan.tokens.value;
-  if (request.inference_tokens) plan.inference_flops = 2 * plan.params.value * *request.inference_tokens;
-  if (request.gpu_flops_per_second) {
-    const double seconds = plan.flops / (*request.gpu_flops_per_second * *request.utilisation);
-    plan.gpu_hours = seconds / kSecondsPerHour;
-    if (request.gpus) plan.wall_days = seconds / (*request.gpus * kSecondsPerDay);
-  }
-  if (request.unique_tokens) {
-    plan.epochs = plan.tokens.value / *request.unique_tokens;
-    if (*plan.epochs > 1 && !surface.has_unique_tokens()) {
-      plan.warnings.push_back(absl::StrFormat(
-          "repeats are discounted by Muennighoff et al. 2023 (R_D = %.4g), not by the runs of this law",
-          kRepeatScale));
-    }
-    if (*plan.epochs > 40)
-      plan.warnings.push_back("more than 40 epochs: little is gained there (Muennighoff et al. 2023)");
-  }
-}
-
 void AddRanges(const LossSurface& surface, AllocationPlan& plan) {
   plan.extrapolation_params = BeyondRange(surface.fitted("N"), plan.params.value);
   plan.extrapolation_tokens = BeyondRange(surface.fitted("D"), plan.tokens.value);
   const double farthest = std::max(plan.extrapolation_params, plan.extrapolation_tokens);
-  if (farthest >= kFarBeyond) {
-    plan.warnings.push_back(absl::StrFormat(
-        "this lies %.3gx beyond the sizes and %.3gx beyond the tokens that the law was fitted on: %s",
-        plan.extrapolation_params, plan.extrapolation_tokens,
-        farthest >= 1000 ? "a guess, not a forecast" : "check it with runs in between"));
-  }
+  plan::WarnBeyond(
+      farthest,
+      absl::StrFormat(
+          "this lies %.3gx beyond the sizes and %.3gx beyond the tokens that the law was fitted on",
+          plan.extrapolation_params, plan.extrapolation_tokens),
+      plan);
 }
 
 }  // namespace
@@ -142,15 +172,17 @@ absl::StatusOr<AllocationPlan> PlanAllocation(const LossSurface& surface, const 
   if (const std::vector<std::string> problems = ValidatePlanRequest(given); !problems.empty()) {
     return absl::InvalidArgumentError(absl::StrJoin(problems, "; "));
   }
-  const PlanRequest request = WithFlops(given);
+  const PlanRequest request = plan::WithFlops(given);
   const std::optional<PlanPoint> point = SolvePlan(surface, surface.parameters(), request);
   if (!point || !std::isfinite(point->loss)) return NoPlan(surface, request);
 
   std::vector<double> params, tokens, ratio, loss;
+  for (std::vector<double>* draws : {&params, &tokens, &ratio, &loss})
+    draws->reserve(surface.replicate_count());
   for (std::size_t r = 0; r < surface.replicate_count(); ++r) {
     const std::span<const double> row = surface.replicate(r);
-    const std::optional<PlanPoint> own = SolvePlan(surface, row, request);
-    const double at_plan = surface.Loss(row, point->params, point->tokens, request.unique_tokens);
+    const std::optional<PlanPoint> own = SolvePlan(surface, row, request, &*point);
+    const double at_plan = LossAt(surface, row, *point, request.unique_tokens);
     if (!own || !std::isfinite(at_plan)) continue;
     params.push_back(own->params);
     tokens.push_back(own->tokens);
@@ -160,16 +192,17 @@ absl::StatusOr<AllocationPlan> PlanAllocation(const LossSurface& surface, const 
   AllocationPlan plan;
   plan.source = surface.source();
   const std::size_t asked = surface.replicate_count();
-  plan.params = WithInterval(point->params, params, request.interval, asked);
-  plan.tokens = WithInterval(point->tokens, tokens, request.interval, asked);
-  plan.tokens_per_param = WithInterval(point->tokens / point->params, ratio, request.interval, asked);
-  plan.loss = WithInterval(point->loss, loss, request.interval, asked);
+  plan.params = plan::WithInterval(point->params, params, request.interval, asked);
+  plan.tokens = plan::WithInterval(point->tokens, tokens, request.interval, asked);
+  plan.tokens_per_param = plan::WithInterval(point->tokens / point->params, ratio, request.interval, asked);
+  plan.loss = plan::WithInterval(point->loss, loss, request.interval, asked);
   if (asked == 0) plan.warnings.push_back("no interval: the law has no replicates");
   if (params.size() < asked) {
     plan.warnings.push_back(
         absl::StrCat(asked - params.size(), " of ", asked, " replicates have no best size at this budget"));
   }
-  AddCosts(surface, request, plan);
+  plan.flops = request.flops_per_param_token * plan.params.value * plan.tokens.value;
+  plan::AddCosts(request, surface.has_unique_tokens(), plan);
   const double total = FlopsOf(request, plan.params.value, plan.tokens.value);
   AddValley(surface, request, total, plan);
   AddFrontier(surface, request, total, plan);

@@ -57,6 +57,8 @@ struct AllocationPlan {
   std::vector<FrontierPoint> frontier;  ///< sizes around the plan's at the same budget
   double extrapolation_params = 1, extrapolation_tokens = 1;
   std::vector<std::string> warnings;
+  std::string basis = "loss-law";  ///< or "allocation"
+  std::string flops_count;         ///< how C is counted, where the source says
 };
 
 /// Plans on `surface`. InvalidArgument: see ValidatePlanRequest. FailedPrecondition, naming the constraint:

@@ -188,6 +188,12 @@ absl::StatusOr<FitOrder> FitOrderFromProto(const v1::CreateFitRequest& request, 
   fit.fixed_parameters = {request.fixed_parameters().begin(), request.fixed_parameters().end()};
 
   SetKindOptions(request, fit.options, violations);
+  if (!request.flops_count().empty()) {
+    if (!std::holds_alternative<std::monostate>(fit.options)) {
+      violations.push_back({"flops_count", "goes with no band and no option of critical batches"});
+    }
+    fit.options = fitting::ComputeOptimalOptions{request.flops_count().substr(0, kMaxOptionBytes)};
+  }
 
   // What bounds the work is checked here; what makes sense for the law, by the fitting library.
   if (fit.estimator.size() > kMaxOptionBytes) violations.push_back({"estimator", "too long"});

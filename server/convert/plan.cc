@@ -1,15 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/convert/plan.h"
 
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+#include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
+#include "server/convert/plan_extras.h"
 #include "server/convert/prediction.h"
 #include "server/error.h"
 
 namespace sextant::server {
 
 using fitting::Target;
+
+namespace {
+
+// Warm-up as a share of the steps: the trainer's own default, as no law that ships predicts one. Porian et
+// al. 2024: one as long as the run spoils the optimum, a short one does not.
+constexpr double kWarmupShare = 0.04;
+
+}  // namespace
+
+std::string ConstraintsText(const v1::PlanRequest& request) {
+  std::string text;
+  const google::protobuf::Reflection& reflection = *request.GetReflection();
+  for (int i = 0; i < request.GetDescriptor()->field_count(); ++i) {
+    const google::protobuf::FieldDescriptor* field = request.GetDescriptor()->field(i);
+    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_DOUBLE || field->is_repeated() ||
+        !reflection.HasField(request, field)) {
+      continue;
+    }
+    if (field->name() == "interval" || field->name() == "tolerance") continue;
+    absl::StrAppend(&text, text.empty() ? "" : ", ", field->name(), " ",
+                    absl::StrFormat("%.4g", reflection.GetDouble(request, field)));
+  }
+  return text;
+}
 
 absl::StatusOr<fitting::PlanRequest> PlanFromProto(const v1::PlanRequest& r) {
   fitting::PlanRequest request;
@@ -36,6 +66,12 @@ absl::StatusOr<fitting::PlanRequest> PlanFromProto(const v1::PlanRequest& r) {
       !(r.max_batch_size_tokens() >= 1 && r.max_batch_size_tokens() < 1e30)) {
     problems.push_back("max_batch_size_tokens: must be a positive, finite number of tokens");
   }
+  if (r.shapes()) {
+    fitting::ShapeRequest shape = ShapeFromProto(r.shape());
+    shape.params = 1e9;  // the plan's, once it is made
+    for (const std::string& problem : fitting::ValidateShapeRequest(shape))
+      problems.push_back("shape." + problem);
+  }
   if (!problems.empty()) return InvalidFields(Violations(problems, "budget"));
   return request;
 }
@@ -45,7 +81,7 @@ void AllocationToProto(const fitting::AllocationPlan& plan, double tolerance, v1
   QuantityToProto(plan.params, *message.mutable_params());
   QuantityToProto(plan.tokens, *message.mutable_tokens());
   QuantityToProto(plan.tokens_per_param, *message.mutable_tokens_per_param());
-  QuantityToProto(plan.loss, *message.mutable_loss());
+  if (std::isfinite(plan.loss.value)) QuantityToProto(plan.loss, *message.mutable_loss());
   message.set_flops(plan.flops);
   if (plan.inference_flops) message.set_inference_flops(*plan.inference_flops);
   if (plan.gpu_hours) message.set_gpu_hours(*plan.gpu_hours);
@@ -65,6 +101,8 @@ void AllocationToProto(const fitting::AllocationPlan& plan, double tolerance, v1
   message.mutable_extrapolation()->set_params(plan.extrapolation_params);
   message.mutable_extrapolation()->set_tokens(plan.extrapolation_tokens);
   for (const std::string& warning : plan.warnings) message.add_warnings(warning);
+  message.set_basis(plan.basis);
+  message.set_flops_count(plan.flops_count);
 }
 
 void AddRecipe(const fitting::Prediction& prediction, v1::Plan& message) {
@@ -83,6 +121,7 @@ void AddRecipe(const fitting::Prediction& prediction, v1::Plan& message) {
   for (const std::string& warning : prediction.warnings) message.add_warnings(warning);
   if (message.has_batch_size_tokens() && message.batch_size_tokens().value() > 0) {
     message.set_steps(message.tokens().value() / message.batch_size_tokens().value());
+    message.set_warmup_steps(std::max(1.0, std::round(kWarmupShare * message.steps())));
   }
 }
 

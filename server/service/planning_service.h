@@ -7,13 +7,19 @@
 
 namespace sextant::server {
 
-/// Answers from the fit and law tables alone; minimisations over many replicates run on a heavy thread.
+/// Answers from the fit and law tables; a floor's profile reads runs too. All of it runs on a heavy thread.
 class PlanningService final : public v1::PlanningService::CallbackService {
  public:
   explicit PlanningService(Core& core) : core_(core) {}
 
   grpc::ServerUnaryReactor* Plan(grpc::CallbackServerContext* context, const v1::PlanRequest* request,
                                  v1::PlanResponse* response) override;
+  grpc::ServerUnaryReactor* ListShapes(grpc::CallbackServerContext* context,
+                                       const v1::ListShapesRequest* request,
+                                       v1::ListShapesResponse* response) override;
+  grpc::ServerUnaryReactor* ProfileFloor(grpc::CallbackServerContext* context,
+                                         const v1::ProfileFloorRequest* request,
+                                         v1::ProfileFloorResponse* response) override;
 
  private:
   Core& core_;

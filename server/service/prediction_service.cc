@@ -15,6 +15,7 @@
 #include "server/limits.h"
 #include "server/names.h"
 #include "server/predict_sources.h"
+#include "server/service/batch_prediction.h"
 
 namespace sextant::server {
 namespace {
@@ -195,6 +196,11 @@ absl::Status Penalties(const Core& core, const grpc::CallbackServerContext& cont
 }
 
 }  // namespace
+
+grpc::ServerWriteReactor<v1::PredictBatchResponse>* PredictionService::PredictBatch(
+    grpc::CallbackServerContext* context, const v1::PredictBatchRequest* request) {
+  return BatchPrediction::Begin(core_, *context, *request);
+}
 
 grpc::ServerUnaryReactor* PredictionService::PredictPenalty(grpc::CallbackServerContext* context,
                                                             const v1::PredictPenaltyRequest* request,

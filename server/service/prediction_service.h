@@ -18,6 +18,8 @@ class PredictionService final : public v1::PredictionService::CallbackService {
   grpc::ServerUnaryReactor* PredictPenalty(grpc::CallbackServerContext* context,
                                            const v1::PredictPenaltyRequest* request,
                                            v1::PredictPenaltyResponse* response) override;
+  grpc::ServerWriteReactor<v1::PredictBatchResponse>* PredictBatch(
+      grpc::CallbackServerContext* context, const v1::PredictBatchRequest* request) override;
 
  private:
   Core& core_;

@@ -16,7 +16,7 @@ using v1::Fit;
 using v1::FitService;
 
 struct FitOptions {
-  std::string study, law, id, estimator = "auto", where, holdout, loss, runs;
+  std::string study, law, id, estimator = "auto", where, holdout, loss, runs, flops_count;
   std::optional<std::int64_t> bootstrap, seed;
   std::optional<double> band, overhead, anchor;
   std::vector<std::string> fixed, targets;
@@ -73,6 +73,7 @@ int FillRequest(const Session& session, const FitOptions& options, v1::CreateFit
   request->set_holdout_filter(options.holdout);
   request->set_loss(options.loss);
   request->set_runs(options.runs);
+  request->set_flops_count(options.flops_count);
   if (options.bootstrap) request->set_bootstrap_replicates(static_cast<std::int32_t>(*options.bootstrap));
   if (options.seed) request->set_seed(*options.seed);
   if (options.band) request->set_band(*options.band);
@@ -161,6 +162,7 @@ void AddFits(CommandTree& tree) {
          "sextant fits create --study mine --law batch-power-d --estimator band --bootstrap 1000 --seed 7",
          "sextant fits create --study mine --law cbs-power-d --estimator overhead",
          "sextant fits create --study mine --law loss-average",
+         "sextant fits create --study mine --law params-opt-c --estimator isoflop --flops-count recorded",
          "sextant fits create --study mine --law loss-chinchilla --loss huber:1e-3 --holdout "
          "'params_non_embedding > 1e9'"});
     command->add_option("--study", options->study, "the study")->type_name("ID")->required();
@@ -171,7 +173,8 @@ void AddFits(CommandTree& tree) {
         ->add_option(
             "--estimator", options->estimator,
             "how optima are estimated: band, surface, …, auto; for critical batches their definition: "
-            "hyperbola (auto), overhead, minimum-compute, noise-scale; laws fitted to losses ignore it")
+            "hyperbola (auto), overhead, minimum-compute, noise-scale; for compute-optimal sizes: envelope, "
+            "isoflop, parametric, auto; laws fitted to losses ignore it")
         ->type_name("NAME")
         ->capture_default_str();
     command->add_option("--where", options->where, "which runs enter; all finished ones if not given")
@@ -200,6 +203,12 @@ void AddFits(CommandTree& tree) {
               "critical batches by overhead: the share of extra steps [0.2]");
     AddNumber(command, "--overhead-anchor-tokens", &options->anchor,
               "critical batches by overhead: the batch scaled from; the smallest measured if not given");
+    command
+        ->add_option(
+            "--flops-count", options->flops_count,
+            "compute-optimal sizes: how C is counted: recorded, 6nd, 6nd-total, "
+            "6nd-non-input-embedding, with-attention, … [recorded where all runs record it, else 6nd]")
+        ->type_name("NAME");
     command->add_option("--fix", options->fixed, "hold a parameter at a value; may be given again")
         ->type_name("PARAMETER=NUMBER")
         ->allow_extra_args(false);

@@ -1,143 +1,192 @@
 // SPDX-License-Identifier: Apache-2.0
-// sextant plan: from a budget to a whole recipe.
+// sextant plan: from a budget to a whole recipe. sextant shapes: models of a size.
 #include <algorithm>
+#include <array>
 
+#include "base/numbers.h"
 #include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/plan_print.h"
+#include "clients/cli/commands/plan_sweep.h"
 #include "clients/cli/commands/sources.h"
-#include "clients/cli/output/quantity.h"
 #include "clients/cli/output/records.h"
-#include "clients/cli/output/text_table.h"
 #include "sextant/v1/planning_service.grpc.pb.h"
 
 namespace sextant::cli {
 namespace {
 
-struct PlanOptions {
-  std::optional<double> flops, gpus, days, gpu_flops, mfu, target_loss, params, tokens;
-  std::optional<double> max_params, unique_tokens, inference_tokens, overtrain, max_batch, interval,
-      tolerance;
-  SourceOptions sources;
+/// A number of the request, as a flag and as a field.
+struct PlanNumber {
+  const char* flag;
+  void (v1::PlanRequest::*set)(double);
+  void (v1::PlanRequest::*clear)();
+  const char* help;
+};
+const PlanNumber kPlanNumbers[] = {
+    {"--flops", &v1::PlanRequest::set_flops, &v1::PlanRequest::clear_flops,
+     "training FLOPs; with --inference-tokens, those of inference too"},
+    {"--gpus", &v1::PlanRequest::set_gpus, &v1::PlanRequest::clear_gpus,
+     "GPUs; with --days, --gpu-flops and --mfu a budget"},
+    {"--days", &v1::PlanRequest::set_days, &v1::PlanRequest::clear_days, "days of wall time"},
+    {"--gpu-flops", &v1::PlanRequest::set_gpu_flops_per_second, &v1::PlanRequest::clear_gpu_flops_per_second,
+     "peak of one GPU in FLOP/s (H100, BF16: 989e12)"},
+    {"--mfu", &v1::PlanRequest::set_utilisation, &v1::PlanRequest::clear_utilisation,
+     "share of the peak that training reaches (0.4 is 40 %)"},
+    {"--target-loss", &v1::PlanRequest::set_target_loss, &v1::PlanRequest::clear_target_loss,
+     "the cheapest run that reaches this loss"},
+    {"--params", &v1::PlanRequest::set_params, &v1::PlanRequest::clear_params, "N is given"},
+    {"--tokens", &v1::PlanRequest::set_tokens, &v1::PlanRequest::clear_tokens, "D is given"},
+    {"--max-params", &v1::PlanRequest::set_max_params, &v1::PlanRequest::clear_max_params,
+     "the largest N that fits"},
+    {"--unique-tokens", &v1::PlanRequest::set_unique_tokens, &v1::PlanRequest::clear_unique_tokens,
+     "more tokens than these are repeats"},
+    {"--inference-tokens", &v1::PlanRequest::set_inference_tokens, &v1::PlanRequest::clear_inference_tokens,
+     "tokens that the model will serve: 2 N FLOPs each"},
+    {"--overtrain", &v1::PlanRequest::set_overtrain, &v1::PlanRequest::clear_overtrain,
+     "tokens per parameter, as a multiple of the optimum's"},
+    {"--max-batch-tokens", &v1::PlanRequest::set_max_batch_size_tokens,
+     &v1::PlanRequest::clear_max_batch_size_tokens, "the largest batch that the devices allow"},
+    {"--interval", &v1::PlanRequest::set_interval, &v1::PlanRequest::clear_interval,
+     "coverage of the intervals [0.9]"},
+    {"--tolerance", &v1::PlanRequest::set_tolerance, &v1::PlanRequest::clear_tolerance,
+     "relative excess loss that bounds the valley of sizes [0.0025]"},
+    {"--flops-per-param-token", &v1::PlanRequest::set_flops_per_param_token,
+     &v1::PlanRequest::clear_flops_per_param_token, "training FLOPs per parameter and token [6]"}};
+constexpr std::size_t kNumbers = std::size(kPlanNumbers);
+
+struct ShapeOptions {
+  std::optional<double> params;
+  std::string param_count;
+  std::optional<std::int64_t> vocabulary, sequence_length, head_width, queries_per_key, ff_matrices, experts,
+      active_experts, shared_experts, limit;
+  std::optional<double> ff_ratio, tolerance, least_aspect, most_aspect;
+  bool tied_head = false;
 };
 
-std::string Interval(const v1::Quantity& quantity, bool count) {
-  const auto low = quantity.has_low() ? std::optional(quantity.low()) : std::nullopt;
-  const auto high = quantity.has_high() ? std::optional(quantity.high()) : std::nullopt;
-  const std::string value = count ? FormatCount(quantity.value()) : FormatNumber(quantity.value());
-  const std::string interval = FormatInterval(low, high, count);
-  return interval.empty() ? value : value + "  " + interval;
+struct PlanOptions {
+  std::array<std::optional<double>, kNumbers> numbers;
+  SourceOptions sources;
+  std::vector<std::string> versus;
+  bool ramp = false, shapes = false;
+  ShapeOptions shape;
+  std::string sweep, sweep_data = "text.tok";
+};
+
+v1::ListShapesRequest ShapesRequest(const ShapeOptions& o) {
+  v1::ListShapesRequest r;
+  if (o.params) r.set_params(*o.params);
+  r.set_param_count(o.param_count);
+  if (o.vocabulary) r.set_vocabulary(*o.vocabulary);
+  r.set_tied_head(o.tied_head);
+  if (o.sequence_length) r.set_sequence_length(*o.sequence_length);
+  if (o.head_width) r.set_head_width(*o.head_width);
+  if (o.queries_per_key) r.set_queries_per_key(*o.queries_per_key);
+  if (o.ff_matrices) r.set_ff_matrices(*o.ff_matrices);
+  if (o.ff_ratio) r.set_ff_ratio(*o.ff_ratio);
+  if (o.experts) r.set_experts(*o.experts);
+  if (o.active_experts) r.set_active_experts(*o.active_experts);
+  if (o.shared_experts) r.set_shared_experts(*o.shared_experts);
+  if (o.tolerance) r.set_tolerance(*o.tolerance);
+  if (o.least_aspect) r.set_least_aspect(*o.least_aspect);
+  if (o.most_aspect) r.set_most_aspect(*o.most_aspect);
+  if (o.limit) r.set_limit(*o.limit);
+  return r;
 }
 
-using Rows = std::vector<std::pair<std::string, std::string>>;
-
-void AddIf(bool known, const char* name, const v1::Quantity& quantity, bool count, Rows& rows) {
-  if (known) rows.emplace_back(name, Interval(quantity, count));
-}
-
-/// One plan as name and value, in the order in which people ask.
-Rows PlanRows(const v1::Plan& plan) {
-  Rows rows;
-  rows.emplace_back("parameters", Interval(plan.params(), true));
-  rows.emplace_back("tokens", Interval(plan.tokens(), true));
-  rows.emplace_back("tokens per parameter", Interval(plan.tokens_per_param(), false));
-  AddIf(plan.has_batch_size_tokens(), "batch (tokens)", plan.batch_size_tokens(), true, rows);
-  if (plan.has_learning_rate()) {
-    rows.emplace_back("peak learning rate",
-                      Interval(plan.learning_rate(), false) +
-                          (plan.rate_kind().empty() ? "" : "  (" + Safe(plan.rate_kind()) + ")"));
-  }
-  AddIf(plan.has_weight_decay(), "weight decay", plan.weight_decay(), false, rows);
-  AddIf(plan.has_adam_beta2(), "beta2", plan.adam_beta2(), false, rows);
-  if (plan.has_steps()) rows.emplace_back("steps", FormatCount(plan.steps()));
-  AddIf(plan.has_critical_batch_size_tokens(), "critical batch (tokens)", plan.critical_batch_size_tokens(),
-        true, rows);
-  rows.emplace_back("loss", Interval(plan.loss(), false));
-  rows.emplace_back("training FLOPs", FormatNumber(plan.flops()));
-  if (plan.has_inference_flops()) rows.emplace_back("inference FLOPs", FormatNumber(plan.inference_flops()));
-  if (plan.has_gpu_hours()) rows.emplace_back("GPU hours", FormatCount(plan.gpu_hours()));
-  if (plan.has_wall_days()) rows.emplace_back("days", FormatNumber(plan.wall_days()));
-  if (plan.has_epochs()) rows.emplace_back("epochs", FormatNumber(plan.epochs()));
-  if (plan.has_valley()) {
-    rows.emplace_back(
-        "sizes within " + FormatNumber(100 * plan.valley().tolerance(), 3) + " %",
-        FormatCount(plan.valley().params_low()) + " to " + FormatCount(plan.valley().params_high()));
-  }
-  return rows;
-}
-
-// Plans side by side, a column per source.
-void PrintPlans(const Session& session, const v1::PlanResponse& response) {
-  std::vector<TextColumn> columns{{""}};
-  std::vector<std::string> names;
-  std::vector<Rows> plans;
-  for (const v1::Plan& plan : response.plans()) {
-    columns.push_back({Safe(plan.source())});
-    plans.push_back(PlanRows(plan));
-    for (const auto& [name, value] : plans.back()) {
-      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+/// Applies "max-params=1B,unique-tokens=none" to a request.
+int Change(const Session& session, const std::string& changes, v1::PlanRequest* request) {
+  for (std::size_t at = 0; at < changes.size();) {
+    const std::size_t end = std::min(changes.find_first_of(", ", at), changes.size());
+    const std::string change = changes.substr(at, end - at);
+    at = end + 1;
+    if (change.empty()) continue;
+    const std::size_t equals = change.find('=');
+    const std::string name = change.substr(0, equals);
+    const auto number = std::find_if(std::begin(kPlanNumbers), std::end(kPlanNumbers),
+                                     [&](const PlanNumber& each) { return name == each.flag + 2; });
+    if (number == std::end(kPlanNumbers) || equals == std::string::npos) {
+      return session.FailUsage(
+          "--versus does not know '" + Safe(change) + "'",
+          "it takes flags of plan that hold numbers, as in --versus max-params=1B,flops=2e21; "
+          "NAME=none drops one");
     }
-  }
-  TextTable table(columns);
-  for (const std::string& name : names) {
-    std::vector<std::string> row{name};
-    for (const Rows& rows : plans) {
-      const auto found =
-          std::find_if(rows.begin(), rows.end(), [&](const auto& pair) { return pair.first == name; });
-      row.push_back(found == rows.end() ? "" : found->second);
+    const std::string text = change.substr(equals + 1);
+    if (text == "none") {
+      (request->*number->clear)();
+      continue;
     }
-    table.Add(std::move(row));
+    const auto value = ParseNumber(text);
+    if (!value) return session.FailUsage("--versus: '" + Safe(text) + "' is no number");
+    (request->*number->set)(*value);
   }
-  PrintTable(session, table);
-}
-
-// Loss against size at the plan's budget, for a single plan.
-void PrintFrontier(const Session& session, const v1::Plan& plan) {
-  TextTable table({{"PARAMETERS", true}, {"TOKENS", true}, {"TOKENS PER PARAMETER", true}, {"LOSS", true}});
-  for (const v1::FrontierPoint& point : plan.frontier()) {
-    table.Add({FormatCount(point.params()), FormatCount(point.tokens()),
-               FormatNumber(point.tokens() / point.params()), FormatNumber(point.loss(), 5)});
-  }
-  if (table.empty()) return;
-  std::fputs("\nOther sizes at the same FLOPs\n\n", stdout);
-  PrintTable(session, table);
-}
-
-int Print(const Session& session, const v1::PlanResponse& response) {
-  if (WantsJson(session)) return PrintJson(session, response);
-  PrintPlans(session, response);
-  if (response.plans_size() == 1) PrintFrontier(session, response.plans(0));
-  for (const v1::Plan& plan : response.plans()) {
-    for (const std::string& warning : plan.warnings())
-      session.Note(Safe(plan.source()) + ": " + Safe(warning));
-  }
-  for (const v1::Unanswered& unanswered : response.unanswered()) session.Note(Safe(unanswered.reason()));
-  return FlushStdout(session);
+  return kExitOk;
 }
 
 int RunPlan(Session& session, const PlanOptions& options) {
   v1::PlanRequest request;
-  const auto set = [&](const std::optional<double>& value, void (v1::PlanRequest::*setter)(double)) {
-    if (value) (request.*setter)(*value);
-  };
-  set(options.flops, &v1::PlanRequest::set_flops);
-  set(options.gpus, &v1::PlanRequest::set_gpus);
-  set(options.days, &v1::PlanRequest::set_days);
-  set(options.gpu_flops, &v1::PlanRequest::set_gpu_flops_per_second);
-  set(options.mfu, &v1::PlanRequest::set_utilisation);
-  set(options.target_loss, &v1::PlanRequest::set_target_loss);
-  set(options.params, &v1::PlanRequest::set_params);
-  set(options.tokens, &v1::PlanRequest::set_tokens);
-  set(options.max_params, &v1::PlanRequest::set_max_params);
-  set(options.unique_tokens, &v1::PlanRequest::set_unique_tokens);
-  set(options.inference_tokens, &v1::PlanRequest::set_inference_tokens);
-  set(options.overtrain, &v1::PlanRequest::set_overtrain);
-  set(options.max_batch, &v1::PlanRequest::set_max_batch_size_tokens);
-  set(options.interval, &v1::PlanRequest::set_interval);
-  set(options.tolerance, &v1::PlanRequest::set_tolerance);
+  for (std::size_t i = 0; i < kNumbers; ++i) {
+    if (options.numbers[i]) (request.*kPlanNumbers[i].set)(*options.numbers[i]);
+  }
+  request.set_ramp(options.ramp);
+  request.set_shapes(options.shapes);
+  *request.mutable_shape() = ShapesRequest(options.shape);
   if (const int code = SetSources(session, options.sources, &request); code != kExitOk) return code;
+  std::vector<v1::PlanRequest> requests = {request};
+  for (const std::string& changes : options.versus) {
+    requests.push_back(request);
+    if (const int code = Change(session, changes, &requests.back()); code != kExitOk) return code;
+  }
   if (const int code = session.Connect(); code != kExitOk) return code;
   v1::PlanResponse response;
-  const int code = session.Call(&v1::PlanningService::Stub::Plan, request, &response);
-  return code != kExitOk ? code : Print(session, response);
+  for (const v1::PlanRequest& each : requests) {
+    v1::PlanResponse one;
+    if (const int code = session.Call(&v1::PlanningService::Stub::Plan, each, &one); code != kExitOk)
+      return code;
+    response.MergeFrom(one);
+  }
+  if (!options.sweep.empty()) {
+    SweepOptions sweep;
+    sweep.path = options.sweep;
+    sweep.data = options.sweep_data;
+    sweep.shape = ShapesRequest(options.shape);
+    if (const int code = WriteSweep(session, response, sweep); code != kExitOk) return code;
+    if (options.sweep == "-") return kExitOk;
+  }
+  return PrintPlans(session, response);
+}
+
+int RunShapes(Session& session, const ShapeOptions& options) {
+  if (!options.params)
+    return session.FailUsage("--params is required", "for example: sextant shapes --params 1.2B");
+  if (const int code = session.Connect(); code != kExitOk) return code;
+  v1::ListShapesResponse response;
+  if (const int code =
+          session.Call(&v1::PlanningService::Stub::ListShapes, ShapesRequest(options), &response);
+      code != kExitOk) {
+    return code;
+  }
+  if (WantsJson(session)) return PrintJson(session, response);
+  PrintShapes(session, response.shapes());
+  return FlushStdout(session);
+}
+
+void AddShapeFlags(CLI::App* command, ShapeOptions* o) {
+  command
+      ->add_option("--param-count", o->param_count,
+                   "what N counts: non-embedding (default), non-input-embedding, total, active")
+      ->type_name("NAME");
+  AddWholeNumber(command, "--vocabulary", &o->vocabulary, 2, 10'000'000, "tokens of the vocabulary [50304]");
+  command->add_flag("--tied-head", o->tied_head, "the output head is the input embedding");
+  AddWholeNumber(command, "--sequence-length", &o->sequence_length, 1, 100'000'000,
+                 "tokens of a sequence [2048]");
+  AddWholeNumber(command, "--head-width", &o->head_width, 1, 4096, "width of an attention head [64]");
+  AddWholeNumber(command, "--queries-per-key", &o->queries_per_key, 1, 1024, "queries that share a key [1]");
+  AddWholeNumber(command, "--ff-matrices", &o->ff_matrices, 2, 3, "of a feed-forward block: 3 is gated [3]");
+  AddNumber(command, "--ff-ratio", &o->ff_ratio, "its width over the model's [8/3 gated, 4 not]");
+  AddWholeNumber(command, "--experts", &o->experts, 1, 100'000, "experts of a mixture [1: dense]");
+  AddWholeNumber(command, "--active-experts", &o->active_experts, 1, 100'000,
+                 "experts that a token passes [1]");
+  AddWholeNumber(command, "--shared-experts", &o->shared_experts, 0, 1000,
+                 "experts that every token passes [0]");
 }
 
 }  // namespace
@@ -150,28 +199,47 @@ void AddPlan(CommandTree& tree) {
                        "sextant plan --gpus 64 --days 30 --gpu-flops 989e12 --mfu 0.4 --law chinchilla-epoch",
                        "sextant plan --target-loss 2.2 --inference-tokens 2T --law chinchilla-epoch",
                        "sextant plan --flops 1e22 --unique-tokens 25B --law muennighoff",
-                       "sextant plan --params 7B --study mine"});
-  AddNumber(command, "--flops", &options->flops,
-            "training FLOPs; with --inference-tokens, those of inference too");
-  AddNumber(command, "--gpus", &options->gpus, "GPUs; with --days, --gpu-flops and --mfu a budget");
-  AddNumber(command, "--days", &options->days, "days of wall time");
-  AddNumber(command, "--gpu-flops", &options->gpu_flops, "peak of one GPU in FLOP/s (H100, BF16: 989e12)");
-  AddNumber(command, "--mfu", &options->mfu, "share of the peak that training reaches (0.4 is 40 %)");
-  AddNumber(command, "--target-loss", &options->target_loss, "the cheapest run that reaches this loss");
-  AddNumber(command, "--params", &options->params, "N is given");
-  AddNumber(command, "--tokens", &options->tokens, "D is given");
-  AddNumber(command, "--max-params", &options->max_params, "the largest N that fits");
-  AddNumber(command, "--unique-tokens", &options->unique_tokens, "more tokens than these are repeats");
-  AddNumber(command, "--inference-tokens", &options->inference_tokens,
-            "tokens that the model will serve: 2 N FLOPs each");
-  AddNumber(command, "--overtrain", &options->overtrain,
-            "tokens per parameter, as a multiple of the optimum's");
-  AddNumber(command, "--max-batch-tokens", &options->max_batch, "the largest batch that the devices allow");
+                       "sextant plan --flops 1e21 --law chinchilla-epoch --versus max-params=1B",
+                       "sextant plan --flops 1e18 --study mine --sequence-length 512 --sweep run.toml",
+                       "sextant plan --params 7B --study mine --ramp --shapes"});
+  for (std::size_t i = 0; i < kNumbers; ++i) {
+    AddNumber(command, kPlanNumbers[i].flag, &options->numbers[i], kPlanNumbers[i].help);
+  }
   AddSources(command, &options->sources);
-  AddNumber(command, "--interval", &options->interval, "coverage of the intervals [0.9]");
-  AddNumber(command, "--tolerance", &options->tolerance,
-            "relative excess loss that bounds the valley of sizes [0.0025]");
+  command
+      ->add_option(
+          "--versus", options->versus,
+          "a second plan beside the first, with other numbers: NAME=NUMBER[,NAME=NUMBER…], NAME=none drops "
+          "one; may be given again")
+      ->type_name("CHANGES")
+      ->allow_extra_args(false);
+  command->add_flag("--ramp", options->ramp,
+                    "a batch and rate in stages, from the critical batch along training");
+  command->add_flag("--shapes", options->shapes, "layers and widths near the plan's size");
+  AddShapeFlags(command, &options->shape);
+  command
+      ->add_option("--sweep", options->sweep, "write the plan as a sweep file of sextant-train; - for stdout")
+      ->type_name("FILE");
+  command->add_option("--sweep-data", options->sweep_data, "the token file that the sweep names")
+      ->type_name("FILE")
+      ->capture_default_str();
   tree.SetRun(command, [options](Session& session) { return RunPlan(session, *options); });
+}
+
+void AddShapes(CommandTree& tree) {
+  auto options = std::make_shared<ShapeOptions>();
+  CLI::App* command = tree.AddCommand(
+      nullptr, "shapes", "layers and widths near a number of parameters, counted exactly",
+      {"sextant shapes --params 1.2B", "sextant shapes --params 1.2B --param-count total --tied-head",
+       "sextant shapes --params 8B --param-count total --experts 64 --active-experts 8 "
+       "--shared-experts 1 --ff-ratio 0.5 --tolerance 0.1"});
+  AddNumber(command, "--params", &options->params, "N");
+  AddShapeFlags(command, options.get());
+  AddNumber(command, "--tolerance", &options->tolerance, "largest relative distance from N [0.05]");
+  AddNumber(command, "--least-aspect", &options->least_aspect, "least width over layers [32]");
+  AddNumber(command, "--most-aspect", &options->most_aspect, "largest width over layers [192]");
+  AddWholeNumber(command, "--limit", &options->limit, 1, 100, "shapes shown [10]");
+  tree.SetRun(command, [options](Session& session) { return RunShapes(session, *options); });
 }
 
 }  // namespace sextant::cli

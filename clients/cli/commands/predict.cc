@@ -4,6 +4,7 @@
 #include "base/numbers.h"
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/predict_print.h"
+#include "clients/cli/commands/predict_targets.h"
 #include "clients/cli/commands/sources.h"
 #include "sextant/v1/curve_service.grpc.pb.h"
 #include "sextant/v1/law_service.grpc.pb.h"
@@ -17,7 +18,7 @@ struct PredictOptions {
   SourceOptions sources;
   std::vector<std::string> rates, batches;
   std::optional<double> share;
-  std::string run;
+  std::string run, targets;
   bool penalty_grid = false;
 };
 
@@ -83,8 +84,24 @@ int RunPenalties(Session& session, const PredictOptions& options) {
   return code != kExitOk ? code : PrintPenalties(session, response);
 }
 
+// Targets from a table.
+int RunManyTargets(Session& session, const PredictOptions& options) {
+  if (options.params || options.tokens || options.batch || options.penalty_grid) {
+    return session.FailUsage("--targets brings its own parameters, tokens and batches",
+                             "leave out --params, --tokens, --batch-size-tokens and --penalty-grid");
+  }
+  v1::PredictBatchRequest request;
+  if (const int code = SetSources(session, options.sources, &request); code != kExitOk) return code;
+  if (options.loss) request.set_loss_nats(*options.loss);
+  if (options.max_extrapolation) request.set_max_extrapolation(*options.max_extrapolation);
+  if (options.interval) request.set_interval(*options.interval);
+  if (options.tolerance) request.set_tolerance(*options.tolerance);
+  return RunTargets(session, options.targets, std::move(request));
+}
+
 int RunPredict(Session& session, const PredictOptions& options) {
   if (!options.run.empty()) return RunForecast(session, options);
+  if (!options.targets.empty()) return RunManyTargets(session, options);
   if (!options.params || !options.tokens) {
     return session.FailUsage("--params and --tokens are required",
                              "for example: sextant predict --params 7B --tokens 1.4T");
@@ -124,6 +141,7 @@ void AddPredict(CommandTree& tree) {
                        "sextant predict --study mine --params 7B --tokens 1.4T --batch-size-tokens 4M",
                        "sextant predict --study mine --params 7B --tokens 1.4T --learning-rate 3e-4",
                        "sextant predict --study mine --params 7B --tokens 1.4T --penalty-grid",
+                       "sextant predict --study mine --targets targets.csv -o csv",
                        "sextant predict --study mine --run in-flight"});
   AddNumber(command, "--params", &options->params, "N of the run, counted as each law counts it");
   AddNumber(command, "--tokens", &options->tokens, "D of the run");
@@ -146,6 +164,11 @@ void AddPredict(CommandTree& tree) {
                     "the price of being wrong: expected excess loss around the optimum");
   add_list("--grid-rate", &options->rates, "RATE", "a learning rate of the penalty grid; may be given again");
   add_list("--grid-batch", &options->batches, "TOKENS", "a batch of the penalty grid; may be given again");
+  command
+      ->add_option("--targets", options->targets,
+                   "many targets: a CSV file with columns params (or N), tokens (or D) and perhaps "
+                   "batch_size_tokens; - reads standard input")
+      ->type_name("FILE");
   command->add_option("--run", options->run, "forecast the end loss of this run from its curve so far")
       ->type_name("NAME");
   AddNumber(command, "--use-share", &options->share,

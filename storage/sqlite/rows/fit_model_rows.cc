@@ -17,14 +17,22 @@ namespace {
 using fitting::OptimumModel;
 
 // fits.model is the place in the variant.
-enum ModelKindNumber : std::int64_t { kNone, kLeastSquares, kCriticalBatch, kOtherOptimum, kOptimum, kLoss };
+enum ModelKindNumber : std::int64_t {
+  kNone,
+  kLeastSquares,
+  kCriticalBatch,
+  kOtherOptimum,
+  kOptimum,
+  kLoss,
+  kAllocation
+};
 template <ModelKindNumber kind, typename Model>
 constexpr bool kIs = std::is_same_v<std::variant_alternative_t<kind, fitting::FitModel>, Model>;
-static_assert(std::variant_size_v<fitting::FitModel> == 6 && kIs<kNone, std::monostate> &&
+static_assert(std::variant_size_v<fitting::FitModel> == 7 && kIs<kNone, std::monostate> &&
               kIs<kLeastSquares, fitting::LeastSquaresModel> &&
               kIs<kCriticalBatch, fitting::CriticalBatchModel> &&
               kIs<kOtherOptimum, fitting::OtherOptimumModel> && kIs<kOptimum, OptimumModel> &&
-              kIs<kLoss, fitting::LossModel>);
+              kIs<kLoss, fitting::LossModel> && kIs<kAllocation, fitting::AllocationModel>);
 
 template <typename Model>
 auto RangesOf(Model& model) {
@@ -162,6 +170,9 @@ absl::Status SelectFitModel(Connection& connection, std::int64_t fit_key, std::i
       return absl::OkStatus();
     case kCriticalBatch:
       result.model = fitting::CriticalBatchModel{};
+      return absl::OkStatus();
+    case kAllocation:
+      result.model = fitting::AllocationModel{};
       return absl::OkStatus();
     case kOtherOptimum:
       result.model = fitting::OtherOptimumModel{log_low, log_high};

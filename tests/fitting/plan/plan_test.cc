@@ -73,6 +73,24 @@ TEST(PlanAllocation, WaysOfGivingTheBudgetAgree) {
   same({.target_loss = plan.loss.value, .params = plan.params.value}, "target loss and params");
 }
 
+// With inference and repeats the budget that a loss asks for gives that loss, by the other way round.
+TEST(PlanAllocation, ATargetLossAndItsBudgetAgreeUnderConstraints) {
+  const LossSurface surface = Published("chinchilla-epoch");
+  for (const PlanRequest& request :
+       {PlanRequest{.target_loss = 2.2, .inference_tokens = 2e12},
+        PlanRequest{.target_loss = 2.1, .unique_tokens = 3e10},
+        PlanRequest{.target_loss = 2.2, .unique_tokens = 5e10, .inference_tokens = 1e11}}) {
+    const AllocationPlan plan = Plan(surface, request);
+    EXPECT_NEAR(plan.loss.value / *request.target_loss, 1, 1e-9);
+    PlanRequest back = request;
+    back.target_loss.reset();
+    back.flops = plan.flops + plan.inference_flops.value_or(0);
+    const AllocationPlan other = Plan(surface, back);
+    EXPECT_NEAR(other.params.value / plan.params.value, 1, 1e-3);
+    EXPECT_NEAR(other.loss.value / plan.loss.value, 1, 1e-6);
+  }
+}
+
 TEST(PlanAllocation, CostsOfMachinesAddUp) {
   const AllocationPlan plan =
       Plan(Published("chinchilla-epoch"),
