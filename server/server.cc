@@ -28,6 +28,7 @@
 #include "server/service/run_service.h"
 #include "server/service/scratch_folder.h"
 #include "server/service/study_service.h"
+#include "server/service/suggestion_service.h"
 #include "server/service/system_service.h"
 #include "server/unreadable.h"
 #include "storage/fault.h"
@@ -71,6 +72,7 @@ struct Server::Impl {
   CurveService curves{core};
   CriticalBatchService critical_batches{core};
   ComparisonService comparisons{core};
+  SuggestionService suggestions{core};
   SystemService system{core};
   std::vector<std::unique_ptr<grpc::Service>>
       reflection;  // none, or both versions: they want all names first
@@ -80,8 +82,8 @@ struct Server::Impl {
   std::unique_ptr<grpc::Server> grpc;
 
   std::vector<grpc::Service*> Services() {
-    return {&studies,          &runs,        &laws,  &fits, &predictions, &plans, &curves,
-            &critical_batches, &comparisons, &system};
+    return {&studies,          &runs,        &laws,        &fits,  &predictions, &plans, &curves,
+            &critical_batches, &comparisons, &suggestions, &system};
   }
   absl::Status Start(const ServerOptions& options);
 };
@@ -95,7 +97,7 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
   for (const char* name :
        {"StudyService", "RunService", "LawService", "FitService", "PredictionService", "PlanningService",
-        "CurveService", "CriticalBatchService", "ComparisonService", "SystemService"}) {
+        "CurveService", "CriticalBatchService", "ComparisonService", "SuggestionService", "SystemService"}) {
     names.push_back(pool->FindServiceByName(absl::StrCat("sextant.v1.", name))->full_name());
   }
   const bool reflect = options.reflection && !options.listen.empty();
