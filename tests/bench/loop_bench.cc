@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two questions of the loop, on the Step Law dense table and on synthetic sweeps.
 //
-// usage: loop_bench priors|design [SEEDS] [RUNS.csv]
+// usage: loop_bench priors|design|synthetic [SEEDS] [RUNS.csv]
 //
 // priors: excess loss at the largest cells from 0, 5, 10, 20 and 50 random runs of the small cells: median of
 // published laws, their consensus corrected by the runs (the default), and the study's own fit alone. design:
@@ -92,12 +92,9 @@ struct Truth {
   }
 };
 
-Truth Load(const std::string& path) {
+Truth Prepare(RunTable runs) {
   Truth truth;
-  const auto read = path.empty() ? testing::ReadStepLawDense()
-                                 : testing::ReadSweep(path, {"N", "D", "lr", "batch_tokens", "smooth_loss"});
-  if (!read) return truth;
-  truth.runs = *read;
+  truth.runs = std::move(runs);
   auto table = optimum::GroupIntoCells(truth.runs, {true, true}, 0.003);
   for (optimum::Cell& cell : table->cells) {
     auto scorer = optimum::CellScorer::Make(cell);
@@ -109,6 +106,12 @@ Truth Load(const std::string& path) {
   });
   for (const optimum::Cell& cell : truth.cells) truth.scorers.push_back(*optimum::CellScorer::Make(cell));
   return truth;
+}
+
+Truth Load(const std::string& path) {
+  auto read = path.empty() ? testing::ReadStepLawDense()
+                           : testing::ReadSweep(path, {"N", "D", "lr", "batch_tokens", "smooth_loss"});
+  return read ? Prepare(*std::move(read)) : Truth();
 }
 
 constexpr std::size_t kTargets = 3;
@@ -305,8 +308,59 @@ Trace Follow(const Truth& truth, Policy policy, const std::vector<double>& check
   return trace;
 }
 
-void Design(const Truth& truth, int seeds) {
-  const double unit = Cost(truth.ScaleOf(0));
+// FLOPs at which a policy's mean excess is first at or below `excess`, between checkpoints by straight lines
+// in logarithms; 0: never.
+double FlopsFor(double excess, const std::vector<double>& checkpoints, const std::vector<Mean>& trace) {
+  for (std::size_t i = 0; i < checkpoints.size(); ++i) {
+    if (trace[i].mean() > excess) continue;
+    if (i == 0) return checkpoints[0];
+    const double above = std::log(trace[i - 1].mean()), below = std::log(trace[i].mean());
+    const double share = (above - std::log(excess)) / (above - below);
+    return std::exp(std::log(checkpoints[i - 1]) + share * std::log(checkpoints[i] / checkpoints[i - 1]));
+  }
+  return 0;
+}
+
+// A sweep of every cell over rates and batches a factor of the square root of two apart, about optima that
+// lie off every published law.
+RunTable SyntheticTable(std::uint64_t seed) {
+  RandomStream random(seed, 3);
+  const double n_slope = -0.6 + 0.15 * random.Normal(), d_slope = 0.25 + 0.1 * random.Normal();
+  const double level = std::log(2e-3) + 0.5 * random.Normal(),
+               batch_level = std::log(4e5) + 0.5 * random.Normal();
+  const double batch_slope = 0.55 + 0.08 * random.Normal(), high = 0.02 * std::exp(0.3 * random.Normal());
+  RunTable runs;
+  for (int i = 0; i < 4; ++i) {
+    for (int j = 0; j < 3; ++j) {
+      const double n = 3e7 * std::pow(2.2, i), d = n * 5 * std::pow(4.0, j);
+      const double u = std::log(n / 1e8), v = std::log(d / 2e9);
+      const double rate = level + n_slope * u + d_slope * v + 0.1 * random.Normal();
+      const double batch = batch_level + batch_slope * v + 0.1 * random.Normal();
+      for (int a = -6; a <= 6; ++a) {
+        for (int b = -5; b <= 5; ++b) {
+          const double x = std::round(rate / 0.35) * 0.35 + 0.35 * a - rate;
+          const double y = std::round(batch / 0.35) * 0.35 + 0.35 * b - batch;
+          // Steeper towards high rates and small batches.
+          const double cost = high * (std::exp(0.7 * x) - 1 - 0.7 * x) * 1.6 +
+                              0.012 * (std::exp(-0.5 * y) - 1 + 0.5 * y) * 2 +
+                              0.004 * (x - y) * (x - y) * 0.5;
+          runs.id.push_back("run-" + std::to_string(runs.id.size()));
+          runs.params.push_back(n);
+          runs.tokens.push_back(d);
+          runs.learning_rate.push_back(std::exp(rate + x));
+          runs.batch_size_tokens.push_back(std::exp(batch + y));
+          runs.loss.push_back((1.7 + 400 * std::pow(n, -0.34) + 410 * std::pow(d, -0.28)) *
+                              std::exp(cost + 0.0015 * random.Normal()));
+          runs.state.push_back(RunState::kFinished);
+        }
+      }
+    }
+  }
+  return runs;
+}
+
+void Design(const std::vector<Truth>& truths, int seeds) {
+  const double unit = Cost(truths[0].ScaleOf(0));
   std::vector<double> checkpoints;
   for (const double runs : {5, 10, 20, 40, 80, 160, 320, 640}) checkpoints.push_back(runs * unit);
   fmt::print(
@@ -321,6 +375,7 @@ void Design(const Truth& truth, int seeds) {
     excess[policy].resize(checkpoints.size());
     width[policy].resize(checkpoints.size());
     for (int seed = 0; seed < seeds; ++seed) {
+      const Truth& truth = truths[static_cast<std::size_t>(seed) % truths.size()];
       const Trace trace = Follow(truth, policy, checkpoints, static_cast<std::uint64_t>(seed) + 1);
       for (std::size_t i = 0; i < trace.excess.size(); ++i) {
         excess[policy][i].Add(trace.excess[i]);
@@ -333,7 +388,17 @@ void Design(const Truth& truth, int seeds) {
     for (const Policy policy : {Policy::kSuggest, Policy::kGrid, Policy::kRandom, Policy::kSmallest}) {
       fmt::print(" {:.3f} +- {:.3f} |", excess[policy][i].mean(), excess[policy][i].error());
     }
-    fmt::print(" {:.2f} | {:.2f} |\n", width[Policy::kSuggest][i].mean(), width[Policy::kGrid][i].mean());
+    for (const Policy policy : {Policy::kSuggest, Policy::kGrid, Policy::kSmallest})
+      fmt::print(" {:.2f} |", width[policy][i].mean());
+    fmt::print("\n");
+  }
+  fmt::print("\n| excess that suggest has at | grid needs | ratio |\n|---|---|---|\n");
+  for (std::size_t i = 0; i < checkpoints.size(); ++i) {
+    const double grid = FlopsFor(excess[Policy::kSuggest][i].mean(), checkpoints, excess[Policy::kGrid]);
+    fmt::print("| {} | {} | {} |\n", checkpoints[i] / unit,
+               grid > 0 ? fmt::format("{:.0f}", grid / unit) : "more",
+               grid > 0 ? fmt::format("{:.1f}", grid / checkpoints[i])
+                        : fmt::format("over {:.0f}", checkpoints.back() / checkpoints[i]));
   }
 }
 
@@ -341,15 +406,23 @@ void Design(const Truth& truth, int seeds) {
 }  // namespace sextant::fitting
 
 int main(int argc, char** argv) {
+  namespace fitting = sextant::fitting;
   const std::string what = argc > 1 ? argv[1] : "priors";
   const int seeds = argc > 2 ? std::stoi(argv[2]) : 50;
-  const std::string path = argc > 3 ? argv[3] : "";
-  const sextant::fitting::Truth truth = sextant::fitting::Load(path);
-  if (truth.cells.size() <= 2 * sextant::fitting::kTargets) {
+  if (what == "synthetic") {
+    std::vector<fitting::Truth> truths;
+    for (std::uint64_t seed = 1; seed <= 10; ++seed)
+      truths.push_back(fitting::Prepare(fitting::SyntheticTable(seed)));
+    fitting::Design(truths, seeds);
+    return 0;
+  }
+  std::vector<fitting::Truth> truths;
+  truths.push_back(fitting::Load(argc > 3 ? argv[3] : ""));
+  if (truths[0].cells.size() <= 2 * fitting::kTargets) {
     fmt::print("skipped: the table is absent or has too few cells\n");
     return 0;
   }
-  if (what == "priors" || what == "priors-quick") sextant::fitting::Priors(truth, seeds, what == "priors");
-  if (what == "design") sextant::fitting::Design(truth, seeds);
+  if (what == "priors" || what == "priors-quick") fitting::Priors(truths[0], seeds, what == "priors");
+  if (what == "design") fitting::Design(truths, seeds);
   return 0;
 }

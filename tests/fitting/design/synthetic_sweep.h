@@ -12,7 +12,7 @@
 namespace sextant::fitting::design {
 
 struct SyntheticSweep {
-  explicit SyntheticSweep(std::uint64_t seed = 1) : seed(seed) {
+  explicit SyntheticSweep(std::uint64_t which = 1) : seed(which) {
     RandomStream random(seed, 99);
     shift_rate = 0.4 * random.Normal();
     shift_batch = 0.4 * random.Normal();
