@@ -13,6 +13,7 @@
 #include "server/convert/prediction.h"
 #include "server/error.h"
 #include "server/limits.h"
+#include "server/literature.h"
 #include "server/names.h"
 #include "server/predict_sources.h"
 #include "server/service/batch_prediction.h"
@@ -66,7 +67,64 @@ absl::Status AnswerAll(const Core& core, const grpc::CallbackServerContext& cont
     }
     AddPrediction(fitting::PredictTogether(group, *target), response);
   }
+  // With nothing chosen, what the published laws say together comes before what each says.
+  const bool chosen = request.studies_size() + request.fits_size() + request.laws_size() > 0;
+  if (!chosen && !target->batch_size_tokens && !target->max_extrapolation) {
+    AddPrediction(PredictFromLiterature(*laws, SweepRuns(), *target), response);
+    auto& predictions = *response.mutable_predictions();
+    std::rotate(predictions.pointer_begin(), predictions.pointer_end() - 1, predictions.pointer_end());
+  }
   if (response.predictions_size() == 0) return NothingAnswered(*groups, *target, response);
+  return absl::OkStatus();
+}
+
+/// Studies of the request that have no fit of their own at all, for which the literature stands in.
+std::vector<std::string> StudiesWithoutFits(const Core& core, const v1::PredictRequest& request) {
+  std::vector<std::string> without;
+  const auto fits = core.fits.Load();
+  if (request.has_batch_size_tokens() || request.has_max_extrapolation()) return without;
+  for (const std::string& name : request.studies()) {
+    const auto id = ParseStudyName(name);
+    if (!id || *id == kPublishedStudy) continue;
+    const auto found = fits->find(*id);
+    if (found != fits->end() && found->second->current.empty() && found->second->damage.empty())
+      without.push_back(*id);
+  }
+  return without;
+}
+
+/// The same where studies have no fit yet: their runs are read, and correct what the published laws say
+/// together.
+absl::Status AnswerWithLiterature(const Core& core, const grpc::CallbackServerContext& context,
+                                  const v1::PredictRequest& request, const std::vector<std::string>& without,
+                                  v1::PredictResponse& response) {
+  const auto target = TargetFromProto(request);
+  if (!target.ok()) return target.status();
+  v1::PredictRequest rest = request;
+  rest.clear_studies();
+  for (const std::string& name : request.studies()) {
+    const auto id = ParseStudyName(name);
+    if (!id || std::find(without.begin(), without.end(), *id) == without.end()) rest.add_studies(name);
+  }
+  if (rest.studies_size() + rest.fits_size() + rest.laws_size() > 0) {
+    RETURN_IF_ERROR(AnswerAll(core, context, rest, response));
+  }
+  const auto laws = core.laws->Load();
+  for (const std::string& id : without) {
+    SweepRuns runs;
+    {
+      ASSIGN_OR_RETURN(const auto snapshot, core.Read());
+      auto study = snapshot->GetStudy(id);
+      if (!study.ok()) return Annotate(study.status(), "study", StudyName(id));
+      ASSIGN_OR_RETURN(runs, LoadSweepRuns(*snapshot, *study, {}));
+    }
+    fitting::Prediction prediction = PredictFromLiterature(*laws, runs, *target);
+    prediction.warnings.push_back(
+        absl::StrCat(StudyName(id), " has no finished fit: published laws",
+                     runs.finished > 0 ? absl::StrCat(", corrected by its ", runs.finished, " runs,") : "",
+                     " stand in (sextant fits create)"));
+    AddPrediction(prediction, response);
+  }
   return absl::OkStatus();
 }
 
@@ -88,6 +146,11 @@ std::size_t ReplicatesOf(const Core& core, const v1::PredictRequest& request) {
 grpc::ServerUnaryReactor* PredictionService::Predict(grpc::CallbackServerContext* context,
                                                      const v1::PredictRequest* request,
                                                      v1::PredictResponse* response) {
+  if (const std::vector<std::string> without = StudiesWithoutFits(core_, *request); !without.empty()) {
+    return core_.calls.OffloadHeavy(context, *response, [this, context, request, response, without] {
+      return AnswerWithLiterature(core_, *context, *request, without, *response);
+    });
+  }
   if (ReplicatesOf(core_, *request) <= kInlineReplicates) {
     return core_.calls.Inline(context, [&] { return AnswerAll(core_, *context, *request, *response); });
   }
