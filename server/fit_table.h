@@ -27,7 +27,7 @@ struct ServedFit {
 struct ServedStudy {
   std::map<std::string, ServedFit> fits;  ///< by fit id
   std::string damage;                     ///< why not all of its fits could be read; empty when they were
-  /// The newest successful fit of each quantity, in order of the quantity's name.
+  /// The successful fits of each quantity, the newest that can answering; in order of the quantity's name.
   std::vector<std::shared_ptr<const fitting::Predictor>> current;
 };
 

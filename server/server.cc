@@ -17,6 +17,7 @@
 #include "server/guard/entrance.h"
 #include "server/limits.h"
 #include "server/request_log.h"
+#include "server/service/conversion_service.h"
 #include "server/service/critical_batch_service.h"
 #include "server/service/curve_service.h"
 #include "server/service/fit_service.h"
@@ -69,6 +70,7 @@ struct Server::Impl {
   PlanningService plans{core};
   CurveService curves{core};
   CriticalBatchService critical_batches{core};
+  ConversionService conversions{core};
   SystemService system{core};
   std::vector<std::unique_ptr<grpc::Service>>
       reflection;  // none, or both versions: they want all names first
@@ -78,7 +80,8 @@ struct Server::Impl {
   std::unique_ptr<grpc::Server> grpc;
 
   std::vector<grpc::Service*> Services() {
-    return {&studies, &runs, &laws, &fits, &predictions, &plans, &curves, &critical_batches, &system};
+    return {&studies,          &runs,        &laws,  &fits, &predictions, &plans, &curves,
+            &critical_batches, &conversions, &system};
   }
   absl::Status Start(const ServerOptions& options);
 };
@@ -90,8 +93,9 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
       grpc::health::v1::HealthCheckRequest::descriptor()->file()->service(0)->full_name(),
       "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"};
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
-  for (const char* name : {"StudyService", "RunService", "LawService", "FitService", "PredictionService",
-                           "PlanningService", "CurveService", "CriticalBatchService", "SystemService"}) {
+  for (const char* name :
+       {"StudyService", "RunService", "LawService", "FitService", "PredictionService", "PlanningService",
+        "CurveService", "CriticalBatchService", "ConversionService", "SystemService"}) {
     names.push_back(pool->FindServiceByName(absl::StrCat("sextant.v1.", name))->full_name());
   }
   const bool reflect = options.reflection && !options.listen.empty();

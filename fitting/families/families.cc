@@ -9,7 +9,7 @@ namespace sextant::fitting {
 namespace {
 
 const FitFamily* const kFamilies[] = {&kCriticalBatchFamily, &kOtherOptimumFamily, &kOptimumFamily,
-                                      &kLeastSquaresFamily};
+                                      &kScheduleFamily,      &kTrajectoryFamily,   &kLeastSquaresFamily};
 
 }  // namespace
 

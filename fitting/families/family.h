@@ -32,13 +32,18 @@ struct FitFamily {
   absl::Status (*score)(const std::shared_ptr<const Law>& law, const RunTable& holdout, FitResult& result);
 };
 
-extern const FitFamily kCriticalBatchFamily, kOtherOptimumFamily, kOptimumFamily, kLeastSquaresFamily;
+extern const FitFamily kCriticalBatchFamily, kOtherOptimumFamily, kOptimumFamily, kScheduleFamily,
+    kTrajectoryFamily, kLeastSquaresFamily;
 
 /// The least-squares family answers every law.
 const FitFamily& FamilyOf(const LawSpec& law);
 
 /// When a request's time is over.
 absl::Time DeadlineOf(const FitRequest& request);
+
+/// Least squares on the rows of a table, whatever the law predicts: each is an observation of it.
+absl::StatusOr<FitResult> FitToTable(const std::shared_ptr<const Law>& law, const DataColumns& table,
+                                     const FitRequest& request);
 
 /// Least squares on `runs` as they are, by the request's loss, seed, replicates and fixed parameters.
 absl::StatusOr<FitResult> FitByLeastSquares(const std::shared_ptr<const Law>& law, const RunTable& runs,

@@ -2,6 +2,7 @@
 #include "base/status_macros.h"
 #include "fitting/families/family.h"
 #include "fitting/least_squares/fit_law.h"
+#include "fitting/least_squares/law_columns.h"
 
 namespace sextant::fitting {
 namespace {
@@ -20,7 +21,9 @@ absl::StatusOr<FitResult> FitToLosses(const std::shared_ptr<const Law>& law, con
 
 absl::Status ScoreOnLosses(const std::shared_ptr<const Law>& law, const RunTable& holdout,
                            FitResult& result) {
-  ASSIGN_OR_RETURN(LawData held_out, LawDataFromRuns(*law, holdout));
+  const absl::StatusOr<LawInput> input = LawInputFromRuns(*law, holdout, result.columns);
+  if (!input.ok() && !IsNotIdentifiable(input.status())) return input.status();
+  const LawData held_out = input.ok() ? input->data : LawData();
   if (held_out.size() == 0) {
     result.warnings.push_back("the held-out filter matched no run with the quantities this law needs");
     return absl::OkStatus();
@@ -34,9 +37,10 @@ absl::Status ScoreOnLosses(const std::shared_ptr<const Law>& law, const RunTable
 
 }  // namespace
 
-absl::StatusOr<FitResult> FitByLeastSquares(const std::shared_ptr<const Law>& law, const RunTable& runs,
-                                            const FitRequest& request) {
-  ASSIGN_OR_RETURN(LawData data, LawDataFromRuns(*law, runs));
+namespace {
+
+absl::StatusOr<FitResult> FitToInput(const std::shared_ptr<const Law>& law, LawInput input,
+                                     const FitRequest& request) {
   SolveOptions options;
   if (!request.loss.empty()) {
     ASSIGN_OR_RETURN(Objective objective, ParseObjective(request.loss));
@@ -47,8 +51,26 @@ absl::StatusOr<FitResult> FitByLeastSquares(const std::shared_ptr<const Law>& la
   options.seed = request.seed;
   options.cancel = request.cancelled;
   options.deadline = DeadlineOf(request);
-  ASSIGN_OR_RETURN(FitResult result, FitLaw(law, data, options));
+  ASSIGN_OR_RETURN(FitResult result, FitLaw(law, input.data, options));
   result.model = LeastSquaresModel{};
+  result.columns = std::move(input.columns);
+  result.warnings.insert(result.warnings.begin(), input.warnings.begin(), input.warnings.end());
+  return result;
+}
+
+}  // namespace
+
+absl::StatusOr<FitResult> FitByLeastSquares(const std::shared_ptr<const Law>& law, const RunTable& runs,
+                                            const FitRequest& request) {
+  ASSIGN_OR_RETURN(LawInput input, LawInputFromRuns(*law, runs, request.columns));
+  return FitToInput(law, std::move(input), request);
+}
+
+absl::StatusOr<FitResult> FitToTable(const std::shared_ptr<const Law>& law, const DataColumns& table,
+                                     const FitRequest& request) {
+  ASSIGN_OR_RETURN(LawInput input, LawInputFromColumns(*law, table, request.columns));
+  ASSIGN_OR_RETURN(FitResult result, FitToInput(law, std::move(input), request));
+  result.estimator = "least-squares";
   return result;
 }
 

@@ -21,6 +21,7 @@ struct FitOrder {
   fitting::FitRequest request;
   std::vector<storage::Condition> where, holdout;  ///< holdout: empty when none is kept back
   std::int64_t study_uid = 0;                      ///< of the study that is meant, whatever has its id later
+  std::shared_ptr<const fitting::DataColumns> table = nullptr;  ///< in the place of runs
 };
 
 /// INVALID_ARGUMENT with every violation: options that the law does not take, filters that do not parse,

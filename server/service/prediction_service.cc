@@ -95,7 +95,7 @@ std::size_t ReplicatesOf(const Core& core, const v1::PredictRequest& request) {
 grpc::ServerUnaryReactor* PredictionService::Predict(grpc::CallbackServerContext* context,
                                                      const v1::PredictRequest* request,
                                                      v1::PredictResponse* response) {
-  if (ReplicatesOf(core_, *request) <= kInlineReplicates) {
+  if (!request->has_schedule() && ReplicatesOf(core_, *request) <= kInlineReplicates) {
     return core_.calls.Inline(context, [&] { return AnswerAll(core_, *context, *request, *response); });
   }
   return core_.calls.OffloadHeavy(context, *response, [this, context, request, response] {

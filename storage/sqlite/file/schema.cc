@@ -243,9 +243,30 @@ CREATE TABLE fit_optimum_members (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// Version 4. What a study declares beside the standard fields: kind is 0 variable, 1 minimised, 2 maximised;
+// floor and ceiling are of objectives. A run's values stand in runs.declared, as little-endian doubles in the
+// order of position: most studies declare nothing, and pay one byte a run. And a fit remembers which columns
+// its law's variables were read from (JSON), and what its data were where they were no runs.
+constexpr char kVersion4[] = R"sql(
+CREATE TABLE study_columns (
+  study_key INTEGER NOT NULL REFERENCES studies ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  unit TEXT NOT NULL,
+  meaning TEXT NOT NULL,
+  floor REAL,
+  ceiling REAL,
+  PRIMARY KEY (study_key, position)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE runs ADD COLUMN declared BLOB;
+ALTER TABLE fits ADD COLUMN columns TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE fits ADD COLUMN data_source TEXT NOT NULL DEFAULT '';
+)sql";
+
 constexpr int kModelTables = 3;  // the version that brought them
 
-constexpr std::array<const char*, 3> kMigrations = {kVersion1, kVersion2, kVersion3};
+constexpr std::array<const char*, 4> kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4};
 
 absl::StatusOr<std::int64_t> ReadNumber(Connection& connection, const char* sql) {
   ASSIGN_OR_RETURN(auto statement, connection.Prepare(sql));
