@@ -30,8 +30,8 @@ struct RunTable {
   std::vector<double> loss;               ///< final loss in the study's unit; NaN or infinite if diverged
   /// What the study declares beside these: variables and objectives, by name.
   std::map<std::string, std::vector<double>> declared;
-  /// Tells models of one N apart, as experts do: runs with different keys are never compared as one model at
-  /// one N and D. Empty where N tells all.
+  /// Tells models of one N apart, as experts do, and the variables that a study declares: runs with different
+  /// keys are never compared as one model at one N and D. Empty where N tells all.
   std::vector<std::uint64_t> model;
   std::vector<RunState> state;  ///< kDiverged and kCrashed runs are never fitted
 

@@ -14,12 +14,12 @@ namespace sextant::server {
 namespace {
 
 using storage::DeclaredColumn;
-using Kind = DeclaredColumn::Kind;
+using DeclaredKind = DeclaredColumn::Kind;
 
 constexpr std::size_t kNamesShown = 16;
 
 template <typename Message>
-DeclaredColumn ReadOne(const Message& message, Kind kind, const std::string& path,
+DeclaredColumn ReadOne(const Message& message, DeclaredKind kind, const std::string& path,
                        std::vector<FieldViolation>& violations) {
   DeclaredColumn column;
   column.kind = kind;
@@ -85,7 +85,7 @@ void DeclaredToProto(const std::vector<DeclaredColumn>& declared, v1::Study& mes
     objective.set_name(column.name);
     objective.set_unit(column.unit);
     objective.set_meaning(column.meaning);
-    objective.set_direction(column.kind == Kind::kMaximized ? v1::MAXIMIZE : v1::MINIMIZE);
+    objective.set_direction(column.kind == DeclaredKind::kMaximized ? v1::MAXIMIZE : v1::MINIMIZE);
     if (!std::isnan(column.floor)) objective.set_floor(column.floor);
     if (!std::isnan(column.ceiling)) objective.set_ceiling(column.ceiling);
   }
@@ -103,7 +103,7 @@ std::vector<DeclaredColumn> DeclaredFromProto(const v1::Study& message,
   std::vector<DeclaredColumn> declared;
   for (int i = 0; i < message.variables_size(); ++i) {
     const std::string path = absl::StrCat("study.variables[", i, "]");
-    declared.push_back(ReadOne(message.variables(i), Kind::kVariable, path, violations));
+    declared.push_back(ReadOne(message.variables(i), DeclaredKind::kVariable, path, violations));
   }
   for (int i = 0; i < message.objectives_size(); ++i) {
     const v1::StudyObjective& objective = message.objectives(i);
@@ -112,7 +112,8 @@ std::vector<DeclaredColumn> DeclaredFromProto(const v1::Study& message,
     if (!maximized && objective.direction() != v1::MINIMIZE) {
       violations.push_back({path + ".direction", "MINIMIZE or MAXIMIZE"});
     }
-    declared.push_back(ReadOne(objective, maximized ? Kind::kMaximized : Kind::kMinimized, path, violations));
+    declared.push_back(ReadOne(objective, maximized ? DeclaredKind::kMaximized : DeclaredKind::kMinimized,
+                               path, violations));
     ReadBounds(objective, path, declared.back(), violations);
   }
   for (std::size_t i = 0; i < declared.size(); ++i) {

@@ -218,7 +218,10 @@ absl::StatusOr<fitting::RunTable> SelectRunTable(Connection& connection, const s
     at += static_cast<int>(kModelCounts.size());
     const auto bytes = statement.Blob(at);
     for (std::size_t place = 0; place < values.size(); ++place) {
-      values[place]->push_back(DecodeValue(bytes, place));
+      const double value = DecodeValue(bytes, place);
+      values[place]->push_back(value);
+      // Runs of different mixtures, precisions, … are no race between rates.
+      if (!declared[place].is_objective()) table.model.back() = AddToModelKey(table.model.back(), value);
     }
   }
 }

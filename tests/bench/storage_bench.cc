@@ -227,14 +227,11 @@ int Main(const Options& options) {
 
 int main(int argc, char** argv) {
   sextant::storage::Options options;
-  const option flags[] = {{"runs", required_argument, nullptr, 'r'},
-                          {"points", required_argument, nullptr, 'p'},
-                          {"batch", required_argument, nullptr, 'b'},
-                          {"durability", required_argument, nullptr, 'd'},
-                          {"folder", required_argument, nullptr, 'f'},
-                          {"keep", no_argument, nullptr, 'k'},
-                          {"variables", required_argument, nullptr, 'v'},
-                          {nullptr, 0, nullptr, 0}};
+  const option flags[] = {
+      {"runs", required_argument, nullptr, 'r'},      {"points", required_argument, nullptr, 'p'},
+      {"batch", required_argument, nullptr, 'b'},     {"durability", required_argument, nullptr, 'd'},
+      {"folder", required_argument, nullptr, 'f'},    {"keep", no_argument, nullptr, 'k'},
+      {"variables", required_argument, nullptr, 'v'}, {nullptr, 0, nullptr, 0}};
   for (int flag = 0; (flag = getopt_long(argc, argv, "", flags, nullptr)) != -1;) {
     if (flag == 'r') options.runs = std::stoll(optarg);
     if (flag == 'p') options.points = std::stoll(optarg);

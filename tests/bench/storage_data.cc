@@ -26,7 +26,8 @@ float Noise(std::mt19937_64& random) {
 
 std::vector<DeclaredColumn> BenchVariables(int count) {
   std::vector<DeclaredColumn> declared(static_cast<std::size_t>(count));
-  for (int i = 0; i < count; ++i) declared[static_cast<std::size_t>(i)].name = "variable_" + std::to_string(i);
+  for (int i = 0; i < count; ++i)
+    declared[static_cast<std::size_t>(i)].name = "variable_" + std::to_string(i);
   return declared;
 }
 

@@ -146,8 +146,9 @@ TEST(Run, NeedsTheCountOfItsStudy) {
 
 storage::Study DeclaringStudy() {
   storage::Study study = SomeStudy();
-  study.declared = {{storage::DeclaredColumn::Kind::kVariable, "r", "share", "", storage::kUnknown, storage::kUnknown},
-                    {storage::DeclaredColumn::Kind::kMinimized, "error_rate", "", "", 0, 1}};
+  study.declared = {
+      {storage::DeclaredColumn::Kind::kVariable, "r", "share", "", storage::kUnknown, storage::kUnknown},
+      {storage::DeclaredColumn::Kind::kMinimized, "error_rate", "", "", 0, 1}};
   return study;
 }
 
@@ -174,7 +175,8 @@ TEST(Run, OfWrongValuesIsRefusedWithEachOfThem) {
   (*sent.mutable_variables())["nosuch"] = 1;
   (*sent.mutable_variables())[std::string(1 << 16, 'x')] = 1;
   const std::string message(RunFromProto(sent, DeclaringStudy()).status().message());
-  for (const char* part : {"variables.r: ", "finite", "ceiling", "declares no such variable; it has r, error_rate"}) {
+  for (const char* part :
+       {"variables.r: ", "finite", "ceiling", "declares no such variable; it has r, error_rate"}) {
     EXPECT_THAT(message, HasSubstr(part));
   }
   EXPECT_LT(message.size(), 2000U);

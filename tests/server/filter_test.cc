@@ -146,7 +146,8 @@ TEST(Filter, KnowsWhatTheStudyDeclares) {
   EXPECT_EQ(all.children[0].field, storage::DeclaredField(1));
   EXPECT_EQ(all.children[1].field, storage::DeclaredField(0));
   EXPECT_EQ(all.children[1].kind, Condition::Kind::kIsKnown);
-  EXPECT_THAT(std::string(ParseRunFilter("s > 1", "filter", declared).status().message()), HasSubstr("error_rate"));
+  EXPECT_THAT(std::string(ParseRunFilter("s > 1", "filter", declared).status().message()),
+              HasSubstr("error_rate"));
   EXPECT_FALSE(ParseRunFilter("r > 1").ok());
   EXPECT_FALSE(ParseRunFilter("r > nan", "filter", declared).ok());
   EXPECT_EQ(ParseRunOrder("r desc", declared)->field, storage::DeclaredField(0));
