@@ -55,9 +55,13 @@ std::vector<double> RatesOfSteps(const RunCurve& run) {
     if (std::isfinite(rate) && rate >= 0 && curve.step[i] >= 1) known.emplace_back(curve.step[i], rate);
   }
   if (known.size() < 2 || known.back().first > static_cast<double>(kMaxEvaluatedSteps)) return {};
-  if (known.front().first > 1) {
-    const bool warms_up = std::isfinite(run.run.warmup_steps) && run.run.warmup_steps > 0;
-    known.insert(known.begin(), {warms_up ? 0.0 : 1.0, warms_up ? 0.0 : known.front().second});
+  const auto [first, rate] = known.front();
+  const double warmup = std::isfinite(run.run.warmup_steps) ? run.run.warmup_steps : 0;
+  if (first > 1 && warmup > 0) {
+    if (warmup < first) known.insert(known.begin(), std::pair(warmup, rate));  // the warm-up had ended
+    known.insert(known.begin(), std::pair(0.0, 0.0));
+  } else if (first > 1) {
+    known.insert(known.begin(), std::pair(1.0, rate));
   }
   std::vector<double> rates;
   rates.reserve(static_cast<std::size_t>(known.back().first));

@@ -25,7 +25,7 @@ absl::StatusOr<std::shared_ptr<const fitting::DataColumns>> LoadCurveColumns(
     storage::Snapshot& snapshot, const std::string& study, const std::vector<storage::Condition>& where);
 
 /// The same runs whole. Rates between recorded steps lie on the line between them; before the first, on the
-/// line from zero where the run warms up, else at its value.
+/// line from zero to the end of the warm-up that the run records, else at its value.
 absl::StatusOr<std::vector<fitting::ScheduledRun>> LoadScheduledRuns(
     storage::Snapshot& snapshot, const std::string& study, const std::vector<storage::Condition>& where);
 
