@@ -27,7 +27,22 @@ std::string DataDigest(const RunTable& runs) {
         &runs.steps, &runs.weight_decay, &runs.adam_beta2, &runs.loss}) {
     digest.Add(Bytes(*column));
   }
+  for (const auto& [name, column] : runs.declared) {
+    digest.Add(name);
+    digest.Add("\n");
+    digest.Add(Bytes(column));
+  }
   digest.Add(Bytes(runs.state));
+  return Hex(digest.Digest());
+}
+
+std::string DataDigest(const DataColumns& table) {
+  Sha256 digest;
+  for (const auto& [name, column] : table.columns) {
+    digest.Add(name);
+    digest.Add("\n");
+    digest.Add(Bytes(column));
+  }
   return Hex(digest.Digest());
 }
 

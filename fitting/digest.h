@@ -4,11 +4,14 @@
 
 #include <string>
 
+#include "fitting/data_columns.h"
 #include "fitting/run_table.h"
 
 namespace sextant::fitting {
 
 /// Lower-case hexadecimal SHA-256 over every column of every run, in the table's order.
 std::string DataDigest(const RunTable& runs);
+/// The same of columns.
+std::string DataDigest(const DataColumns& table);
 
 }  // namespace sextant::fitting

@@ -10,6 +10,7 @@
 
 #include "base/status_macros.h"
 #include "fitting/allocation/flops_count.h"
+#include "fitting/digest.h"
 #include "fitting/families/family.h"
 #include "fitting/least_squares/objective.h"
 #include "fitting/provenance.h"
@@ -109,6 +110,21 @@ absl::StatusOr<FitResult> Fit(const std::shared_ptr<const Law>& law, const FitIn
     return absl::FailedPreconditionError(absl::StrCat(
         "the hold-out '", request.holdout_filter, "' keeps back all ", input.holdout.size(),
         " runs that the filter selects: nothing is left to fit; widen the filter or narrow the hold-out"));
+  }
+  const bool all_fixed =
+      std::all_of(spec.parameters.begin(), spec.parameters.end(), [&](const ParameterSpec& parameter) {
+        return parameter.fixed || request.fixed_parameters.contains(parameter.name);
+      });
+  if (all_fixed) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("law '", spec.id, "' has no free parameter: there is nothing to fit; evaluate it"));
+  }
+  if (input.table != nullptr) {
+    ASSIGN_OR_RETURN(FitResult result, FitToTable(law, *input.table, request));
+    SetProvenance(spec, input.runs, request, result);
+    result.data_source = input.table->source.empty() ? "table" : input.table->source;
+    result.data_digest = DataDigest(*input.table);
+    return result;
   }
   const FitFamily& family = FamilyOf(spec);
   ASSIGN_OR_RETURN(FitResult result, family.fit(law, input, request));

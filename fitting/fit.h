@@ -14,6 +14,8 @@
 
 #include "fitting/allocation/allocation_run.h"
 #include "fitting/critical_batch/from_runs.h"
+#include "fitting/curve/schedule_fit.h"
+#include "fitting/data_columns.h"
 #include "fitting/fit_result.h"
 #include "fitting/law/law.h"
 #include "fitting/refusal.h"
@@ -60,6 +62,8 @@ struct FitRequest {
   std::int64_t bootstrap_replicates = 1000;  ///< 0: no intervals; at most 100 000
   std::uint64_t seed = 1;
   std::map<std::string, double> fixed_parameters;
+  /// By a law's variable, or "y" for what it predicts: the column it is read from (law_columns.h).
+  std::map<std::string, std::string> columns;
   KindOptions options;                           ///< of another kind than the law's: refused
   int threads = 0;                               ///< 0: whatever the calling TBB arena gives
   const std::atomic<bool>* cancelled = nullptr;  ///< checked between starts and replicates
@@ -73,13 +77,23 @@ Options OptionsOr(const FitRequest& request) {
   return given != nullptr ? *given : Options();
 }
 
+/// One run with its curve, for laws of whole curves.
+struct ScheduledRun {
+  std::string run_id;
+  double params = 0, batch_size_tokens = 0;  ///< NaN where unknown
+  ScheduledCurve curve;                      ///< no rates where none are recorded
+};
+
 /// What a study gives to a fit. Whoever loads it asks NeedsOf which parts the law reads.
 struct FitInput {
-  RunTable runs = {};                                 ///< always
-  RunTable holdout = {};                              ///< kept back to score the fit; may be empty
-  std::vector<BatchRun> races = {};                   ///< the same runs with their curves, as races between batches
+  RunTable runs = {};                ///< always
+  RunTable holdout = {};             ///< kept back to score the fit; may be empty
+  std::vector<BatchRun> races = {};  ///< the same runs with their curves, as races between batches
   std::vector<std::shared_ptr<const Law>> laws = {};  ///< that an average is of
   std::vector<AllocationRun> allocation = {};  ///< the same runs as laws of compute-optimal sizes read them
+  std::vector<ScheduledRun> curves = {};  ///< the same runs with their curves, and the rate of every step
+  /// In the place of runs: each row is an observation of what the law predicts.
+  std::shared_ptr<const DataColumns> table = nullptr;
 };
 
 /// Beside the runs and the hold-out.
@@ -87,6 +101,7 @@ struct FitNeeds {
   bool races = false;
   bool laws = false;
   bool allocation = false;
+  bool curves = false;
 };
 
 FitNeeds NeedsOf(const LawSpec& law);
@@ -97,12 +112,13 @@ const std::vector<std::string>& EstimatorsOf(const LawSpec& law);
 /// Every problem of the options, as "field: what is wrong"; empty when they are fine.
 std::vector<std::string> ValidateFitRequest(const FitRequest& request, const LawSpec& law);
 
-/// Fits `law` to `input.runs` and scores the hold-out. Learning-rate and batch laws go to the optimum
-/// estimators, those of weight decay and beta2 to the ones that assume nothing of rates, those of the
-/// critical batch to its definitions, those of compute-optimal N and D to the approaches of Hoffmann et al.,
-/// those of the loss to losses (loss_average.h), all others to least squares on what the runs record.
-/// NotIdentifiable (refusal.h), naming the axis, when the design cannot tell; InvalidArgument for options;
-/// Cancelled; DeadlineExceeded. Thread-safe; the same seed gives the same answer at any thread count.
+/// Fits `law` to `input.runs` (or to `input.table`, row by row, when there is one) and scores the hold-out.
+/// Learning-rate and batch laws go to the optimum estimators, those of weight decay and beta2 to the ones
+/// that assume nothing of rates, those of the critical batch to its definitions, those of compute-optimal N
+/// and D to the approaches of Hoffmann et al., those of schedules and trajectories to curves, those of the
+/// loss to losses (loss_average.h), all others to least squares on what the runs record. NotIdentifiable
+/// (refusal.h), naming the axis, when the design cannot tell; InvalidArgument for options; Cancelled;
+/// DeadlineExceeded. Thread-safe; the same seed gives the same answer at any thread count.
 absl::StatusOr<FitResult> Fit(const std::shared_ptr<const Law>& law, const FitInput& input,
                               const FitRequest& request);
 

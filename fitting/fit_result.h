@@ -53,6 +53,9 @@ struct FitProvenance {
   std::string version;      ///< of Sextant
   std::string param_count;  ///< which N
   std::string loss_unit;
+  /// What the law's variables, and what it predicts ("y"), were read from.
+  std::map<std::string, std::string> columns;
+  std::string data_source;  ///< empty: the study's runs; else "table …" or "curves"
 };
 
 /// What came out, as it is shown.

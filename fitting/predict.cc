@@ -26,6 +26,7 @@ namespace sextant::fitting {
 namespace {
 
 constexpr double kMaxCount = 1e30;
+constexpr std::size_t kMaxVariablesGiven = 64, kMaxVariableNameBytes = 64;
 
 void Append(std::vector<std::string>& to, const std::vector<std::string>& from) {
   for (const std::string& line : from) {
@@ -56,6 +57,21 @@ class LawPredictor : public Predictor {
 
  protected:
   /// The variables, or nothing when the answer is withheld (then `into` says why).
+  double EvaluateAt(const PredictionTarget& target, const ResolvedVariables& resolved,
+                    const std::vector<double>& parameters) const {
+    if (!law_->needs_schedule()) return law_->Evaluate(resolved.values, parameters);
+    return law_->EvaluateOnSchedule(*target.learning_rates, resolved.values, parameters);
+  }
+
+  /// "fixed-batch" for laws of the rate that say so, or that have the batch for a variable; else "joint".
+  std::string RateKind() const {
+    const LawSpec& spec = law_->spec();
+    if (!spec.definition.empty()) return spec.definition;
+    const bool of_batch = std::any_of(spec.variables.begin(), spec.variables.end(),
+                                      [](const VariableSpec& variable) { return variable.name == "B"; });
+    return of_batch ? "fixed-batch" : "joint";
+  }
+
   bool Prepare(const PredictionTarget& target, const std::map<std::string, Range>& ranges, Prediction& into,
                ResolvedVariables& resolved) const {
     resolved = ResolveVariables(*law_, target, ranges, catalogue_.get());
@@ -141,18 +157,14 @@ class PublishedPredictor : public LawPredictor {
     if (!Prepare(target, {}, into, resolved)) return;
     const LawSpec& spec = law_->spec();
     Quantity quantity;
-    quantity.value = law_->Evaluate(resolved.values, parameters_);
+    quantity.value = EvaluateAt(target, resolved, parameters_);
     if (!std::isfinite(quantity.value) || quantity.value <= 0) {
       Withhold(absl::StrFormat("the law gives %g here, which is no %s", quantity.value, quantity_), into);
       return;
     }
     Record(quantity, resolved, into);
     into.laws.push_back(spec.id);
-    if (spec.target == Target::kLearningRate) {
-      const bool needs_batch = std::any_of(spec.variables.begin(), spec.variables.end(),
-                                           [](const VariableSpec& variable) { return variable.name == "B"; });
-      into.rate_kind = needs_batch ? "fixed-batch" : "joint";
-    }
+    if (spec.target == Target::kLearningRate) into.rate_kind = RateKind();
     RecordDefinition(target, spec.definition, into);
     if (!target.brief) Append(into.warnings, spec.notes);
     if (!target.brief)
@@ -181,12 +193,12 @@ class FittedPredictor : public LawPredictor {
     ResolvedVariables resolved;
     if (!Prepare(target, result_.fitted_range, into, resolved)) return;
     Quantity quantity;
-    quantity.value = law_->Evaluate(resolved.values, parameters_);
+    quantity.value = EvaluateAt(target, resolved, parameters_);
     if (!std::isfinite(quantity.value)) {
       Withhold(absl::StrFormat("the fitted law gives %g here", quantity.value), into);
       return;
     }
-    if (replicates_.count() > 0) {
+    if (replicates_.count() > 0 && !law_->needs_schedule()) {
       thread_local std::vector<double> values, scratch;
       values.resize(replicates_.count());
       replicates_.Evaluate(resolved.values, values);
@@ -210,7 +222,7 @@ class FittedPredictor : public LawPredictor {
     into.fits.insert(into.fits.end(), names_.begin(), names_.end());
     if (!target.brief) AppendFitWarnings(result_, into.warnings);
     if (names_.size() > 1) Append(into.warnings, {AverageOf()});
-    if (this->target() == Target::kLearningRate) into.rate_kind = "joint";
+    if (this->target() == Target::kLearningRate) into.rate_kind = RateKind();
     RecordDefinition(target, result_.estimator, into);
   }
 
@@ -268,6 +280,10 @@ class OptimumPredictor : public LawPredictor {
   void Predict(const PredictionTarget& target, Prediction& into) const override {
     ResolvedVariables resolved;
     if (!Prepare(target, result_.fitted_range, into, resolved)) return;
+    if (target.params == 0 || target.tokens == 0) {
+      Withhold("needs N and D: give --params and --tokens", into);
+      return;
+    }
     const bool rate = this->target() == Target::kLearningRate;
     OptimumPrediction answer = PredictOptimum(central_, target.params, target.tokens, target.interval);
     std::string kind = "joint";
@@ -375,8 +391,21 @@ absl::StatusOr<std::vector<PenaltyPoint>> Predictor::Penalties(const PredictionT
 
 std::vector<std::string> ValidateTarget(const PredictionTarget& target) {
   std::vector<std::string> problems;
-  CheckCount("params", target.params, problems);
-  CheckCount("tokens", target.tokens, problems);
+  const bool elsewhere = !target.at.empty() || target.learning_rates != nullptr;
+  if (!elsewhere || target.params != 0) CheckCount("params", target.params, problems);
+  if (!elsewhere || target.tokens != 0) CheckCount("tokens", target.tokens, problems);
+  if (target.at.size() > kMaxVariablesGiven) {
+    problems.push_back(absl::StrCat("at: at most ", kMaxVariablesGiven, " variables"));
+  }
+  for (const auto& [name, value] : target.at) {
+    if (name.empty() || name.size() > kMaxVariableNameBytes) {
+      problems.push_back(absl::StrCat("at: a name has 1 to ", kMaxVariableNameBytes, " bytes"));
+    } else if (!std::isfinite(value)) {
+      problems.push_back(absl::StrFormat("at.%s: %g is not a finite number", name, value));
+    } else if (std::string_view("NDBLSC").find(name) != std::string_view::npos && name.size() == 1) {
+      CheckCount(absl::StrCat("at.", name).c_str(), value, problems);
+    }
+  }
   if (target.batch_size_tokens) CheckCount("batch_size_tokens", *target.batch_size_tokens, problems);
   if (target.learning_rate) CheckCount("learning_rate", *target.learning_rate, problems);
   if (target.loss_nats) CheckCount("loss_nats", *target.loss_nats, problems);

@@ -16,10 +16,15 @@
 
 namespace sextant::fitting {
 
-/// Where to predict. Values are positive and finite; see ValidateTarget.
+/// Where to predict. Counts are positive and finite, N and D left out only where `at` or a schedule says
+/// where; see ValidateTarget.
 struct PredictionTarget {
-  double params = 0;  ///< N, counted as each law counts it
-  double tokens = 0;  ///< D
+  double params = 0;  ///< N, counted as each law counts it; 0: not given
+  double tokens = 0;  ///< D; likewise
+  /// Further variables by their name in laws (U, r, …); N, D, B, L, S and C here stand before the others.
+  std::map<std::string, double> at;
+  /// The rate of every step, for laws that sum over them: they answer for its end. Null: not given.
+  std::shared_ptr<const std::vector<double>> learning_rates;
   std::optional<double> batch_size_tokens;
   std::optional<double> learning_rate;  ///< the loss is that at this rate (PredictTogether)
   std::optional<double> loss_nats;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -27,8 +28,10 @@ struct RunTable {
   std::vector<double> weight_decay;       ///< decoupled weight decay
   std::vector<double> adam_beta2;         ///< second-moment decay per step
   std::vector<double> loss;               ///< final loss in the study's unit; NaN or infinite if diverged
-  /// Tells models of one N apart, as experts do: runs with different keys are never compared as one model at
-  /// one N and D. Empty where N tells all.
+  /// What the study declares beside these: variables and objectives, by name.
+  std::map<std::string, std::vector<double>> declared;
+  /// Tells models of one N apart, as experts do, and the variables that a study declares: runs with different
+  /// keys are never compared as one model at one N and D. Empty where N tells all.
   std::vector<std::uint64_t> model;
   std::vector<RunState> state;  ///< kDiverged and kCrashed runs are never fitted
 
@@ -51,6 +54,7 @@ inline RunTable SelectRows(const RunTable& runs, const std::vector<bool>& keep) 
                             &RunTable::weight_decay, &RunTable::adam_beta2, &RunTable::loss}) {
     selected.*column = select(runs.*column);
   }
+  for (const auto& [name, column] : runs.declared) selected.declared[name] = select(column);
   selected.model = select(runs.model);
   selected.state = select(runs.state);
   return selected;

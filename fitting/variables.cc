@@ -18,9 +18,17 @@ std::string Number(double value) { return absl::StrFormat("%.4g", value); }
 std::optional<double> Resolve(const VariableSpec& variable, const PredictionTarget& target,
                               const Catalogue* catalogue, ResolvedVariables& resolved) {
   const std::string& name = variable.name;
-  if (name == "N") return target.params;
-  if (name == "D") return target.tokens;
+  if (const auto given = target.at.find(name); given != target.at.end()) return given->second;
+  const auto lacks = [&](const char* what, const char* flag) {
+    resolved.refusal = absl::StrCat("needs ", what, ": give ", flag);
+    return std::nullopt;
+  };
+  if (name == "N")
+    return target.params > 0 ? std::optional(target.params) : lacks("N", "--params or --at N=…");
+  if (name == "D")
+    return target.tokens > 0 ? std::optional(target.tokens) : lacks("D", "--tokens or --at D=…");
   if (name == "C") {
+    if (target.params == 0 || target.tokens == 0) return lacks("C", "--params and --tokens, or --at C=…");
     if (!variable.counting.empty() && variable.counting != "6ND" && !target.brief) {
       resolved.warnings.push_back(
           absl::StrCat("C is taken as 6ND = ", Number(6 * target.params * target.tokens),
@@ -29,6 +37,8 @@ std::optional<double> Resolve(const VariableSpec& variable, const PredictionTarg
     return 6 * target.params * target.tokens;
   }
   if (name == "B" || name == "S") {
+    if (name == "S" && target.batch_size_tokens && target.tokens == 0)
+      return lacks("S", "--tokens or --at S=…");
     if (!target.batch_size_tokens) {
       resolved.refusal = name == "B" ? "needs a batch size: give --batch-size-tokens"
                                      : "needs a number of steps: give --batch-size-tokens";
@@ -42,7 +52,7 @@ std::optional<double> Resolve(const VariableSpec& variable, const PredictionTarg
         catalogue == nullptr ? nullptr : catalogue->Find(variable.from_law);
     if (source != nullptr && source->spec().published()) {
       const ResolvedVariables inner = ResolveVariables(*source, target, {}, catalogue);
-      if (inner.refusal.empty()) {
+      if (inner.refusal.empty() && !source->needs_schedule()) {
         const double value = source->Evaluate(inner.values, source->PublishedParameters());
         resolved.warnings.push_back(absl::StrCat(name, " = ", Number(value), " is predicted by ",
                                                  variable.from_law,
@@ -56,7 +66,7 @@ std::optional<double> Resolve(const VariableSpec& variable, const PredictionTarg
   } else {
     resolved.refusal =
         absl::StrCat("needs ", name, variable.unit.empty() ? "" : absl::StrCat(" (", variable.unit, ")"),
-                     ", which a prediction target does not have");
+                     ": give --at ", name, "=NUMBER");
   }
   return std::nullopt;
 }
@@ -80,8 +90,16 @@ double BeyondRange(const Range& range, double value) {
 ResolvedVariables ResolveVariables(const Law& law, const PredictionTarget& target,
                                    const std::map<std::string, Range>& ranges, const Catalogue* catalogue) {
   ResolvedVariables resolved;
+  if (law.needs_schedule() && target.learning_rates == nullptr) {
+    resolved.refusal = "sums over the learning rates of a run: give --schedule";
+    return resolved;
+  }
   for (const VariableSpec& variable : law.spec().variables) {
-    const std::optional<double> value = Resolve(variable, target, catalogue, resolved);
+    std::optional<double> value = Resolve(variable, target, catalogue, resolved);
+    if (!value && law.needs_schedule()) {  // its one variable is the last step done
+      resolved.refusal.clear();
+      value = static_cast<double>(target.learning_rates->size() - 1);
+    }
     if (!value) return resolved;
     resolved.values.push_back(*value);
     const std::string what = target.brief ? "" : InputText(variable, *value);

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/batch_runs.h"
 
+#include <absl/strings/str_cat.h>
+
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "base/status_macros.h"
 #include "server/run_curves.h"
+#include "server/run_groups.h"
 
 namespace sextant::server {
 namespace {
@@ -27,7 +32,9 @@ bool RateIsConstant(const storage::Run& run, const fitting::LossCurve& curve) {
 
 absl::StatusOr<std::vector<fitting::BatchRun>> LoadBatchRuns(storage::Snapshot& snapshot,
                                                              const std::string& study,
-                                                             const std::vector<storage::Condition>& where) {
+                                                             const std::vector<storage::Condition>& where,
+                                                             const std::vector<std::string>& group_names) {
+  ASSIGN_OR_RETURN(const storage::Study described, snapshot.GetStudy(study));
   ASSIGN_OR_RETURN(auto loaded, LoadRunCurves(snapshot, study, where, kMaxRuns));
   std::vector<fitting::BatchRun> runs;
   for (RunCurve& each : loaded) {
@@ -37,6 +44,7 @@ absl::StatusOr<std::vector<fitting::BatchRun>> LoadBatchRuns(storage::Snapshot& 
     if (!usable) continue;
     fitting::BatchRun batch_run;
     batch_run.run_id = run.id;
+    batch_run.group = GroupText(GroupOf(run, described, group_names));
     batch_run.params = each.params;
     batch_run.tokens = run.tokens;
     batch_run.batch_size_tokens = run.batch_size_tokens;
@@ -48,6 +56,18 @@ absl::StatusOr<std::vector<fitting::BatchRun>> LoadBatchRuns(storage::Snapshot& 
     runs.push_back(std::move(batch_run));
   }
   return runs;
+}
+
+absl::Status CheckOneGroup(const std::vector<fitting::BatchRun>& runs) {
+  std::set<std::string> groups;
+  for (const fitting::BatchRun& run : runs) groups.insert(run.group);
+  if (groups.size() <= 1) return absl::OkStatus();
+  std::string names;
+  for (const std::string& group : groups)
+    absl::StrAppend(&names, names.empty() ? "" : "; ", group.empty() ? "unknown" : group);
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the runs are of ", groups.size(), " groups, which are not pooled into one critical batch (", names,
+      "): choose one with a filter, as --where 'optimizer = adam'"));
 }
 
 }  // namespace sextant::server

@@ -10,10 +10,9 @@
 #include <vector>
 
 #include "base/status_macros.h"
-#include "fitting/curve/schedule.h"
 #include "fitting/predict.h"
 #include "server/error.h"
-#include "server/limits.h"
+#include "server/schedule_rates.h"
 
 namespace sextant::server {
 namespace {
@@ -50,24 +49,6 @@ std::vector<double> InOrder(const std::vector<Spec>& specs, const Given& given, 
   return values;
 }
 
-absl::StatusOr<std::vector<double>> RatesOf(const v1::LearningRateSchedule& schedule) {
-  fitting::ScheduleSpec spec;
-  auto shape = fitting::ParseDecayShape(schedule.shape());
-  if (!shape.ok()) return InvalidField("schedule.shape", std::string(shape.status().message()));
-  if (schedule.steps() > kMaxEvaluatedSteps) {
-    return InvalidField("schedule.steps", absl::StrCat("at most ", kMaxEvaluatedSteps));
-  }
-  spec.shape = *shape;
-  spec.peak_learning_rate = schedule.peak_learning_rate();
-  spec.final_learning_rate = schedule.final_learning_rate();
-  spec.total_steps = static_cast<double>(schedule.steps());
-  spec.warmup_steps = static_cast<double>(schedule.warmup_steps());
-  if (schedule.has_decay_share()) spec.decay_share = schedule.decay_share();
-  auto rates = fitting::MakeSchedule(spec);
-  if (!rates.ok()) return InvalidField("schedule", std::string(rates.status().message()));
-  return rates;
-}
-
 }  // namespace
 
 absl::Status EvaluateLaw(const fitting::Law& law, const v1::EvaluateLawRequest& request,
@@ -87,7 +68,7 @@ absl::Status EvaluateLaw(const fitting::Law& law, const v1::EvaluateLawRequest& 
   if (!violations.empty()) return InvalidFields(violations);
   double value = 0;
   if (law.needs_schedule()) {
-    ASSIGN_OR_RETURN(auto rates, RatesOf(request.schedule()));
+    ASSIGN_OR_RETURN(auto rates, RatesOf(request.schedule(), "schedule"));
     value = law.EvaluateOnSchedule(rates, variables, parameters);
   } else {
     value = law.Evaluate(variables, parameters);

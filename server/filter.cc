@@ -6,6 +6,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "base/numbers.h"
@@ -26,8 +27,9 @@ using Kind = Condition::Kind;
 // Recursive descent; the first error is kept and stops everything.
 class Parser {
  public:
-  Parser(const std::string& text, const std::string& request_field)
-      : lexer_(text), request_field_(request_field) {}
+  Parser(const std::string& text, const std::string& request_field,
+         std::span<const storage::DeclaredColumn> declared)
+      : lexer_(text), request_field_(request_field), declared_(declared) {}
 
   absl::StatusOr<Condition> Parse() {
     Condition all = Filter(0);
@@ -159,9 +161,9 @@ class Parser {
       condition.op = any ? Op::kContains : Op::kEq;
       return condition;
     }
-    const RunField* field = FindRunField(name);
-    if (field == nullptr) {
-      FailAt(name_at, absl::StrCat("unknown field '", name, "'; there are ", RunFieldNames(),
+    const std::optional<FilterField> field = FindRunField(name, declared_);
+    if (!field) {
+      FailAt(name_at, absl::StrCat("unknown field '", name, "'; there are ", RunFieldNames(declared_),
                                    ", tags.KEY and labels"));
       return condition;
     }
@@ -203,6 +205,7 @@ class Parser {
 
   FilterLexer lexer_;
   std::string request_field_;
+  std::span<const storage::DeclaredColumn> declared_;
   absl::Status status_;
   int terms_ = 0;
 };
@@ -210,16 +213,18 @@ class Parser {
 }  // namespace
 
 absl::StatusOr<std::vector<Condition>> ParseRunFilter(const std::string& filter,
-                                                      const std::string& request_field) {
+                                                      const std::string& request_field,
+                                                      std::span<const storage::DeclaredColumn> declared) {
   if (filter.size() > kMaxFilterBytes) {
     return InvalidField(request_field, absl::StrCat("longer than ", kMaxFilterBytes, " bytes"));
   }
   if (absl::StripAsciiWhitespace(filter).empty()) return std::vector<Condition>{};
-  ASSIGN_OR_RETURN(auto condition, Parser(filter, request_field).Parse());
+  ASSIGN_OR_RETURN(auto condition, Parser(filter, request_field, declared).Parse());
   return std::vector<Condition>{std::move(condition)};
 }
 
-absl::StatusOr<RunOrder> ParseRunOrder(const std::string& order_by) {
+absl::StatusOr<RunOrder> ParseRunOrder(const std::string& order_by,
+                                       std::span<const storage::DeclaredColumn> declared) {
   std::string text(absl::StripAsciiWhitespace(order_by));
   if (text.empty()) return RunOrder{};
   RunOrder order;
@@ -233,9 +238,10 @@ absl::StatusOr<RunOrder> ParseRunOrder(const std::string& order_by) {
     order.descending = direction == "desc";
     text.resize(space);
   }
-  const RunField* field = FindRunField(text);
-  if (field == nullptr) {
-    return InvalidField("order_by", absl::StrCat("unknown field '", text, "'; there are ", RunFieldNames()));
+  const std::optional<FilterField> field = FindRunField(text, declared);
+  if (!field) {
+    return InvalidField("order_by",
+                        absl::StrCat("unknown field '", text, "'; there are ", RunFieldNames(declared)));
   }
   order.field = field->column;
   return order;

@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "server/allocation_runs.h"
 #include "server/batch_runs.h"
+#include "server/curve_columns.h"
 
 namespace sextant::server {
 namespace {
@@ -49,10 +50,19 @@ fitting::RunTable Without(const fitting::RunTable& table, const std::vector<std:
 
 absl::StatusOr<FitData> LoadFitData(storage::Snapshot& snapshot, const std::string& study,
                                     const std::vector<storage::Condition>& where,
-                                    const std::vector<storage::Condition>& holdout, fitting::FitNeeds needs) {
+                                    const std::vector<storage::Condition>& holdout, fitting::FitNeeds needs,
+                                    const std::map<std::string, std::string>& columns) {
   FitData data;
+  if (ReadsCurves(columns)) {
+    ASSIGN_OR_RETURN(data.input.table, LoadCurveColumns(snapshot, study, where));
+    return data;
+  }
+  if (needs.curves) {
+    ASSIGN_OR_RETURN(data.input.curves, LoadScheduledRuns(snapshot, study, where));
+  }
   if (needs.races) {
-    ASSIGN_OR_RETURN(data.input.races, LoadBatchRuns(snapshot, study, where));
+    ASSIGN_OR_RETURN(data.input.races, LoadBatchRuns(snapshot, study, where, {"optimizer"}));
+    RETURN_IF_ERROR(CheckOneGroup(data.input.races));
   }
   ASSIGN_OR_RETURN(auto runs, snapshot.LoadRunTable(study, where));
   const bool asked_for = std::any_of(where.begin(), where.end(), &SpeaksOfState);

@@ -4,6 +4,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,11 +19,13 @@ struct FitData {
 };
 
 /// What a fit of the study reads: runs that meet `where`; those that also meet `holdout` (if there are
-/// conditions) are kept back. Beside them what `needs` asks for. A `where` that speaks of the state asks for
+/// conditions) are kept back. Beside them what `needs` asks for; points of curves as a table, where `columns`
+/// name some. A `where` that speaks of the state asks for
 /// the runs that it lets in: RUNNING ones among them count as finished.
 absl::StatusOr<FitData> LoadFitData(storage::Snapshot& snapshot, const std::string& study,
                                     const std::vector<storage::Condition>& where,
-                                    const std::vector<storage::Condition>& holdout, fitting::FitNeeds needs);
+                                    const std::vector<storage::Condition>& holdout, fitting::FitNeeds needs,
+                                    const std::map<std::string, std::string>& columns = {});
 
 /// What is said of a fit that left `unfinished` runs out; empty for none.
 std::string LeftOut(std::size_t unfinished);

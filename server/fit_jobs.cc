@@ -143,10 +143,13 @@ void FitJobs::Loop() {
 
 absl::StatusOr<fitting::FitResult> FitJobs::Solve(Job& job) {
   if (job.cancelled) return absl::CancelledError("cancelled before it began");
-  ASSIGN_OR_RETURN(auto snapshot, store_->Read());  // all that the fit sees is of one state
-  ASSIGN_OR_RETURN(FitData data, LoadFitData(*snapshot, job.fit.study_id, job.order.where, job.order.holdout,
-                                             fitting::NeedsOf(job.law->spec())));
-  snapshot.reset();
+  FitData data;
+  data.input.table = job.order.table;
+  if (data.input.table == nullptr) {
+    ASSIGN_OR_RETURN(auto snapshot, store_->Read());  // all that the fit sees is of one state
+    ASSIGN_OR_RETURN(data, LoadFitData(*snapshot, job.fit.study_id, job.order.where, job.order.holdout,
+                                       fitting::NeedsOf(job.law->spec()), job.order.request.columns));
+  }
   data.input.laws = job.order.laws;
   absl::StatusOr<fitting::FitResult> result = absl::UnknownError("the fit did not run");
   RETURN_IF_ERROR(StopExceptions([&] {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/fit_table.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/names.h"
+#include "server/newest_answer.h"
 #include "server/status.h"
 
 namespace sextant::server {
@@ -42,16 +44,19 @@ std::shared_ptr<const fitting::Predictor> AveragedLoss(const std::map<std::strin
 
 std::vector<std::shared_ptr<const fitting::Predictor>> CurrentOf(
     const std::map<std::string, ServedFit>& fits) {
-  std::map<std::string, const ServedFit*> newest;
+  std::map<std::string, std::vector<const ServedFit*>> by_quantity;
   for (const auto& [id, fit] : fits) {
-    if (!fit.predictor) continue;
-    const ServedFit*& best = newest[fit.quantity];
-    if (best == nullptr || fit.end_time >= best->end_time) best = &fit;
+    if (fit.predictor) by_quantity[fit.quantity].push_back(&fit);
   }
   std::vector<std::shared_ptr<const fitting::Predictor>> current;
-  for (const auto& [quantity, fit] : newest) {
-    current.push_back(fit->predictor->target() == fitting::Target::kLoss ? AveragedLoss(fits, *fit)
-                                                                         : fit->predictor);
+  for (auto& [quantity, of_one] : by_quantity) {
+    // Of two that ended in one instant the last by id comes first.
+    std::reverse(of_one.begin(), of_one.end());
+    std::stable_sort(of_one.begin(), of_one.end(),
+                     [](const ServedFit* a, const ServedFit* b) { return a->end_time > b->end_time; });
+    std::vector<std::shared_ptr<const fitting::Predictor>> newest_first = {AveragedLoss(fits, *of_one[0])};
+    for (std::size_t i = 1; i < of_one.size(); ++i) newest_first.push_back(of_one[i]->predictor);
+    current.push_back(NewestAnswer(std::move(newest_first)));
   }
   return current;
 }

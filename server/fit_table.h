@@ -27,8 +27,8 @@ struct ServedFit {
 struct ServedStudy {
   std::map<std::string, ServedFit> fits;  ///< by fit id
   std::string damage;                     ///< why not all of its fits could be read; empty when they were
-  /// The newest successful fit of each quantity, in order of the quantity's name; of the loss the average of
-  /// the newest fit of each law to the same losses, where there are several.
+  /// The successful fits of each quantity, the newest that can answering; in order of the quantity's name.
+  /// Of the loss the average of the newest fit of each law to the same losses comes first, where there are several.
   std::vector<std::shared_ptr<const fitting::Predictor>> current;
 };
 

@@ -18,6 +18,7 @@
 #include "server/limits.h"
 #include "server/request_log.h"
 #include "server/service/comparison_service.h"
+#include "server/service/conversion_service.h"
 #include "server/service/critical_batch_service.h"
 #include "server/service/curve_service.h"
 #include "server/service/fit_service.h"
@@ -73,6 +74,7 @@ struct Server::Impl {
   CriticalBatchService critical_batches{core};
   ComparisonService comparisons{core};
   SuggestionService suggestions{core};
+  ConversionService conversions{core};
   SystemService system{core};
   std::vector<std::unique_ptr<grpc::Service>>
       reflection;  // none, or both versions: they want all names first
@@ -82,8 +84,8 @@ struct Server::Impl {
   std::unique_ptr<grpc::Server> grpc;
 
   std::vector<grpc::Service*> Services() {
-    return {&studies,          &runs,        &laws,        &fits,  &predictions, &plans, &curves,
-            &critical_batches, &comparisons, &suggestions, &system};
+    return {&studies,          &runs,        &laws,        &fits,        &predictions, &plans, &curves,
+            &critical_batches, &comparisons, &suggestions, &conversions, &system};
   }
   absl::Status Start(const ServerOptions& options);
 };
@@ -97,7 +99,8 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
   for (const char* name :
        {"StudyService", "RunService", "LawService", "FitService", "PredictionService", "PlanningService",
-        "CurveService", "CriticalBatchService", "ComparisonService", "SuggestionService", "SystemService"}) {
+        "CurveService", "CriticalBatchService", "ComparisonService", "SuggestionService", "ConversionService",
+        "SystemService"}) {
     names.push_back(pool->FindServiceByName(absl::StrCat("sextant.v1.", name))->full_name());
   }
   const bool reflect = options.reflection && !options.listen.empty();

@@ -45,12 +45,19 @@ Shared ComparePoints(const Curve& held, const Curve& given, std::size_t count, b
   return all;
 }
 
+bool SameValues(const std::vector<double>& a, const std::vector<double>& b) {
+  for (std::size_t i = 0; i < std::max(a.size(), b.size()); ++i) {
+    if (!SameNumber(i < a.size() ? a[i] : kUnknown, i < b.size() ? b[i] : kUnknown)) return false;
+  }
+  return true;
+}
+
 bool SameFields(const Run& a, const Run& b) {
   for (const RunQuantity& quantity : kRunQuantities) {
     if (!SameNumber(a.*quantity.value, b.*quantity.value)) return false;
   }
-  return a.schedule == b.schedule && a.optimizer == b.optimizer && a.seed == b.seed && a.state == b.state &&
-         a.tags == b.tags;
+  return SameValues(a.values, b.values) && a.schedule == b.schedule && a.optimizer == b.optimizer &&
+         a.seed == b.seed && a.state == b.state && a.tags == b.tags;
 }
 
 // Whether the peak rate of a run is the largest that its curve holds, as where no setting tells it.

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/run_field_table.h"
@@ -37,6 +38,25 @@ struct RunLabels {
   std::vector<std::string> labels;  ///< a set
 };
 
+/// What a study records beside the standard fields: one number a run. Its place in Study::declared is where
+/// its value stands in Run::values.
+struct DeclaredColumn {
+  enum class Kind : std::uint8_t { kVariable, kMinimized, kMaximized };  ///< the last two: objectives
+  Kind kind = Kind::kVariable;
+  std::string name;  ///< WrongDeclaredName (base/declared_name.h) has nothing against it
+  std::string unit, meaning;
+  double floor = kUnknown, ceiling = kUnknown;  ///< what an objective can be at the least and the most
+  bool is_objective() const { return kind != Kind::kVariable; }
+};
+
+/// The place of the column of that name; -1: the study declares none.
+inline int FindDeclared(std::span<const DeclaredColumn> declared, std::string_view name) {
+  for (std::size_t i = 0; i < declared.size(); ++i) {
+    if (declared[i].name == name) return static_cast<int>(i);
+  }
+  return -1;
+}
+
 /// Runs of one recipe. `revision` grows by one at every change; the etag is made of it.
 struct Study {
   std::string id;  ///< RFC 1034 label: [a-z]([a-z0-9-]{0,61}[a-z0-9])?
@@ -44,6 +64,7 @@ struct Study {
   ParamCount param_count = ParamCount::kNonEmbedding;
   LossUnit loss_unit = LossUnit::kNatsPerToken;
   std::map<std::string, std::string> labels;
+  std::vector<DeclaredColumn> declared;  ///< at most kMaxDeclared; grows at its end, never changes
   Micros create_time = 0, update_time = 0;
   std::int64_t revision = 0;
   std::int64_t run_count = 0, fit_count = 0;  ///< output only
@@ -58,6 +79,8 @@ struct Run : RunQuantities<double> {
   std::string schedule;  ///< "cosine", "wsd", …
   std::string optimizer;
   std::optional<std::int64_t> seed;
+  /// Of the study's declared columns, in their order, NaN where unknown; what is missing at the end is too.
+  std::vector<double> values;
   fitting::RunState state = fitting::RunState::kFinished;
   std::map<std::string, std::string> tags;
   std::vector<std::string> labels;  ///< of all sources; a set, returned sorted

@@ -49,14 +49,19 @@ inline constexpr std::array kTableColumns = {
 /// What ModelKey takes, in its order.
 inline constexpr std::array kModelCounts = {&Run::params_non_embedding, &Run::params_total,
                                             &Run::params_active, &Run::params_non_input_embedding};
+/// `key` with one more value that tells runs apart; unknown ones are alike.
+inline std::uint64_t AddToModelKey(std::uint64_t key, double value) {
+  key = (key ^ (std::isnan(value) ? 1 : std::bit_cast<std::uint64_t>(value))) * 0x9E3779B97F4A7C15ULL;
+  return key ^ (key >> 29);
+}
+
 /// Equal for runs whose every parameter count is equal, unknown ones included.
 inline std::uint64_t ModelKey(double non_embedding, double total, double active, double non_input_embedding) {
   std::uint64_t key = 0;
   for (const double count : {non_embedding, total, active, non_input_embedding}) {
     // An odd multiplier and a shift spread the bits; counts of one study are few, so nothing stronger is
     // needed.
-    key = (key ^ (std::isnan(count) ? 1 : std::bit_cast<std::uint64_t>(count))) * 0x9E3779B97F4A7C15ULL;
-    key ^= key >> 29;
+    key = AddToModelKey(key, count);
   }
   return key;
 }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "storage/records.h"
@@ -31,10 +32,16 @@ struct Condition {
   enum class Kind { kAnd, kOr, kNot, kCompare, kHasTag, kHasLabel, kIsKnown } kind = Kind::kCompare;
   enum class Op { kEq, kNe, kLt, kLe, kGt, kGe, kContains } op = Op::kEq;
   std::vector<Condition> children;  ///< kAnd, kOr, kNot
-  std::string field;  ///< a run field's name ("params_non_embedding", "state", "id", …) or tag key
+  /// A run field's name ("params_non_embedding", "state", "id", …), DeclaredField(place), or a tag's key.
+  std::string field;
   double number = 0;  ///< numeric fields
   std::string text;   ///< text fields and tags
 };
+
+/// What conditions and orders call the study's declared column at `place`.
+inline std::string DeclaredField(int place) { return "declared." + std::to_string(place); }
+/// The place that such a name means; -1 for other names.
+int DeclaredPlace(std::string_view field);
 
 struct RunQuery {
   std::string study_id;

@@ -60,7 +60,7 @@ class Transaction : public Snapshot {
   ///    conflict; one that goes on behind it extends it. Values that the last stored point lacks may come,
   ///    since a step may have been half logged;
   ///  - while the stored state is kRunning, and whenever the curve goes on so, loss, tokens, steps, flops,
-  ///  tags
+  ///  values of declared columns, tags
   ///    and state may change, and other quantities may become known, but a known one may not change; where
   ///    the curve goes on, tokens, steps and flops may not fall, and a peak rate that is the largest of the
   ///    curve's own, both stored and given, may rise (not for a curve in parts);

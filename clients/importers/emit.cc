@@ -26,7 +26,7 @@ Emitter::Emitter(const ImportOptions& options, const Format& format, std::string
 absl::Status Emitter::Emit(ImportedRun run, std::int64_t line, const std::string& wrong) {
   std::string reason = wrong;
   const bool named = !run.run_id.empty();
-  if (reason.empty()) reason = FinishRun(options_.required_params, &run);
+  if (reason.empty()) reason = FinishRun(options_.required_params, &run, options_.variables.empty());
   if (!reason.empty()) {
     Reject(line, reason);
     return absl::OkStatus();

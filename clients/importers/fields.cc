@@ -136,6 +136,11 @@ std::string SetField(std::string_view field, std::string_view text, ImportedRun*
     SetLabels(text, run);
   } else if (field.substr(0, kTagPrefix.size()) == kTagPrefix) {
     return SetTag(field.substr(kTagPrefix.size()), text, run);
+  } else {  // what the study declares; nothing else comes here
+    const std::optional<double> value = ParseDouble(text);
+    if (!value) return name + " is not a number: " + Quoted(text);
+    if (!std::isfinite(*value)) return name + " is not finite: leave out what is unknown";
+    run->variables[name] = *value;
   }
   return {};
 }

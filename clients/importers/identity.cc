@@ -55,6 +55,7 @@ std::string DerivedRunId(const ImportedRun& run) {
   if (run.seed) add("seed", std::to_string(*run.seed));
   if (run.state != ImportedState::kUnspecified) add("state", std::to_string(static_cast<int>(run.state)));
   for (const auto& [key, value] : run.tags) add("tags." + key, value);
+  for (const auto& [name, value] : run.variables) add("variables." + name, FormatRoundTrip(value));
   for (const std::string& label : run.labels) add("label", label);
   return "r-" + Sha256Hex(text).substr(0, 20);
 }

@@ -26,6 +26,7 @@ struct ImportOptions {
   std::int64_t step_offset = 0;        ///< added to the steps of logs
   bool bits_per_byte = false;          ///< the study counts losses in bits per byte
   std::string required_params;         ///< the parameter count the study's laws use, or empty
+  std::vector<std::string> variables;  ///< that the study declares; runs need no N and D then
   CurveFile* curves = nullptr;         ///< curves to attach by run id, or null
   std::int64_t* bytes_read = nullptr;  ///< grows as files are read, for progress; or null
 };

@@ -72,7 +72,8 @@ absl::StatusOr<BoundMapping> BindExplicit(const std::vector<FieldMapping>& map,
 
 }  // namespace
 
-absl::StatusOr<FieldMapping> ParseFieldMapping(const std::string& text, const std::string& flag) {
+absl::StatusOr<FieldMapping> ParseFieldMapping(const std::string& text, const std::string& flag,
+                                               const std::vector<std::string>& variables) {
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
     return absl::InvalidArgumentError(
@@ -80,20 +81,25 @@ absl::StatusOr<FieldMapping> ParseFieldMapping(const std::string& text, const st
                      " is not FIELD=", flag == "--map" ? "COLUMN, as in --map learning_rate=lr" : "VALUE"));
   }
   FieldMapping mapping{text.substr(0, equals), text.substr(equals + 1)};
-  if (!IsFieldName(mapping.field)) {
-    const std::string nearest = Nearest(mapping.field, FieldNames());
+  const bool declared = std::find(variables.begin(), variables.end(), mapping.field) != variables.end();
+  if (!IsFieldName(mapping.field) && !declared) {
+    std::vector<std::string> names = FieldNames();
+    names.insert(names.end(), variables.begin(), variables.end());
+    const std::string nearest = Nearest(mapping.field, names);
     std::string known;
-    for (const std::string& name : FieldNames()) absl::StrAppend(&known, known.empty() ? "" : ", ", name);
-    return absl::InvalidArgumentError(absl::StrCat(
-        flag, ": there is no field ", Quoted(mapping.field),
-        nearest.empty() ? "" : absl::StrCat("; did you mean ", nearest, "?"), " Fields: ", known));
+    for (const std::string& name : names) absl::StrAppend(&known, known.empty() ? "" : ", ", name);
+    return absl::InvalidArgumentError(
+        absl::StrCat(flag, ": there is no field ", Quoted(mapping.field),
+                     nearest.empty() ? "" : absl::StrCat("; did you mean ", nearest, "?"), " Fields: ", known,
+                     ". What a study declares (--variable, --objective) is mapped so too"));
   }
   return mapping;
 }
 
 absl::StatusOr<BoundMapping> BindMapping(const std::vector<FieldMapping>& map,
                                          const std::vector<std::string>& header, const ImportedRun& given,
-                                         const std::string& source) {
+                                         const std::string& source,
+                                         const std::vector<std::string>& variables) {
   BoundMapping mapping;
   if (!map.empty()) {
     auto bound = BindExplicit(map, header, source);
@@ -102,11 +108,13 @@ absl::StatusOr<BoundMapping> BindMapping(const std::vector<FieldMapping>& map,
   } else {
     for (const NumberField& field : NumberFields()) BindByName(field.name, field.aliases, header, &mapping);
     for (const TextField& field : TextFields()) BindByName(field.name, field.aliases, header, &mapping);
+    for (const std::string& variable : variables) BindByName(variable, {}, header, &mapping);
     for (std::size_t i = 0; i < header.size(); ++i) {
       if (header[i].compare(0, 5, "tags.") == 0 && header[i].size() > 5)
         mapping.columns.push_back({header[i], i});
     }
   }
+  if (!variables.empty()) return mapping;
   std::string missing;
   const bool params_given = given.params_non_embedding || given.params_total || given.params_active ||
                             given.params_non_input_embedding;

@@ -16,9 +16,10 @@ struct FieldMapping {
   std::string column;
 };
 
-/// Reads "field=column"; `flag` is what messages call the place it stands. INVALID_ARGUMENT for another shape
-/// or an unknown field, with the nearest known one.
-absl::StatusOr<FieldMapping> ParseFieldMapping(const std::string& text, const std::string& flag = "--map");
+/// Reads "field=column"; `flag` is what messages call the place it stands. `variables`: what the study
+/// declares. INVALID_ARGUMENT for another shape or an unknown field, with the nearest known one.
+absl::StatusOr<FieldMapping> ParseFieldMapping(const std::string& text, const std::string& flag = "--map",
+                                               const std::vector<std::string>& variables = {});
 
 /// A field and the index of its column.
 struct BoundColumn {
@@ -36,9 +37,11 @@ struct BoundMapping {
 
 /// Finds the columns of `header`: the user's mapping if there is one, taken as it stands, else names and
 /// aliases of fields. INVALID_ARGUMENT if a mapped column is not there, if two mappings set one field, or if
-/// no column supplies the parameters or the tokens; the message names the columns that there are.
+/// no column supplies the parameters or the tokens of a study that declares no `variables` of its own; the
+/// message names the columns that there are.
 absl::StatusOr<BoundMapping> BindMapping(const std::vector<FieldMapping>& map,
                                          const std::vector<std::string>& header, const ImportedRun& given,
-                                         const std::string& source);
+                                         const std::string& source,
+                                         const std::vector<std::string>& variables = {});
 
 }  // namespace sextant::importers

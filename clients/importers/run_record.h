@@ -32,8 +32,9 @@ struct ImportedRun : RunQuantities<std::optional<double>> {
   std::optional<std::int64_t> seed;
   std::map<std::string, std::string> tags;
   std::vector<std::string> labels;
-  std::string source;     ///< file name the run came from
-  std::int64_t line = 0;  ///< 1-based line of the source, 0 if it has none
+  std::map<std::string, double> variables;  ///< that the study declares, by name
+  std::string source;                       ///< file name the run came from
+  std::int64_t line = 0;                    ///< 1-based line of the source, 0 if it has none
   std::optional<ImportedCurve> curve;
 };
 

@@ -8,7 +8,7 @@
 
 namespace sextant::importers {
 
-std::string FinishRun(const std::string& required_params, ImportedRun* run) {
+std::string FinishRun(const std::string& required_params, ImportedRun* run, bool needs_scale) {
   std::string wrong;
   const auto add = [&](const std::string& reason) { wrong += (wrong.empty() ? "" : "; ") + reason; };
   for (const NumberField& field : NumberFields()) {
@@ -16,7 +16,9 @@ std::string FinishRun(const std::string& required_params, ImportedRun* run) {
     if (!value) continue;
     if (const std::string reason = CheckNumber(field, *value); !reason.empty()) add(reason);
   }
-  if (!required_params.empty()) {
+  if (!needs_scale) {
+    // The study has laws of its own variables.
+  } else if (!required_params.empty()) {
     const NumberField* field = FindNumberField(required_params);
     if (field != nullptr && !(run->*(field->member))) {
       add(required_params + " is missing, and the study's laws use it (--set " + required_params +
@@ -31,7 +33,9 @@ std::string FinishRun(const std::string& required_params, ImportedRun* run) {
   // Steps times batch is what tokens are, not an estimate of them.
   if (!run->tokens && run->steps && run->batch_size_tokens)
     run->tokens = *run->steps * *run->batch_size_tokens;
-  if (!run->tokens && run->steps) {
+  if (!needs_scale) {
+    // Likewise.
+  } else if (!run->tokens && run->steps) {
     add("tokens is missing, and so is batch_size_tokens, which times steps it is (--set "
         "batch_size_tokens=N)");
   } else if (!run->tokens) {

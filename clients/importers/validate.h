@@ -11,6 +11,6 @@ namespace sextant::importers {
 /// Settles state and identity and checks what every run must have. Returns what is wrong, or empty.
 /// `required_params` names the parameter count that the study's laws use, or is empty: any one will do.
 /// A loss that is not finite makes the run diverged, whatever its source calls it.
-std::string FinishRun(const std::string& required_params, ImportedRun* run);
+std::string FinishRun(const std::string& required_params, ImportedRun* run, bool needs_scale = true);
 
 }  // namespace sextant::importers

@@ -19,6 +19,7 @@ namespace sextant::fitting {
 
 struct BatchRun {
   std::string run_id;
+  std::string group;  // "optimizer = adam": runs of different groups are no race
   double params = 0;
   double tokens = 0;  // the whole run's
   double batch_size_tokens = 0;

@@ -253,7 +253,7 @@ absl::StatusOr<FitResult> FitCriticalBatch(const std::shared_ptr<const Law>& law
 
 const FitFamily kCriticalBatchFamily = {
     .answers = [](const LawSpec& law) { return law.target == Target::kCriticalBatchSizeTokens; },
-    .needs = {.races = true, .laws = false, .allocation = false},
+    .needs = {.races = true, .laws = false, .allocation = false, .curves = false},
     .estimators = DefinitionNames,
     .takes = [](const KindOptions& options) { return std::holds_alternative<CriticalBatchOptions>(options); },
     .why_no_holdout =

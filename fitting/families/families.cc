@@ -8,9 +8,10 @@
 namespace sextant::fitting {
 namespace {
 
+// Laws of schedules and trajectories predict losses too: they come before the families of those.
 const FitFamily* const kFamilies[] = {&kAllocationFamily,  &kCriticalBatchFamily, &kOtherOptimumFamily,
-                                      &kOptimumFamily,     &kLossAverageFamily,   &kLossFamily,
-                                      &kLeastSquaresFamily};
+                                      &kOptimumFamily,     &kScheduleFamily,      &kTrajectoryFamily,
+                                      &kLossAverageFamily, &kLossFamily,          &kLeastSquaresFamily};
 
 }  // namespace
 

@@ -34,7 +34,7 @@ struct FitFamily {
 };
 
 extern const FitFamily kAllocationFamily, kCriticalBatchFamily, kOtherOptimumFamily, kOptimumFamily,
-    kLossAverageFamily, kLossFamily, kLeastSquaresFamily;
+    kScheduleFamily, kTrajectoryFamily, kLossAverageFamily, kLossFamily, kLeastSquaresFamily;
 
 /// The least-squares family answers every law.
 const FitFamily& FamilyOf(const LawSpec& law);
@@ -44,6 +44,9 @@ absl::Time DeadlineOf(const FitRequest& request);
 
 /// The request's loss, seed, replicates, fixed parameters and limits.
 absl::StatusOr<SolveOptions> SolveOptionsOf(const FitRequest& request);
+/// Least squares on the rows of a table, whatever the law predicts: each is an observation of it.
+absl::StatusOr<FitResult> FitToTable(const std::shared_ptr<const Law>& law, const DataColumns& table,
+                                     const FitRequest& request);
 
 /// Least squares on `runs` as they are, by the request's loss, seed, replicates and fixed parameters.
 absl::StatusOr<FitResult> FitByLeastSquares(const std::shared_ptr<const Law>& law, const RunTable& runs,

@@ -2,6 +2,7 @@
 #include "base/status_macros.h"
 #include "fitting/families/family.h"
 #include "fitting/least_squares/fit_law.h"
+#include "fitting/least_squares/law_columns.h"
 
 namespace sextant::fitting {
 namespace {
@@ -20,7 +21,9 @@ absl::StatusOr<FitResult> FitToLosses(const std::shared_ptr<const Law>& law, con
 
 absl::Status ScoreOnLosses(const std::shared_ptr<const Law>& law, const RunTable& holdout,
                            FitResult& result) {
-  ASSIGN_OR_RETURN(LawData held_out, LawDataFromRuns(*law, holdout));
+  const absl::StatusOr<LawInput> input = LawInputFromRuns(*law, holdout, result.columns);
+  if (!input.ok() && !IsNotIdentifiable(input.status())) return input.status();
+  const LawData held_out = input.ok() ? input->data : LawData();
   if (held_out.size() == 0) {
     result.warnings.push_back("the held-out filter matched no run with the quantities this law needs");
     return absl::OkStatus();
@@ -48,12 +51,31 @@ absl::StatusOr<SolveOptions> SolveOptionsOf(const FitRequest& request) {
   return options;
 }
 
+namespace {
+
+absl::StatusOr<FitResult> FitToInput(const std::shared_ptr<const Law>& law, LawInput input,
+                                     const FitRequest& request) {
+  ASSIGN_OR_RETURN(const SolveOptions options, SolveOptionsOf(request));
+  ASSIGN_OR_RETURN(FitResult result, FitLaw(law, input.data, options));
+  result.model = LeastSquaresModel{};
+  result.columns = std::move(input.columns);
+  result.warnings.insert(result.warnings.begin(), input.warnings.begin(), input.warnings.end());
+  return result;
+}
+
+}  // namespace
+
 absl::StatusOr<FitResult> FitByLeastSquares(const std::shared_ptr<const Law>& law, const RunTable& runs,
                                             const FitRequest& request) {
-  ASSIGN_OR_RETURN(LawData data, LawDataFromRuns(*law, runs));
-  ASSIGN_OR_RETURN(const SolveOptions options, SolveOptionsOf(request));
-  ASSIGN_OR_RETURN(FitResult result, FitLaw(law, data, options));
-  result.model = LeastSquaresModel{};
+  ASSIGN_OR_RETURN(LawInput input, LawInputFromRuns(*law, runs, request.columns));
+  return FitToInput(law, std::move(input), request);
+}
+
+absl::StatusOr<FitResult> FitToTable(const std::shared_ptr<const Law>& law, const DataColumns& table,
+                                     const FitRequest& request) {
+  ASSIGN_OR_RETURN(LawInput input, LawInputFromColumns(*law, table, request.columns));
+  ASSIGN_OR_RETURN(FitResult result, FitToInput(law, std::move(input), request));
+  result.estimator = "least-squares";
   return result;
 }
 

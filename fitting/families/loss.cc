@@ -21,7 +21,8 @@ bool IsAverage(const LawSpec& law) { return law.id == kLossAverageId; }
 
 absl::StatusOr<FitResult> FitLoss(const std::shared_ptr<const Law>& law, const FitInput& input,
                                   const FitRequest& request) {
-  ASSIGN_OR_RETURN(const LossRows rows, LossRowsOf(*law, input.runs, OptionsOr<LossOptions>(request).runs));
+  ASSIGN_OR_RETURN(const LossRows rows,
+                   LossRowsOf(*law, input.runs, OptionsOr<LossOptions>(request).runs, request.columns));
   ASSIGN_OR_RETURN(const SolveOptions options, SolveOptionsOf(request));
   absl::StatusOr<FitResult> result = IsAverage(law->spec()) ? FitLossAverage(input.laws, rows.data, options)
                                                             : FitLossLaw(law, rows.data, options);
@@ -31,6 +32,8 @@ absl::StatusOr<FitResult> FitLoss(const std::shared_ptr<const Law>& law, const F
     model->runs_considered = rows.runs_considered;
   }
   if (!IsAverage(law->spec())) result->estimator = "least-squares";
+  result->columns = rows.columns;
+  result->warnings.insert(result->warnings.begin(), rows.warnings.begin(), rows.warnings.end());
   if (rows.cell_best) result->diagnostics["cells_smoothed"] = static_cast<double>(rows.smoothed);
   return result;
 }
@@ -40,7 +43,8 @@ absl::Status ScoreLoss(const std::shared_ptr<const Law>& law, const RunTable& ho
   const auto* model = std::get_if<LossModel>(&result.model);
   const bool cell_best = model != nullptr && model->cell_best;
   ASSIGN_OR_RETURN(const LossRows rows,
-                   LossRowsOf(*law, holdout, cell_best ? LossRuns::kCellBest : LossRuns::kAll));
+                   LossRowsOf(*law, holdout, cell_best ? LossRuns::kCellBest : LossRuns::kAll,
+                              cell_best ? ColumnChoice() : result.columns));
   if (rows.data.size() == 0) {
     result.warnings.push_back("the held-out filter matched no run with the quantities this law needs");
     return absl::OkStatus();

@@ -83,15 +83,23 @@ bool OfScaleAlone(const LawSpec& spec) {
 
 }  // namespace
 
-absl::StatusOr<LossRows> LossRowsOf(const Law& law, const RunTable& runs, LossRuns which) {
+absl::StatusOr<LossRows> LossRowsOf(const Law& law, const RunTable& runs, LossRuns which,
+                                    const ColumnChoice& chosen) {
   LossRows rows;
-  const bool of_scale = OfScaleAlone(law.spec());
+  if (which == LossRuns::kCellBest && !chosen.empty()) {
+    return absl::InvalidArgumentError(
+        "runs: cell-best goes with no columns of your own: cells are of N and D");
+  }
+  const bool of_scale = OfScaleAlone(law.spec()) && chosen.empty();
   if (which == LossRuns::kCellBest && !of_scale) {
     return absl::InvalidArgumentError(
         absl::StrCat("runs: law '", law.spec().id,
                      "' has variables that differ within a cell of N and D: it is fitted to all runs"));
   }
-  ASSIGN_OR_RETURN(rows.data, LawDataFromRuns(law, runs));
+  ASSIGN_OR_RETURN(LawInput input, LawInputFromRuns(law, runs, chosen));
+  rows.data = std::move(input.data);
+  rows.columns = std::move(input.columns);
+  rows.warnings = std::move(input.warnings);
   rows.runs_considered = static_cast<std::int64_t>(rows.data.size());
   if (which == LossRuns::kAll || !of_scale || rows.data.size() == 0) return rows;
   ASSIGN_OR_RETURN(const optimum::CellTable table, optimum::GroupIntoCells(runs, {}, kSettingTolerance));

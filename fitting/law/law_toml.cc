@@ -224,8 +224,15 @@ absl::StatusOr<LawSpec> ParseLawSpec(const std::string& toml_text) {
   if (status.ok() && spec.expression.empty() == spec.evaluator.empty()) {
     table.Fail("", "needs either 'expression' or 'evaluator', and not both");
   }
-  if (status.ok() && !spec.definition.empty() && spec.target != Target::kCriticalBatchSizeTokens) {
-    table.Fail("definition", "belongs to laws of the target 'critical-batch-size-tokens' alone");
+  const bool of_rate = spec.target == Target::kLearningRate;
+  if (status.ok() && !spec.definition.empty() && !of_rate &&
+      spec.target != Target::kCriticalBatchSizeTokens) {
+    table.Fail("definition",
+               "belongs to laws of the targets 'critical-batch-size-tokens' and 'learning-rate' alone");
+  }
+  if (status.ok() && of_rate && !spec.definition.empty() && spec.definition != "joint" &&
+      spec.definition != "fixed-batch") {
+    table.Fail("definition", "of a learning rate is 'joint' or 'fixed-batch'");
   }
   if (status.ok()) CheckNames(table, spec);
   if (!status.ok()) return status;

@@ -8,7 +8,6 @@
 #include <limits>
 #include <map>
 #include <numeric>
-#include <optional>
 
 #include "base/status_macros.h"
 #include "fitting/least_squares/fit_law.h"
@@ -18,42 +17,6 @@ namespace sextant::fitting {
 namespace {
 
 std::string Shown(double value) { return absl::StrCat(value); }
-
-// The run table's column for a variable name; empty for one it does not have.
-std::optional<std::vector<double>> TableColumn(const std::string& name, const RunTable& runs) {
-  if (name == "N") return runs.params;
-  if (name == "D" || name == "x") return runs.tokens;
-  if (name == "B") return runs.batch_size_tokens;
-  if (name == "S") return runs.steps;
-  if (name == "L") return runs.loss;
-  if (name == "C") {
-    std::vector<double> flops(runs.size());
-    for (std::size_t row = 0; row < runs.size(); ++row) flops[row] = 6 * runs.params[row] * runs.tokens[row];
-    return flops;
-  }
-  return std::nullopt;
-}
-
-const std::vector<double>* TargetColumn(Target target, const RunTable& runs) {
-  switch (target) {
-    case Target::kLoss:
-      return &runs.loss;
-    case Target::kLearningRate:
-      return &runs.learning_rate;
-    case Target::kBatchSizeTokens:
-      return &runs.batch_size_tokens;
-    case Target::kParams:
-      return &runs.params;
-    case Target::kTokens:
-      return &runs.tokens;
-    case Target::kWeightDecay:
-      return &runs.weight_decay;
-    case Target::kAdamBeta2:
-      return &runs.adam_beta2;
-    default:
-      return nullptr;
-  }
-}
 
 }  // namespace
 
@@ -150,39 +113,6 @@ absl::StatusOr<std::vector<double>> WeightsFromStandardDeviations(
   }
   for (double& weight : weights) weight *= static_cast<double>(weights.size()) / total;
   return weights;
-}
-
-absl::StatusOr<LawData> LawDataFromRuns(const Law& law, const RunTable& runs) {
-  const LawSpec& spec = law.spec();
-  const std::vector<double>* observed = TargetColumn(spec.target, runs);
-  if (observed == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "law '", spec.id, "' predicts a quantity that runs do not record; give its data as columns"));
-  }
-  LawData all;
-  for (const VariableSpec& variable : spec.variables) {
-    std::optional<std::vector<double>> column = TableColumn(variable.name, runs);
-    if (!column) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("law '", spec.id, "' needs variable '", variable.name,
-                       "', which runs do not record; give its data as columns"));
-    }
-    all.columns.push_back(std::move(*column));
-  }
-  all.observed = *observed;
-  std::vector<std::size_t> usable;
-  for (std::size_t row = 0; row < runs.size(); ++row) {
-    const RunState state = runs.state.empty() ? RunState::kFinished : runs.state[row];
-    if (state == RunState::kDiverged || state == RunState::kCrashed || state == RunState::kRunning) continue;
-    bool complete = std::isfinite(all.observed[row]);
-    for (const std::vector<double>& column : all.columns) complete = complete && std::isfinite(column[row]);
-    if (complete) usable.push_back(row);
-  }
-  all.run_ids = runs.id;
-  for (std::size_t row = 0; row < runs.size(); ++row) {
-    all.cell_ids.push_back(absl::StrCat(runs.params[row], "/", runs.tokens[row]));
-  }
-  return SelectRows(all, usable);
 }
 
 absl::StatusOr<ScaleSplit> SplitLargestScales(const Law& law, const LawData& data, double fraction) {

@@ -43,11 +43,8 @@ LawData SelectRows(const LawData& data, std::span<const std::size_t> rows);
 absl::StatusOr<std::vector<double>> WeightsFromStandardDeviations(
     std::span<const double> standard_deviations);
 
-/// The finished runs of a study as data for `law`, for laws whose variables are columns of a run table:
-/// N params, D tokens, C = 6 N D, B batch_size_tokens, S steps, L loss, x tokens; the observed column follows
-/// the law's target (loss, learning rate, batch, params, tokens, weight decay). Rows that lack one of them
-/// are left out, as are runs that diverged or crashed. Cells are equal (N, D). InvalidArgument names a
-/// variable that a run table does not have.
+/// The finished runs of a study as data for `law`, every variable found by its name (law_columns.h). Cells
+/// are equal (N, D), and equal in what the study declares where the law reads that.
 absl::StatusOr<LawData> LawDataFromRuns(const Law& law, const RunTable& runs);
 
 /// Row indices of the data split by scale: the training part and the largest scales held out.

@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <utility>
 
 #include "fitting/predict.h"
+#include "server/convert/data_table.h"
 #include "server/convert/study.h"
+#include "server/convert/text.h"
 #include "server/convert/times.h"
 #include "server/error.h"
 #include "server/filter.h"
@@ -53,6 +56,8 @@ void ProvenanceToProto(const fitting::FitResult& result, v1::Fit& message) {
   message.set_version(result.version);
   message.set_param_count(result.param_count);
   message.set_loss_unit(result.loss_unit);
+  for (const auto& [variable, column] : result.columns) (*message.mutable_columns())[variable] = column;
+  message.set_data_source(result.data_source);
 }
 
 void FindingsToProto(const fitting::FitResult& result, v1::Fit& message) {
@@ -194,6 +199,23 @@ absl::StatusOr<FitOrder> FitOrderFromProto(const v1::CreateFitRequest& request, 
     }
     fit.options = fitting::ComputeOptimalOptions{request.flops_count().substr(0, kMaxOptionBytes)};
   }
+  if (request.columns_size() > kMaxTableColumns) {
+    violations.push_back({"columns", absl::StrCat("more than ", kMaxTableColumns)});
+  } else {
+    fit.columns = {request.columns().begin(), request.columns().end()};
+    for (const auto& [variable, column] : fit.columns) {
+      CheckText("columns", variable, kMaxRunTextBytes, violations);
+      CheckText("columns", column, kMaxRunTextBytes, violations);
+    }
+  }
+  if (request.has_table()) {
+    DataTable table = DataTableFromProto(request.table(), violations);
+    order.table = std::make_shared<const fitting::DataColumns>(std::move(table.numbers));
+    for (const auto& [field, given] : {std::pair{"filter", !request.filter().empty()},
+                                       std::pair{"holdout_filter", !request.holdout_filter().empty()}}) {
+      if (given) violations.push_back({field, "not with a table: it has no runs to choose from"});
+    }
+  }
 
   // What bounds the work is checked here; what makes sense for the law, by the fitting library.
   if (fit.estimator.size() > kMaxOptionBytes) violations.push_back({"estimator", "too long"});
@@ -208,8 +230,8 @@ absl::StatusOr<FitOrder> FitOrderFromProto(const v1::CreateFitRequest& request, 
   }
   if (!request.fit_id().empty() && !IsLabel(request.fit_id())) violations.push_back({"fit_id", kLabelRule});
 
-  auto where = ParseRunFilter(request.filter(), "filter");
-  auto holdout = ParseRunFilter(request.holdout_filter(), "holdout_filter");
+  auto where = ParseRunFilter(request.filter(), "filter", study.declared);
+  auto holdout = ParseRunFilter(request.holdout_filter(), "holdout_filter", study.declared);
   const auto add_problem = [&](const std::string& problem) {
     const std::size_t colon = problem.find(": ");
     const std::string field = colon == std::string::npos ? "fit" : problem.substr(0, colon);
@@ -255,6 +277,8 @@ storage::Fit RunningFit(const FitOrder& order, const fitting::Law& law, const st
   result.bootstrap_replicates = order.request.bootstrap_replicates;
   result.param_count = order.request.param_count;
   result.loss_unit = order.request.loss_unit;
+  result.columns = order.request.columns;
+  if (order.table != nullptr) result.data_source = order.table->source;
   return fit;
 }
 

@@ -24,6 +24,7 @@ struct FitOrder {
   std::vector<storage::Condition> where, holdout;         ///< holdout: empty when none is kept back
   std::vector<std::shared_ptr<const fitting::Law>> laws;  ///< that an average is of; the caller's to fill
   std::int64_t study_uid = 0;  ///< of the study that is meant, whatever has its id later
+  std::shared_ptr<const fitting::DataColumns> table = nullptr;  ///< in the place of runs
 };
 
 /// "all", "cell-best" or "", which is neither; nothing for other words.

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/convert/prediction.h"
 
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/status_macros.h"
 #include "server/error.h"
+#include "server/schedule_rates.h"
 
 namespace sextant::server {
 namespace {
@@ -71,6 +75,11 @@ absl::StatusOr<fitting::PredictionTarget> TargetFromProto(const v1::PredictReque
   if (request.has_max_extrapolation()) target.max_extrapolation = request.max_extrapolation();
   if (request.has_interval()) target.interval = request.interval();
   if (request.has_tolerance()) target.tolerance = request.tolerance();
+  for (const auto& [name, value] : request.at()) target.at.emplace(name, value);
+  if (request.has_schedule()) {
+    ASSIGN_OR_RETURN(auto rates, RatesOf(request.schedule(), "schedule"));
+    target.learning_rates = std::make_shared<const std::vector<double>>(std::move(rates));
+  }
   const std::vector<std::string> problems = fitting::ValidateTarget(target);
   if (problems.empty()) return target;
   return InvalidFields(Violations(problems, "target"));

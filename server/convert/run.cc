@@ -12,6 +12,7 @@
 
 #include "base/sha256.h"
 #include "server/convert/curve.h"
+#include "server/convert/declared.h"
 #include "server/convert/run_quantities.h"
 #include "server/convert/study.h"
 #include "server/convert/text.h"
@@ -47,15 +48,19 @@ void ReadQuantity(const RunQuantity& quantity, double value, storage::Run& run,
   }
 }
 
+// A study that declares what it records has laws that need no N and no D.
 void ReadQuantities(const v1::Run& message, const storage::Study& study, storage::Run& run,
                     std::vector<FieldViolation>& violations) {
   const google::protobuf::Reflection& reflection = *message.GetReflection();
   const QuantityFields& fields = RunQuantityFields();
   const auto count = storage::ParamsMember(study.param_count);
+  const bool needs_scale = study.declared.empty();
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const RunQuantity& quantity = kRunQuantities[i];
     if (reflection.HasField(message, fields[i])) {
       ReadQuantity(quantity, reflection.GetDouble(message, fields[i]), run, violations);
+    } else if (!needs_scale) {
+      continue;
     } else if (quantity.value == count) {
       violations.push_back({quantity.name, absl::StrCat("missing: the study counts parameters as ",
                                                         ParamCountText(study.param_count))});
@@ -134,7 +139,8 @@ void ReadPart(const v1::Run& message, storage::EncodedRun& result, std::vector<F
 
 }  // namespace
 
-void RunToProto(const storage::Run& run, v1::Run& message) {
+void RunToProto(const storage::Run& run, v1::Run& message,
+                const std::vector<storage::DeclaredColumn>& declared) {
   message.set_name(RunName(run.study_id, run.id));
   const google::protobuf::Reflection& reflection = *message.GetReflection();
   const QuantityFields& fields = RunQuantityFields();
@@ -143,6 +149,7 @@ void RunToProto(const storage::Run& run, v1::Run& message) {
     const double value = run.*kRunQuantities[i].value;
     if (!std::isnan(value)) reflection.SetDouble(&message, fields[i], value);
   }
+  ValuesToProto(run, declared, message);
   message.set_state(static_cast<v1::RunState>(run.state));
   message.set_schedule(run.schedule);
   message.set_optimizer(run.optimizer);
@@ -168,6 +175,7 @@ absl::StatusOr<storage::EncodedRun> RunFromProto(v1::Run& message, const storage
       result.run.state = static_cast<fitting::RunState>(message.state());
     }
     ReadQuantities(message, study, result.run, violations);
+    ReadValues(message, study, result.run, violations);
     ReadText(message, result.run, violations);
     if (message.has_seed()) result.run.seed = message.seed();
   }

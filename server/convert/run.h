@@ -5,6 +5,7 @@
 #include <absl/status/statusor.h>
 
 #include <string>
+#include <vector>
 
 #include "sextant/v1/run_service.pb.h"
 #include "storage/records.h"
@@ -12,11 +13,14 @@
 
 namespace sextant::server {
 
-/// The record as a message, without its curve.
-void RunToProto(const storage::Run& run, v1::Run& message);
+/// The record as a message, without its curve. `declared`: what its study declares.
+void RunToProto(const storage::Run& run, v1::Run& message,
+                const std::vector<storage::DeclaredColumn>& declared = {});
 
 /// A run that came from outside, checked. InvalidArgument lists every problem as "field: what is wrong":
-///  - the parameter count that the study uses, and tokens, are required; counts, rates, batches and losses
+///  - the parameter count that the study uses, and tokens, are required where the study declares nothing of
+///  its
+///    own; values are of what it declares, finite and within its bounds; counts, rates, batches and losses
 ///  that
 ///    are given must be positive and finite (warmup, decay, floor and betas may be zero);
 ///  - a loss that is NaN or infinite is no problem: the run is marked diverged;

@@ -6,6 +6,7 @@
 
 #include <set>
 
+#include "server/convert/declared.h"
 #include "server/convert/text.h"
 #include "server/convert/times.h"
 #include "server/limits.h"
@@ -38,6 +39,7 @@ void StudyToProto(const storage::Study& study, v1::Study& message) {
   message.set_param_count(static_cast<v1::ParamCount>(study.param_count));
   message.set_loss_unit(static_cast<v1::LossUnit>(study.loss_unit));
   for (const auto& [key, value] : study.labels) (*message.mutable_labels())[key] = value;
+  DeclaredToProto(study.declared, message);
   SetTime(study.create_time, *message.mutable_create_time());
   SetTime(study.update_time, *message.mutable_update_time());
   message.set_etag(StudyEtag(study));
@@ -58,9 +60,11 @@ absl::StatusOr<storage::Study> NewStudyFromProto(const v1::CreateStudyRequest& r
   if (!v1::LossUnit_IsValid(message.loss_unit())) {
     violations.push_back({"study.loss_unit", absl::StrCat("unknown value ", message.loss_unit())});
   }
+  std::vector<storage::DeclaredColumn> declared = DeclaredFromProto(message, violations);
   if (!violations.empty()) return InvalidFields(violations);
 
   storage::Study study;
+  study.declared = std::move(declared);
   study.id = request.study_id();
   study.title = message.title();
   study.description = message.description();
@@ -82,17 +86,25 @@ absl::Status ApplyStudyUpdate(const v1::UpdateStudyRequest& request, storage::St
     if (!message.title().empty()) paths.insert("title");
     if (!message.description().empty()) paths.insert("description");
     if (!message.labels().empty()) paths.insert("labels");
+    if (!message.variables().empty()) paths.insert("variables");
+    if (!message.objectives().empty()) paths.insert("objectives");
   } else if (paths.count("*") > 0) {
-    paths = {"title", "description", "labels"};
+    paths = {"title", "description", "labels", "variables", "objectives"};
   }
   for (const std::string& path : paths) {
     if (path == "title" || path == "description" || path == "labels") continue;
+    if (path == "variables" || path == "objectives") continue;
     const bool known = google::protobuf::util::FieldMaskUtil::IsValidPath<v1::Study>(path);
     violations.push_back(
         {"update_mask", absl::StrCat("'", path, "' ", known ? "cannot change" : "is no field of a study",
-                                     ": title, description and labels can")});
+                                     ": title, description and labels can, and variables and "
+                                     "objectives can be added")});
   }
   CheckStudyText(message, violations);
+  v1::Study declares;
+  if (paths.count("variables") > 0) *declares.mutable_variables() = message.variables();
+  if (paths.count("objectives") > 0) *declares.mutable_objectives() = message.objectives();
+  AddDeclared(DeclaredFromProto(declares, violations), study.declared, violations);
   if (!violations.empty()) return InvalidFields(violations);
 
   if (paths.count("title") > 0) study.title = message.title();

@@ -115,10 +115,12 @@ absl::Status CompareFits(Core& core, const v1::CompareFitsRequest& request,
   const auto study = ParseStudyName(request.parent());
   if (!study) return InvalidField("parent", "not of the form studies/STUDY");
   if (request.laws_size() > kMaxLaws) return InvalidField("laws", absl::StrCat("at most ", kMaxLaws));
-  ASSIGN_OR_RETURN(auto where, ParseRunFilter(request.filter()));
   absl::StatusOr<fitting::RunTable> runs;
   {
     ASSIGN_OR_RETURN(const auto snapshot, core.Read());
+    auto found = snapshot->GetStudy(*study);
+    if (!found.ok()) return Annotate(found.status(), "study", request.parent());
+    ASSIGN_OR_RETURN(auto where, ParseRunFilter(request.filter(), "filter", found->declared));
     runs = snapshot->LoadRunTable(*study, where);
   }
   if (!runs.ok()) return Annotate(runs.status(), "study", request.parent());

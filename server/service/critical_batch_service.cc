@@ -4,6 +4,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <cmath>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,8 @@
 #include "server/error.h"
 #include "server/filter.h"
 #include "server/names.h"
+#include "server/run_groups.h"
+#include "server/service/steps_to_goal.h"
 
 namespace sextant::server {
 namespace {
@@ -166,34 +169,67 @@ absl::StatusOr<fitting::FromRunsOptions> OptionsFromProto(const v1::EstimateCrit
   return options;
 }
 
+absl::Status AddGroup(const v1::EstimateCriticalBatchRequest& request,
+                      const fitting::FromRunsOptions& options, const std::string& group,
+                      const std::vector<fitting::BatchRun>& runs, bool alone,
+                      v1::EstimateCriticalBatchResponse& response) {
+  auto report = fitting::EstimateCriticalBatch(runs, options);
+  if (!report.ok() && alone) return Annotate(report.status(), "study", request.parent());
+  if (!report.ok()) {
+    response.add_warnings(
+        absl::StrCat(group.empty() ? "runs of no known group" : group, ": ", report.status().message()));
+    return absl::OkStatus();
+  }
+  const int scaling_before = response.scaling_size();
+  for (const fitting::CellCriticalBatch& cell : report->cells) {
+    v1::CriticalBatchCell& out = *response.add_cells();
+    RETURN_IF_ERROR(CellToProto(request, cell, out));
+    out.set_group(group);
+  }
+  ScalingToProto("hyperbola", report->hyperbola_scaling, report->hyperbola_scaling_reason, response);
+  ScalingToProto("overhead", report->overhead_scaling, report->overhead_scaling_reason, response);
+  for (int i = scaling_before; i < response.scaling_size(); ++i)
+    response.mutable_scaling(i)->set_group(group);
+  for (const std::string& warning : report->warnings) {
+    response.add_warnings(alone || group.empty() ? warning : absl::StrCat(group, ": ", warning));
+  }
+  if (!alone) return absl::OkStatus();
+  if (report->has_loss_law) LossLawToProto(report->loss_law, *response.mutable_loss_law());
+  if (report->has_noise_scale_law)
+    LossLawToProto(report->noise_scale_law, *response.mutable_noise_scale_law());
+  response.set_loss_law_reason(report->loss_law_reason);
+  return absl::OkStatus();
+}
+
 absl::Status Estimate(Core& core, const v1::EstimateCriticalBatchRequest& request,
                       v1::EstimateCriticalBatchResponse& response) {
   const auto study = ParseStudyName(request.parent());
   if (!study) return InvalidField("parent", "not of the form studies/STUDY");
   ASSIGN_OR_RETURN(auto options, OptionsFromProto(request));
-  ASSIGN_OR_RETURN(auto where, ParseRunFilter(request.filter()));
   std::vector<fitting::BatchRun> runs;
   {
     ASSIGN_OR_RETURN(const auto snapshot, core.Read());
-    ASSIGN_OR_RETURN(runs, LoadBatchRuns(*snapshot, *study, where));
+    auto described = snapshot->GetStudy(*study);
+    if (!described.ok()) return Annotate(described.status(), "study", request.parent());
+    ASSIGN_OR_RETURN(auto where, ParseRunFilter(request.filter(), "filter", described->declared));
+    ASSIGN_OR_RETURN(const auto group_names, GroupNames(request.group_by(), *described));
+    ASSIGN_OR_RETURN(runs, LoadBatchRuns(*snapshot, *study, where, group_names));
   }
   if (runs.empty()) {
     return Annotate(fitting::NotIdentifiable(absl::StrCat("no finished run of ", request.parent(),
                                                           " records N, D and batch size")),
                     "study", request.parent());
   }
-  auto report = fitting::EstimateCriticalBatch(runs, options);
-  if (!report.ok()) return Annotate(report.status(), "study", request.parent());
-  for (const fitting::CellCriticalBatch& cell : report->cells) {
-    RETURN_IF_ERROR(CellToProto(request, cell, *response.add_cells()));
+  std::map<std::string, std::vector<fitting::BatchRun>> groups;
+  for (fitting::BatchRun& run : runs) groups[run.group].push_back(std::move(run));
+  const bool alone = groups.size() == 1;
+  for (const auto& [group, members] : groups) {
+    RETURN_IF_ERROR(AddGroup(request, options, group, members, alone, response));
   }
-  ScalingToProto("hyperbola", report->hyperbola_scaling, report->hyperbola_scaling_reason, response);
-  ScalingToProto("overhead", report->overhead_scaling, report->overhead_scaling_reason, response);
-  if (report->has_loss_law) LossLawToProto(report->loss_law, *response.mutable_loss_law());
-  if (report->has_noise_scale_law)
-    LossLawToProto(report->noise_scale_law, *response.mutable_noise_scale_law());
-  response.set_loss_law_reason(report->loss_law_reason);
-  for (const std::string& warning : report->warnings) response.add_warnings(warning);
+  if (!alone) {
+    response.set_loss_law_reason("the runs are of several groups: choose one with a filter");
+    response.add_warnings(absl::StrCat(groups.size(), " groups of runs are answered apart, never pooled"));
+  }
   return absl::OkStatus();
 }
 
@@ -204,6 +240,14 @@ grpc::ServerUnaryReactor* CriticalBatchService::EstimateCriticalBatch(
     v1::EstimateCriticalBatchResponse* response) {
   return core_.calls.OffloadHeavy(context, *response,
                                   [this, request, response] { return Estimate(core_, *request, *response); });
+}
+
+grpc::ServerUnaryReactor* CriticalBatchService::AnalyzeStepsToGoal(
+    grpc::CallbackServerContext* context, const v1::AnalyzeStepsToGoalRequest* request,
+    v1::AnalyzeStepsToGoalResponse* response) {
+  return core_.calls.OffloadHeavy(context, *response, [this, request, response] {
+    return server::AnalyzeStepsToGoal(core_, *request, *response);
+  });
 }
 
 }  // namespace sextant::server

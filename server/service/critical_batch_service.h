@@ -15,6 +15,9 @@ class CriticalBatchService final : public v1::CriticalBatchService::CallbackServ
   grpc::ServerUnaryReactor* EstimateCriticalBatch(grpc::CallbackServerContext* context,
                                                   const v1::EstimateCriticalBatchRequest* request,
                                                   v1::EstimateCriticalBatchResponse* response) override;
+  grpc::ServerUnaryReactor* AnalyzeStepsToGoal(grpc::CallbackServerContext* context,
+                                               const v1::AnalyzeStepsToGoalRequest* request,
+                                               v1::AnalyzeStepsToGoalResponse* response) override;
 
  private:
   Core& core_;

@@ -16,6 +16,7 @@
 #include "server/filter.h"
 #include "server/names.h"
 #include "server/run_curves.h"
+#include "server/service/compare_schedules.h"
 
 namespace sextant::server {
 namespace {
@@ -213,6 +214,14 @@ grpc::ServerUnaryReactor* CurveService::ForecastRun(grpc::CallbackServerContext*
                                                     v1::ForecastRunResponse* response) {
   return core_.calls.OffloadHeavy(context, *response,
                                   [this, request, response] { return Forecast(core_, *request, *response); });
+}
+
+grpc::ServerUnaryReactor* CurveService::CompareSchedules(grpc::CallbackServerContext* context,
+                                                         const v1::CompareSchedulesRequest* request,
+                                                         v1::CompareSchedulesResponse* response) {
+  return core_.calls.OffloadHeavy(context, *response, [this, request, response] {
+    return server::CompareSchedules(core_, *request, *response);
+  });
 }
 
 }  // namespace sextant::server

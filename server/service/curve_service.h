@@ -15,6 +15,9 @@ class CurveService final : public v1::CurveService::CallbackService {
   grpc::ServerUnaryReactor* ExtrapolateCurve(grpc::CallbackServerContext* context,
                                              const v1::ExtrapolateCurveRequest* request,
                                              v1::ExtrapolateCurveResponse* response) override;
+  grpc::ServerUnaryReactor* CompareSchedules(grpc::CallbackServerContext* context,
+                                             const v1::CompareSchedulesRequest* request,
+                                             v1::CompareSchedulesResponse* response) override;
   grpc::ServerUnaryReactor* ForecastRun(grpc::CallbackServerContext* context,
                                         const v1::ForecastRunRequest* request,
                                         v1::ForecastRunResponse* response) override;

@@ -151,7 +151,7 @@ grpc::ServerUnaryReactor* PredictionService::Predict(grpc::CallbackServerContext
       return AnswerWithLiterature(core_, *context, *request, without, *response);
     });
   }
-  if (ReplicatesOf(core_, *request) <= kInlineReplicates) {
+  if (!request->has_schedule() && ReplicatesOf(core_, *request) <= kInlineReplicates) {
     return core_.calls.Inline(context, [&] { return AnswerAll(core_, *context, *request, *response); });
   }
   return core_.calls.OffloadHeavy(context, *response, [this, context, request, response] {

@@ -83,7 +83,8 @@ ServerUnaryReactor* RunService::GetRun(CallbackServerContext* context, const v1:
     ASSIGN_OR_RETURN(const auto snapshot, core_.Read());
     auto run = snapshot->GetRun(name->study, name->id);
     if (!run.ok()) return Annotate(run.status(), "run", request->name());
-    RunToProto(*run, *response);
+    ASSIGN_OR_RETURN(const auto study, snapshot->GetStudy(name->study));
+    RunToProto(*run, *response, study.declared);
     return absl::OkStatus();
   });
 }
@@ -94,17 +95,20 @@ ServerUnaryReactor* RunService::ListRuns(CallbackServerContext* context, const v
     const auto study = ParseStudyName(request->parent());
     if (!study) return InvalidField("parent", "not of the form studies/STUDY");
     ASSIGN_OR_RETURN(auto size, PageSize(request->page_size(), kDefaultRunPage, kMaxRunPage));
-    ASSIGN_OR_RETURN(auto where, ParseRunFilter(request->filter()));
-    ASSIGN_OR_RETURN(auto order, ParseRunOrder(request->order_by()));
     RETURN_IF_ERROR(CheckReadMask(request->read_mask()));
     const std::vector<std::string> arguments = {"ListRuns", request->parent(), request->filter(),
                                                 request->order_by()};
     ASSIGN_OR_RETURN(auto after, ReadPageToken(arguments, request->page_token()));
-    if (*study == kPublishedStudy) return absl::OkStatus();  // it has no runs
     ASSIGN_OR_RETURN(const auto snapshot, core_.Read());
-    if (auto found = snapshot->GetStudy(*study); !found.ok()) {
-      return Annotate(found.status(), "study", request->parent());
+    std::vector<storage::DeclaredColumn> declared;
+    if (*study != kPublishedStudy) {  // that one has no runs
+      auto found = snapshot->GetStudy(*study);
+      if (!found.ok()) return Annotate(found.status(), "study", request->parent());
+      declared = std::move(found->declared);
     }
+    ASSIGN_OR_RETURN(auto where, ParseRunFilter(request->filter(), "filter", declared));
+    ASSIGN_OR_RETURN(auto order, ParseRunOrder(request->order_by(), declared));
+    if (*study == kPublishedStudy) return absl::OkStatus();
 
     storage::RunQuery query;
     query.study_id = *study;
@@ -123,7 +127,7 @@ ServerUnaryReactor* RunService::ListRuns(CallbackServerContext* context, const v
       if (!page.ok()) return Annotate(page.status(), "study", request->parent());
       for (const storage::Run& run : page->items) {
         v1::Run& message = *response->add_runs();
-        RunToProto(run, message);
+        RunToProto(run, message, declared);
         if (!FillsEverything(request->read_mask()))
           FieldMaskUtil::TrimMessage(request->read_mask(), &message);
         bytes += static_cast<std::int64_t>(message.ByteSizeLong());

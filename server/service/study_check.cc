@@ -3,8 +3,10 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <cmath>
 #include <vector>
 
+#include "base/declared_name.h"
 #include "base/printable.h"
 #include "server/convert/curve.h"
 #include "server/convert/run.h"
@@ -29,6 +31,14 @@ absl::Status Wrong(const std::string& what, const std::string& why) {
 absl::Status GivenUp() { return absl::CancelledError("the import was given up"); }
 
 absl::Status CheckHead(const storage::Study& study, const std::string& id) {
+  using Kind = storage::DeclaredColumn::Kind;
+  for (const storage::DeclaredColumn& column : study.declared) {
+    if (column.kind > Kind::kMaximized)
+      return Wrong("the study", "declares a column of no kind that there is");
+    if (!column.is_objective() && !(std::isnan(column.floor) && std::isnan(column.ceiling))) {
+      return Wrong("the study", "declares bounds of a variable");
+    }
+  }
   v1::CreateStudyRequest request;
   StudyToProto(study, *request.mutable_study());
   request.mutable_study()->clear_name();
@@ -45,7 +55,10 @@ absl::Status CheckRun(storage::Snapshot& file, const storage::Study& study, stor
                  absl::StrCat("says that it has ", run.curve_points, " points, and has ", curve->size()));
   }
   v1::Run message;
-  RunToProto(run, message);
+  if (run.values.size() > study.declared.size()) {
+    return Wrong(absl::StrCat("run ", run.id), "has more values than its study declares");
+  }
+  RunToProto(run, message, study.declared);
   message.clear_name();  // of the study as the file calls it
   if (run.id.empty()) return Wrong("a run", "has no id");
   if (curve->size() > 0) CurveToProto(*curve, 0, curve->size(), *message.mutable_curve());
@@ -71,7 +84,7 @@ absl::Status CheckRuns(storage::Snapshot& file, const storage::Study& study,
   return absl::OkStatus();
 }
 
-absl::Status CheckFit(const storage::Fit& fit) {
+absl::Status CheckFit(const storage::Study& study, const storage::Fit& fit) {
   const std::string what = absl::StrCat("fit ", fit.id);
   if (!IsLabel(fit.id)) return Wrong(what, absl::StrCat("its id is not allowed: ", kLabelRule));
   if (!IsLabel(fit.law_id))
@@ -80,19 +93,24 @@ absl::Status CheckFit(const storage::Fit& fit) {
   const fitting::FitResult& result = fit.result;
   for (const std::string* text :
        {&fit.error, &result.estimator, &result.objective_kind, &result.version, &result.param_count,
-        &result.loss_unit, &result.filter, &result.holdout_filter}) {
+        &result.loss_unit, &result.filter, &result.holdout_filter, &result.data_source}) {
     CheckText("text", *text, kMaxFitTextBytes, violations);
   }
   for (const std::string& warning : result.warnings)
     CheckText("warnings", warning, kMaxFitTextBytes, violations);
   if (result.warnings.size() > kMaxFitWarnings) violations.push_back({"warnings", "too many"});
+  if (result.columns.size() > kMaxDeclared) violations.push_back({"columns", "too many"});
+  for (const auto& [variable, column] : result.columns) {
+    CheckText("columns", variable, kMaxFitTextBytes, violations);
+    CheckText("columns", column, kMaxFitTextBytes, violations);
+  }
   if (result.law_toml.size() > kMaxLawBytes) violations.push_back({"law", "too long"});
   if (result.bootstrap_replicates < 0 || result.bootstrap_replicates > kMaxBootstrapReplicates) {
     violations.push_back({"bootstrap_replicates", "out of range"});
   }
   if (!violations.empty()) return Wrong(what, std::string(InvalidFields(violations).message()));
   for (const std::string& filter : {result.filter, result.holdout_filter}) {
-    if (auto parsed = ParseRunFilter(filter); !parsed.ok())
+    if (auto parsed = ParseRunFilter(filter, "filter", study.declared); !parsed.ok())
       return Wrong(what, std::string(parsed.status().message()));
   }
   if (fit.state < storage::FitState::kRunning || fit.state > storage::FitState::kCancelled) {
@@ -112,7 +130,7 @@ absl::Status CheckFits(storage::Snapshot& file, const storage::Study& study,
     for (const storage::Fit& fit : page->items) {
       if (given_up()) return GivenUp();
       if (++count > kMaxFitsPerStudy) return Wrong("its fits", absl::StrCat("more than ", kMaxFitsPerStudy));
-      if (absl::Status status = CheckFit(fit); !status.ok()) return status;
+      if (absl::Status status = CheckFit(study, fit); !status.ok()) return status;
     }
     after = page->next_key;
   } while (!after.empty());

@@ -11,6 +11,7 @@
 #include "storage/run_fields.h"
 #include "storage/sqlite/columns/column_listing.h"
 #include "storage/sqlite/rows/condition_sql.h"
+#include "storage/sqlite/rows/declared_rows.h"
 #include "storage/sqlite/rows/page_key.h"
 #include "storage/sqlite/rows/run_rows.h"
 #include "storage/sqlite/rows/study_rows.h"
@@ -45,9 +46,9 @@ void AddKeyset(const std::optional<RunField>& order, Part part, bool descending,
                const std::optional<PageKey>& after, SqlText& text) {
   const char* sign = descending ? " < " : " > ";
   if (part == Part::kKnown) {
-    text.Add(absl::StrCat(" AND r.", order->column, " IS NOT NULL"));
+    text.Add(absl::StrCat(" AND ", FieldSql(*order), " IS NOT NULL"));
     if (!after.has_value()) return;
-    text.Add(absl::StrCat(" AND (r.", order->column, ", r.id)", sign, "("));
+    text.Add(absl::StrCat(" AND (", FieldSql(*order), ", r.id)", sign, "("));
     std::visit(
         [&](const auto& value) {
           if constexpr (!std::is_same_v<std::decay_t<decltype(value)>, std::monostate>) text.AddValue(value);
@@ -58,7 +59,7 @@ void AddKeyset(const std::optional<RunField>& order, Part part, bool descending,
     text.Add(")");
     return;
   }
-  if (part == Part::kUnknown) text.Add(absl::StrCat(" AND +r.", order->column, " IS NULL"));
+  if (part == Part::kUnknown) text.Add(absl::StrCat(" AND +", FieldSql(*order), " IS NULL"));
   if (after.has_value()) {
     text.Add(absl::StrCat(" AND r.id", sign));
     text.AddValue(after->id);
@@ -71,7 +72,7 @@ absl::Status ReadPart(Connection& connection, const StudyKey& study, const RunQu
                       Page<Run>& page, std::vector<std::string>& keys) {
   SqlText text;
   text.Add(absl::StrCat("SELECT ", RunColumnList()));
-  if (part == Part::kKnown) text.Add(absl::StrCat(", r.", order->column));
+  if (part == Part::kKnown) text.Add(absl::StrCat(", ", FieldSql(*order)));
   text.Add(" FROM runs r");
   text.Add(" WHERE r.study_key = ");
   text.AddValue(study.key);
@@ -79,7 +80,7 @@ absl::Status ReadPart(Connection& connection, const StudyKey& study, const RunQu
   RETURN_IF_ERROR(AddConditions(query.where, text));
   const char* direction = query.descending ? " DESC" : "";
   text.Add(" ORDER BY ");
-  if (part == Part::kKnown) text.Add(absl::StrCat("r.", order->column, direction, ", "));
+  if (part == Part::kKnown) text.Add(absl::StrCat(FieldSql(*order), direction, ", "));
   text.Add(absl::StrCat("r.id", direction, " LIMIT "));
   text.AddValue(query.limit + 1 - static_cast<std::int64_t>(page.items.size()));
   ASSIGN_OR_RETURN(auto statement, PrepareText(connection, text));
@@ -143,6 +144,7 @@ void AddTableColumns(ParamCount count, SqlText& text) {
   for (const TableColumn& each : kTableColumns) text.Add(absl::StrCat(", r.", QuantityOf(each.value).column));
   for (const auto count_member : kModelCounts)
     text.Add(absl::StrCat(", r.", QuantityOf(count_member).column));
+  text.Add(", r.declared");
 }
 
 }  // namespace
@@ -198,7 +200,10 @@ absl::StatusOr<fitting::RunTable> SelectRunTable(Connection& connection, const s
   RETURN_IF_ERROR(AddConditions(where, text));
   text.Add(" ORDER BY r.id");
   ASSIGN_OR_RETURN(auto statement, PrepareText(connection, text));
+  ASSIGN_OR_RETURN(const auto declared, ReadDeclared(connection, study.key));
   fitting::RunTable table;
+  std::vector<std::vector<double>*> values;
+  for (const DeclaredColumn& column : declared) values.push_back(&table.declared[column.name]);
   if (where.empty()) Reserve(static_cast<std::size_t>(study.run_count), table);
   for (;;) {
     ASSIGN_OR_RETURN(auto row, statement.Step());
@@ -210,6 +215,14 @@ absl::StatusOr<fitting::RunTable> SelectRunTable(Connection& connection, const s
     for (const TableColumn& each : kTableColumns) (table.*each.column).push_back(statement.Real(at++));
     table.model.push_back(
         ModelKey(statement.Real(at), statement.Real(at + 1), statement.Real(at + 2), statement.Real(at + 3)));
+    at += static_cast<int>(kModelCounts.size());
+    const auto bytes = statement.Blob(at);
+    for (std::size_t place = 0; place < values.size(); ++place) {
+      const double value = DecodeValue(bytes, place);
+      values[place]->push_back(value);
+      // Runs of different mixtures, precisions, … are no race between rates.
+      if (!declared[place].is_objective()) table.model.back() = AddToModelKey(table.model.back(), value);
+    }
   }
 }
 

@@ -28,6 +28,7 @@ constexpr char kStudy[] = "shallue";
 
 struct Options {
   std::int64_t runs = kShallueRuns, points = kShalluePoints, batch = 100;
+  int variables = 0;
   std::string durability = "full", folder = "/tmp";
   bool keep = false;
 };
@@ -60,6 +61,7 @@ void Ingest(const std::string& path, const std::string& raw_path, const Options&
   auto store = Open(path, options);
   Study study;
   study.id = kStudy;
+  study.declared = BenchVariables(options.variables);
   Check(Write(*store, &Transaction::CreateStudy, study));
   RawTable raw(raw_path, options.durability);
   std::vector<RunWithCurve> batch;
@@ -67,6 +69,7 @@ void Ingest(const std::string& path, const std::string& raw_path, const Options&
     batch.clear();
     for (; i < options.runs && static_cast<std::int64_t>(batch.size()) < options.batch; ++i) {
       batch.push_back(ShallueRun(kStudy, i, options.runs, options.points));
+      batch.back().run.values = BenchValues(options.variables, i);
     }
     // Interleaved, so that both see the same machine.
     Measure(store_time, [&] { Take(Write(*store, &Transaction::PutRuns, kStudy, batch)); });
@@ -224,13 +227,11 @@ int Main(const Options& options) {
 
 int main(int argc, char** argv) {
   sextant::storage::Options options;
-  const option flags[] = {{"runs", required_argument, nullptr, 'r'},
-                          {"points", required_argument, nullptr, 'p'},
-                          {"batch", required_argument, nullptr, 'b'},
-                          {"durability", required_argument, nullptr, 'd'},
-                          {"folder", required_argument, nullptr, 'f'},
-                          {"keep", no_argument, nullptr, 'k'},
-                          {nullptr, 0, nullptr, 0}};
+  const option flags[] = {
+      {"runs", required_argument, nullptr, 'r'},      {"points", required_argument, nullptr, 'p'},
+      {"batch", required_argument, nullptr, 'b'},     {"durability", required_argument, nullptr, 'd'},
+      {"folder", required_argument, nullptr, 'f'},    {"keep", no_argument, nullptr, 'k'},
+      {"variables", required_argument, nullptr, 'v'}, {nullptr, 0, nullptr, 0}};
   for (int flag = 0; (flag = getopt_long(argc, argv, "", flags, nullptr)) != -1;) {
     if (flag == 'r') options.runs = std::stoll(optarg);
     if (flag == 'p') options.points = std::stoll(optarg);
@@ -238,6 +239,7 @@ int main(int argc, char** argv) {
     if (flag == 'd') options.durability = optarg;
     if (flag == 'f') options.folder = optarg;
     if (flag == 'k') options.keep = true;
+    if (flag == 'v') options.variables = std::stoi(optarg);
     if (flag == '?') return 2;
   }
   return sextant::storage::Main(options);

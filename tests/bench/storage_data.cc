@@ -24,6 +24,19 @@ float Noise(std::mt19937_64& random) {
 
 }  // namespace
 
+std::vector<DeclaredColumn> BenchVariables(int count) {
+  std::vector<DeclaredColumn> declared(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i)
+    declared[static_cast<std::size_t>(i)].name = "variable_" + std::to_string(i);
+  return declared;
+}
+
+std::vector<double> BenchValues(int count, std::int64_t index) {
+  std::vector<double> values;
+  for (int i = 0; i < count; ++i) values.push_back(0.1 * (i + 1) + static_cast<double>(index % 1000));
+  return values;
+}
+
 RunWithCurve ShallueRun(const std::string& study_id, std::int64_t index, std::int64_t runs,
                         std::int64_t points) {
   std::mt19937_64 random(static_cast<std::uint64_t>(index));

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "storage/store.h"
 
@@ -17,5 +18,9 @@ inline constexpr std::int64_t kShalluePoints = 71'638'836;
 /// alone.
 RunWithCurve ShallueRun(const std::string& study_id, std::int64_t index, std::int64_t runs,
                         std::int64_t points);
+
+/// What a study declares that has `count` variables, and the values of its run `index`.
+std::vector<DeclaredColumn> BenchVariables(int count);
+std::vector<double> BenchValues(int count, std::int64_t index);
 
 }  // namespace sextant::storage

@@ -144,6 +144,83 @@ TEST(Run, NeedsTheCountOfItsStudy) {
   EXPECT_THAT(std::string(record.status().message()), HasSubstr("params_total: missing"));
 }
 
+storage::Study DeclaringStudy() {
+  storage::Study study = SomeStudy();
+  study.declared = {
+      {storage::DeclaredColumn::Kind::kVariable, "r", "share", "", storage::kUnknown, storage::kUnknown},
+      {storage::DeclaredColumn::Kind::kMinimized, "error_rate", "", "", 0, 1}};
+  return study;
+}
+
+TEST(Run, CarriesWhatItsStudyDeclaresAndNeedsNoNAndD) {
+  v1::Run sent;
+  sent.set_run_id("r1");
+  (*sent.mutable_variables())["error_rate"] = 0.25;
+  auto record = RunFromProto(sent, DeclaringStudy());
+  ASSERT_TRUE(record.ok()) << record.status();
+  ASSERT_EQ(record->run.values.size(), 2U);
+  EXPECT_TRUE(std::isnan(record->run.values[0]));
+  EXPECT_EQ(record->run.values[1], 0.25);
+  v1::Run back;
+  RunToProto(record->run, back, DeclaringStudy().declared);
+  EXPECT_EQ(back.variables_size(), 1);
+  EXPECT_EQ(back.variables().at("error_rate"), 0.25);
+}
+
+TEST(Run, OfWrongValuesIsRefusedWithEachOfThem) {
+  v1::Run sent;
+  sent.set_run_id("r1");
+  (*sent.mutable_variables())["r"] = kNan;
+  (*sent.mutable_variables())["error_rate"] = 1.5;
+  (*sent.mutable_variables())["nosuch"] = 1;
+  (*sent.mutable_variables())[std::string(1 << 16, 'x')] = 1;
+  const std::string message(RunFromProto(sent, DeclaringStudy()).status().message());
+  for (const char* part :
+       {"variables.r: ", "finite", "ceiling", "declares no such variable; it has r, error_rate"}) {
+    EXPECT_THAT(message, HasSubstr(part));
+  }
+  EXPECT_LT(message.size(), 2000U);
+  EXPECT_FALSE(RunFromProto(sent, SomeStudy()).ok()) << "which declares nothing";
+}
+
+TEST(Study, DeclarationsAreCheckedAndOnlyGrow) {
+  v1::CreateStudyRequest create;
+  create.set_study_id("s");
+  const auto declare = [&](const std::string& name, const std::string& unit) {
+    v1::StudyVariable& variable = *create.mutable_study()->add_variables();
+    variable.set_name(name);
+    variable.set_unit(unit);
+  };
+  declare("U", "tokens");
+  auto study = NewStudyFromProto(create);
+  ASSERT_TRUE(study.ok()) << study.status();
+  v1::UpdateStudyRequest update;
+  v1::StudyObjective& objective = *update.mutable_study()->add_objectives();
+  objective.set_name("score");
+  objective.set_direction(v1::MAXIMIZE);
+  ASSERT_TRUE(ApplyStudyUpdate(update, *study).ok());
+  ASSERT_EQ(study->declared.size(), 2U);
+  EXPECT_EQ(study->declared[1].kind, storage::DeclaredColumn::Kind::kMaximized);
+  ASSERT_TRUE(ApplyStudyUpdate(update, *study).ok()) << "the same again changes nothing";
+  EXPECT_EQ(study->declared.size(), 2U);
+  objective.set_direction(v1::MINIMIZE);
+  EXPECT_FALSE(ApplyStudyUpdate(update, *study).ok());
+  update.mutable_study()->clear_objectives();
+  v1::StudyVariable& variable = *update.mutable_study()->add_variables();
+  variable.set_name("U");
+  variable.set_unit("bytes");
+  EXPECT_THAT(std::string(ApplyStudyUpdate(update, *study).message()), HasSubstr("tokens"));
+
+  for (const char* name : {"tokens", "lr", "N", "2r", "a b", ""}) {
+    create.mutable_study()->clear_variables();
+    declare(name, "");
+    EXPECT_FALSE(NewStudyFromProto(create).ok()) << name;
+  }
+  create.mutable_study()->clear_variables();
+  for (int i = 0; i < 10'000; ++i) declare("v" + std::to_string(i), "");
+  EXPECT_THAT(std::string(NewStudyFromProto(create).status().message()), HasSubstr("at most 64"));
+}
+
 struct BadRun {
   const char* name;
   std::function<void(v1::Run&)> spoil;

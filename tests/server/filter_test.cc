@@ -136,6 +136,23 @@ TEST(Filter, IsBounded) {
   EXPECT_THAT(Parsed(many), HasSubstr("terms"));
 }
 
+TEST(Filter, KnowsWhatTheStudyDeclares) {
+  std::vector<storage::DeclaredColumn> declared(2);
+  declared[0].name = "r";
+  declared[1].name = "error_rate";
+  const auto parsed = ParseRunFilter("error_rate <= 0.1 AND variables.r:*", "filter", declared);
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  const Condition& all = parsed->at(0);
+  EXPECT_EQ(all.children[0].field, storage::DeclaredField(1));
+  EXPECT_EQ(all.children[1].field, storage::DeclaredField(0));
+  EXPECT_EQ(all.children[1].kind, Condition::Kind::kIsKnown);
+  EXPECT_THAT(std::string(ParseRunFilter("s > 1", "filter", declared).status().message()),
+              HasSubstr("error_rate"));
+  EXPECT_FALSE(ParseRunFilter("r > 1").ok());
+  EXPECT_FALSE(ParseRunFilter("r > nan", "filter", declared).ok());
+  EXPECT_EQ(ParseRunOrder("r desc", declared)->field, storage::DeclaredField(0));
+}
+
 TEST(Order, TakesOneFieldAndADirection) {
   auto order = ParseRunOrder("loss_nats desc");
   ASSERT_TRUE(order.ok());

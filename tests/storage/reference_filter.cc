@@ -80,6 +80,10 @@ absl::StatusOr<FieldValue> ValueOf(const Run& run, const std::string& field) {
   for (const RunQuantity& quantity : kRunQuantities) {
     if (field == quantity.column) return number(run.*quantity.value);
   }
+  if (const int place = DeclaredPlace(field); place >= 0) {
+    const auto at = static_cast<std::size_t>(place);
+    return number(at < run.values.size() ? run.values[at] : kUnknown);
+  }
   if (field == "id") return text(run.id);
   if (field == "schedule") return text(run.schedule);
   if (field == "optimizer") return text(run.optimizer);

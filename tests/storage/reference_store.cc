@@ -331,6 +331,11 @@ absl::StatusOr<fitting::RunTable> ReferenceTransaction::LoadRunTable(const std::
     table.adam_beta2.push_back(run.adam_beta2);
     table.loss.push_back(run.loss);
     table.state.push_back(run.state);
+    const std::vector<DeclaredColumn>& declared = state_.studies[study_id].study.declared;
+    for (std::size_t place = 0; place < declared.size(); ++place) {
+      table.declared[declared[place].name].push_back(place < run.values.size() ? run.values[place]
+                                                                               : kUnknown);
+    }
   }
   return table;
 }

@@ -69,6 +69,10 @@ bool Same(const fitting::EstimatorWeight& a, const fitting::EstimatorWeight& b) 
 bool Same(const fitting::LossMember& a, const fitting::LossMember& b) {
   return a.law == b.law && Same(a.weight, b.weight) && Same(a.held_out_error, b.held_out_error);
 }
+bool Same(const DeclaredColumn& a, const DeclaredColumn& b) {
+  return a.kind == b.kind && a.name == b.name && a.unit == b.unit && a.meaning == b.meaning &&
+         Same(a.floor, b.floor) && Same(a.ceiling, b.ceiling);
+}
 bool Same(const fitting::FittedRange& a, const fitting::FittedRange& b) {
   return Same(a.low, b.low) && Same(a.high, b.high);
 }
@@ -114,6 +118,9 @@ Study SampleStudy(const std::string& id) {
   study.param_count = ParamCount::kTotal;
   study.loss_unit = LossUnit::kBitsPerByte;
   study.labels = {{"team", "scaling"}, {"tokenizer", "bytes"}};
+  study.declared = {{DeclaredColumn::Kind::kVariable, "r", "share", "of code", kUnknown, kUnknown},
+                    {DeclaredColumn::Kind::kMinimized, "error_rate", "", "größer is worse", 0, 1},
+                    {DeclaredColumn::Kind::kMaximized, "score", "points", "", kUnknown, kUnknown}};
   study.create_time = 1'700'000'000'000'001;
   study.update_time = 1'700'000'000'000'002;
   study.revision = 1;
@@ -132,6 +139,7 @@ Run SampleRun(const std::string& study_id, int index) {
   run.state = fitting::RunState::kFinished;
   run.tags = {{"cluster", "h100"}, {"width", std::to_string(64 << (index % 4))}};
   run.labels = {"edge-of-grid", "short"};
+  run.values = {0.1 * index, kUnknown, 1e300};
   run.source = "log.jsonl:" + std::to_string(index);
   run.create_time = 1'700'000'000'000'000 + index;
   run.update_time = 1'700'000'000'500'000 + index;
@@ -213,6 +221,8 @@ Fit SampleFit(const std::string& study_id, const std::string& id) {
   r.version = "0.1.0";
   r.param_count = "total";
   r.loss_unit = "bits-per-byte";
+  r.columns = {{"N", "params"}, {"r", "ratio \"quoted\""}};
+  r.data_source = "table sweep.csv";
   r.runs_used = 245;
   r.cells_used = 31;
   r.parameters = {{"E", 1.69, 1.5, 1.9, false},
@@ -242,6 +252,7 @@ std::string Differences(const Study& a, const Study& b) {
   COMPARE(param_count);
   COMPARE(loss_unit);
   COMPARE(labels);
+  COMPARE(declared);
   COMPARE(create_time);
   COMPARE(update_time);
   COMPARE(revision);
@@ -263,6 +274,7 @@ std::string Differences(const Run& a, const Run& b) {
   COMPARE(state);
   COMPARE(tags);
   COMPARE(labels);
+  COMPARE(values);
   COMPARE(source);
   COMPARE(create_time);
   COMPARE(update_time);
@@ -317,6 +329,8 @@ std::string Differences(const Fit& a, const Fit& b) {
   COMPARE(result.version);
   COMPARE(result.param_count);
   COMPARE(result.loss_unit);
+  COMPARE(result.columns);
+  COMPARE(result.data_source);
   COMPARE(result.runs_used);
   COMPARE(result.cells_used);
   COMPARE(result.parameters);

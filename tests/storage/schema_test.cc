@@ -89,6 +89,8 @@ TEST(Schema, EveryOldVersionMigratesAndServes) {
       EXPECT_THAT(run->labels, IsEmpty());
       EXPECT_THAT(Read(**store)->GetRun("old", "s")->labels, ElementsAre("a\",\"b", "c"));
       EXPECT_EQ(Read(**store)->GetStudy("old")->revision, 3);
+      EXPECT_THAT(Read(**store)->GetStudy("old")->declared, IsEmpty());
+      EXPECT_THAT(run->values, IsEmpty());
     }
     EXPECT_TRUE(Write(**store, &Transaction::CreateStudy, SampleStudy("new")).ok());
     EXPECT_TRUE((*store)->CheckIntegrity().ok()) << (*store)->CheckIntegrity();

@@ -3,6 +3,7 @@
 // Replay a failure with SEXTANT_TEST_SEED=<the seed it prints>.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <random>
 
@@ -234,6 +235,14 @@ class Model {
     ASSERT_EQ(real.status().code(), model.status().code()) << real.status();
     if (real.ok()) {
       EXPECT_EQ(real->id, model->id);
+      ASSERT_EQ(real->declared.size(), model->declared.size());
+      for (const auto& [name, column] : model->declared) {
+        const std::vector<double>& same = real->declared.at(name);
+        ASSERT_EQ(same.size(), column.size());
+        for (std::size_t i = 0; i < column.size(); ++i) {
+          EXPECT_TRUE(same[i] == column[i] || (std::isnan(same[i]) && std::isnan(column[i]))) << name;
+        }
+      }
     }
   }
 

@@ -394,6 +394,74 @@ TEST_P(StoreSuite, FiltersRuns) {
   EXPECT_EQ(matching(CompareText("x') OR 1=1 --", kEq, "1", Condition::Kind::kHasTag)), "");
 }
 
+TEST_P(StoreSuite, FiltersOrdersAndTabulatesWhatAStudyDeclares) {
+  Study study = SampleStudy("s");  // r, error_rate, score
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, study).ok());
+  std::vector<RunWithCurve> runs;
+  for (int i = 1; i <= 6; ++i) {
+    Run run;  // no N, no D
+    run.id = "r" + std::to_string(i);
+    run.values = {i == 3 ? kUnknown : 0.1 * i, i <= 2 ? 0.5 : kUnknown};
+    if (i == 6) run.values.clear();
+    runs.push_back({run, {}});
+  }
+  ASSERT_TRUE(Write(*store_, &Transaction::PutRuns, "s", runs).ok());
+  const auto ids = [&](const std::vector<Condition>& where, const std::string& order_by, bool descending) {
+    std::string digits;
+    RunQuery query;
+    query.study_id = "s";
+    query.where = where;
+    query.order_by = order_by;
+    query.descending = descending;
+    query.limit = 2;
+    do {
+      const auto page = Read(*store_)->ListRuns(query);
+      EXPECT_TRUE(page.ok()) << page.status();
+      if (!page.ok()) return digits;
+      for (const Run& run : page->items) digits += run.id.substr(1);
+      query.after = page->next_key;
+    } while (!query.after.empty());
+    return digits;
+  };
+  EXPECT_EQ(ids({Compare(DeclaredField(0), kGt, 0.25)}, "", false), "45");
+  EXPECT_EQ(ids({Compare(DeclaredField(0), kNe, 0.2)}, "", false), "145");
+  EXPECT_EQ(ids({Combine(Condition::Kind::kNot, {Compare(DeclaredField(0), kGt, 0.25)})}, "", false), "1236");
+  EXPECT_EQ(ids({CompareText(DeclaredField(1), kEq, "", Condition::Kind::kIsKnown)}, "", false), "12");
+  EXPECT_EQ(ids({CompareText(DeclaredField(2), kEq, "", Condition::Kind::kIsKnown)}, "", false), "");
+  EXPECT_EQ(ids({}, DeclaredField(0), false), "124536");
+  EXPECT_EQ(ids({}, DeclaredField(0), true), "542163");
+  RunQuery query;
+  query.study_id = "s";
+  query.where = {Compare("declared.64", kEq, 1)};
+  EXPECT_EQ(Code(Read(*store_)->ListRuns(query).status()), StatusCode::kInvalidArgument);
+
+  const auto table = Read(*store_)->LoadRunTable("s", {});
+  ASSERT_TRUE(table.ok()) << table.status();
+  ASSERT_EQ(table->declared.size(), 3U);
+  EXPECT_EQ(table->declared.at("r")[4], 0.5);
+  EXPECT_TRUE(std::isnan(table->declared.at("r")[2]));
+  EXPECT_TRUE(std::isnan(table->declared.at("score")[0]));
+
+  // What is declared grows; runs keep what they have.
+  study.declared.push_back({DeclaredColumn::Kind::kVariable, "U", "tokens", "", kUnknown, kUnknown});
+  ASSERT_TRUE(Write(*store_, &Transaction::UpdateStudy, study, -1).ok());
+  EXPECT_EQ(Read(*store_)->GetStudy("s")->declared.back().name, "U");
+  EXPECT_EQ(Read(*store_)->GetRun("s", "r2")->values, (std::vector<double>{0.2, 0.5}));
+  EXPECT_TRUE(store_->CheckIntegrity().ok()) << store_->CheckIntegrity();
+}
+
+TEST_P(StoreSuite, ARunWithOtherValuesIsAnotherRun) {
+  ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
+  Run run = SampleRun("s", 1);
+  run.values = {0.25};
+  PutOne(*store_, run, {}, PutOutcome::kAccepted);
+  run.values = {0.25, kUnknown, kUnknown};
+  PutOne(*store_, run, {}, PutOutcome::kDuplicate);
+  run.values = {0.25, 0.5};
+  PutOne(*store_, run, {}, PutOutcome::kConflict);
+  EXPECT_EQ(Read(*store_)->GetRun("s", run.id)->values, (std::vector<double>{0.25}));
+}
+
 TEST_P(StoreSuite, RefusesFiltersItCannotMean) {
   ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
   const auto refused = [&](const Condition& condition) {

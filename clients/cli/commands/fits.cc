@@ -3,6 +3,7 @@
 
 #include "base/numbers.h"
 #include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/data_table.h"
 #include "clients/cli/commands/deletion.h"
 #include "clients/cli/commands/fit_print.h"
 #include "clients/cli/commands/number_pairs.h"
@@ -19,7 +20,8 @@ struct FitOptions {
   std::string study, law, id, estimator = "auto", where, holdout, loss, runs, flops_count;
   std::optional<std::int64_t> bootstrap, seed;
   std::optional<double> band, overhead, anchor;
-  std::vector<std::string> fixed, targets;
+  std::vector<std::string> fixed, targets, maps;
+  std::string table;
 };
 
 // Reads the stream until the fit has ended. `fit` is the last that came.
@@ -83,6 +85,19 @@ int FillRequest(const Session& session, const FitOptions& options, v1::CreateFit
     const auto value = ParseNumber(text);
     if (!value) return session.FailUsage("--target-loss takes a number, not '" + Safe(text) + "'");
     request->add_target_losses(*value);
+  }
+  for (const std::string& text : options.maps) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+      return session.FailUsage("--map is VARIABLE=COLUMN, not '" + Safe(text) + "'",
+                               "y stands for what the law predicts: --map y=error_rate");
+    }
+    (*request->mutable_columns())[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  if (!options.table.empty()) {
+    // Without --map, and beside it, columns are found by the names of variables.
+    const int code = ReadDataTable(session, options.table, {}, request->mutable_table());
+    if (code != kExitOk) return code;
   }
   return AddNumberPairs(session, options.fixed, "--fix", "PARAMETER", "",
                         request->mutable_fixed_parameters());
@@ -163,6 +178,10 @@ void AddFits(CommandTree& tree) {
          "sextant fits create --study mine --law cbs-power-d --estimator overhead",
          "sextant fits create --study mine --law loss-average",
          "sextant fits create --study mine --law params-opt-c --estimator isoflop --flops-count recorded",
+         "sextant fits create --study mixes --law loss-d-cpt --map r=ratio",
+         "sextant fits create --study mine --law rectified-ft --table series.csv --map D=samples --map "
+         "y=loss",
+         "sextant fits create --study mine --law mpl --where 'schedule = cosine OR schedule = constant'",
          "sextant fits create --study mine --law loss-chinchilla --loss huber:1e-3 --holdout "
          "'params_non_embedding > 1e9'"});
     command->add_option("--study", options->study, "the study")->type_name("ID")->required();
@@ -209,6 +228,18 @@ void AddFits(CommandTree& tree) {
             "compute-optimal sizes: how C is counted: recorded, 6nd, 6nd-total, "
             "6nd-non-input-embedding, with-attention, … [recorded where all runs record it, else 6nd]")
         ->type_name("NAME");
+    command
+        ->add_option(
+            "--map", options->maps,
+            "read a variable of the law, or y for what it predicts, from this field, variable of the study, "
+            "curve.step, curve.tokens, … or column of the table; may be given again")
+        ->type_name("VARIABLE=COLUMN")
+        ->allow_extra_args(false);
+    command
+        ->add_option(
+            "--table", options->table,
+            "data that are no runs: a CSV or TSV file, one observation a row, in the place of the study's")
+        ->type_name("FILE");
     command->add_option("--fix", options->fixed, "hold a parameter at a value; may be given again")
         ->type_name("PARAMETER=NUMBER")
         ->allow_extra_args(false);

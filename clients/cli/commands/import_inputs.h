@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "clients/cli/commands/declared.h"
 #include "clients/cli/session.h"
 #include "clients/importers/import.h"
 
@@ -17,6 +18,7 @@ struct ImportFlags {
   std::vector<std::string> files, maps, sets, metrics;
   std::optional<std::int64_t> step_offset;
   std::string study, format = "auto", curves, files_from, recipe, write_recipe;
+  DeclaredFlags declared;
   bool create_study = false, strict = false, explain = false;
 };
 

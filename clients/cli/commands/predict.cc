@@ -3,8 +3,10 @@
 
 #include "base/numbers.h"
 #include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/number_pairs.h"
 #include "clients/cli/commands/predict_print.h"
 #include "clients/cli/commands/predict_targets.h"
+#include "clients/cli/commands/schedule_words.h"
 #include "clients/cli/commands/sources.h"
 #include "sextant/v1/curve_service.grpc.pb.h"
 #include "sextant/v1/law_service.grpc.pb.h"
@@ -16,7 +18,8 @@ namespace {
 struct PredictOptions {
   std::optional<double> params, tokens, batch, rate, loss, max_extrapolation, interval, tolerance;
   SourceOptions sources;
-  std::vector<std::string> rates, batches;
+  std::vector<std::string> rates, batches, at;
+  std::string schedule;
   std::optional<double> share;
   std::string run, targets;
   bool penalty_grid = false;
@@ -102,15 +105,27 @@ int RunManyTargets(Session& session, const PredictOptions& options) {
 int RunPredict(Session& session, const PredictOptions& options) {
   if (!options.run.empty()) return RunForecast(session, options);
   if (!options.targets.empty()) return RunManyTargets(session, options);
-  if (!options.params || !options.tokens) {
-    return session.FailUsage("--params and --tokens are required",
-                             "for example: sextant predict --params 7B --tokens 1.4T");
+  const bool elsewhere = !options.at.empty() || !options.schedule.empty();
+  if ((!options.params || !options.tokens) && (!elsewhere || options.penalty_grid)) {
+    return session.FailUsage(
+        "--params and --tokens are required",
+        "for example: sextant predict --params 7B --tokens 1.4T; laws of other variables take "
+        "--at NAME=NUMBER");
   }
   if (options.penalty_grid) return RunPenalties(session, options);
   v1::PredictRequest request;
   request.set_params(options.params.value_or(0));
   request.set_tokens(options.tokens.value_or(0));
   if (const int code = SetSources(session, options.sources, &request); code != kExitOk) return code;
+  if (const int code = AddNumberPairs(session, options.at, "--at", "NAME", "for example --at U=25e9",
+                                      request.mutable_at());
+      code != kExitOk) {
+    return code;
+  }
+  if (!options.schedule.empty()) {
+    if (const int code = ReadSchedule(session, options.schedule, request.mutable_schedule()); code != kExitOk)
+      return code;
+  }
   if (options.batch) request.set_batch_size_tokens(*options.batch);
   if (options.rate) request.set_learning_rate(*options.rate);
   if (options.loss) request.set_loss_nats(*options.loss);
@@ -133,16 +148,18 @@ int RunPredict(Session& session, const PredictOptions& options) {
 
 void AddPredict(CommandTree& tree) {
   auto options = std::make_shared<PredictOptions>();
-  CLI::App* command =
-      tree.AddCommand(nullptr, "predict", "hyperparameters for a run, from fits and published laws",
-                      {"sextant predict --params 7B --tokens 1.4T",
-                       "sextant predict --study mine --params 7B --tokens 1.4T -o json",
-                       "sextant predict --law step-law-lr --law step-law-bs --params 1e9 --tokens 1e11",
-                       "sextant predict --study mine --params 7B --tokens 1.4T --batch-size-tokens 4M",
-                       "sextant predict --study mine --params 7B --tokens 1.4T --learning-rate 3e-4",
-                       "sextant predict --study mine --params 7B --tokens 1.4T --penalty-grid",
-                       "sextant predict --study mine --targets targets.csv -o csv",
-                       "sextant predict --study mine --run in-flight"});
+  CLI::App* command = tree.AddCommand(
+      nullptr, "predict", "hyperparameters for a run, from fits and published laws",
+      {"sextant predict --params 7B --tokens 1.4T",
+       "sextant predict --study mine --params 7B --tokens 1.4T -o json",
+       "sextant predict --law step-law-lr --law step-law-bs --params 1e9 --tokens 1e11",
+       "sextant predict --study mine --params 7B --tokens 1.4T --batch-size-tokens 4M",
+       "sextant predict --study mine --params 7B --tokens 1.4T --learning-rate 3e-4",
+       "sextant predict --study mine --params 7B --tokens 1.4T --penalty-grid",
+       "sextant predict --study mine --targets targets.csv -o csv",
+       "sextant predict --law muennighoff --params 6.34e9 --tokens 242e9 --at U=25e9",
+       "sextant predict --study mine --schedule wsd:peak=3e-4,steps=24000,warmup=2160,decay=0.2",
+       "sextant predict --study mine --run in-flight"});
   AddNumber(command, "--params", &options->params, "N of the run, counted as each law counts it");
   AddNumber(command, "--tokens", &options->tokens, "D of the run");
   const auto add_list = [&](const char* flag, std::vector<std::string>* list, const char* type,
@@ -154,6 +171,12 @@ void AddPredict(CommandTree& tree) {
             "fixed batch: the best learning rate at this batch");
   AddNumber(command, "--learning-rate", &options->rate,
             "the loss at this rate, and at this batch if one is given; not given: at the recommended ones");
+  add_list("--at", &options->at, "NAME=NUMBER",
+           "a variable of laws by its name, as U=25e9 or r=0.3; may be given again");
+  command
+      ->add_option("--schedule", options->schedule,
+                   std::string("the run's learning rates, for laws of schedules: ") + kScheduleForm)
+      ->type_name("SCHEDULE");
   AddNumber(command, "--loss", &options->loss, "loss in nats, for laws in L");
   AddNumber(command, "--max-extrapolation", &options->max_extrapolation,
             "withhold answers further than this factor beyond the fitted range");

@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/schedule_words.h"
 #include "clients/cli/output/json.h"
 #include "clients/cli/output/quantity.h"
 #include "clients/cli/output/records.h"
@@ -153,11 +155,15 @@ std::string Section(const std::string& title, const std::string& lines, bool bol
 }
 
 std::string TargetLine(const v1::PredictRequest& request) {
-  std::string line = "Target: N = " + FormatCount(request.params(), 6) +
-                     " parameters, D = " + FormatCount(request.tokens(), 6) + " tokens";
-  if (request.has_learning_rate()) {
-    line += ", learning rate = " + FormatNumber(request.learning_rate()) + " (fixed)";
+  std::string line = "Target: ";
+  const auto add = [&line](const std::string& part) { line += (line.size() > 8 ? ", " : "") + part; };
+  if (request.params() > 0) add("N = " + FormatCount(request.params(), 6) + " parameters");
+  if (request.tokens() > 0) add("D = " + FormatCount(request.tokens(), 6) + " tokens");
+  for (const auto& [name, value] : std::map<std::string, double>(request.at().begin(), request.at().end())) {
+    add(Safe(name) + " = " + FormatNumber(value));
   }
+  if (request.has_schedule()) add("schedule " + Safe(ScheduleText(request.schedule())));
+  if (request.has_learning_rate()) add("learning rate = " + FormatNumber(request.learning_rate()) + " (fixed)");
   if (request.has_batch_size_tokens()) {
     line += ", batch = " + FormatCount(request.batch_size_tokens(), 6) + " tokens (fixed)";
   }

@@ -29,6 +29,18 @@ RecordColumn QuantityColumn(const RunQuantity& quantity, const google::protobuf:
       [=](const Run& run) { return text(run, FormatRoundTrip); });
 }
 
+RecordColumn DeclaredColumn(const std::string& name) {
+  const auto text = [name](const Run& run, auto format) {
+    const auto found = run.variables().find(name);
+    return found == run.variables().end() ? std::string() : format(found->second);
+  };
+  RecordColumn column = MakeColumn<Run>(
+      name, name, true, true, [text](const Run& run) { return text(run, FormatNumber); },
+      [text](const Run& run) { return text(run, FormatRoundTrip); });
+  column.member = "variables";
+  return column;
+}
+
 RecordColumn TextColumnOf(const std::string& name, const std::string& title,
                           const std::string& (Run::*get)() const) {
   return MakeColumn<Run>(
@@ -85,13 +97,16 @@ std::vector<RecordColumn> OtherColumns() {
 
 }  // namespace
 
-std::vector<RecordColumn> RunColumns() {
+std::vector<RecordColumn> RunColumns() { return RunColumns({}); }
+
+std::vector<RecordColumn> RunColumns(const std::vector<std::string>& declared) {
   std::vector<RecordColumn> columns = {MakeColumn<Run>(
       "name", "run", false, true, [](const Run& run) { return IdOf(run.name()); },
       [](const Run& run) { return run.name(); })};
   for (std::size_t i = 0; i < kRunQuantities.size(); ++i) {
     columns.push_back(QuantityColumn(kRunQuantities[i], server::RunQuantityFields()[i]));
   }
+  for (const std::string& name : declared) columns.push_back(DeclaredColumn(name));
   for (RecordColumn& column : OtherColumns()) columns.push_back(std::move(column));
   return columns;
 }

@@ -2,6 +2,7 @@
 // Columns of runs and curves.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "clients/cli/output/records.h"
@@ -9,5 +10,7 @@
 namespace sextant::cli {
 
 std::vector<RecordColumn> RunColumns();
+/// With what the study declares, behind the quantities.
+std::vector<RecordColumn> RunColumns(const std::vector<std::string>& declared);
 
 }  // namespace sextant::cli

@@ -106,8 +106,16 @@ int PrepareStudy(Session& session, const ImportFlags& flags, importers::ImportOp
   if (status.error_code() == grpc::StatusCode::NOT_FOUND && flags.create_study) {
     v1::CreateStudyRequest create;
     create.set_study_id(IdOf(flags.study));
+    if (const int code = ReadDeclared(session, flags.declared, create.mutable_study()); code != kExitOk)
+      return code;
     status = session.TryCall(&v1::StudyService::Stub::CreateStudy, create, &study);
     if (status.ok()) session.Note("created study " + Safe(IdOf(flags.study)));
+  } else if (status.ok() && !flags.declared.empty()) {
+    v1::UpdateStudyRequest update;
+    update.mutable_study()->set_name(StudyName(flags.study));
+    if (const int code = ReadDeclared(session, flags.declared, update.mutable_study()); code != kExitOk)
+      return code;
+    status = session.TryCall(&v1::StudyService::Stub::UpdateStudy, update, &study);
   }
   if (!status.ok()) {
     Failure failure = FromServer(status, session.globals().server);
@@ -118,6 +126,7 @@ int PrepareStudy(Session& session, const ImportFlags& flags, importers::ImportOp
     return Interrupted() ? session.FailServer(status) : session.Fail(failure);
   }
   options->required_params = ParamsFieldOf(study.param_count());
+  options->variables = DeclaredNames(study);
   options->bits_per_byte = study.loss_unit() == v1::BITS_PER_BYTE;
   return kExitOk;
 }
@@ -167,6 +176,16 @@ int Conclude(const Session& session, const ImportFlags& flags, const ImportResul
                            result.rejected > 0 ? "the reasons stand above" : "");
 }
 
+// Whether every --map and --set names a field that any study has.
+bool AreStandard(const ImportFlags& flags) {
+  for (const auto* texts : {&flags.maps, &flags.sets}) {
+    for (const std::string& text : *texts) {
+      if (!importers::ParseFieldMapping(text).ok()) return false;
+    }
+  }
+  return true;
+}
+
 int FillOptions(const Session& session, const ImportFlags& flags, importers::ImportOptions* options) {
   options->format = flags.format;
   options->step_offset = flags.step_offset.value_or(0);
@@ -179,7 +198,8 @@ int FillOptions(const Session& session, const ImportFlags& flags, importers::Imp
   for (const auto& [texts, fields] :
        {std::pair(&flags.maps, &options->map), std::pair(&flags.sets, &options->set)}) {
     for (const std::string& text : *texts) {
-      auto mapping = importers::ParseFieldMapping(text, fields == &options->map ? "--map" : "--set");
+      auto mapping =
+          importers::ParseFieldMapping(text, fields == &options->map ? "--map" : "--set", options->variables);
       if (!mapping.ok()) return session.FailUsage(std::string(mapping.status().message()));
       if (fields == &options->set) {
         if (const auto number = ParseNumber(mapping->column)) mapping->column = FormatRoundTrip(*number);
@@ -200,11 +220,21 @@ int RunImport(Session& session, ImportFlags flags) {
   if (const int code = ApplyRecipe(session, &flags); code != kExitOk) return code;
   if (flags.files.empty() && flags.files_from.empty())
     return session.FailUsage("name a file, a folder or - for standard input, or give --files-from");
-  if (const int code = FillOptions(session, flags, &options); code != kExitOk) return code;
+  // What the study declares is known once it is asked; other mistakes are told before.
+  const bool standard = AreStandard(flags) || flags.study.empty();
+  v1::Study declares;
+  if (const int code = ReadDeclared(session, flags.declared, &declares); code != kExitOk) return code;
+  options.variables = DeclaredNames(declares);
+  if (standard || flags.explain) {
+    if (const int code = FillOptions(session, flags, &options); code != kExitOk) return code;
+  }
   if (flags.explain) return ExplainImport(session, flags, options);
   if (flags.study.empty()) return session.FailUsage("--study is required");
   if (const int code = session.Connect(); code != kExitOk) return code;
   if (const int code = PrepareStudy(session, flags, &options); code != kExitOk) return code;
+  if (!standard) {
+    if (const int code = FillOptions(session, flags, &options); code != kExitOk) return code;
+  }
   importers::ExpandedInputs found;
   if (const int code = FindInputs(session, flags, &found); code != kExitOk) return code;
   const std::string parent = StudyName(flags.study);
@@ -256,6 +286,8 @@ void AddRunImport(CommandTree& tree) {
                        "tokens=D --map learning_rate=lr "
                        "--map loss_nats=final_loss",
                        "sextant runs import runs.csv --curves curves.csv --study mine --create-study",
+                       "sextant runs import mixes.csv --study mixes --create-study --variable r:share --map "
+                       "r=ratio --map loss_nats=loss",
                        "sextant runs import main.log --study mine --set params_non_embedding=124M --set "
                        "batch_size_tokens=524288",
                        "sextant runs import experiments/ --study mine --set batch_size_tokens=2^19",
@@ -274,6 +306,7 @@ void AddRunImport(CommandTree& tree) {
   command->add_option("--study", flags->study, "the study the runs belong to; needed except with --explain")
       ->type_name("ID");
   command->add_flag("--create-study", flags->create_study, "create the study if it is not there");
+  AddDeclaredFlags(command, &flags->declared);
   std::string formats = "auto";
   for (const std::string& name : importers::FormatNames()) formats += ", " + name;
   command->add_option("--format", flags->format, "format of the files: " + formats)

@@ -6,6 +6,7 @@
 
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/curve_rows.h"
+#include "clients/cli/commands/declared.h"
 #include "clients/cli/commands/deletion.h"
 #include "clients/cli/commands/paging.h"
 #include "clients/cli/commands/run_columns.h"
@@ -13,6 +14,7 @@
 #include "clients/cli/output/quantity.h"
 #include "clients/importers/text.h"
 #include "sextant/v1/run_service.grpc.pb.h"
+#include "sextant/v1/study_service.grpc.pb.h"
 
 namespace sextant::cli {
 namespace {
@@ -28,10 +30,22 @@ struct ListOptions {
   std::optional<std::int64_t> limit;
 };
 
+// What the study declares: columns of its runs.
+int FindDeclared(Session& session, const std::string& study, std::vector<std::string>* declared) {
+  v1::GetStudyRequest request;
+  request.set_name(StudyName(study));
+  v1::Study found;
+  const int code = session.Call(&v1::StudyService::Stub::GetStudy, request, &found);
+  *declared = DeclaredNames(found);
+  return code;
+}
+
 int ListRuns(Session& session, const ListOptions& options) {
-  RecordPrinter printer(session, RunColumns(), Run::descriptor(), false);
-  if (const int code = printer.Begin(); code != kExitOk) return code;
   if (const int code = session.Connect(); code != kExitOk) return code;
+  std::vector<std::string> declared;
+  if (const int code = FindDeclared(session, options.study, &declared); code != kExitOk) return code;
+  RecordPrinter printer(session, RunColumns(declared), Run::descriptor(), false);
+  if (const int code = printer.Begin(); code != kExitOk) return code;
   v1::ListRunsRequest request;
   request.set_parent(StudyName(options.study));
   request.set_filter(options.filter);
@@ -63,7 +77,10 @@ int ShowRun(Session& session, const std::string& study, const std::string& text)
   if (const int code = session.Connect(); code != kExitOk) return code;
   Run run;
   if (const int code = session.Call(&RunService::Stub::GetRun, request, &run); code != kExitOk) return code;
-  return PrintRecord(session, RunColumns(), run);
+  std::vector<std::string> declared;
+  for (const auto& [variable, value] : run.variables()) declared.push_back(variable);
+  std::sort(declared.begin(), declared.end());
+  return PrintRecord(session, RunColumns(declared), run);
 }
 
 int PrintCurve(const Session& session, const Curve& curve) {

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/declared.h"
 #include "clients/cli/commands/deletion.h"
 #include "clients/cli/commands/paging.h"
 #include "clients/cli/commands/study_words.h"
@@ -40,6 +41,7 @@ std::vector<RecordColumn> StudyColumns() {
       MakeColumn<Study>(
           "loss_unit", "loss unit", false, true, [](const Study& s) { return LossUnitWord(s.loss_unit()); },
           [](const Study& s) { return v1::LossUnit_Name(s.loss_unit()); }),
+      MakeColumn<Study>("variables", "variables", false, false, DeclaredText, DeclaredText),
       MakeColumn<Study>(
           "run_count", "runs", true, true, [](const Study& s) { return std::to_string(s.run_count()); },
           [](const Study& s) { return std::to_string(s.run_count()); }),
@@ -63,6 +65,7 @@ std::vector<RecordColumn> StudyColumns() {
 struct StudyOptions {
   std::string id, title, description, param_count = "non-embedding", loss_unit = "nats-per-token";
   std::vector<std::string> labels;
+  DeclaredFlags declared;
 };
 
 int CreateStudy(Session& session, const StudyOptions& options) {
@@ -88,6 +91,7 @@ int CreateStudy(Session& session, const StudyOptions& options) {
       return session.FailUsage("--label is KEY=VALUE, not '" + Safe(label) + "'");
     (*study.mutable_labels())[label.substr(0, equals)] = label.substr(equals + 1);
   }
+  if (const int code = ReadDeclared(session, options.declared, &study); code != kExitOk) return code;
   if (const int code = session.Connect(); code != kExitOk) return code;
   Study created;
   if (const int code = session.Call(&StudyService::Stub::CreateStudy, request, &created); code != kExitOk)
@@ -117,6 +121,18 @@ int ShowStudy(Session& session, const std::string& id) {
   return PrintRecord(session, StudyColumns(), study);
 }
 
+int DeclareMore(Session& session, const std::string& id, const DeclaredFlags& declared) {
+  v1::UpdateStudyRequest request;
+  request.mutable_study()->set_name(StudyName(id));
+  if (declared.empty()) return session.FailUsage("give --variable or --objective");
+  if (const int code = ReadDeclared(session, declared, request.mutable_study()); code != kExitOk) return code;
+  if (const int code = session.Connect(); code != kExitOk) return code;
+  Study study;
+  if (const int code = session.Call(&StudyService::Stub::UpdateStudy, request, &study); code != kExitOk)
+    return code;
+  return PrintRecord(session, StudyColumns(), study);
+}
+
 int DeleteStudy(Session& session, const std::string&, const std::string& id, bool yes) {
   v1::DeleteStudyRequest request;
   request.set_name(StudyName(id));
@@ -130,10 +146,11 @@ void AddStudies(CommandTree& tree) {
   CLI::App* noun = tree.Noun("studies");
   {
     auto options = std::make_shared<StudyOptions>();
-    CLI::App* command =
-        tree.AddCommand(noun, "create", "create a study",
-                        {"sextant studies create pile-sweep",
-                         "sextant studies create bytes --loss-unit nats-per-byte --title 'byte models'"});
+    CLI::App* command = tree.AddCommand(
+        noun, "create", "create a study",
+        {"sextant studies create pile-sweep",
+         "sextant studies create bytes --loss-unit nats-per-byte --title 'byte models'",
+         "sextant studies create mixes --variable r:share:'share of code' --objective error_rate::min:0:1"});
     command->add_option("ID", options->id, "1 to 63 of a-z, 0-9 and '-'")->required();
     command->add_option("--title", options->title, "one line")->type_name("TEXT");
     command->add_option("--description", options->description, "what its runs have in common")
@@ -147,6 +164,7 @@ void AddStudies(CommandTree& tree) {
     command->add_option("--label", options->labels, "may be given again")
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
+    AddDeclaredFlags(command, &options->declared);
     tree.SetRun(command, [options](Session& session) { return CreateStudy(session, *options); });
   }
   tree.SetRun(
@@ -157,6 +175,16 @@ void AddStudies(CommandTree& tree) {
     CLI::App* command = tree.AddCommand(noun, "show", "show one study", {"sextant studies show pile-sweep"});
     command->add_option("ID", *id, "the study")->required();
     tree.SetRun(command, [id](Session& session) { return ShowStudy(session, *id); });
+  }
+  {
+    auto id = std::make_shared<std::string>();
+    auto declared = std::make_shared<DeclaredFlags>();
+    CLI::App* command =
+        tree.AddCommand(noun, "declare", "add variables and objectives to a study",
+                        {"sextant studies declare pile-sweep --variable U:tokens:'unique tokens'"});
+    command->add_option("ID", *id, "the study")->required();
+    AddDeclaredFlags(command, declared.get());
+    tree.SetRun(command, [=](Session& session) { return DeclareMore(session, *id, *declared); });
   }
 }
 

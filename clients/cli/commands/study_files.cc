@@ -9,6 +9,7 @@
 
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/curve_rows.h"
+#include "clients/cli/commands/declared.h"
 #include "clients/cli/commands/output_file.h"
 #include "clients/cli/commands/paging.h"
 #include "clients/cli/commands/run_columns.h"
@@ -96,7 +97,12 @@ int WriteCsv(Session& session, const ExportOptions& options) {
   if (const int code = TagKeys(session, options.id, &tags); code != kExitOk) return code;
   // What the service fills in itself, and what has columns of its own, is left out.
   const std::set<std::string> left_out = {"name", "tags", "curve_point_count", "source", "create_time"};
-  std::vector<RecordColumn> columns = RunColumns();
+  v1::GetStudyRequest of;
+  of.set_name(StudyName(options.id));
+  v1::Study study;
+  if (const int code = session.Call(&v1::StudyService::Stub::GetStudy, of, &study); code != kExitOk)
+    return code;
+  std::vector<RecordColumn> columns = RunColumns(DeclaredNames(study));
   std::erase_if(columns, [&](const RecordColumn& column) { return left_out.contains(column.name); });
   std::vector<std::string> header{"run_id"};
   for (const RecordColumn& column : columns) header.push_back(column.name);

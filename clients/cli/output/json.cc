@@ -38,8 +38,13 @@ void SortMaps(const Descriptor& type, Value* object) {
 rapidjson::Document Chosen(rapidjson::Document* whole, const std::vector<std::string>& fields) {
   rapidjson::Document chosen(rapidjson::kObjectType);
   for (const std::string& field : fields) {
-    const auto found = whole->FindMember(field.c_str());
-    if (found == whole->MemberEnd()) continue;
+    auto found = whole->FindMember(field.c_str());
+    if (found == whole->MemberEnd()) {  // what a study declares stands among a run's variables
+      const auto variables = whole->FindMember("variables");
+      if (variables == whole->MemberEnd() || !variables->value.IsObject()) continue;
+      found = variables->value.FindMember(field.c_str());
+      if (found == variables->value.MemberEnd()) continue;
+    }
     chosen.AddMember(Value(field.c_str(), chosen.GetAllocator()), Value(found->value, chosen.GetAllocator()),
                      chosen.GetAllocator());
   }

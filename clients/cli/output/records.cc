@@ -54,6 +54,9 @@ int RecordPrinter::Begin() {
   std::vector<std::string> known;
   if (IsJson(globals.output)) {
     for (int i = 0; i < type_->field_count(); ++i) known.push_back(type_->field(i)->name());
+    for (const RecordColumn& column : columns_) {
+      if (!column.member.empty()) known.push_back(column.name);
+    }
   } else {
     for (const RecordColumn& column : columns_) known.push_back(column.name);
   }

@@ -24,6 +24,7 @@ struct RecordColumn {
   bool right = false;   ///< numbers
   bool in_list = true;  ///< shown in lists unless --fields says otherwise; `show` and CSV have every column
   std::function<std::string(const google::protobuf::Message&)> human, machine;
+  std::string member = {};  ///< of the message whose member `name` it is; empty: the message itself
 };
 
 /// A column over messages of type M, from two functions of M.
@@ -38,7 +39,8 @@ RecordColumn MakeColumn(std::string name, std::string title, bool right, bool in
       [human](const google::protobuf::Message& m) -> std::string { return human(static_cast<const M&>(m)); },
       [machine](const google::protobuf::Message& m) -> std::string {
         return machine(static_cast<const M&>(m));
-      }};
+      },
+      {}};
 }
 
 /// Streams records to stdout: JSON, JSONL, CSV and TSV as they come, tables at the end. Not thread-safe.

@@ -48,6 +48,7 @@ v1::Run ToProto(const importers::ImportedRun& run) {
   out.set_optimizer(run.optimizer);
   if (run.seed) out.set_seed(*run.seed);
   out.mutable_tags()->insert(run.tags.begin(), run.tags.end());
+  out.mutable_variables()->insert(run.variables.begin(), run.variables.end());
   for (const std::string& label : run.labels) out.add_labels(label);
   out.set_source(run.line > 0 ? run.source + ":" + std::to_string(run.line) : run.source);
   if (run.curve) SetCurve(*run.curve, out.mutable_curve());

@@ -42,8 +42,8 @@ absl::Status ReadRunCsv(ByteSource* source, Emitter& emitter) {
   if (!first.ok()) return first.status();
   if (!*first) return absl::InvalidArgumentError(absl::StrCat(emitter.source(), " is empty"));
   if (!header.error.empty()) return HeaderError(emitter.source(), header);
-  const auto mapping =
-      BindMapping(emitter.options().map, header.fields, emitter.Prototype(), emitter.source());
+  const auto mapping = BindMapping(emitter.options().map, header.fields, emitter.Prototype(),
+                                   emitter.source(), emitter.options().variables);
   if (!mapping.ok()) return mapping.status();
   for (const std::string& renamed : mapping->renamed) emitter.Note(absl::StrCat("taking column ", renamed));
   CsvRow row;

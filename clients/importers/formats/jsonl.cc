@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/declared_name.h"
 #include "clients/importers/emit.h"
 #include "clients/importers/fields.h"
 #include "clients/importers/format.h"
@@ -54,6 +56,19 @@ std::string ReadTags(const Value& tags, ImportedRun* run) {
     if (!tag.value.IsString()) return absl::StrCat("tag ", Quoted(JsonText(tag.name)), " is not text");
     if (run->tags.size() >= kMaxTags) return absl::StrCat("more than ", kMaxTags, " tags");
     run->tags[std::string(JsonText(tag.name))] = std::string(JsonText(tag.value));
+  }
+  return {};
+}
+
+std::string ReadVariables(const Value& variables, ImportedRun* run) {
+  if (!variables.IsObject()) return "variables is not an object";
+  for (const auto& variable : variables.GetObject()) {
+    const std::string name(JsonText(variable.name));
+    const auto number = JsonNumber(variable.value);
+    if (!number) return absl::StrCat("variable ", Quoted(name), " is not a number");
+    if (!std::isfinite(*number)) return absl::StrCat("variable ", Quoted(name), " is not finite");
+    if (run->variables.size() >= kMaxDeclared) return absl::StrCat("more than ", kMaxDeclared, " variables");
+    run->variables[name] = *number;
   }
   return {};
 }
@@ -121,7 +136,8 @@ bool IsOutputOnly(const std::string& key) {
   return key == "create_time" || key == "update_time" || key == "curve_point_count" || key == "source";
 }
 
-std::string ReadByName(const Value& object, ImportedRun* run, std::set<std::string>* unknown) {
+std::string ReadByName(const Value& object, const std::vector<std::string>& variables, ImportedRun* run,
+                       std::set<std::string>* unknown) {
   std::string wrong, name;
   for (const auto& member : object.GetObject()) {
     const std::string key = ToSnake(JsonText(member.name));
@@ -133,6 +149,8 @@ std::string ReadByName(const Value& object, ImportedRun* run, std::set<std::stri
       Add(&wrong, ReadTags(value, run));
     } else if (key == "labels") {
       Add(&wrong, ReadLabels(value, run));
+    } else if (key == "variables") {
+      Add(&wrong, ReadVariables(value, run));
     } else if (key == "name" && value.IsString()) {
       name = std::string(JsonText(value));
     } else if (key == "state" && value.IsString() && JsonText(value) == "RUN_STATE_UNSPECIFIED") {
@@ -141,6 +159,9 @@ std::string ReadByName(const Value& object, ImportedRun* run, std::set<std::stri
       // What the API prints for a text that is not set.
       if (value.IsString() && value.GetStringLength() == 0) continue;
       Add(&wrong, SetFromJson(key, value, run));
+    } else if (const std::string name(JsonText(member.name));
+               std::find(variables.begin(), variables.end(), name) != variables.end()) {
+      Add(&wrong, SetFromJson(name, value, run));
     } else if (unknown->size() < 32) {
       unknown->insert(std::string(JsonText(member.name)));
     }
@@ -172,7 +193,8 @@ absl::Status ReadRunJsonl(ByteSource* source, Emitter& emitter) {
     if (!emitted.ok()) return;
     ImportedRun run = emitter.Prototype();
     const std::vector<FieldMapping>& map = emitter.options().map;
-    const std::string wrong = map.empty() ? ReadByName(row, &run, &unknown) : ReadByMap(row, map, &run);
+    const std::string wrong = map.empty() ? ReadByName(row, emitter.options().variables, &run, &unknown)
+                                          : ReadByMap(row, map, &run);
     emitted = emitter.Emit(std::move(run), number, wrong);
   });
   if (!emitted.ok()) return emitted;

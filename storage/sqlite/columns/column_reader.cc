@@ -11,6 +11,7 @@
 
 #include "base/status_macros.h"
 #include "storage/sqlite/rows/condition_sql.h"
+#include "storage/sqlite/rows/declared_rows.h"
 #include "storage/sqlite/sql/json_text.h"
 
 namespace sextant::storage::sqlite {
@@ -120,7 +121,7 @@ absl::StatusOr<ColumnLoading> StartLoading(const ColumnName& name) {
       reader = std::make_unique<TextReader>();
       break;
   }
-  return ColumnLoading{name, absl::StrCat("r.", field.column), std::move(reader)};
+  return ColumnLoading{name, FieldSql(field), std::move(reader)};
 }
 
 }  // namespace sextant::storage::sqlite

@@ -12,6 +12,8 @@
 
 #include "base/run_field_table.h"
 #include "base/status_macros.h"
+#include "storage/snapshot.h"
+#include "storage/sqlite/rows/declared_rows.h"
 #include "storage/sqlite/rows/study_rows.h"
 
 namespace sextant::storage::sqlite {
@@ -28,6 +30,10 @@ absl::StatusOr<std::set<ColumnName>> ColumnsToRead(Connection& connection, std::
     const std::string column = field.column;
     if (column == "id" || column == "source") continue;
     names.insert({ColumnName::Kind::kField, column});
+  }
+  ASSIGN_OR_RETURN(const auto declared, ReadDeclared(connection, study_key));
+  for (std::size_t place = 0; place < declared.size(); ++place) {
+    names.insert({ColumnName::Kind::kField, DeclaredField(static_cast<int>(place))});
   }
   ASSIGN_OR_RETURN(auto statement, connection.Prepare("SELECT t.key FROM json_each((SELECT tags FROM runs "
                                                       "WHERE study_key = ? ORDER BY id LIMIT 1)) t LIMIT "

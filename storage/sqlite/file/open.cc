@@ -14,6 +14,7 @@
 
 #include "base/status_macros.h"
 #include "storage/sqlite/file/schema.h"
+#include "storage/sqlite/rows/declared_rows.h"
 #include "storage/sqlite/sql/error.h"
 
 namespace sextant::storage::sqlite {
@@ -133,6 +134,7 @@ absl::StatusOr<std::unique_ptr<Connection>> OpenWriter(const std::string& path, 
   RETURN_IF_ERROR(ReadSchemaVersion(*connection).status());
   RETURN_IF_ERROR(connection->Execute("PRAGMA journal_mode = WAL"));
   RETURN_IF_ERROR(Migrate(*connection));
+  RETURN_IF_ERROR(AddDeclaredFunction(*connection));
   return connection;
 }
 
@@ -140,6 +142,7 @@ absl::StatusOr<std::unique_ptr<Connection>> OpenReader(const std::string& path) 
   ASSIGN_OR_RETURN(auto connection, OpenForReading(path));
   RETURN_IF_ERROR(
       connection->Execute("PRAGMA query_only = ON; PRAGMA cache_size = -8000; PRAGMA busy_timeout = 10000"));
+  RETURN_IF_ERROR(AddDeclaredFunction(*connection));
   return connection;
 }
 

@@ -243,11 +243,32 @@ CREATE TABLE fit_optimum_members (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// Version 4. What a study declares beside the standard fields: kind is 0 variable, 1 minimised, 2 maximised;
+// floor and ceiling are of objectives. A run's values stand in runs.declared, as little-endian doubles in the
+// order of position: most studies declare nothing, and pay one byte a run. And a fit remembers which columns
+// its law's variables were read from (JSON), and what its data were where they were no runs.
+constexpr char kVersion4[] = R"sql(
+CREATE TABLE study_columns (
+  study_key INTEGER NOT NULL REFERENCES studies ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  unit TEXT NOT NULL,
+  meaning TEXT NOT NULL,
+  floor REAL,
+  ceiling REAL,
+  PRIMARY KEY (study_key, position)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE runs ADD COLUMN declared BLOB;
+ALTER TABLE fits ADD COLUMN columns TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE fits ADD COLUMN data_source TEXT NOT NULL DEFAULT '';
+)sql";
+
 constexpr int kModelTables = 3;  // the version that brought them
 
-// Version 4. Fits of losses keep what their prediction intervals need (fits.model 5), and averages of laws
+// Version 5. Fits of losses keep what their prediction intervals need (fits.model 5), and averages of laws
 // which laws they are of. Fits made before stay of model 1, and answer as they did.
-constexpr char kVersion4[] = R"sql(
+constexpr char kVersion5[] = R"sql(
 CREATE TABLE fit_losses (
   fit_key INTEGER PRIMARY KEY REFERENCES fits ON DELETE CASCADE,
   cell_best INTEGER NOT NULL,
@@ -268,7 +289,7 @@ CREATE TABLE fit_loss_members (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array<const char*, 4> kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4};
+constexpr std::array<const char*, 5> kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
 
 absl::StatusOr<std::int64_t> ReadNumber(Connection& connection, const char* sql) {
   ASSIGN_OR_RETURN(auto statement, connection.Prepare(sql));

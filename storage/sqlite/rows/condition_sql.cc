@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/status_macros.h"
+#include "storage/sqlite/rows/declared_rows.h"
 #include "storage/sqlite/sql/json_text.h"
 
 namespace sextant::storage::sqlite {
@@ -79,7 +80,7 @@ absl::Status AddState(const Condition& condition, SqlText& out) {
 absl::Status AddComparison(const Condition& condition, SqlText& out) {
   ASSIGN_OR_RETURN(auto field, FindRunField(condition.field));
   if (field.kind == FieldKind::kState) return AddState(condition, out);
-  const std::string column = absl::StrCat("r.", field.column);
+  const std::string column = FieldSql(field);
   if (field.kind == FieldKind::kText) return AddTextComparison(column, condition.op, condition.text, out);
   ASSIGN_OR_RETURN(auto sign, Operator(condition.op));
   out.Add(absl::StrCat(column, sign));
@@ -152,7 +153,7 @@ absl::Status Add(const Condition& condition, bool negated, int depth, int& nodes
     }
     case Condition::Kind::kIsKnown: {
       ASSIGN_OR_RETURN(auto field, FindRunField(condition.field));
-      out.Add(absl::StrCat("r.", field.column, field.kind == FieldKind::kText ? " <> ''" : " IS NOT NULL"));
+      out.Add(absl::StrCat(FieldSql(field), field.kind == FieldKind::kText ? " <> ''" : " IS NOT NULL"));
       return absl::OkStatus();
     }
     case Condition::Kind::kHasTag:
@@ -169,6 +170,7 @@ absl::StatusOr<RunField> FindRunField(const std::string& column) {
   for (const RunField& field : kRunFields) {
     if (column == field.column) return field;
   }
+  if (const int place = DeclaredPlace(column); place >= 0) return DeclaredRunField(place);
   std::string known;
   for (const RunField& field : kRunFields) absl::StrAppend(&known, known.empty() ? "" : ", ", field.column);
   return absl::InvalidArgumentError(absl::StrCat("unknown run field '", column, "': there are ", known));

@@ -26,7 +26,7 @@ namespace {
   "f.bootstrap_replicates, f.version, f.param_count, f.loss_unit, f.runs_used, f.cells_used, f.objective, "  \
   "f.starts, f.starts_at_optimum, f.condition_number, f.holdout_runs, f.holdout_mean_relative_error, "       \
   "f.holdout_has_excess_loss, f.holdout_mean_excess_loss, f.near_optimal_log_low, f.near_optimal_log_high, " \
-  "f.error_reason, f.model, f.fit_key"
+  "f.error_reason, f.model, f.fit_key, f.columns, f.data_source"
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
@@ -108,6 +108,8 @@ absl::StatusOr<Fit> ReadFit(Connection& connection, const Statement& row, const 
   fit.error_reason = row.Text(33);
   RETURN_IF_ERROR(SelectFitParts(connection, row.Int(35), row.Int(34), row.Real(31), row.Real(32), fit.result,
                                  fit.damage));
+  RETURN_IF_ERROR(FromJson(row.Text(36), fit.result.columns));
+  fit.result.data_source = row.Text(37);
   return fit;
 }
 
@@ -127,7 +129,11 @@ absl::Status CheckFit(const Fit& fit) {
         std::pair{&r.holdout_filter, "the hold-out filter"}, std::pair{&r.estimator, "the estimator"}}) {
     RETURN_IF_ERROR(CheckText(*text, what));
   }
-  return absl::OkStatus();
+  for (const auto& [variable, column] : r.columns) {
+    RETURN_IF_ERROR(CheckText(variable, "a variable"));
+    RETURN_IF_ERROR(CheckText(column, "a column"));
+  }
+  return CheckText(r.data_source, "the data's source");
 }
 
 // Removes the fit if it is there (its parts go by cascade); returns how many were removed.
@@ -160,16 +166,18 @@ absl::Status PutFit(Connection& connection, const Fit& fit) {
             "starts_at_optimum, condition_number, holdout_runs, holdout_mean_relative_error, "
             "holdout_has_excess_loss, "
             "holdout_mean_excess_loss, near_optimal_log_low, near_optimal_log_high, error_reason, "
-            "model) VALUES "
+            "model, columns, data_source) VALUES "
             "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
             "?, ?, "
-            "?, ?, ?) "
+            "?, ?, ?, ?, ?) "
             "RETURNING fit_key"));
     statement.Next(study.key).Next(std::string_view(fit.id)).Next(static_cast<std::int64_t>(fit.state));
     statement.Next(std::string_view(fit.law_id)).Next(static_cast<std::int64_t>(fit.error_code));
     statement.Next(std::string_view(fit.error)).Next(fit.create_time).Next(fit.end_time);
     BindResult(statement, fit.result);
     statement.Next(std::string_view(fit.error_reason)).Next(ModelKind(fit.result.model));
+    statement.Next(std::string_view(ToJson(fit.result.columns)));
+    statement.Next(std::string_view(fit.result.data_source));
     auto row = statement.Step();
     if (!row.ok()) return row.status();
     fit_key = statement.Int(0);
@@ -249,7 +257,7 @@ absl::StatusOr<std::vector<Fit>> SelectAllFits(Connection& connection) {
   for (;;) {
     ASSIGN_OR_RETURN(auto row, statement.Step());
     if (!row) return fits;
-    ASSIGN_OR_RETURN(auto fit, ReadFit(connection, statement, std::string(statement.Text(36))));
+    ASSIGN_OR_RETURN(auto fit, ReadFit(connection, statement, std::string(statement.Text(38))));
     fits.push_back(std::move(fit));
   }
 }

@@ -5,7 +5,9 @@
 
 #include <array>
 
+#include "base/declared_name.h"
 #include "base/status_macros.h"
+#include "storage/sqlite/rows/declared_rows.h"
 #include "storage/sqlite/rows/run_labels.h"
 #include "storage/sqlite/sql/json_text.h"
 
@@ -16,8 +18,8 @@ constexpr std::size_t kMaxIdBytes = 200;
 
 // The columns around the quantities, in the order of ReadRun and Insert.
 constexpr std::array kFirst = {"id", "run_key", "state"};
-constexpr std::array kLast = {"seed",   "schedule",    "optimizer",   "tags",        "labels",
-                              "source", "create_time", "update_time", "curve_points"};
+constexpr std::array kLast = {"seed",   "schedule",    "optimizer",   "tags",         "labels",
+                              "source", "create_time", "update_time", "curve_points", "declared"};
 
 std::string ColumnList(const char* prefix) {
   std::string list;
@@ -64,6 +66,11 @@ absl::StatusOr<bool> Insert(Connection& connection, std::int64_t study_key, std:
   }
   statement.NextTextView(run.schedule).NextTextView(run.optimizer).NextTextView(tags).NextTextView(labels);
   statement.NextTextView(run.source).Next(run.create_time).Next(run.update_time).Next(curve_points);
+  if (const auto values = EncodeValues(run.values); values.empty()) {
+    statement.NextNull();
+  } else {
+    statement.NextBlobView(values);
+  }
   RETURN_IF_ERROR(statement.Run());
   return connection.changes() == 1;
 }
@@ -96,6 +103,7 @@ absl::StatusOr<StoredRun> ReadRun(const Statement& row, const std::string& study
   run.create_time = row.Int(column++);
   run.update_time = row.Int(column++);
   run.curve_points = row.Int(column++);
+  if (!row.IsNull(column)) DecodeValues(row.Blob(column), run.values);
   return stored;
 }
 
@@ -103,6 +111,9 @@ absl::Status CheckRun(const Run& run) {
   if (run.id.empty() || run.id.size() > kMaxIdBytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("a run id has 1 to ", kMaxIdBytes, " bytes; this one has ", run.id.size()));
+  }
+  if (run.values.size() > kMaxDeclared) {
+    return absl::InvalidArgumentError(absl::StrCat("a run has at most ", kMaxDeclared, " declared values"));
   }
   absl::Status status = CheckText(run.id, "the run id");
   if (status.ok()) status = CheckText(run.schedule, "the schedule");

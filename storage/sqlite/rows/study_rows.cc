@@ -4,6 +4,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
+#include "storage/sqlite/rows/declared_rows.h"
 #include "storage/sqlite/rows/page_key.h"
 #include "storage/sqlite/rows/run_changes.h"
 #include "storage/sqlite/sql/json_text.h"
@@ -15,7 +16,7 @@ namespace {
   "id, title, description, param_count, loss_unit, labels, create_time, update_time, revision, run_count, " \
   "fit_count, study_key"
 
-absl::StatusOr<Study> ReadStudy(const Statement& row) {
+absl::StatusOr<Study> ReadStudy(Connection& connection, const Statement& row) {
   Study study;
   study.id = row.Text(0);
   study.title = row.Text(1);
@@ -29,6 +30,7 @@ absl::StatusOr<Study> ReadStudy(const Statement& row) {
   study.run_count = row.Int(9);
   study.fit_count = row.Int(10);
   study.uid = row.Int(11);
+  ASSIGN_OR_RETURN(study.declared, ReadDeclared(connection, study.uid));
   return study;
 }
 
@@ -42,7 +44,7 @@ absl::Status CheckStudy(const Study& study) {
     RETURN_IF_ERROR(CheckText(key, "a label's key"));
     RETURN_IF_ERROR(CheckText(value, "a label's value"));
   }
-  return absl::OkStatus();
+  return CheckDeclared(study.declared);
 }
 
 // Keys are not used again: what was begun in a study that is deleted must not go on in one that takes its id.
@@ -88,6 +90,7 @@ absl::Status InsertStudy(Connection& connection, const Study& study) {
   if (connection.changes() == 0) {
     return absl::AlreadyExistsError(absl::StrCat("study '", study.id, "' exists already"));
   }
+  RETURN_IF_ERROR(WriteDeclared(connection, key, study.declared));
   return SetNextStudyKey(connection, key + 1);
 }
 
@@ -104,7 +107,10 @@ absl::Status UpdateStudy(Connection& connection, const Study& study, std::int64_
       .Next(static_cast<std::int64_t>(study.loss_unit));
   statement.Next(std::string_view(ToJson(study.labels))).Next(study.update_time).Next(expected_revision);
   RETURN_IF_ERROR(statement.Run());
-  if (connection.changes() == 1) return absl::OkStatus();
+  if (connection.changes() == 1) {
+    ASSIGN_OR_RETURN(auto updated, FindStudy(connection, study.id));
+    return WriteDeclared(connection, updated.key, study.declared);
+  }
   ASSIGN_OR_RETURN(auto stored, SelectStudy(connection, study.id));
   return absl::AbortedError(absl::StrCat("study '", study.id, "' was changed meanwhile (revision ",
                                          stored.revision, ", expected ", expected_revision,
@@ -132,7 +138,7 @@ absl::StatusOr<Study> SelectStudy(Connection& connection, const std::string& id)
   ASSIGN_OR_RETURN(auto statement, connection.Prepare("SELECT " STUDY_COLUMNS " FROM studies WHERE id = ?"));
   ASSIGN_OR_RETURN(auto row, statement.Next(std::string_view(id)).Step());
   if (!row) return NoStudy(id);
-  return ReadStudy(statement);
+  return ReadStudy(connection, statement);
 }
 
 absl::StatusOr<Page<Study>> SelectStudies(Connection& connection, std::int64_t limit,
@@ -149,7 +155,7 @@ absl::StatusOr<Page<Study>> SelectStudies(Connection& connection, std::int64_t l
       page.next_key = page.items.back().id;
       return page;
     }
-    ASSIGN_OR_RETURN(auto study, ReadStudy(statement));
+    ASSIGN_OR_RETURN(auto study, ReadStudy(connection, statement));
     page.items.push_back(std::move(study));
   }
 }
