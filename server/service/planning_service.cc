@@ -122,7 +122,7 @@ absl::Status PlanAll(const Core& core, const grpc::CallbackServerContext& contex
 
 grpc::ServerUnaryReactor* PlanningService::Plan(grpc::CallbackServerContext* context,
                                                 const v1::PlanRequest* request, v1::PlanResponse* response) {
-  return core_.calls.OffloadHeavy(context, *response, [this, context, request, response] {
+  return core_.calls.OffloadHeavy(context, *request, *response, [this, context, request, response] {
     return PlanAll(core_, *context, *request, *response);
   });
 }

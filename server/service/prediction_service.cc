@@ -96,9 +96,10 @@ grpc::ServerUnaryReactor* PredictionService::Predict(grpc::CallbackServerContext
                                                      const v1::PredictRequest* request,
                                                      v1::PredictResponse* response) {
   if (ReplicatesOf(core_, *request) <= kInlineReplicates) {
-    return core_.calls.Inline(context, [&] { return AnswerAll(core_, *context, *request, *response); });
+    return core_.calls.Inline(context, *request,
+                              [&] { return AnswerAll(core_, *context, *request, *response); });
   }
-  return core_.calls.OffloadHeavy(context, *response, [this, context, request, response] {
+  return core_.calls.OffloadHeavy(context, *request, *response, [this, context, request, response] {
     return AnswerAll(core_, *context, *request, *response);
   });
 }
@@ -207,7 +208,7 @@ absl::Status Penalties(const Core& core, const grpc::CallbackServerContext& cont
 grpc::ServerUnaryReactor* PredictionService::PredictPenalty(grpc::CallbackServerContext* context,
                                                             const v1::PredictPenaltyRequest* request,
                                                             v1::PredictPenaltyResponse* response) {
-  return core_.calls.OffloadHeavy(context, *response, [this, context, request, response] {
+  return core_.calls.OffloadHeavy(context, *request, *response, [this, context, request, response] {
     return Penalties(core_, *context, *request, *response);
   });
 }
