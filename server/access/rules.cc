@@ -63,10 +63,11 @@ const google::protobuf::MethodDescriptor* FindMethod(const Rule& rule) {
 }
 
 void AddStudyOf(const std::string& text, std::set<std::string>& studies) {
-  constexpr std::string_view kStudies = "studies/";
+  constexpr char kStudies[] = "studies/";
+  constexpr std::size_t kBegin = sizeof(kStudies) - 1;
   if (!absl::StartsWith(text, kStudies)) return;
-  const std::size_t end = text.find('/', kStudies.size());
-  studies.insert(text.substr(kStudies.size(), end == std::string::npos ? end : end - kStudies.size()));
+  const std::size_t end = text.find('/', kBegin);
+  studies.insert(text.substr(kBegin, end == std::string::npos ? end : end - kBegin));
 }
 
 void AddStudiesIn(const google::protobuf::Message& message, std::set<std::string>& studies) {
