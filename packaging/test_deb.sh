@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # The packages in a fresh Debian 12 root: lintian, install, start, calls, upgrade while clients write, purge.
 # Needs root, debootstrap and lintian; says so and ends with 77 without them.
-# usage: packaging/test_deb.sh PACKAGES_DIR [--old OLD_PACKAGES_DIR] [--root KEPT_ROOT]
-#   --old   packages of an earlier version, to upgrade from; without it the same packages are installed again
-#   --root  a debootstrap root to copy instead of making one
+# usage: packaging/test_deb.sh PACKAGES_DIR [--old OLD_PACKAGES_DIR | --old-bin DIR] [--root KEPT_ROOT]
+#   --old     packages of an earlier version, to upgrade from; without it the same packages are installed again
+#   --old-bin sextant and sextantd of an earlier version that had no packages: some are made of them
+#   --root    a debootstrap root to copy instead of making one
 set -euo pipefail
-packages=$(realpath "${1:?usage: test_deb.sh PACKAGES_DIR [--old DIR] [--root DIR]}") old= kept=
+packages=$(realpath "${1:?usage: test_deb.sh PACKAGES_DIR [--old DIR] [--root DIR]}") old= old_bin= kept=
 shift
 while [ $# -gt 0 ]; do
   case "$1" in
     --old) old=$(realpath "$2"); shift 2 ;;
+    --old-bin) old_bin=$(realpath "$2"); shift 2 ;;
     --root) kept=$(realpath "$2"); shift 2 ;;
     *) echo "test_deb: unknown option $1" >&2; exit 2 ;;
   esac
@@ -50,6 +52,22 @@ cp /etc/resolv.conf "$root/etc/resolv.conf"
 # No service manager in a root: packages are told not to start anything.
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 chmod +x "$root/usr/sbin/policy-rc.d"
+if [ -n "$old_bin" ]; then
+  old=$work/old
+  for package in sextant-server sextant; do
+    tree=$work/tree-$package new=$(ls "$packages/$package"_*.deb)
+    mkdir -p "$tree/DEBIAN" "$tree/usr/bin" "$old"
+    case $package in
+      sextant) cp "$old_bin/sextant" "$tree/usr/bin/" ;;
+      *) cp "$old_bin/sextantd" "$tree/usr/bin/"
+         dpkg-deb -e "$new" "$work/control"
+         cp "$work/control/postinst" "$work/control/prerm" "$work/control/postrm" "$tree/DEBIAN/" ;;
+    esac
+    printf 'Package: %s\nVersion: 0.0.1\nArchitecture: amd64\nMaintainer: test <test@localhost>\nDepends: %s\nDescription: old\n' \
+      "$package" "$(dpkg-deb -f "$new" Depends)" >"$tree/DEBIAN/control"
+    dpkg-deb --root-owner-group -b "$tree" "$old" >/dev/null
+  done
+fi
 inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive "$@"; }
 as_user() { inside runuser -u sextant -- "$@"; }
 mkdir "$root/packages"
@@ -62,17 +80,19 @@ install_from() {
 }
 
 start() {
-  rm -f "$root/tmp/port"
+  rm -f "$root/var/lib/sextant/port"
   # What systemd would do: the user, the folders, the notification.
-  as_user /usr/bin/sextantd --config /etc/sextant/sextantd.toml --listen 127.0.0.1:0 --port-file /tmp/port \
+  local settings=(--db /var/lib/sextant/sextant.db)
+  if [ -e "$root/etc/sextant/sextantd.toml" ]; then settings=(--config /etc/sextant/sextantd.toml); fi
+  as_user /usr/bin/sextantd "${settings[@]}" --listen 127.0.0.1:0 --port-file /var/lib/sextant/port \
     >"$work/server.log" 2>&1 &
   server=$!
   for _ in $(seq 300); do
-    [ -s "$root/tmp/port" ] && break
+    [ -s "$root/var/lib/sextant/port" ] && break
     kill -0 "$server" 2>/dev/null || { cat "$work/server.log"; fail "sextantd did not start"; }
     sleep 0.1
   done
-  address=127.0.0.1:$(cat "$root/tmp/port")
+  address=127.0.0.1:$(cat "$root/var/lib/sextant/port")
 }
 stop() {
   pkill_pid=$(pgrep -P "$server" -x sextantd || echo "$server")
@@ -109,7 +129,7 @@ client() {
     [ -e "$work/enough" ] && return 0
     file=/tmp/up-$1-$n.csv
     printf 'run_id,N,D,lr,loss\nc%s-%s,1e8,1e9,0.001,3.1\n' "$1" "$n" >"$root$file"
-    address=127.0.0.1:$(cat "$root/tmp/port" 2>/dev/null || echo 1)
+    address=127.0.0.1:$(cat "$root/var/lib/sextant/port" 2>/dev/null || echo 1)
     if import "$file" 2>/dev/null | grep -q '"accepted": *"\?1\|"duplicate": *"\?1'; then
       echo "c$1-$n" >>"$work/acknowledged-$1"
     fi

@@ -34,11 +34,11 @@ class OperationTest(unittest.TestCase):
         return subprocess.run([str(BIN / "sextantd"), *map(str, arguments)], capture_output=True, text=True, timeout=TIMEOUT,
                               env={**self.environment, **environment})
 
-    def start(self, *arguments, before=None, **environment):
+    def start(self, *arguments, **environment):
         port = self.folder / f"port-{time.monotonic_ns()}"
         server = subprocess.Popen([str(BIN / "sextantd"), "--port-file", str(port), *map(str, arguments)],
-                                  stdout=subprocess.DEVNULL, stderr=open(self.folder / "log", "a"), close_fds=before is None,
-                                  preexec_fn=before, env={**self.environment, **environment})
+                                  stdout=subprocess.DEVNULL, stderr=open(self.folder / "log", "a"),
+                                  env={**self.environment, **environment})
         self.addCleanup(lambda: (server.kill(), server.wait()))
         deadline = time.monotonic() + TIMEOUT
         while not port.exists():
@@ -148,26 +148,23 @@ class OperationTest(unittest.TestCase):
         listening.listen(64)
         address = "127.0.0.1:%d" % listening.getsockname()[1]
 
-        def pass_socket():
-            os.dup2(listening.fileno(), 3)
-            os.set_inheritable(3, True)
-            os.environ["LISTEN_PID"] = str(os.getpid())
-
         def start():
-            # LISTEN_PID is the server's own id: a shell sets it, since only it knows that.
+            # Descriptor 3, and LISTEN_PID is the server's own id: a shell knows it.
             port = self.folder / f"port-{time.monotonic_ns()}"
+            script = f'exec 3<&{listening.fileno()}; LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@"'
             server = subprocess.Popen(
-                ["/bin/sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@"', str(BIN / "sextantd"), "--db",
-                 str(self.folder / "s.db"), "--listen", "systemd", "--port-file", str(port)],
-                stdout=subprocess.DEVNULL, stderr=open(self.folder / "log", "a"), pass_fds=(3,), preexec_fn=pass_socket,
+                ["/bin/bash", "-c", script, str(BIN / "sextantd"), "--db", str(self.folder / "s.db"), "--listen", "systemd",
+                 "--port-file", str(port)],
+                stdout=subprocess.DEVNULL, stderr=open(self.folder / "log", "a"), pass_fds=(listening.fileno(),),
                 env=self.environment)
             self.addCleanup(lambda: (server.kill(), server.wait()))
+            deadline = time.monotonic() + TIMEOUT
             while not port.exists():
                 self.assertIsNone(server.poll(), (self.folder / "log").read_text())
+                self.assertLess(time.monotonic(), deadline)
                 time.sleep(0.01)
             return server
 
-        keep = os.dup2(listening.fileno(), 3) if listening.fileno() != 3 else 3
         self.addCleanup(listening.close)
         server = start()
         self.sextant("--server", address, "studies", "create", "first")
@@ -180,7 +177,6 @@ class OperationTest(unittest.TestCase):
         self.assertIsNone(waiting.poll(), "the client was refused")
         start()
         self.assertIn("first", waiting.communicate(timeout=TIMEOUT)[0])
-        self.assertEqual(keep, 3)
         done = self.run_daemon("--db", self.folder / "x.db", "--listen", "systemd")
         self.assertEqual(done.returncode, 2)
         self.assertIn("no socket", done.stderr)
