@@ -13,6 +13,7 @@ SEXTANT_BUILD_PACKAGES=(
   libboost-dev             # Boost.UUID, Boost.CRC
   libceres-dev
   libcli11-dev
+  libcpp-httplib-dev       # the port for monitoring
   libcsv-dev
   libeigen3-dev
   libfmt-dev
@@ -31,6 +32,7 @@ SEXTANT_BUILD_PACKAGES=(
   make
   ninja-build
   pkg-config
+  prometheus-cpp-dev
   protobuf-compiler
   protobuf-compiler-grpc
   rapidjson-dev

@@ -18,8 +18,8 @@ std::function<absl::Status(Finish)> FinishAfter(std::function<absl::Status()> ha
 
 }  // namespace
 
-Calls::Calls(const TokenCheck& tokens, Executor& executor, Executor& heavy)
-    : tokens_(tokens),
+Calls::Calls(const Access& access, Executor& executor, Executor& heavy)
+    : access_(access),
       executor_(executor),
       heavy_(heavy),
       answers_("ANSWER_LIMIT", "bytes of answers that are not read yet", kMaxAnswersBytes,
@@ -27,14 +27,16 @@ Calls::Calls(const TokenCheck& tokens, Executor& executor, Executor& heavy)
       heavy_calls_("HEAVY_LIMIT", "long computations", kMaxHeavyCalls, kMaxHeavyCallsPerPeer) {}
 
 grpc::ServerUnaryReactor* Calls::Offload(grpc::CallbackServerContext* context,
+                                         const google::protobuf::Message& request,
                                          std::function<absl::Status()> handler) const {
-  return OffloadAsync(context, FinishAfter(std::move(handler)));
+  return OffloadAsync(context, request, FinishAfter(std::move(handler)));
 }
 
 grpc::ServerUnaryReactor* Calls::OffloadAsync(grpc::CallbackServerContext* context,
+                                              const google::protobuf::Message& request,
                                               std::function<absl::Status(Finish)> handler) const {
   auto* reactor = context->DefaultReactor();
-  absl::Status admitted = Admit(*context);
+  absl::Status admitted = Admit(*context, request);
   if (admitted.ok()) {
     admitted = executor_.Submit([reactor, context, handler = std::move(handler)] {
       // Nobody waits for the answer of a call that was given up while it stood in the queue.
@@ -55,16 +57,16 @@ grpc::ServerUnaryReactor* Calls::OffloadAsync(grpc::CallbackServerContext* conte
 class Calls::LargeCall final : public grpc::ServerUnaryReactor {
  public:
   LargeCall(const Calls& calls, grpc::CallbackServerContext& context,
-            const google::protobuf::Message& response)
-      : calls_(calls), context_(context), response_(response) {}
+            const google::protobuf::Message& request, const google::protobuf::Message& response)
+      : calls_(calls), context_(context), request_(request), response_(response) {}
 
   void OnDone() override { delete this; }
 
   absl::Status Start(Executor& executor, Quota* computations,
                      std::function<absl::Status(server::Finish)> handler) {
-    if (absl::Status admitted = calls_.Admit(context_); !admitted.ok()) return admitted;
+    if (absl::Status admitted = calls_.Admit(context_, request_); !admitted.ok()) return admitted;
     if (computations != nullptr) {
-      auto ticket = computations->Take(context_.peer());
+      auto ticket = computations->Take(calls_.access().CallerKey(context_));
       if (!ticket.ok()) return ticket.status();
       computation_ = *std::move(ticket);
     }
@@ -88,7 +90,8 @@ class Calls::LargeCall final : public grpc::ServerUnaryReactor {
   absl::Status Hold() {
     const auto bytes = static_cast<std::int64_t>(response_.ByteSizeLong());
     if (bytes <= kSmallAnswerBytes) return absl::OkStatus();
-    auto ticket = calls_.answers_.Take(context_.peer(), 2 * bytes);  // the message, and its bytes on the way
+    auto ticket = calls_.answers_.Take(calls_.access().CallerKey(context_),
+                                       2 * bytes);  // the message, and its bytes on the way
     if (!ticket.ok()) return ticket.status();
     answer_ = *std::move(ticket);
     place_ = calls_.idle_.Watch(context_, kAnswerPatience);
@@ -97,30 +100,33 @@ class Calls::LargeCall final : public grpc::ServerUnaryReactor {
 
   const Calls& calls_;
   grpc::CallbackServerContext& context_;
+  const google::protobuf::Message& request_;
   const google::protobuf::Message& response_;
   std::unique_ptr<QuotaTicket> computation_, answer_;
   std::unique_ptr<IdleStreams::Place> place_;
 };
 
 grpc::ServerUnaryReactor* Calls::OffloadLarge(grpc::CallbackServerContext* context,
+                                              const google::protobuf::Message& request,
                                               const google::protobuf::Message& response,
                                               std::function<absl::Status()> handler) const {
-  auto* call = new LargeCall(*this, *context, response);
+  auto* call = new LargeCall(*this, *context, request, response);
   const absl::Status status = call->Start(executor_, nullptr, FinishAfter(std::move(handler)));
   if (!status.ok()) call->End(status);
   return call;
 }
 
 grpc::ServerUnaryReactor* Calls::OffloadHeavy(grpc::CallbackServerContext* context,
+                                              const google::protobuf::Message& request,
                                               const google::protobuf::Message& response,
                                               std::function<absl::Status()> handler) const {
-  return OffloadHeavyAsync(context, response, FinishAfter(std::move(handler)));
+  return OffloadHeavyAsync(context, request, response, FinishAfter(std::move(handler)));
 }
 
 grpc::ServerUnaryReactor* Calls::OffloadHeavyAsync(
-    grpc::CallbackServerContext* context, const google::protobuf::Message& response,
-    std::function<absl::Status(server::Finish)> handler) const {
-  auto* call = new LargeCall(*this, *context, response);
+    grpc::CallbackServerContext* context, const google::protobuf::Message& request,
+    const google::protobuf::Message& response, std::function<absl::Status(server::Finish)> handler) const {
+  auto* call = new LargeCall(*this, *context, request, response);
   const absl::Status status = call->Start(heavy_, &heavy_calls_, std::move(handler));
   if (!status.ok()) call->End(status);
   return call;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/core.h"
 
+#include <atomic>
 #include <utility>
 #include <vector>
 
@@ -18,22 +19,69 @@ constexpr int kHeavyNiceness = 10;
 
 }  // namespace
 
-Core::Core(std::shared_ptr<storage::Store> the_store, std::unique_ptr<LawTable> the_laws,
-           TokenCheck the_tokens, int threads)
+Core::Core(std::shared_ptr<storage::Store> the_store, std::unique_ptr<LawTable> the_laws, int threads)
     : store(std::move(the_store)),
-      tokens(std::move(the_tokens)),
       laws(std::move(the_laws)),
       writer(store, kWriterQueue),
       jobs(store, writer, fits, threads),
       executor(kReaderThreads, kReaderQueue),
       heavy(kHeavyThreads, kHeavyQueue, kHeavyNiceness),
       copies(kCopyThreads, kCopyQueue),
-      calls(tokens, executor, heavy),
+      calls(access, executor, heavy),
       uploads("UPLOAD_LIMIT", "uploads", kMaxOpenUploads, kMaxOpenUploadsPerPeer),
       imports("IMPORT_LIMIT", "imports of studies", kMaxImports, kMaxImportsPerPeer),
       downloads("DOWNLOAD_LIMIT", "backups and exports", kMaxDownloads, kMaxDownloadsPerPeer),
       watches("WATCH_LIMIT", "watches of fits", kMaxWatches, kMaxWatchesPerPeer),
-      batches("BATCH_LIMIT", "predictions of many targets", kMaxBatches, kMaxBatchesPerPeer) {}
+      batches("BATCH_LIMIT", "predictions of many targets", kMaxBatches, kMaxBatchesPerPeer) {
+  jobs.SetObserver([this](const storage::Fit& ended) {
+    auto& count = ended.state == storage::FitState::kSucceeded   ? metrics.fits_succeeded
+                  : ended.state == storage::FitState::kCancelled ? metrics.fits_cancelled
+                                                                 : metrics.fits_failed;
+    count.fetch_add(1, std::memory_order_relaxed);
+    metrics.fit_seconds.Observe(static_cast<double>(ended.end_time - ended.create_time) / 1e6);
+  });
+  AddGauges();
+}
+
+void Core::AddGauges() {
+  const auto waiting = [&](const char* queue, std::function<double()> read) {
+    metrics.AddGauge("sextant_queue_waiting", "Work that waits for a thread, by queue", "queue", queue,
+                     std::move(read));
+  };
+  const auto depth_of = [](Executor& of) { return [&of] { return static_cast<double>(of.waiting()); }; };
+  waiting("reads", depth_of(executor));
+  waiting("heavy", depth_of(heavy));
+  waiting("copies", depth_of(copies));
+  waiting("fits", [this] { return static_cast<double>(jobs.load().first); });
+  metrics.AddGauge("sextant_fits_running", "Fits that run", "", "",
+                   [this] { return static_cast<double>(jobs.load().second); });
+  const auto open = [&](const char* kind, Quota& of) {
+    metrics.AddGauge("sextant_streams_open", "Streams that are open, by kind", "kind", kind,
+                     [&of] { return static_cast<double>(of.taken()); });
+  };
+  open("upload", uploads);
+  open("import", imports);
+  open("download", downloads);
+  open("watch", watches);
+  open("batch", batches);
+  const auto bytes = [&](const char* part, std::int64_t storage::StoreHealth::*member) {
+    metrics.AddGauge("sextant_store_bytes", "Size of the database, by part", "part", part, [this, member] {
+      const auto health = store->GetHealth();
+      return health.ok() ? static_cast<double>((*health).*member) : -1.0;
+    });
+  };
+  bytes("file", &storage::StoreHealth::file_bytes);
+  bytes("log", &storage::StoreHealth::log_bytes);
+  bytes("free", &storage::StoreHealth::free_bytes);
+}
+
+absl::Status Core::ReadTokens() {
+  if (!asks_for_tokens) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const auto snapshot, store->Read());
+  ASSIGN_OR_RETURN(const auto tokens, snapshot->ListTokens());
+  access.SetStoredTokens(tokens);
+  return absl::OkStatus();
+}
 
 absl::StatusOr<std::unique_ptr<storage::Snapshot>> Core::Read() const {
   auto snapshot = store->Read();

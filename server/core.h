@@ -6,12 +6,13 @@
 #include <memory>
 #include <string>
 
-#include "server/auth.h"
+#include "server/access/access.h"
 #include "server/calls.h"
 #include "server/executor.h"
 #include "server/fit_jobs.h"
 #include "server/fit_table.h"
 #include "server/law_table.h"
+#include "server/observe/metrics.h"
 #include "server/quota.h"
 #include "storage/store.h"
 #include "storage/writer.h"
@@ -19,12 +20,12 @@
 namespace sextant::server {
 
 struct Core {
-  Core(std::shared_ptr<storage::Store> the_store, std::unique_ptr<LawTable> the_laws, TokenCheck the_tokens,
-       int threads);
+  Core(std::shared_ptr<storage::Store> the_store, std::unique_ptr<LawTable> the_laws, int threads);
   ~Core() { Stop(); }
 
   const std::shared_ptr<storage::Store> store;
-  TokenCheck tokens;
+  Access access;
+  Metrics metrics;
   const std::unique_ptr<LawTable> laws;
   FitTable fits;
   storage::Writer writer;
@@ -34,12 +35,15 @@ struct Core {
   Quota uploads, imports, downloads, watches, batches;
   std::chrono::milliseconds stream_patience{0};  ///< how long nothing may happen on an upload or download
   std::string database;                          ///< path
+  bool asks_for_tokens = false;                  ///< false where only this process calls
   std::string why_read_only;                     ///< not empty: the store refuses writes
 
   /// Opens a snapshot. Hold it for reading, not while computing. Errors name the database.
   absl::StatusOr<std::unique_ptr<storage::Snapshot>> Read() const;
   /// Loads user laws, studies and fits; fits that a dead process left running are marked failed.
   absl::Status LoadFromStore();
+  /// Takes up the tokens of the database, and that a token is asked for where there are any.
+  absl::Status ReadTokens();
   /// Serves a study that has come into the store whole, with its fits and the user laws that came along.
   absl::Status LoadStudy(const std::string& id);
   /// Ends fits, then everything that waits, then commits what is queued. After the gRPC server has stopped.
@@ -51,6 +55,8 @@ struct Core {
   absl::Status LoadFits(storage::Snapshot& snapshot, const std::string& study);
   /// Serves a fit; one that a dead process left running is marked failed.
   absl::Status Serve(storage::Fit fit);
+
+  void AddGauges();
 
   bool stopped_ = false;
 };

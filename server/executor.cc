@@ -35,6 +35,11 @@ absl::Status Executor::Submit(std::function<void()> task) {
   return absl::OkStatus();
 }
 
+std::size_t Executor::waiting() {
+  const std::lock_guard lock(mutex_);
+  return queue_.size();
+}
+
 void Executor::Stop() {
   {
     std::lock_guard lock(mutex_);

@@ -29,6 +29,9 @@ class Executor {
   /// the task is then not run. Tasks must not throw.
   absl::Status Submit(std::function<void()> task);
 
+  /// Tasks that wait.
+  std::size_t waiting();
+
   /// Refuses new tasks, runs the queued ones, joins. Idempotent.
   void Stop();
 

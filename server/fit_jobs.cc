@@ -41,24 +41,44 @@ FitJobs::FitJobs(std::shared_ptr<storage::Store> store, storage::Writer& writer,
 
 FitJobs::~FitJobs() { Stop(); }
 
-absl::Status FitJobs::Reserve() {
+absl::Status FitJobs::Reserve(const std::string& caller) {
   const std::lock_guard lock(mutex_);
   if (draining_) return TryLater("DRAINING", "the server is stopping", 5);
   if (taken_ >= kMaxQueuedFits) {
     return QuotaExceeded("QUEUE_FULL", "fits",
                          absl::StrCat(taken_, " fits wait or run already; try again later"), 5);
   }
+  int& held = places_[caller];
+  if (!caller.empty() && held >= kMaxQueuedFitsPerCaller) {
+    return QuotaExceeded("FIT_LIMIT", "fits",
+                         absl::StrCat("this caller has ", held, " fits that wait or run; try again later"),
+                         5);
+  }
+  ++held;
   ++taken_;
   return absl::OkStatus();
 }
 
-void FitJobs::Release() {
-  const std::lock_guard lock(mutex_);
+void FitJobs::GiveBack(const std::string& caller) {
   --taken_;
+  const auto found = places_.find(caller);
+  if (found != places_.end() && --found->second <= 0) places_.erase(found);
 }
 
-void FitJobs::Start(storage::Fit fit, FitOrder order, std::shared_ptr<const fitting::Law> law) {
+void FitJobs::Release(const std::string& caller) {
+  const std::lock_guard lock(mutex_);
+  GiveBack(caller);
+}
+
+std::pair<std::size_t, std::size_t> FitJobs::load() {
+  const std::lock_guard lock(mutex_);
+  return {queue_.waiting(), active_.size() - std::min(active_.size(), queue_.waiting())};
+}
+
+void FitJobs::Start(const std::string& caller, storage::Fit fit, FitOrder order,
+                    std::shared_ptr<const fitting::Law> law) {
   auto job = std::make_shared<Job>();
+  job->caller = caller;
   job->fit = std::move(fit);
   job->order = std::move(order);
   job->order.request.cancelled = &job->cancelled;
@@ -67,7 +87,7 @@ void FitJobs::Start(storage::Fit fit, FitOrder order, std::shared_ptr<const fitt
     const std::lock_guard lock(mutex_);
     if (draining_) job->cancelled = true;
     active_[FitName(job->fit.study_id, job->fit.id)] = job;
-    queue_.push_back(std::move(job));
+    queue_.Push(caller, std::move(job));
   }
   wake_.notify_one();
 }
@@ -133,11 +153,12 @@ void FitJobs::Loop() {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [this] { return draining_ || !queue_.empty(); });
       if (queue_.empty()) return;
-      job = std::move(queue_.front());
-      queue_.pop_front();
+      job = queue_.Pop().second;
     }
     StoreUnstoredEnds();
     Run(job);
+    const std::lock_guard lock(mutex_);
+    queue_.Done(job->caller);
   }
 }
 
@@ -264,8 +285,9 @@ void FitJobs::End(const std::shared_ptr<Job>& job, const storage::Fit& ended) {
     watchers.swap(job->watchers);
     const auto found = active_.find(name);
     if (found != active_.end() && found->second == job) active_.erase(found);
-    --taken_;
+    GiveBack(job->caller);
   }
+  if (observer_) observer_(ended);
   if (ended.error_code == 0) {
     Log().info("{} fitted {} to {} runs", name, ended.law_id, ended.result.runs_used);
   } else {

@@ -8,7 +8,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -16,10 +15,12 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "fitting/law/law.h"
 #include "server/convert/fit.h"
+#include "server/fair_queue.h"
 #include "server/fit_table.h"
 #include "storage/writer.h"
 
@@ -41,10 +42,13 @@ class FitJobs {
 
   /// Takes a place in the queue for a fit that is about to be stored. RESOURCE_EXHAUSTED (QUEUE_FULL) when
   /// there is none, UNAVAILABLE (DRAINING) when stopping. Follow with Start or Release.
-  absl::Status Reserve();
-  void Release();
-  /// Queues a fit whose running state is durable.
-  void Start(storage::Fit fit, FitOrder order, std::shared_ptr<const fitting::Law> law);
+  /// A caller has at most kMaxQueuedFitsPerCaller of them; "" is the process itself, which may have all.
+  absl::Status Reserve(const std::string& caller);
+  void Release(const std::string& caller);
+  /// Queues a fit whose running state is durable. Callers take turns: one with many fits waits behind
+  /// himself.
+  void Start(const std::string& caller, storage::Fit fit, FitOrder order,
+             std::shared_ptr<const fitting::Law> law);
 
   /// The fit as it is now, if it is active; then `watcher` will be called unless Unwatch comes first.
   /// Otherwise nullopt: what the store holds is final.
@@ -67,9 +71,14 @@ class FitJobs {
   void Stop();
 
   int threads() const { return threads_; }
+  /// Fits that wait, and that run.
+  std::pair<std::size_t, std::size_t> load();
+  /// Told of every end; on a thread that must not be held up. Before the first fit.
+  void SetObserver(Watcher observer) { observer_ = std::move(observer); }
 
  private:
   struct Job {
+    std::string caller;
     storage::Fit fit;
     FitOrder order;
     std::shared_ptr<const fitting::Law> law;
@@ -77,6 +86,7 @@ class FitJobs {
     std::map<std::uint64_t, Watcher> watchers;  // guarded by mutex_
   };
 
+  void GiveBack(const std::string& caller);  // under mutex_
   void Loop();
   void Run(const std::shared_ptr<Job>& job);
   absl::StatusOr<fitting::FitResult> Solve(Job& job);
@@ -97,12 +107,14 @@ class FitJobs {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::map<std::string, std::shared_ptr<Job>> active_;  // by fit name; guarded by mutex_
-  std::deque<std::shared_ptr<Job>> queue_;              // guarded by mutex_
+  FairQueue<std::shared_ptr<Job>> queue_;               // guarded by mutex_
+  std::map<std::string, int> places_;                   // taken, by caller; guarded by mutex_
   std::map<std::string, storage::Fit> unstored_;        // by fit name; guarded by mutex_
   int taken_ = 0;                                       // places; guarded by mutex_
   bool draining_ = false;                               // guarded by mutex_
-  std::uint64_t next_watch_ = 1;                        // guarded by mutex_
-  std::vector<std::thread> runners_;                    // last: they use the members above
+  Watcher observer_;
+  std::uint64_t next_watch_ = 1;      // guarded by mutex_
+  std::vector<std::thread> runners_;  // last: they use the members above
 };
 
 }  // namespace sextant::server

@@ -46,8 +46,9 @@ inline constexpr int kMaxRejectsPerChunk = 100;
 inline constexpr int kMaxRejectsHeld = 1000;  ///< of chunks whose answer the client has not read yet
 
 // Fits.
-inline constexpr int kMaxQueuedFits = 64;  ///< waiting or running
-inline constexpr int kFitRunners = 2;      ///< at a time; they share one TBB arena
+inline constexpr int kMaxQueuedFits = 64;           ///< waiting or running
+inline constexpr int kMaxQueuedFitsPerCaller = 48;  ///< so that others find a place
+inline constexpr int kFitRunners = 2;               ///< at a time; they share one TBB arena
 inline constexpr int kMaxBootstrapReplicates = 100000;
 inline constexpr int kMaxFixedParameters = 64;
 inline constexpr int kMaxFitsPerStudy = 2000;  ///< served from memory

@@ -10,11 +10,19 @@
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/whole_file.h"
+#include "server/daemon/backups.h"
+#include "server/daemon/config_file.h"
+#include "server/daemon/flags.h"
+#include "server/daemon/man_page.h"
+#include "server/daemon/notify.h"
 #include "server/guard/resources.h"
 #include "server/log.h"
 #include "server/options.h"
@@ -23,54 +31,12 @@
 
 namespace {
 
-struct Flags {
-  sextant::server::ServerOptions server;
-  std::string fsync = "full";
-  std::string port_file;
-  double shutdown_seconds = 10;
-  int max_connections = 0, max_connections_per_peer = 0;
-};
+using sextant::server::ConfigProblem;
+using sextant::server::Flags;
+using sextant::server::Log;
 
-void AddFlags(CLI::App& app, Flags& flags) {
-  flags.server.listen = {"127.0.0.1:7433"};
-  app.add_option("--listen", flags.server.listen, "HOST:PORT (port 0: any free one) or unix:PATH; repeatable")
-      ->capture_default_str();
-  app.add_option("--db", flags.server.database, "SQLite file; made if missing")->required();
-  app.add_option("--threads", flags.server.threads, "threads of the solvers; 0: one a core")
-      ->capture_default_str();
-  app.add_option("--laws", flags.server.laws_folder,
-                 "folder of laws to use instead of the catalogue that is built in; default: $SEXTANT_LAWS");
-  app.add_option("--fsync", flags.fsync, "full: survive loss of power; normal: survive loss of the process")
-      ->check(CLI::IsMember({"full", "normal"}))
-      ->capture_default_str();
-  app.add_option("--shutdown-seconds", flags.shutdown_seconds, "how long calls may still run after SIGTERM")
-      ->check(CLI::Range(0.0, 3600.0))
-      ->capture_default_str();
-  app.add_option("--port-file", flags.port_file, "write the bound port to this file when ready");
-  app.add_flag("!--no-reflection", flags.server.reflection, "do not describe the services to clients");
-  app.add_flag("--log-requests", flags.server.log_requests, "log every call");
-  app.add_option("--token-file", flags.server.token_file,
-                 "ask callers for one of these bearer tokens, one a line");
-  app.add_option("--tls-cert", flags.server.tls_certificate, "PEM certificate chain");
-  app.add_option("--tls-key", flags.server.tls_key, "PEM private key");
-  app.add_option("--tls-client-ca", flags.server.tls_client_ca,
-                 "PEM: ask clients for a certificate signed by this");
-  app.add_option("--stream-idle-seconds", flags.server.stream_idle_seconds,
-                 "end an upload, import, export or backup on which nothing happens for so long")
-      ->check(CLI::Range(1, 86'400))
-      ->capture_default_str();
-  app.add_option("--max-connections", flags.max_connections,
-                 "open at a time; 0: 2048, and never more than half of the descriptors (ulimit -n)")
-      ->check(CLI::Range(0, 1'000'000))
-      ->capture_default_str();
-  app.add_option("--max-connections-per-peer", flags.max_connections_per_peer,
-                 "of one address, or one user of a unix socket; 0: a quarter of --max-connections")
-      ->check(CLI::Range(0, 1'000'000))
-      ->capture_default_str();
-  app.add_flag("--insecure-non-loopback", flags.server.insecure_non_loopback,
-               "serve unencrypted on addresses that other machines reach");
-  app.set_version_flag("--version", std::string("sextantd ") + sextant::server::kVersion);
-}
+// A server that does not answer itself within this is stuck, whatever its load.
+constexpr std::chrono::milliseconds kSelfCallPatience{5000};
 
 std::string Join(const std::vector<std::string>& parts) {
   std::string joined;
@@ -113,16 +79,71 @@ int Fail(const absl::Status& status) {
 void Reload(sextant::server::Server& server) {
   const absl::Status status = server.Reload();
   if (status.ok()) {
-    sextant::server::Log().info("SIGHUP: the token file was read again");
+    Log().info("SIGHUP: the token file was read again");
   } else {
-    sextant::server::Log().error("SIGHUP: the tokens stay as they were: {}", std::string(status.message()));
+    Log().error("SIGHUP: the tokens stay as they were: {}", std::string(status.message()));
+  }
+}
+
+// One line a problem, as compilers write them.
+void Print(const std::vector<ConfigProblem>& problems, const std::string& file) {
+  for (const ConfigProblem& problem : problems) {
+    if (file.empty()) {
+      std::fprintf(stderr, "sextantd: %s\n", problem.text.c_str());
+    } else if (problem.line == 0) {
+      std::fprintf(stderr, "%s: %s\n", file.c_str(), problem.text.c_str());
+    } else {
+      std::fprintf(stderr, "%s:%d: %s\n", file.c_str(), problem.line, problem.text.c_str());
+    }
+  }
+}
+
+// The flags are parsed; what they leave open comes from the environment, then from the file. Returns the exit
+// code, or -1 to go on.
+int Configure(CLI::App& app, Flags& flags) {
+  std::vector<ConfigProblem> from_environment = sextant::server::ApplyEnvironment(app);
+  if (flags.config.empty()) {
+    if (const char* file = std::getenv("SEXTANTD_CONFIG"); file != nullptr) flags.config = file;
+  }
+  std::map<std::string, int> lines;
+  std::vector<ConfigProblem> from_file;
+  if (!flags.config.empty()) from_file = sextant::server::ApplyConfigFile(app, flags.config, &lines);
+  std::vector<ConfigProblem> others;
+  if (flags.check_config) {
+    // What the file says must be right by itself, also where a flag or a variable stands above it.
+    if (!flags.config.empty()) {
+      CLI::App alone;
+      Flags ignored;
+      sextant::server::AddFlags(alone, ignored);
+      from_file = sextant::server::ApplyConfigFile(alone, flags.config);
+    }
+    others = sextant::server::CheckFlags(flags, lines);
+  }
+  Print(from_environment, "");
+  Print(from_file, flags.config);
+  Print(others, flags.config);
+  const std::size_t wrong = from_environment.size() + from_file.size() + others.size();
+  if (wrong > 0) {
+    std::fprintf(stderr, "sextantd: %zu problem%s\n", wrong, wrong == 1 ? "" : "s");
+    return 2;
+  }
+  if (!flags.check_config) return -1;
+  std::printf("%s: nothing is wrong\n", flags.config.empty() ? "sextantd" : flags.config.c_str());
+  return 0;
+}
+
+void WarnOfRoot() {
+  if (geteuid() == 0) {
+    Log().warn("sextantd runs as root, and needs none of what root may: give it a user of its own");
   }
 }
 
 int Serve(Flags& flags, const sigset_t& signals) {
   using std::chrono::milliseconds;
   flags.server.full_fsync = flags.fsync == "full";
-  sextant::server::Log().set_level(spdlog::level::info);
+  Log().set_level(spdlog::level::info);
+  if (flags.log_format == "json") sextant::server::LogAsJson();
+  WarnOfRoot();
   sextant::server::Connections::OfProcess().SetLimits(sextant::server::ConnectionLimits(
       sextant::server::RaiseDescriptorLimit(), flags.max_connections, flags.max_connections_per_peer));
   const sextant::server::MemoryReturn memory_return;
@@ -137,13 +158,26 @@ int Serve(Flags& flags, const sigset_t& signals) {
               Join((*server)->addresses()).c_str(), flags.server.database.c_str());
   std::fflush(stdout);
 
+  std::unique_ptr<sextant::server::BackupSchedule> backups;
+  if (!flags.backup_folder.empty()) {
+    backups = std::make_unique<sextant::server::BackupSchedule>(
+        flags.backup_folder, sextant::server::ParseDuration(flags.backup_every), flags.backup_keep,
+        [&server](const std::string& path) { return (*server)->BackUp(path); });
+  }
+  sextant::server::NotifyManager(absl::StrCat("READY=1\nSTATUS=listening on ", Join((*server)->addresses())));
+  auto watchdog = std::make_unique<sextant::server::ManagerWatchdog>(
+      sextant::server::WatchdogInterval(), [&server] { return (*server)->AnswersItself(kSelfCallPatience); });
+
   int signal = 0;
   while (sigwait(&signals, &signal) != 0 || signal == SIGHUP) {
     if (signal == SIGHUP) Reload(**server);
   }
   const milliseconds patience(static_cast<std::int64_t>(flags.shutdown_seconds * 1000));
-  sextant::server::Log().info("{}: stopping", signal == SIGTERM ? "SIGTERM" : "SIGINT");
-  const Watchdog watchdog(patience + milliseconds(5000));
+  Log().info("{}: stopping", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+  sextant::server::NotifyManager("STOPPING=1");
+  const Watchdog leave(patience + milliseconds(5000));
+  watchdog.reset();
+  backups.reset();
   (*server)->Shutdown(patience);
   server->reset();
   return 0;
@@ -165,11 +199,25 @@ int main(int argc, char** argv) {
 
   CLI::App app("Serves scaling-law fits and hyperparameter predictions over gRPC.", "sextantd");
   Flags flags;
-  AddFlags(app, flags);
+  std::string man_page_date;
+  sextant::server::AddFlags(app, flags);
+  app.add_option("--man-page", man_page_date, "print the man page, as of a date YYYY-MM-DD")->group("");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  return Serve(flags, signals);
+  if (!man_page_date.empty()) {
+    const std::string page =
+        sextant::server::ManPage("sextantd", 8, man_page_date, sextant::server::kVersion,
+                                 {{&app,
+                                   "sextantd",
+                                   {"sextantd --listen 127.0.0.1:7433 --db /var/lib/sextant/sextant.db",
+                                    "sextantd --config /etc/sextant/sextantd.toml --check-config"}}},
+                                 {"sextant(1)"});
+    std::fputs(page.c_str(), stdout);
+    return 0;
+  }
+  const int configured = Configure(app, flags);
+  return configured >= 0 ? configured : Serve(flags, signals);
 }

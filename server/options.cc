@@ -40,34 +40,49 @@ absl::StatusOr<std::string> DatabasePath(const std::string& database) {
   return std::move(url.place);
 }
 
-absl::Status ValidateOptions(const ServerOptions& options) {
-  if (options.database.empty()) return absl::InvalidArgumentError("no database: give a file with --db");
+std::vector<std::string> OptionProblems(const ServerOptions& options) {
+  std::vector<std::string> problems;
+  if (options.database.empty()) {
+    problems.emplace_back("no database: give a file with --db");
+  } else if (auto path = DatabasePath(options.database); !path.ok()) {
+    problems.push_back(absl::StrCat("--db: ", std::string(path.status().message())));
+  }
   if (options.threads < 0 || options.threads > kMaxThreads) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--threads ", options.threads, ": use 0 to ", kMaxThreads));
+    problems.push_back(absl::StrCat("--threads ", options.threads, ": use 0 to ", kMaxThreads));
   }
-  if (options.stream_idle_seconds < 1) {
-    return absl::InvalidArgumentError("--stream-idle-seconds: use 1 or more");
-  }
+  if (options.stream_idle_seconds < 1) problems.emplace_back("--stream-idle-seconds: use 1 or more");
   if (options.tls_certificate.empty() != options.tls_key.empty()) {
-    return absl::InvalidArgumentError("--tls-cert and --tls-key go together");
+    problems.emplace_back("--tls-cert and --tls-key go together");
   }
   if (!options.tls_client_ca.empty() && options.tls_certificate.empty()) {
-    return absl::InvalidArgumentError("--tls-client-ca needs --tls-cert and --tls-key");
+    problems.emplace_back("--tls-client-ca needs --tls-cert and --tls-key");
   }
   for (const std::string& address : options.listen) {
+    if (address == kSystemdSockets) continue;
     const bool is_unix = address.rfind("unix:", 0) == 0;
     if (is_unix ? address.size() <= 5 : !HasPort(address)) {
-      return absl::InvalidArgumentError(absl::StrCat("--listen ", address, ": use HOST:PORT or unix:PATH"));
-    }
-    if (options.tls_certificate.empty() && !options.insecure_non_loopback && !IsLocalAddress(address)) {
-      return absl::InvalidArgumentError(absl::StrCat(
+      problems.push_back(absl::StrCat("--listen ", address, ": use HOST:PORT, unix:PATH or systemd"));
+    } else if (options.tls_certificate.empty() && !options.insecure_non_loopback &&
+               !IsLocalAddress(address)) {
+      problems.push_back(absl::StrCat(
           "--listen ", address,
           " can be reached from other machines and the connection would not be "
           "encrypted: give --tls-cert and --tls-key, or accept it with --insecure-non-loopback"));
     }
   }
-  return absl::OkStatus();
+  if (!options.metrics.empty() && !HasPort(options.metrics)) {
+    problems.push_back(absl::StrCat("--metrics ", options.metrics, ": use HOST:PORT"));
+  } else if (!options.metrics.empty() && !options.insecure_non_loopback && !IsLocalAddress(options.metrics)) {
+    problems.push_back(absl::StrCat(
+        "--metrics ", options.metrics,
+        " can be reached from other machines, in the clear: accept it with --insecure-non-loopback"));
+  }
+  return problems;
+}
+
+absl::Status ValidateOptions(const ServerOptions& options) {
+  const std::vector<std::string> problems = OptionProblems(options);
+  return problems.empty() ? absl::OkStatus() : absl::InvalidArgumentError(problems.front());
 }
 
 }  // namespace sextant::server

@@ -11,7 +11,8 @@
 namespace sextant::server {
 
 struct ServerOptions {
-  /// HOST:PORT (port 0: any free one) or unix:PATH. Empty: no port; only InProcessChannel reaches the server.
+  /// HOST:PORT (port 0: any free one), unix:PATH or "systemd" (sockets that systemd passes). Empty: no port;
+  /// only InProcessChannel reaches the server.
   std::vector<std::string> listen;
   std::string database;  ///< the store's URL or the path of its file (storage/open_store.h); made if missing
   /// Read it where it may not be written (permissions, a read-only or full disk) instead of refusing to
@@ -28,14 +29,21 @@ struct ServerOptions {
   std::string tls_client_ca;             ///< PEM file; clients must show a certificate that it signed
   int stream_idle_seconds = 120;         ///< a stream on which nothing happens for so long is ended
   bool insecure_non_loopback = false;    ///< allow plaintext on addresses that others can reach
+  std::string audit_log;                 ///< file of changes, one JSON object a line; empty: none
+  std::string metrics;                   ///< HOST:PORT of plain HTTP for monitoring; empty: none
 };
 
 /// Where a database is, without the name of its engine: for `sqlite:PATH`, and for a path, the path.
 /// INVALID_ARGUMENT for an engine that there is not.
 absl::StatusOr<std::string> DatabasePath(const std::string& database);
 
-/// INVALID_ARGUMENT names the first option that is wrong and what to do.
+/// Each option that is wrong, and what to do.
+std::vector<std::string> OptionProblems(const ServerOptions& options);
+/// INVALID_ARGUMENT with the first of them.
 absl::Status ValidateOptions(const ServerOptions& options);
+
+/// What --listen calls the sockets that systemd passes.
+inline constexpr char kSystemdSockets[] = "systemd";
 
 /// True for 127.0.0.0/8, ::1, localhost and unix sockets.
 bool IsLocalAddress(const std::string& address);

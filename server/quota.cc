@@ -51,7 +51,7 @@ absl::StatusOr<std::unique_ptr<QuotaTicket>> Quota::Take(const std::string& peer
     if ((found == peers_.end() ? 0 : found->second) + amount > per_peer_) {
       return QuotaExceeded(reason_, subject_,
                            absl::StrCat("this client has its share: ", per_peer_, " ", subject_,
-                                        " are the most that one address has at a time; try again later"),
+                                        " are the most that one caller has at a time; try again later"),
                            kQuotaRetrySeconds);
     }
     peers_[host] += amount;
@@ -67,6 +67,7 @@ std::int64_t Quota::taken() {
 
 std::string HostOfPeer(const std::string& peer) {
   if (absl::StartsWith(peer, "inproc")) return "";
+  if (absl::StartsWith(peer, "token:")) return peer;
   if (!absl::StartsWith(peer, "ipv6:"))
     return peer.substr(0, absl::StartsWith(peer, "ipv4:") ? peer.rfind(':') : 5);
   // "ipv6:%5B::1%5D:443"

@@ -28,8 +28,9 @@ class Quota {
   Quota(const Quota&) = delete;
   Quota& operator=(const Quota&) = delete;
 
-  /// Takes `amount` for a peer as gRPC names it (ServerContext::peer). RESOURCE_EXHAUSTED, with the limit and
-  /// when to try again, where there is not enough left. The process itself is no peer: only the sum counts.
+  /// Takes `amount` for a caller: a peer as gRPC names it (ServerContext::peer), or "token:ID".
+  /// RESOURCE_EXHAUSTED, with the limit and when to try again, where there is not enough left. The process
+  /// itself is no peer: only the sum counts.
   absl::StatusOr<std::unique_ptr<QuotaTicket>> Take(const std::string& peer, std::int64_t amount = 1);
 
   std::int64_t taken();
@@ -44,7 +45,8 @@ class Quota {
   std::map<std::string, std::int64_t> peers_;  // guarded by mutex_
 };
 
-/// The machine (for IPv6: the /64) that a peer of gRPC is, without its port; "" for the process itself.
+/// The machine (for IPv6: the /64) that a peer of gRPC is, without its port; "" for the process itself. A
+/// caller known by "token:ID" is that.
 std::string HostOfPeer(const std::string& peer);
 
 }  // namespace sextant::server

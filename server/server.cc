@@ -6,17 +6,25 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <utility>
 
 #include "base/status_macros.h"
 #include "grpc/health/v1/health.pb.h"
-#include "server/auth.h"
+#include "server/access/access.h"
+#include "server/access_refresh.h"
+#include "server/convert/times.h"
 #include "server/core.h"
 #include "server/embedded_laws.h"
+#include "server/guard/connections.h"
 #include "server/guard/entrance.h"
 #include "server/limits.h"
-#include "server/request_log.h"
+#include "server/log.h"
+#include "server/observe/audit_log.h"
+#include "server/observe/call_observer.h"
+#include "server/observe/monitor.h"
+#include "server/service/access_service.h"
 #include "server/service/comparison_service.h"
 #include "server/service/conversion_service.h"
 #include "server/service/critical_batch_service.h"
@@ -37,6 +45,8 @@
 
 namespace sextant::server {
 namespace {
+
+constexpr std::chrono::milliseconds kSelfCallPatience{5000};
 
 absl::StatusOr<std::shared_ptr<const fitting::Catalogue>> LoadCatalogue(const std::string& folder) {
   if (!folder.empty()) return fitting::Catalogue::Load(folder);
@@ -59,9 +69,8 @@ bool MayNotBeWritten(const absl::Status& status) {
 // In order of construction; destroyed from the bottom: the gRPC server goes before the services, the services
 // before what they use.
 struct Server::Impl {
-  Impl(std::shared_ptr<storage::Store> store, std::unique_ptr<LawTable> law_table, TokenCheck tokens,
-       int threads)
-      : core(std::move(store), std::move(law_table), std::move(tokens), threads) {}
+  Impl(std::shared_ptr<storage::Store> store, std::unique_ptr<LawTable> law_table, int threads)
+      : core(std::move(store), std::move(law_table), threads) {}
 
   Core core;
   StudyService studies{core};
@@ -76,18 +85,24 @@ struct Server::Impl {
   SuggestionService suggestions{core};
   ConversionService conversions{core};
   SystemService system{core};
+  AccessService tokens{core};
   std::vector<std::unique_ptr<grpc::Service>>
       reflection;  // none, or both versions: they want all names first
-  std::string token_file;
   bool stopped = false;
+  std::unique_ptr<AuditLog> audit;
+  std::unique_ptr<AccessRefresh> access_refresh;
+  std::atomic<bool> serving{false};
   std::unique_ptr<Entrance> entrance;
   std::unique_ptr<grpc::Server> grpc;
+  std::unique_ptr<Monitor> monitor;  // asks all of the above
 
   std::vector<grpc::Service*> Services() {
     return {&studies,          &runs,        &laws,        &fits,        &predictions, &plans, &curves,
-            &critical_batches, &comparisons, &suggestions, &conversions, &system};
+            &critical_batches, &comparisons, &suggestions, &conversions, &system,      &tokens};
   }
   absl::Status Start(const ServerOptions& options);
+  absl::Status Watch(const std::string& address);
+  bool AnswersItself(std::chrono::milliseconds patience);
 };
 
 absl::Status Server::Impl::Start(const ServerOptions& options) {
@@ -100,7 +115,7 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
   for (const char* name :
        {"StudyService", "RunService", "LawService", "FitService", "PredictionService", "PlanningService",
         "CurveService", "CriticalBatchService", "ComparisonService", "SuggestionService", "ConversionService",
-        "SystemService"}) {
+        "SystemService", "AccessService"}) {
     names.push_back(pool->FindServiceByName(absl::StrCat("sextant.v1.", name))->full_name());
   }
   const bool reflect = options.reflection && !options.listen.empty();
@@ -116,8 +131,12 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
     for (const auto& service : reflection) builder.RegisterService(service.get());
   }
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
-  if (options.log_requests) interceptors.push_back(std::make_unique<RequestLogFactory>());
-  // Statuses pass from the last to the first: the log sees what is sent.
+  // Statuses pass from the last to the first: the observer sees what is sent. A process that calls itself
+  // alone has nobody who looks.
+  if (!options.listen.empty()) {
+    interceptors.push_back(std::make_unique<CallObserverFactory>(
+        Observers{core.metrics, core.access, audit.get(), options.log_requests}));
+  }
   interceptors.push_back(std::make_unique<UnreadableFactory>());
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   grpc = builder.BuildAndStart();
@@ -127,7 +146,33 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
       if (name.rfind("sextant.", 0) == 0) health->SetServingStatus(name, true);
     }
   }
-  return options.listen.empty() ? absl::OkStatus() : entrance->Start();
+  if (options.listen.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(entrance->Start());
+  serving = true;
+  return absl::OkStatus();
+}
+
+bool Server::Impl::AnswersItself(std::chrono::milliseconds patience) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + patience);
+  v1::PingResponse response;
+  const grpc::Status status =
+      v1::SystemService::NewStub(grpc->InProcessChannel({}))->Ping(&context, v1::PingRequest(), &response);
+  // A refusal is an answer too.
+  return status.error_code() != grpc::StatusCode::DEADLINE_EXCEEDED &&
+         status.error_code() != grpc::StatusCode::UNAVAILABLE;
+}
+
+absl::Status Server::Impl::Watch(const std::string& address) {
+  core.metrics.AddGauge("sextant_connections_open", "Connections of clients", "", "",
+                        [] { return static_cast<double>(Connections::OfProcess().counts().open); });
+  MonitorSources sources;
+  sources.metrics = [this] { return core.metrics.Render(); };
+  sources.alive = [this] { return AnswersItself(kSelfCallPatience); };
+  sources.ready = [this] { return serving.load(); };
+  ASSIGN_OR_RETURN(monitor, Monitor::Start(address, std::move(sources)));
+  Log().info("metrics on http://{}/metrics", monitor->address());
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& options) {
@@ -161,18 +206,22 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& opti
   RETURN_IF_ERROR(ValidateOptions(options));
   ASSIGN_OR_RETURN(auto catalogue, LoadCatalogue(options.laws_folder));
   ASSIGN_OR_RETURN(auto laws, LawTable::Create(std::move(catalogue)));
-  TokenCheck tokens;
-  if (!options.token_file.empty()) {
-    ASSIGN_OR_RETURN(auto read, TokenCheck::FromFile(options.token_file));
-    tokens.Replace(read);
-  }
-  auto impl = std::make_unique<Impl>(std::move(store), std::move(laws), std::move(tokens), options.threads);
+  auto impl = std::make_unique<Impl>(std::move(store), std::move(laws), options.threads);
   ASSIGN_OR_RETURN(impl->core.database, DatabasePath(options.database));
   impl->core.why_read_only = why_read_only;
-  impl->token_file = options.token_file;
+  impl->core.asks_for_tokens = !options.listen.empty();
+  if (impl->core.asks_for_tokens) {
+    ASSIGN_OR_RETURN(impl->access_refresh, AccessRefresh::Begin(impl->core, options.token_file));
+  }
+  if (!options.audit_log.empty()) {
+    ASSIGN_OR_RETURN(impl->audit, AuditLog::Open(options.audit_log));
+  }
   impl->core.stream_patience = std::chrono::seconds(options.stream_idle_seconds);
   RETURN_IF_ERROR(impl->core.LoadFromStore());
   RETURN_IF_ERROR(impl->Start(options));
+  if (!options.metrics.empty()) {
+    RETURN_IF_ERROR(impl->Watch(options.metrics));
+  }
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 
@@ -193,21 +242,38 @@ std::shared_ptr<grpc::Channel> Server::InProcessChannel() {
 }
 
 absl::Status Server::Reload() {
-  if (impl_->token_file.empty()) return absl::OkStatus();
-  auto read = TokenCheck::FromFile(impl_->token_file);
-  if (!read.ok()) return read.status();
-  impl_->core.tokens.Replace(*read);
-  return absl::OkStatus();
+  if (impl_->audit) {
+    RETURN_IF_ERROR(impl_->audit->Reopen());
+  }
+  return impl_->access_refresh ? impl_->access_refresh->Now() : absl::OkStatus();
+}
+
+absl::Status Server::BackUp(const std::string& path) {
+  const absl::Status status = impl_->core.store->BackUp(path);
+  Metrics& metrics = impl_->core.metrics;
+  (status.ok() ? metrics.backups_made : metrics.backups_failed).fetch_add(1);
+  if (status.ok()) metrics.last_backup_unix_seconds = Now() / 1'000'000;
+  return status;
+}
+
+bool Server::AnswersItself(std::chrono::milliseconds patience) { return impl_->AnswersItself(patience); }
+
+const std::string& Server::metrics_address() const {
+  static const std::string none;
+  return impl_->monitor ? impl_->monitor->address() : none;
 }
 
 void Server::Shutdown(std::chrono::milliseconds patience) {
   if (impl_->stopped) return;
   impl_->stopped = true;
+  impl_->serving = false;
+  impl_->access_refresh.reset();
   if (impl_->entrance) impl_->entrance->Close();
   if (auto* health = impl_->grpc->GetHealthCheckService()) health->SetServingStatus(false);
   impl_->core.jobs.Drain();
   impl_->grpc->Shutdown(std::chrono::system_clock::now() + patience);
   impl_->grpc->Wait();
+  impl_->monitor.reset();
   impl_->core.Stop();
 }
 

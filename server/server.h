@@ -47,9 +47,18 @@ class Server {
   /// wire.
   std::shared_ptr<grpc::Channel> InProcessChannel();
 
-  /// Reads the token file again; with an error the tokens stay as they were. Certificates are read again by
-  /// themselves.
+  /// Where --metrics listens, with the real port; empty without it.
+  const std::string& metrics_address() const;
+
+  /// Reads the token file and the tokens of the database again; with an error the tokens stay as they were.
+  /// Opens the audit log again. Tokens and certificates that change are taken up within seconds without it.
   absl::Status Reload();
+
+  /// Copies the database, as of now, to a new file.
+  absl::Status BackUp(const std::string& path);
+
+  /// True if a call of the server to itself is answered, by whatever, within `patience`.
+  bool AnswersItself(std::chrono::milliseconds patience);
 
   /// Health says NOT_SERVING, running fits are asked to stop, calls may end until `patience` is over and are
   /// cancelled then; what was queued for the database is committed, the write-ahead log folded in.

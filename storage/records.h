@@ -133,6 +133,21 @@ struct Fit {
   std::string damage;
 };
 
+/// What a holder of a token may do; a set of these.
+enum TokenScope : unsigned { kScopeRead = 1, kScopeWrite = 2, kScopeAdmin = 4 };
+
+/// A bearer token of the service. The token itself is not kept, only its digest.
+struct AccessToken {
+  std::string id;                    ///< unique, never used again
+  std::string name;                  ///< whose it is
+  std::string digest;                ///< SHA-256 of the token, 32 bytes
+  unsigned scopes = 0;               ///< TokenScope
+  std::vector<std::string> studies;  ///< ids, a set; empty: all
+  Micros create_time = 0;
+  Micros expire_time = 0;  ///< 0: never
+  Micros revoke_time = 0;  ///< 0: not revoked
+};
+
 /// A law that a user added.
 struct UserLaw {
   std::string id;

@@ -95,6 +95,7 @@ class Snapshot {
                                              const std::string& after) = 0;
   virtual absl::StatusOr<std::vector<Fit>> LoadAllFits() = 0;  ///< at start-up, for the snapshots
   virtual absl::StatusOr<std::vector<UserLaw>> ListLaws() = 0;
+  virtual absl::StatusOr<std::vector<AccessToken>> ListTokens() = 0;  ///< by id, revoked ones too
   virtual absl::StatusOr<Upload> GetUpload(const std::string& id) = 0;
   virtual absl::StatusOr<StoredRequest> GetRequest(const std::string& request_id) = 0;
   virtual absl::StatusOr<StudySize> GetStudySize(const std::string& id) = 0;

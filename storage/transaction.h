@@ -88,7 +88,8 @@ class Transaction : public Snapshot {
   virtual absl::Status DeleteFit(const std::string& study_id, const std::string& fit_id) = 0;
   virtual absl::Status PutLaw(const UserLaw& law) = 0;  ///< AlreadyExists
   virtual absl::Status DeleteLaw(const std::string& id) = 0;
-  virtual absl::Status PutUpload(const Upload& upload) = 0;  ///< inserts or replaces
+  virtual absl::Status PutToken(const AccessToken& token) = 0;  ///< inserts or replaces by id
+  virtual absl::Status PutUpload(const Upload& upload) = 0;     ///< inserts or replaces
   /// Remembers the answer to a mutation under a client's request id (24 h).
   virtual absl::Status PutRequest(const std::string& request_id, const std::string& body_digest,
                                   const std::string& response) = 0;

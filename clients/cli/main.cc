@@ -24,5 +24,6 @@ int main(int argc, char** argv) {
     tree.PrintCommands();
     return 0;
   }
+  if (argc == 4 && std::strcmp(argv[1], "__man") == 0) return tree.WriteManPages(argv[2], argv[3]);
   return tree.Main(argc, argv);
 }

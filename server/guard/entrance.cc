@@ -4,8 +4,10 @@
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <grpcpp/resource_quota.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "server/credentials.h"
@@ -53,9 +55,17 @@ absl::StatusOr<std::unique_ptr<Entrance>> Entrance::Open(const ServerOptions& op
   auto credentials = MakeCredentials(options);
   if (!credentials.ok()) return credentials.status();
   Acceptor& by_network = add(*std::move(credentials));
-  const bool mixed = encrypted && std::any_of(options.listen.begin(), options.listen.end(), IsUnix);
+  const auto may_be_unix = [](const std::string& address) {
+    return IsUnix(address) || address == kSystemdSockets;
+  };
+  const bool mixed = encrypted && std::any_of(options.listen.begin(), options.listen.end(), may_be_unix);
   Acceptor& by_unix = mixed ? add(grpc::InsecureServerCredentials()) : by_network;
   for (const std::string& address : options.listen) {
+    if (address == kSystemdSockets) {
+      absl::Status status = entrance->AdoptAll(by_unix, by_network, options);
+      if (!status.ok()) return status;
+      continue;
+    }
     const bool local = IsUnix(address);
     absl::Status status = entrance->Listen(address, local ? by_unix : by_network, encrypted && !local);
     if (!status.ok()) return status;
@@ -63,13 +73,42 @@ absl::StatusOr<std::unique_ptr<Entrance>> Entrance::Open(const ServerOptions& op
   return entrance;
 }
 
-absl::Status Entrance::Listen(const std::string& address, Acceptor& acceptor, bool encrypted) {
-  auto port = listener_.Listen(address, encrypted, [&acceptor](int listening, int connection) {
+Listener::Handler Entrance::Into(Acceptor& acceptor) {
+  return [&acceptor](int listening, int connection) {
     Acceptor::NewConnectionParameters parameters;
     parameters.listener_fd = listening;
     parameters.fd = connection;
     acceptor.HandleNewConnection(&parameters);
-  });
+  };
+}
+
+absl::Status Entrance::AdoptAll(Acceptor& by_unix, Acceptor& by_network, const ServerOptions& options) {
+  const int count = PassedSockets();
+  if (count == 0) {
+    return absl::InvalidArgumentError("--listen systemd: systemd has passed no socket (LISTEN_FDS)");
+  }
+  for (int i = 0; i < count; ++i) {
+    sockaddr_storage bound{};
+    socklen_t size = sizeof(bound);
+    getsockname(kFirstPassedSocket + i, reinterpret_cast<sockaddr*>(&bound), &size);
+    const bool local = bound.ss_family == AF_UNIX;
+    const bool encrypted = !local && !options.tls_certificate.empty();
+    auto address = listener_.Adopt(kFirstPassedSocket + i, encrypted, Into(local ? by_unix : by_network));
+    if (!address.ok()) return address.status();
+    if (!local && !encrypted && !options.insecure_non_loopback && !IsLocalAddress(*address)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--listen systemd: ", *address,
+          " can be reached from other machines and the connection would not be "
+          "encrypted: give --tls-cert and --tls-key, or accept it with --insecure-non-loopback"));
+    }
+    if (port_ == 0 && !local) port_ = std::atoi(address->substr(address->rfind(':') + 1).c_str());
+    addresses_.push_back(*std::move(address));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Entrance::Listen(const std::string& address, Acceptor& acceptor, bool encrypted) {
+  auto port = listener_.Listen(address, encrypted, Into(acceptor));
   if (!port.ok()) return port.status();
   if (port_ == 0) port_ = *port;
   addresses_.push_back(IsUnix(address) ? address

@@ -37,7 +37,10 @@ class Entrance {
   using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
 
   Entrance() = default;
+  static Listener::Handler Into(Acceptor& acceptor);
   absl::Status Listen(const std::string& address, Acceptor& acceptor, bool encrypted);
+  /// All sockets that systemd has passed.
+  absl::Status AdoptAll(Acceptor& by_unix, Acceptor& by_network, const ServerOptions& options);
 
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::vector<std::string> addresses_;

@@ -14,8 +14,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -127,6 +129,37 @@ absl::StatusOr<int> Listener::Listen(const std::string& address, bool encrypted,
   }
   // A name may have addresses of a family that this machine lacks: one that can be bound is enough.
   return port != 0 ? absl::StatusOr<int>(port) : failed;
+}
+
+absl::StatusOr<std::string> Listener::Adopt(int descriptor, bool encrypted, Handler handler) {
+  int listens = 0;
+  socklen_t size = sizeof(listens);
+  if (getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("--listen systemd: descriptor ", descriptor, " is no socket that listens"));
+  }
+  fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+  sockaddr_storage bound{};
+  size = sizeof(bound);
+  getsockname(descriptor, reinterpret_cast<sockaddr*>(&bound), &size);
+  sockets_.push_back({descriptor, encrypted, std::move(handler), ""});  // its path is systemd's to remove
+  if (bound.ss_family == AF_UNIX) {
+    const auto& name = reinterpret_cast<const sockaddr_un&>(bound);
+    return absl::StrCat(kUnix, name.sun_path);
+  }
+  char host[NI_MAXHOST] = "";
+  getnameinfo(reinterpret_cast<const sockaddr*>(&bound), size, host, sizeof(host), nullptr, 0,
+              NI_NUMERICHOST);
+  const bool v6 = bound.ss_family == AF_INET6;
+  return absl::StrCat(v6 ? "[" : "", host, v6 ? "]:" : ":", PortOf(descriptor));
+}
+
+int PassedSockets() {
+  const char* pid = std::getenv("LISTEN_PID");
+  const char* count = std::getenv("LISTEN_FDS");
+  if (pid == nullptr || count == nullptr || std::atoi(pid) != getpid()) return 0;
+  return std::max(0, std::atoi(count));
 }
 
 absl::StatusOr<int> Listener::Bind(const std::string& address, const addrinfo& found, int port,

@@ -30,6 +30,10 @@ class Listener {
   /// Binds HOST:PORT (all addresses of a name, on one port) or unix:PATH. Returns the port, 0 for a unix
   /// socket. UNAVAILABLE says what is wrong. `encrypted` as Connections::Admit has it.
   absl::StatusOr<int> Listen(const std::string& address, bool encrypted, Handler handler);
+  /// Takes over a socket that listens already (systemd's, which keeps it open while this process is
+  /// replaced). Returns the address it is bound to, as --listen has it, and FAILED_PRECONDITION where it does
+  /// not listen.
+  absl::StatusOr<std::string> Adopt(int descriptor, bool encrypted, Handler handler);
   absl::Status Start();
   /// Takes no more connections and closes the sockets. Idempotent.
   void Stop();
@@ -52,5 +56,9 @@ class Listener {
   int reserve_ = -1;  // given up for a moment to refuse a connection when there is no other descriptor
   std::thread thread_;
 };
+
+/// The first of the descriptors that systemd passes, and how many there are; see sd_listen_fds(3).
+inline constexpr int kFirstPassedSocket = 3;
+int PassedSockets();
 
 }  // namespace sextant::server

@@ -113,9 +113,9 @@ void AddStanding(const fitting::Predictor& predictor, int targets, v1::PredictBa
 BatchPrediction* BatchPrediction::Begin(Core& core, grpc::CallbackServerContext& context,
                                         const v1::PredictBatchRequest& request) {
   auto* stream = new BatchPrediction(core, context, request);
-  absl::Status admitted = core.calls.Admit(context);
+  absl::Status admitted = core.calls.Admit(context, request);
   if (admitted.ok()) {
-    auto ticket = core.batches.Take(context.peer());
+    auto ticket = core.batches.Take(core.calls.access().CallerKey(context));
     admitted = ticket.status();
     if (ticket.ok()) stream->ticket_ = *std::move(ticket);
   }

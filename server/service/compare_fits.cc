@@ -85,7 +85,7 @@ absl::Status CompareLaws(Core& core, const v1::CompareFitsRequest& request, cons
   if (!(fraction > 0 && fraction < 1)) return InvalidField("holdout_fraction", "must lie between 0 and 1");
   const auto which = ParseLossRuns(request.runs());
   if (!which) return InvalidField("runs", kLossRunsRule);
-  const auto rows = fitting::LossRowsOf(*laws.front(), runs, *which);
+  const auto rows = fitting::LossRowsOf(*laws.front(), runs, *which, {});
   if (!rows.ok()) return Annotate(rows.status(), "study", request.parent());
   response.set_runs_used(static_cast<int>(rows->data.size()));
   const auto compared = fitting::CompareLaws(laws, rows->data, options, fraction);

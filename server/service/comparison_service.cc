@@ -204,7 +204,7 @@ absl::Status Compare(const Core& core, const v1::CompareStudiesRequest& request,
 grpc::ServerUnaryReactor* ComparisonService::CompareStudies(grpc::CallbackServerContext* context,
                                                             const v1::CompareStudiesRequest* request,
                                                             v1::CompareStudiesResponse* response) {
-  return core_.calls.OffloadHeavy(context, *response,
+  return core_.calls.OffloadHeavy(context, *request, *response,
                                   [this, request, response] { return Compare(core_, *request, *response); });
 }
 

@@ -48,7 +48,7 @@ absl::Status Convert(const v1::ConvertSettingRequest& request, v1::ConvertSettin
 grpc::ServerUnaryReactor* ConversionService::ConvertSetting(grpc::CallbackServerContext* context,
                                                             const v1::ConvertSettingRequest* request,
                                                             v1::ConvertSettingResponse* response) {
-  return core_.calls.Inline(context, [&] { return Convert(*request, *response); });
+  return core_.calls.Inline(context, *request, [&] { return Convert(*request, *response); });
 }
 
 }  // namespace sextant::server

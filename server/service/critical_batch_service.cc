@@ -238,14 +238,14 @@ absl::Status Estimate(Core& core, const v1::EstimateCriticalBatchRequest& reques
 grpc::ServerUnaryReactor* CriticalBatchService::EstimateCriticalBatch(
     grpc::CallbackServerContext* context, const v1::EstimateCriticalBatchRequest* request,
     v1::EstimateCriticalBatchResponse* response) {
-  return core_.calls.OffloadHeavy(context, *response,
+  return core_.calls.OffloadHeavy(context, *request, *response,
                                   [this, request, response] { return Estimate(core_, *request, *response); });
 }
 
 grpc::ServerUnaryReactor* CriticalBatchService::AnalyzeStepsToGoal(
     grpc::CallbackServerContext* context, const v1::AnalyzeStepsToGoalRequest* request,
     v1::AnalyzeStepsToGoalResponse* response) {
-  return core_.calls.OffloadHeavy(context, *response, [this, request, response] {
+  return core_.calls.OffloadHeavy(context, *request, *response, [this, request, response] {
     return server::AnalyzeStepsToGoal(core_, *request, *response);
   });
 }

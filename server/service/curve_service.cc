@@ -205,21 +205,21 @@ absl::Status Extrapolate(const v1::ExtrapolateCurveRequest& request, v1::Extrapo
 grpc::ServerUnaryReactor* CurveService::ExtrapolateCurve(grpc::CallbackServerContext* context,
                                                          const v1::ExtrapolateCurveRequest* request,
                                                          v1::ExtrapolateCurveResponse* response) {
-  return core_.calls.OffloadHeavy(context, *response,
+  return core_.calls.OffloadHeavy(context, *request, *response,
                                   [request, response] { return Extrapolate(*request, *response); });
 }
 
 grpc::ServerUnaryReactor* CurveService::ForecastRun(grpc::CallbackServerContext* context,
                                                     const v1::ForecastRunRequest* request,
                                                     v1::ForecastRunResponse* response) {
-  return core_.calls.OffloadHeavy(context, *response,
+  return core_.calls.OffloadHeavy(context, *request, *response,
                                   [this, request, response] { return Forecast(core_, *request, *response); });
 }
 
 grpc::ServerUnaryReactor* CurveService::CompareSchedules(grpc::CallbackServerContext* context,
                                                          const v1::CompareSchedulesRequest* request,
                                                          v1::CompareSchedulesResponse* response) {
-  return core_.calls.OffloadHeavy(context, *response, [this, request, response] {
+  return core_.calls.OffloadHeavy(context, *request, *response, [this, request, response] {
     return server::CompareSchedules(core_, *request, *response);
   });
 }

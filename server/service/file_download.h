@@ -28,11 +28,12 @@ using FileMaker = std::function<absl::Status(const std::string& path, std::int64
 template <typename Response>
 class FileDownload final : public grpc::ServerWriteReactor<Response> {
  public:
-  static FileDownload* Begin(Core& core, grpc::CallbackServerContext& context, FileMaker make) {
+  static FileDownload* Begin(Core& core, grpc::CallbackServerContext& context,
+                             const google::protobuf::Message& request, FileMaker make) {
     auto* stream = new FileDownload(core);
-    absl::Status admitted = core.calls.Admit(context);
+    absl::Status admitted = core.calls.Admit(context, request);
     if (admitted.ok()) {
-      auto ticket = core.downloads.Take(context.peer());
+      auto ticket = core.downloads.Take(core.calls.access().CallerKey(context));
       admitted = ticket.status();
       if (ticket.ok()) stream->ticket_ = *std::move(ticket);
     }

@@ -90,54 +90,57 @@ absl::StatusOr<NewFit> CheckRequest(Core& core, const v1::CreateFitRequest& requ
 
 ServerUnaryReactor* FitService::CreateFit(CallbackServerContext* context, const v1::CreateFitRequest* request,
                                           v1::Fit* response) {
-  return core_.calls.OffloadAsync(context, [this, request, response](Finish finish) -> absl::Status {
-    ASSIGN_OR_RETURN(auto checked, CheckRequest(core_, *request));
-    auto made = std::make_shared<NewFit>(std::move(checked));
-    const std::string name = FitName(made->fit.study_id, made->fit.id);
-    if (request->validate_only()) {
-      ASSIGN_OR_RETURN(const auto snapshot, core_.Read());
-      if (snapshot->GetFit(made->fit.study_id, made->fit.id).ok()) return TakenResource("fit", name);
-      FitToProto(made->fit, *response);
-      finish(absl::OkStatus());
-      return absl::OkStatus();
-    }
-    RETURN_IF_ERROR(core_.jobs.Reserve());
-    Commit(
-        core_.writer, "fit", name,
-        [request, response, made, name](storage::Transaction& transaction) {
-          return OncePerRequest(
-              transaction, request->request_id(), *request, *response, [&](storage::Transaction& nested) {
-                RETURN_IF_ERROR(CheckSameStudy(nested, made->fit.study_id, made->order.study_uid));
-                if (nested.GetFit(made->fit.study_id, made->fit.id).ok()) return TakenResource("fit", name);
-                response->Clear();
-                FitToProto(made->fit, *response);
-                return nested.PutFit(made->fit);
-              });
-        },
-        [this, response, made, name, finish = std::move(finish)](const absl::Status& status) {
-          // A repeated request answers with the fit that the first one made: there is nothing to start.
-          const bool is_new = status.ok() && response->name() == name;
-          if (is_new) {
-            core_.fits.Put(made->fit.study_id, made->fit.id, ServeFit(made->fit));
-            core_.jobs.Start(made->fit, std::move(made->order), made->law);
-          } else {
-            core_.jobs.Release();
-          }
-          finish(status);
-        });
-    return absl::OkStatus();
-  });
+  return core_.calls.OffloadAsync(
+      context, *request, [this, context, request, response](Finish finish) -> absl::Status {
+        ASSIGN_OR_RETURN(auto checked, CheckRequest(core_, *request));
+        auto made = std::make_shared<NewFit>(std::move(checked));
+        const std::string name = FitName(made->fit.study_id, made->fit.id);
+        if (request->validate_only()) {
+          ASSIGN_OR_RETURN(const auto snapshot, core_.Read());
+          if (snapshot->GetFit(made->fit.study_id, made->fit.id).ok()) return TakenResource("fit", name);
+          FitToProto(made->fit, *response);
+          finish(absl::OkStatus());
+          return absl::OkStatus();
+        }
+        const std::string caller = HostOfPeer(core_.calls.access().CallerKey(*context));
+        RETURN_IF_ERROR(core_.jobs.Reserve(caller));
+        Commit(
+            core_.writer, "fit", name,
+            [request, response, made, name](storage::Transaction& transaction) {
+              return OncePerRequest(
+                  transaction, request->request_id(), *request, *response, [&](storage::Transaction& nested) {
+                    RETURN_IF_ERROR(CheckSameStudy(nested, made->fit.study_id, made->order.study_uid));
+                    if (nested.GetFit(made->fit.study_id, made->fit.id).ok())
+                      return TakenResource("fit", name);
+                    response->Clear();
+                    FitToProto(made->fit, *response);
+                    return nested.PutFit(made->fit);
+                  });
+            },
+            [this, response, made, name, caller, finish = std::move(finish)](const absl::Status& status) {
+              // A repeated request answers with the fit that the first one made: there is nothing to start.
+              const bool is_new = status.ok() && response->name() == name;
+              if (is_new) {
+                core_.fits.Put(made->fit.study_id, made->fit.id, ServeFit(made->fit));
+                core_.jobs.Start(caller, made->fit, std::move(made->order), made->law);
+              } else {
+                core_.jobs.Release(caller);
+              }
+              finish(status);
+            });
+        return absl::OkStatus();
+      });
 }
 
 ServerUnaryReactor* FitService::GetFit(CallbackServerContext* context, const v1::GetFitRequest* request,
                                        v1::Fit* response) {
   return core_.calls.Offload(
-      context, [this, request, response] { return ReadFit(core_, request->name(), *response); });
+      context, *request, [this, request, response] { return ReadFit(core_, request->name(), *response); });
 }
 
 ServerUnaryReactor* FitService::ListFits(CallbackServerContext* context, const v1::ListFitsRequest* request,
                                          v1::ListFitsResponse* response) {
-  return core_.calls.OffloadLarge(context, *response, [this, request, response]() -> absl::Status {
+  return core_.calls.OffloadLarge(context, *request, *response, [this, request, response]() -> absl::Status {
     const auto study = ParseStudyName(request->parent());
     if (!study) return InvalidField("parent", "not of the form studies/STUDY");
     ASSIGN_OR_RETURN(auto size, PageSize(request->page_size(), kDefaultFitPage, kMaxFitPage));
@@ -178,31 +181,33 @@ absl::Status FitService::ListPublished(const v1::ListFitsRequest& request, int s
 
 grpc::ServerWriteReactor<v1::Fit>* FitService::WatchFit(CallbackServerContext* context,
                                                         const v1::WatchFitRequest* request) {
-  return FitWatch::Begin(core_, *context, request->name());
+  return FitWatch::Begin(core_, *context, *request);
 }
 
 ServerUnaryReactor* FitService::CancelFit(CallbackServerContext* context, const v1::CancelFitRequest* request,
                                           v1::Fit* response) {
-  return core_.calls.OffloadAsync(context, [this, request, response](Finish finish) -> absl::Status {
-    if (!ParseFitName(request->name())) return InvalidField("name", "not of the form studies/STUDY/fits/FIT");
-    auto shared = std::make_shared<Finish>(std::move(finish));
-    const auto active = core_.jobs.OnEnd(request->name(), [response, shared](const storage::Fit& fit) {
-      FitToProto(fit, *response);
-      (*shared)(absl::OkStatus());
-    });
-    if (active) {
-      core_.jobs.Cancel(request->name());
-      return absl::OkStatus();
-    }
-    absl::Status status = ReadFit(core_, request->name(), *response);
-    if (status.ok()) (*shared)(status);
-    return status;
-  });
+  return core_.calls.OffloadAsync(
+      context, *request, [this, request, response](Finish finish) -> absl::Status {
+        if (!ParseFitName(request->name()))
+          return InvalidField("name", "not of the form studies/STUDY/fits/FIT");
+        auto shared = std::make_shared<Finish>(std::move(finish));
+        const auto active = core_.jobs.OnEnd(request->name(), [response, shared](const storage::Fit& fit) {
+          FitToProto(fit, *response);
+          (*shared)(absl::OkStatus());
+        });
+        if (active) {
+          core_.jobs.Cancel(request->name());
+          return absl::OkStatus();
+        }
+        absl::Status status = ReadFit(core_, request->name(), *response);
+        if (status.ok()) (*shared)(status);
+        return status;
+      });
 }
 
 ServerUnaryReactor* FitService::DeleteFit(CallbackServerContext* context, const v1::DeleteFitRequest* request,
                                           google::protobuf::Empty*) {
-  return core_.calls.OffloadAsync(context, [this, request](Finish finish) -> absl::Status {
+  return core_.calls.OffloadAsync(context, *request, [this, request](Finish finish) -> absl::Status {
     const auto fit = ParseFitName(request->name());
     if (!fit) return InvalidField("name", "not of the form studies/STUDY/fits/FIT");
     RETURN_IF_ERROR(RefusePublished(fit->study));
@@ -224,7 +229,7 @@ ServerUnaryReactor* FitService::DeleteFit(CallbackServerContext* context, const 
 ServerUnaryReactor* FitService::CompareFits(CallbackServerContext* context,
                                             const v1::CompareFitsRequest* request,
                                             v1::CompareFitsResponse* response) {
-  return core_.calls.OffloadHeavy(context, *response, [this, request, response] {
+  return core_.calls.OffloadHeavy(context, *request, *response, [this, request, response] {
     return server::CompareFits(core_, *request, *response);
   });
 }

@@ -75,9 +75,9 @@ absl::StatusOr<std::string> CheckFile(const Core& core, const std::string& path,
 
 StudyImport* StudyImport::Begin(Core& core, grpc::CallbackServerContext& context, v1::Study& response) {
   auto* stream = new StudyImport(core, context, response);
-  absl::Status admitted = core.calls.Admit(context);
+  absl::Status admitted = core.calls.AdmitStream(context, v1::ImportStudyRequest::descriptor());
   if (admitted.ok()) {
-    auto ticket = core.imports.Take(context.peer());
+    auto ticket = core.imports.Take(core.calls.access().CallerKey(context));
     admitted = ticket.status();
     if (ticket.ok()) stream->ticket_ = *std::move(ticket);
   }
@@ -108,6 +108,7 @@ void StudyImport::OnReadDone(bool ok) {
 absl::Status StudyImport::Take() {
   if (!begun_) {
     begun_ = true;
+    RETURN_IF_ERROR(core_.calls.Admit(context_, request_));
     study_id_ = request_.study_id();
     if (!study_id_.empty() && !IsLabel(study_id_)) return InvalidField("study_id", kLabelRule);
     if (study_id_ == kPublishedStudy) return TakenResource("study", StudyName(study_id_));

@@ -292,7 +292,7 @@ absl::Status Profile(Core& core, const grpc::CallbackServerContext& context,
 
 grpc::ServerUnaryReactor* PlanningService::Plan(grpc::CallbackServerContext* context,
                                                 const v1::PlanRequest* request, v1::PlanResponse* response) {
-  return core_.calls.OffloadHeavy(context, *response, [this, context, request, response] {
+  return core_.calls.OffloadHeavy(context, *request, *response, [this, context, request, response] {
     return PlanAll(core_, *context, *request, *response);
   });
 }
@@ -300,14 +300,14 @@ grpc::ServerUnaryReactor* PlanningService::Plan(grpc::CallbackServerContext* con
 grpc::ServerUnaryReactor* PlanningService::ListShapes(grpc::CallbackServerContext* context,
                                                       const v1::ListShapesRequest* request,
                                                       v1::ListShapesResponse* response) {
-  return core_.calls.OffloadHeavy(context, *response,
+  return core_.calls.OffloadHeavy(context, *request, *response,
                                   [request, response] { return Shapes(*request, *response); });
 }
 
 grpc::ServerUnaryReactor* PlanningService::ProfileFloor(grpc::CallbackServerContext* context,
                                                         const v1::ProfileFloorRequest* request,
                                                         v1::ProfileFloorResponse* response) {
-  return core_.calls.OffloadHeavy(context, *response, [this, context, request, response] {
+  return core_.calls.OffloadHeavy(context, *request, *response, [this, context, request, response] {
     return Profile(core_, *context, *request, *response);
   });
 }

@@ -147,14 +147,15 @@ grpc::ServerUnaryReactor* PredictionService::Predict(grpc::CallbackServerContext
                                                      const v1::PredictRequest* request,
                                                      v1::PredictResponse* response) {
   if (const std::vector<std::string> without = StudiesWithoutFits(core_, *request); !without.empty()) {
-    return core_.calls.OffloadHeavy(context, *response, [this, context, request, response, without] {
+    return core_.calls.OffloadHeavy(context, *request, *response, [this, context, request, response, without] {
       return AnswerWithLiterature(core_, *context, *request, without, *response);
     });
   }
   if (!request->has_schedule() && ReplicatesOf(core_, *request) <= kInlineReplicates) {
-    return core_.calls.Inline(context, [&] { return AnswerAll(core_, *context, *request, *response); });
+    return core_.calls.Inline(context, *request,
+                              [&] { return AnswerAll(core_, *context, *request, *response); });
   }
-  return core_.calls.OffloadHeavy(context, *response, [this, context, request, response] {
+  return core_.calls.OffloadHeavy(context, *request, *response, [this, context, request, response] {
     return AnswerAll(core_, *context, *request, *response);
   });
 }
@@ -268,7 +269,7 @@ grpc::ServerWriteReactor<v1::PredictBatchResponse>* PredictionService::PredictBa
 grpc::ServerUnaryReactor* PredictionService::PredictPenalty(grpc::CallbackServerContext* context,
                                                             const v1::PredictPenaltyRequest* request,
                                                             v1::PredictPenaltyResponse* response) {
-  return core_.calls.OffloadHeavy(context, *response, [this, context, request, response] {
+  return core_.calls.OffloadHeavy(context, *request, *response, [this, context, request, response] {
     return Penalties(core_, *context, *request, *response);
   });
 }

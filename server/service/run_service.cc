@@ -77,7 +77,7 @@ void LabelsToProto(const StudyLabels& labels, v1::LabelRunsResponse& response) {
 
 ServerUnaryReactor* RunService::GetRun(CallbackServerContext* context, const v1::GetRunRequest* request,
                                        v1::Run* response) {
-  return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
+  return core_.calls.Offload(context, *request, [this, request, response]() -> absl::Status {
     const auto name = ParseRunName(request->name());
     if (!name) return InvalidField("name", kRunForm);
     ASSIGN_OR_RETURN(const auto snapshot, core_.Read());
@@ -91,7 +91,7 @@ ServerUnaryReactor* RunService::GetRun(CallbackServerContext* context, const v1:
 
 ServerUnaryReactor* RunService::ListRuns(CallbackServerContext* context, const v1::ListRunsRequest* request,
                                          v1::ListRunsResponse* response) {
-  return core_.calls.OffloadLarge(context, *response, [this, request, response]() -> absl::Status {
+  return core_.calls.OffloadLarge(context, *request, *response, [this, request, response]() -> absl::Status {
     const auto study = ParseStudyName(request->parent());
     if (!study) return InvalidField("parent", "not of the form studies/STUDY");
     ASSIGN_OR_RETURN(auto size, PageSize(request->page_size(), kDefaultRunPage, kMaxRunPage));
@@ -141,7 +141,7 @@ ServerUnaryReactor* RunService::ListRuns(CallbackServerContext* context, const v
 
 ServerUnaryReactor* RunService::GetCurve(CallbackServerContext* context, const v1::GetCurveRequest* request,
                                          v1::GetCurveResponse* response) {
-  return core_.calls.OffloadLarge(context, *response, [this, request, response]() -> absl::Status {
+  return core_.calls.OffloadLarge(context, *request, *response, [this, request, response]() -> absl::Status {
     const auto name = ParseRunName(request->name());
     if (!name) return InvalidField("name", kRunForm);
     ASSIGN_OR_RETURN(auto size, PageSize(request->page_size(), kMaxCurvePage, kMaxCurvePage));
@@ -166,7 +166,7 @@ ServerUnaryReactor* RunService::GetCurve(CallbackServerContext* context, const v
 
 ServerUnaryReactor* RunService::DeleteRun(CallbackServerContext* context, const v1::DeleteRunRequest* request,
                                           google::protobuf::Empty*) {
-  return core_.calls.OffloadAsync(context, [this, request](Finish finish) -> absl::Status {
+  return core_.calls.OffloadAsync(context, *request, [this, request](Finish finish) -> absl::Status {
     const auto name = ParseRunName(request->name());
     if (!name) return InvalidField("name", kRunForm);
     RETURN_IF_ERROR(RefusePublished(name->study));
@@ -183,7 +183,7 @@ ServerUnaryReactor* RunService::DeleteRun(CallbackServerContext* context, const 
 ServerUnaryReactor* RunService::LabelRuns(CallbackServerContext* context, const v1::LabelRunsRequest* request,
                                           v1::LabelRunsResponse* response) {
   return core_.calls.OffloadHeavyAsync(
-      context, *response, [this, request, response](Finish finish) -> absl::Status {
+      context, *request, *response, [this, request, response](Finish finish) -> absl::Status {
         const auto study = ParseStudyName(request->parent());
         if (!study) return InvalidField("parent", "not of the form studies/STUDY");
         RETURN_IF_ERROR(RefusePublished(*study));
@@ -216,7 +216,7 @@ grpc::ServerBidiReactor<v1::UploadRunsRequest, v1::UploadRunsResponse>* RunServi
 
 ServerUnaryReactor* RunService::GetUpload(CallbackServerContext* context, const v1::GetUploadRequest* request,
                                           v1::Upload* response) {
-  return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
+  return core_.calls.Offload(context, *request, [this, request, response]() -> absl::Status {
     const auto name = ParseUploadName(request->name());
     if (!name) return InvalidField("name", "not of the form studies/STUDY/uploads/UPLOAD");
     ASSIGN_OR_RETURN(const auto snapshot, core_.Read());

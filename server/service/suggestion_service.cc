@@ -174,7 +174,7 @@ absl::Status Suggest(const Core& core, const v1::SuggestRunsRequest& request,
 grpc::ServerUnaryReactor* SuggestionService::SuggestRuns(grpc::CallbackServerContext* context,
                                                          const v1::SuggestRunsRequest* request,
                                                          v1::SuggestRunsResponse* response) {
-  return core_.calls.OffloadHeavy(context, *response,
+  return core_.calls.OffloadHeavy(context, *request, *response,
                                   [this, request, response] { return Suggest(core_, *request, *response); });
 }
 

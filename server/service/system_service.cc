@@ -41,16 +41,24 @@ std::string Whole(const FitTable::Snapshot& studies) {
 
 }  // namespace
 
-grpc::ServerUnaryReactor* SystemService::Ping(grpc::CallbackServerContext* context, const v1::PingRequest*,
-                                              v1::PingResponse*) {
-  return core_.calls.Inline(context, [] { return absl::OkStatus(); });
+grpc::ServerUnaryReactor* SystemService::Ping(grpc::CallbackServerContext* context,
+                                              const v1::PingRequest* request, v1::PingResponse*) {
+  return core_.calls.Inline(context, *request, [] { return absl::OkStatus(); });
 }
 
 grpc::ServerUnaryReactor* SystemService::GetServerInfo(grpc::CallbackServerContext* context,
                                                        const v1::GetServerInfoRequest* request,
                                                        v1::ServerInfo* response) {
-  return core_.calls.Offload(context, [this, request, response]() -> absl::Status {
+  return core_.calls.Offload(context, *request, [this, context, request, response]() -> absl::Status {
     response->set_version(kVersion);
+    response->set_threads(core_.jobs.threads());
+    response->set_max_message_bytes(kMaxMessageBytes);
+    response->set_cpu_level(CpuLevel());
+    // What the server as a whole holds is not for those whom single studies are opened to.
+    if (core_.calls.access().IsLimited(*context)) {
+      if (!request->check_integrity()) return absl::OkStatus();
+      return WithReason(absl::PermissionDeniedError("this token is for single studies"), "NOT_ALLOWED");
+    }
     response->set_database(core_.database);
     auto health = core_.store->GetHealth();
     if (!health.ok()) return Annotate(health.status(), "database", core_.database);
@@ -60,9 +68,6 @@ grpc::ServerUnaryReactor* SystemService::GetServerInfo(grpc::CallbackServerConte
     response->set_law_count(static_cast<int>(laws->size()));
     response->set_published_law_count(static_cast<int>(std::count_if(
         laws->begin(), laws->end(), [](const auto& law) { return law.second.predictor != nullptr; })));
-    response->set_threads(core_.jobs.threads());
-    response->set_max_message_bytes(kMaxMessageBytes);
-    response->set_cpu_level(CpuLevel());
     if (request->check_integrity()) {
       const absl::Status status = core_.store->CheckIntegrity();
       if (!status.ok() && !absl::IsDataLoss(status)) return Annotate(status, "database", core_.database);
@@ -73,9 +78,10 @@ grpc::ServerUnaryReactor* SystemService::GetServerInfo(grpc::CallbackServerConte
 }
 
 grpc::ServerWriteReactor<v1::BackUpResponse>* SystemService::BackUp(grpc::CallbackServerContext* context,
-                                                                    const v1::BackUpRequest*) {
+                                                                    const v1::BackUpRequest* request) {
   return FileDownload<v1::BackUpResponse>::Begin(
-      core_, *context, [this](const std::string& path, std::int64_t database_bytes) -> absl::Status {
+      core_, *context, *request,
+      [this](const std::string& path, std::int64_t database_bytes) -> absl::Status {
         RETURN_IF_ERROR(CheckRoom(path, database_bytes, "a copy of the database"));
         const absl::Status copied = core_.store->BackUp(path);
         return copied.ok() ? copied : Annotate(copied, "database", core_.database);

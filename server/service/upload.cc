@@ -16,10 +16,10 @@
 namespace sextant::server {
 
 UploadStream* UploadStream::Begin(Core& core, grpc::CallbackServerContext& context) {
-  auto* stream = new UploadStream(core);
-  absl::Status status = core.calls.Admit(context);
+  auto* stream = new UploadStream(core, context);
+  absl::Status status = core.calls.AdmitStream(context, v1::UploadRunsRequest::descriptor());
   if (status.ok()) {
-    auto ticket = core.uploads.Take(context.peer());
+    auto ticket = core.uploads.Take(core.calls.access().CallerKey(context));
     status = ticket.status();
     if (ticket.ok()) stream->ticket_ = *std::move(ticket);
   }
@@ -82,6 +82,7 @@ absl::Status UploadStream::Handle() {
 }
 
 absl::Status UploadStream::TakeHeader(const v1::UploadHeader& header) {
+  RETURN_IF_ERROR(core_.calls.Admit(context_, request_));
   const auto id = ParseStudyName(header.parent());
   if (!id) return InvalidField("header.parent", "not of the form studies/STUDY");
   RETURN_IF_ERROR(RefusePublished(*id));
@@ -140,6 +141,13 @@ absl::Status UploadStream::TakeChunk(v1::UploadChunk& chunk) {
 void UploadStream::Committed(const absl::Status& status, PreparedChunk& chunk,
                              const storage::Upload& upload) {
   if (!status.ok()) return End(ToGrpc(status));
+  Metrics& metrics = core_.metrics;
+  metrics.runs_accepted += upload.accepted - upload_.accepted;
+  metrics.runs_duplicate += upload.duplicate - upload_.duplicate;
+  metrics.runs_rejected += upload.rejected - upload_.rejected;
+  for (const storage::EncodedRun& run : chunk.runs) {
+    metrics.points_uploaded += static_cast<std::int64_t>(run.curve.points());
+  }
   upload_ = upload;
   ending_ = upload_.complete;
   Answer(std::move(chunk.rejects));

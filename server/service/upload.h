@@ -30,7 +30,7 @@ class UploadStream final : public grpc::ServerBidiReactor<v1::UploadRunsRequest,
   void OnDone() override { delete this; }
 
  private:
-  explicit UploadStream(Core& core) : core_(core) {}
+  UploadStream(Core& core, grpc::CallbackServerContext& context) : core_(core), context_(context) {}
 
   absl::Status Handle();
   absl::Status TakeHeader(const v1::UploadHeader& header);
@@ -42,6 +42,7 @@ class UploadStream final : public grpc::ServerBidiReactor<v1::UploadRunsRequest,
   void End(const grpc::Status& status);
 
   Core& core_;
+  grpc::CallbackServerContext& context_;
   std::unique_ptr<QuotaTicket> ticket_;
   std::unique_ptr<IdleStreams::Place> place_;
   // Of the chain alone.

@@ -9,12 +9,14 @@
 
 namespace sextant::server {
 
-FitWatch* FitWatch::Begin(Core& core, const grpc::CallbackServerContext& context, const std::string& name) {
+FitWatch* FitWatch::Begin(Core& core, const grpc::CallbackServerContext& context,
+                          const v1::WatchFitRequest& request) {
+  const std::string& name = request.name();
   auto* stream = new FitWatch(core, name);
   stream->handle_->stream = stream;
-  absl::Status status = core.calls.Admit(context);
+  absl::Status status = core.calls.Admit(context, request);
   if (status.ok()) {
-    auto ticket = core.watches.Take(context.peer());
+    auto ticket = core.watches.Take(core.calls.access().CallerKey(context));
     status = ticket.status();
     if (ticket.ok()) stream->ticket_ = *std::move(ticket);
   }

@@ -20,7 +20,8 @@ namespace sextant::server {
 /// them. A shared handle stands between the stream and FitJobs, which may call after the stream is gone.
 class FitWatch final : public grpc::ServerWriteReactor<v1::Fit> {
  public:
-  static FitWatch* Begin(Core& core, const grpc::CallbackServerContext& context, const std::string& name);
+  static FitWatch* Begin(Core& core, const grpc::CallbackServerContext& context,
+                         const v1::WatchFitRequest& request);
 
   void OnWriteDone(bool ok) override;
   void OnCancel() override;

@@ -77,6 +77,10 @@ absl::StatusOr<std::vector<UserLaw>> Reads<Base>::ListLaws() {
   return Read([&] { return SelectLaws(connection_); });
 }
 template <typename Base>
+absl::StatusOr<std::vector<AccessToken>> Reads<Base>::ListTokens() {
+  return Read([&] { return SelectTokens(connection_); });
+}
+template <typename Base>
 absl::StatusOr<Upload> Reads<Base>::GetUpload(const std::string& id) {
   return Read([&] { return SelectUpload(connection_, id); });
 }

@@ -43,6 +43,7 @@ class Reads : public Base {
                                      const std::string& after) override;
   absl::StatusOr<std::vector<Fit>> LoadAllFits() override;
   absl::StatusOr<std::vector<UserLaw>> ListLaws() override;
+  absl::StatusOr<std::vector<AccessToken>> ListTokens() override;
   absl::StatusOr<Upload> GetUpload(const std::string& id) override;
   absl::StatusOr<StoredRequest> GetRequest(const std::string& request_id) override;
   absl::StatusOr<StudySize> GetStudySize(const std::string& id) override;

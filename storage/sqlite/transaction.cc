@@ -66,6 +66,9 @@ absl::Status SqliteTransaction::PutLaw(const UserLaw& law) {
 absl::Status SqliteTransaction::DeleteLaw(const std::string& id) {
   return Step([&] { return sqlite::DeleteLaw(connection_, id); });
 }
+absl::Status SqliteTransaction::PutToken(const AccessToken& token) {
+  return Step([&] { return sqlite::PutToken(connection_, token); });
+}
 absl::Status SqliteTransaction::PutUpload(const Upload& upload) {
   return Step([&] { return sqlite::PutUpload(connection_, upload); });
 }

@@ -31,6 +31,7 @@ class SqliteTransaction final : public Reads<Transaction> {
   absl::Status DeleteFit(const std::string& study_id, const std::string& fit_id) override;
   absl::Status PutLaw(const UserLaw& law) override;
   absl::Status DeleteLaw(const std::string& id) override;
+  absl::Status PutToken(const AccessToken& token) override;
   absl::Status PutUpload(const Upload& upload) override;
   absl::Status PutRequest(const std::string& request_id, const std::string& body_digest,
                           const std::string& response) override;

@@ -59,11 +59,11 @@ def message_module(name: str):
 class Sextantd:
     """Starts the binary on a free port over a database in a folder of its own; stops it on exit."""
 
-    def __init__(self, binary: str, flags=(), **process):
-        """`process`: more arguments of subprocess.Popen."""
+    def __init__(self, binary: str, flags=(), database=None, **process):
+        """`database`: one that is there; `process`: more arguments of subprocess.Popen."""
         self.folder = tempfile.TemporaryDirectory(prefix="sextant-conformance-")
         self.path = pathlib.Path(self.folder.name)
-        self.database = self.path / "test.db"
+        self.database = pathlib.Path(database) if database else self.path / "test.db"
         port_file = self.path / "port"
         self.log = open(self.path / "log", "w+", encoding="utf-8")
         self.process = subprocess.Popen(

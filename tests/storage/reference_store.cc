@@ -190,6 +190,11 @@ absl::Status ReferenceTransaction::DeleteLaw(const std::string& id) {
   return state_.laws.erase(id) == 1 ? absl::OkStatus() : NotFoundError(id);
 }
 
+absl::Status ReferenceTransaction::PutToken(const AccessToken& token) {
+  state_.tokens[token.id] = token;
+  return absl::OkStatus();
+}
+
 absl::Status ReferenceTransaction::PutUpload(const Upload& upload) {
   state_.uploads[upload.id] = upload;
   return absl::OkStatus();
@@ -385,6 +390,12 @@ absl::StatusOr<std::vector<Fit>> ReferenceTransaction::LoadAllFits() {
 absl::StatusOr<std::vector<UserLaw>> ReferenceTransaction::ListLaws() {
   std::vector<UserLaw> all;
   for (const auto& [id, law] : state_.laws) all.push_back(law);
+  return all;
+}
+
+absl::StatusOr<std::vector<AccessToken>> ReferenceTransaction::ListTokens() {
+  std::vector<AccessToken> all;
+  for (const auto& [id, token] : state_.tokens) all.push_back(token);
   return all;
 }
 

@@ -28,6 +28,7 @@ struct ReferenceState {
   std::map<std::string, StudyEntry> studies;
   std::int64_t last_study_uid = 0;
   std::map<std::string, UserLaw> laws;
+  std::map<std::string, AccessToken> tokens;
   std::map<std::string, Upload> uploads;
   std::map<std::string, std::pair<StoredRequest, Micros>> requests;
 };
@@ -54,6 +55,7 @@ class ReferenceTransaction : public Transaction {
   absl::Status DeleteFit(const std::string& study_id, const std::string& fit_id) override;
   absl::Status PutLaw(const UserLaw& law) override;
   absl::Status DeleteLaw(const std::string& id) override;
+  absl::Status PutToken(const AccessToken& token) override;
   absl::Status PutUpload(const Upload& upload) override;
   absl::Status PutRequest(const std::string& request_id, const std::string& body_digest,
                           const std::string& response) override;
@@ -73,6 +75,7 @@ class ReferenceTransaction : public Transaction {
                                      const std::string& after) override;
   absl::StatusOr<std::vector<Fit>> LoadAllFits() override;
   absl::StatusOr<std::vector<UserLaw>> ListLaws() override;
+  absl::StatusOr<std::vector<AccessToken>> ListTokens() override;
   absl::StatusOr<Upload> GetUpload(const std::string& id) override;
   absl::StatusOr<StoredRequest> GetRequest(const std::string& request_id) override;
   absl::StatusOr<StudySize> GetStudySize(const std::string& id) override;

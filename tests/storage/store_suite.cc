@@ -710,6 +710,28 @@ TEST_P(StoreSuite, KeepsUserLaws) {
   EXPECT_EQ(Code(Write(*store_, &Transaction::DeleteLaw, "mine")), StatusCode::kNotFound);
 }
 
+TEST_P(StoreSuite, KeepsTokens) {
+  const std::string digest("\0\x01 binary \xFF digest", 18);
+  AccessToken limited{"b", "anna", digest, kScopeRead | kScopeWrite, {"s", "t-2"}, 5, 9, 0};
+  ASSERT_TRUE(Write(*store_, &Transaction::PutToken, limited).ok());
+  ASSERT_TRUE(
+      Write(*store_, &Transaction::PutToken, AccessToken{"a", "", "d", kScopeAdmin, {}, 6, 0, 0}).ok());
+  limited.revoke_time = 7;
+  ASSERT_TRUE(Write(*store_, &Transaction::PutToken, limited).ok());
+  const auto tokens = Read(*store_)->ListTokens();
+  ASSERT_TRUE(tokens.ok()) << tokens.status();
+  ASSERT_EQ(tokens->size(), 2U);
+  EXPECT_EQ((*tokens)[0].scopes, unsigned{kScopeAdmin});
+  EXPECT_TRUE((*tokens)[0].studies.empty());
+  const AccessToken& read = (*tokens)[1];
+  EXPECT_EQ(read.digest, digest);
+  EXPECT_EQ(read.studies, limited.studies);
+  EXPECT_EQ(read.name, "anna");
+  EXPECT_EQ(read.scopes, unsigned{kScopeRead | kScopeWrite});
+  EXPECT_EQ(std::vector({read.create_time, read.expire_time, read.revoke_time}),
+            std::vector<Micros>({5, 9, 7}));
+}
+
 TEST_P(StoreSuite, KeepsWhereAnUploadStands) {
   Upload upload{"u1", "s", "digest", 3, 100, 2, 1, false, 10, 11};
   ASSERT_TRUE(Write(*store_, &Transaction::PutUpload, upload).ok());

@@ -8,7 +8,9 @@
 
 #include "base/edit_distance.h"
 #include "base/numbers.h"
+#include "base/whole_file.h"
 #include "clients/importers/text.h"
+#include "server/daemon/man_page.h"
 
 namespace sextant::cli {
 
@@ -138,6 +140,33 @@ void CommandTree::PrintCommands() const {
       std::printf("%s %s\n", top->get_name().c_str(), verb->get_name().c_str());
     }
   }
+}
+
+int CommandTree::WriteManPages(const std::string& folder, const std::string& date) const {
+  const auto every = [](const CLI::App*) { return true; };
+  const auto part = [this](const CLI::App* app) {
+    const auto found = examples_.find(app);
+    return server::ManPart{app, PathOf(app),
+                           found == examples_.end() ? std::vector<std::string>() : found->second};
+  };
+  const auto write = [&](const std::string& name, const std::vector<server::ManPart>& parts,
+                         const std::vector<std::string>& see_also) {
+    return ReplaceFile(folder + "/" + name + ".1",
+                       server::ManPage(name, 1, date, SEXTANT_VERSION, parts, see_also));
+  };
+  std::vector<std::string> pages;
+  for (const CLI::App* top : root_.get_subcommands(every)) {
+    if (top->get_group().empty()) continue;
+    const std::string name = "sextant-" + top->get_name();
+    std::vector<server::ManPart> parts = {part(top)};
+    for (const CLI::App* verb : top->get_subcommands(every)) parts.push_back(part(verb));
+    if (const absl::Status status = write(name, parts, {"sextant(1)"}); !status.ok())
+      return Session(globals_).FailLocal(std::string(status.message()));
+    pages.push_back(name + "(1)");
+  }
+  pages.emplace_back("sextantd(8)");
+  const absl::Status status = write("sextant", {part(&root_)}, pages);
+  return status.ok() ? kExitOk : Session(globals_).FailLocal(std::string(status.message()));
 }
 
 CLI::App* CommandTree::AddCommand(CLI::App* noun, const std::string& name, const std::string& summary,

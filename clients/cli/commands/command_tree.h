@@ -37,6 +37,9 @@ class CommandTree {
 
   /// Every command as its words ("studies create"), one per line on stdout: what the tests go through.
   void PrintCommands() const;
+  /// Writes man pages into a folder that exists: sextant.1, and one for each noun and command below it.
+  /// `date` is YYYY-MM-DD. Exit code.
+  int WriteManPages(const std::string& folder, const std::string& date) const;
 
   CLI::App& root() { return root_; }
   const CLI::App& root() const { return root_; }

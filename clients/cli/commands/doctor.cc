@@ -7,6 +7,7 @@
 
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/probe.h"
+#include "clients/cli/commands/restore_drill.h"
 #include "clients/cli/output/records.h"
 #include "clients/cli/output/text_table.h"
 #include "sextant/v1/system_service.grpc.pb.h"
@@ -119,12 +120,19 @@ std::string Json(const std::vector<Check>& checks) {
   return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
 }
 
-int RunDoctor(Session& session) {
+int RunDoctor(Session& session, const std::string& drill_file) {
   int exit_code = kExitOk;
   std::vector<Check> checks{
       {"sextant", "ok", std::string("version ") + SEXTANT_VERSION + ", gRPC " + grpc::Version(), ""},
       {"cpu", "ok", "kernels up to " + CpuLevel(), ""}};
-  if (session.globals().server.empty()) {
+  if (!drill_file.empty()) {
+    for (const DrillStep& step : DrillRestore(drill_file)) {
+      const bool good = step.status == "ok";
+      if (!good) exit_code = kExitLocal;
+      checks.push_back({"restore: " + step.what, step.status, step.detail,
+                        good ? "" : "this backup does not restore: keep an older one"});
+    }
+  } else if (session.globals().server.empty()) {
     CheckDatabase(session, &checks, &exit_code);
   } else {
     CheckServer(session, &checks, &exit_code);
@@ -155,9 +163,13 @@ int RunDoctor(Session& session) {
 }  // namespace
 
 void AddDoctor(CommandTree& tree) {
-  tree.SetRun(tree.AddCommand(nullptr, "doctor", "say what works, what does not, and why",
-                              {"sextant doctor", "sextant doctor --server 127.0.0.1:7433"}),
-              RunDoctor);
+  auto drill_file = std::make_shared<std::string>();
+  CLI::App* command = tree.AddCommand(nullptr, "doctor", "say what works, what does not, and why",
+                                      {"sextant doctor", "sextant doctor --server 127.0.0.1:7433",
+                                       "sextant doctor --restore-drill sextant-20260131T120000Z.db"});
+  command->add_option("--restore-drill", *drill_file, "restore a copy of this backup, and read all of it")
+      ->type_name("FILE");
+  tree.SetRun(command, [drill_file](Session& session) { return RunDoctor(session, *drill_file); });
 }
 
 }  // namespace sextant::cli

@@ -289,7 +289,22 @@ CREATE TABLE fit_loss_members (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array<const char*, 5> kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
+// Version 6. Tokens of the service; scopes are bits (1 read, 2 write, 4 admin), studies are ids by space.
+constexpr char kVersion6[] = R"sql(
+CREATE TABLE tokens (
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  digest BLOB NOT NULL,
+  scopes INTEGER NOT NULL,
+  studies TEXT NOT NULL,
+  create_time INTEGER NOT NULL,
+  expire_time INTEGER NOT NULL,
+  revoke_time INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array<const char*, 6> kMigrations = {kVersion1, kVersion2, kVersion3,
+                                                    kVersion4, kVersion5, kVersion6};
 
 absl::StatusOr<std::int64_t> ReadNumber(Connection& connection, const char* sql) {
   ASSIGN_OR_RETURN(auto statement, connection.Prepare(sql));

@@ -2,6 +2,8 @@
 #include "storage/sqlite/rows/other_rows.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+#include <absl/strings/str_split.h>
 
 #include "base/status_macros.h"
 #include "storage/sqlite/sql/json_text.h"
@@ -35,6 +37,42 @@ absl::StatusOr<std::vector<UserLaw>> SelectLaws(Connection& connection) {
     ASSIGN_OR_RETURN(auto row, statement.Step());
     if (!row) return laws;
     laws.push_back({std::string(statement.Text(0)), std::string(statement.Text(1)), statement.Int(2)});
+  }
+}
+
+absl::Status PutToken(Connection& connection, const AccessToken& token) {
+  if (token.id.empty()) return absl::InvalidArgumentError("a token needs an id");
+  RETURN_IF_ERROR(CheckText(token.id, "the token's id"));
+  RETURN_IF_ERROR(CheckText(token.name, "the token's name"));
+  const std::string studies = absl::StrJoin(token.studies, " ");  // ids hold no spaces
+  RETURN_IF_ERROR(CheckText(studies, "the token's studies"));
+  ASSIGN_OR_RETURN(auto statement,
+                   connection.Prepare("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
+  statement.Next(std::string_view(token.id)).Next(std::string_view(token.name));
+  statement.NextBlobView({reinterpret_cast<const std::uint8_t*>(token.digest.data()), token.digest.size()});
+  statement.Next(static_cast<std::int64_t>(token.scopes)).Next(std::string_view(studies));
+  statement.Next(token.create_time).Next(token.expire_time).Next(token.revoke_time);
+  return statement.Run();
+}
+
+absl::StatusOr<std::vector<AccessToken>> SelectTokens(Connection& connection) {
+  ASSIGN_OR_RETURN(auto statement,
+                   connection.Prepare("SELECT id, name, digest, scopes, studies, create_time, expire_time, "
+                                      "revoke_time FROM tokens ORDER BY id"));
+  std::vector<AccessToken> tokens;
+  for (;;) {
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) return tokens;
+    AccessToken& token = tokens.emplace_back();
+    token.id = statement.Text(0);
+    token.name = statement.Text(1);
+    const std::span<const std::uint8_t> digest = statement.Blob(2);
+    token.digest.assign(digest.begin(), digest.end());
+    token.scopes = static_cast<unsigned>(statement.Int(3));
+    token.studies = absl::StrSplit(statement.Text(4), ' ', absl::SkipEmpty());
+    token.create_time = statement.Int(5);
+    token.expire_time = statement.Int(6);
+    token.revoke_time = statement.Int(7);
   }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of `laws`, `uploads` and `requests`.
+// Rows of `laws`, `tokens`, `uploads` and `requests`.
 #pragma once
 
 #include <absl/status/status.h>
@@ -17,6 +17,8 @@ namespace sextant::storage::sqlite {
 absl::Status PutLaw(Connection& connection, const UserLaw& law);
 absl::Status DeleteLaw(Connection& connection, const std::string& id);
 absl::StatusOr<std::vector<UserLaw>> SelectLaws(Connection& connection);
+absl::Status PutToken(Connection& connection, const AccessToken& token);
+absl::StatusOr<std::vector<AccessToken>> SelectTokens(Connection& connection);
 absl::Status PutUpload(Connection& connection, const Upload& upload);
 absl::StatusOr<Upload> SelectUpload(Connection& connection, const std::string& id);
 
