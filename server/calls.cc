@@ -64,7 +64,7 @@ class Calls::LargeCall final : public grpc::ServerUnaryReactor {
                      std::function<absl::Status(server::Finish)> handler) {
     if (absl::Status admitted = calls_.Admit(context_); !admitted.ok()) return admitted;
     if (computations != nullptr) {
-      auto ticket = computations->Take(context_.peer());
+      auto ticket = computations->Take(PeerOf(context_));
       if (!ticket.ok()) return ticket.status();
       computation_ = *std::move(ticket);
     }
@@ -88,7 +88,7 @@ class Calls::LargeCall final : public grpc::ServerUnaryReactor {
   absl::Status Hold() {
     const auto bytes = static_cast<std::int64_t>(response_.ByteSizeLong());
     if (bytes <= kSmallAnswerBytes) return absl::OkStatus();
-    auto ticket = calls_.answers_.Take(context_.peer(), 2 * bytes);  // the message, and its bytes on the way
+    auto ticket = calls_.answers_.Take(PeerOf(context_), 2 * bytes);  // the message, and its bytes on the way
     if (!ticket.ok()) return ticket.status();
     answer_ = *std::move(ticket);
     place_ = calls_.idle_.Watch(context_, kAnswerPatience);
@@ -124,6 +124,14 @@ grpc::ServerUnaryReactor* Calls::OffloadHeavyAsync(
   const absl::Status status = call->Start(heavy_, &heavy_calls_, std::move(handler));
   if (!status.ok()) call->End(status);
   return call;
+}
+
+std::string PeerOf(const grpc::CallbackServerContext& context) {
+  std::string peer = context.peer();
+  if (!HostOfPeer(peer).empty()) return peer;
+  const auto found = context.client_metadata().find(kPeerMetadata);
+  if (found == context.client_metadata().end()) return peer;
+  return std::string(found->second.data(), found->second.size());
 }
 
 absl::Status CheckCancelled(const grpc::CallbackServerContext& context) {

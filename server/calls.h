@@ -9,6 +9,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <functional>
+#include <string>
 #include <utility>
 
 #include "server/auth.h"
@@ -79,6 +80,12 @@ class Calls {
   mutable Quota answers_, heavy_calls_;
   mutable IdleStreams idle_;
 };
+
+/// Metadata with which the HTTP server of this process says for whom it calls, as gRPC names peers.
+inline constexpr char kPeerMetadata[] = "sextant-http-peer";
+/// Whom a call counts for (Quota::Take): the other end of the connection; of calls from within this process,
+/// whom they are made for. Others may send that metadata: it counts for nothing then.
+std::string PeerOf(const grpc::CallbackServerContext& context);
 
 /// CANCELLED once the call was given up or its time is over; for work that goes on for long.
 absl::Status CheckCancelled(const grpc::CallbackServerContext& context);

@@ -10,12 +10,14 @@
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 
 #include "base/whole_file.h"
 #include "server/guard/resources.h"
+#include "server/http/http_server.h"
 #include "server/log.h"
 #include "server/options.h"
 #include "server/server.h"
@@ -26,7 +28,8 @@ namespace {
 struct Flags {
   sextant::server::ServerOptions server;
   std::string fsync = "full";
-  std::string port_file;
+  std::string port_file, http_port_file;
+  sextant::server::http::HttpOptions http;
   double shutdown_seconds = 10;
   int max_connections = 0, max_connections_per_peer = 0;
 };
@@ -35,6 +38,12 @@ void AddFlags(CLI::App& app, Flags& flags) {
   flags.server.listen = {"127.0.0.1:7433"};
   app.add_option("--listen", flags.server.listen, "HOST:PORT (port 0: any free one) or unix:PATH; repeatable")
       ->capture_default_str();
+  app.add_option("--http", flags.http.listen,
+                 "HOST:PORT for HTTP: the Connect protocol and the page (7434 is usual); none unless given");
+  app.add_option("--http-allow-origin", flags.http.allowed_origins,
+                 "https://SITE whose pages may call over HTTP; repeatable, none unless given");
+  app.add_option("--http-port-file", flags.http_port_file,
+                 "write the bound HTTP port to this file when ready");
   app.add_option("--db", flags.server.database, "SQLite file; made if missing")->required();
   app.add_option("--threads", flags.server.threads, "threads of the solvers; 0: one a core")
       ->capture_default_str();
@@ -128,13 +137,26 @@ int Serve(Flags& flags, const sigset_t& signals) {
   const sextant::server::MemoryReturn memory_return;
   auto server = sextant::server::Server::Create(flags.server);
   if (!server.ok()) return Fail(server.status());
+  std::unique_ptr<sextant::server::http::HttpServer> http;
+  if (!flags.http.listen.empty()) {
+    flags.http.insecure_non_loopback = flags.server.insecure_non_loopback;
+    auto started = sextant::server::http::HttpServer::Start(flags.http, (*server)->InProcessChannel());
+    if (!started.ok()) return Fail(started.status());
+    http = *std::move(started);
+    if (!flags.http_port_file.empty()) {
+      const absl::Status written =
+          sextant::ReplaceFile(flags.http_port_file, absl::StrCat(http->port(), "\n"));
+      if (!written.ok()) return Fail(written);
+    }
+  }
   if (!flags.port_file.empty()) {
     // Whole or not there: whoever waits for the file never reads half a number.
     const absl::Status written = sextant::ReplaceFile(flags.port_file, absl::StrCat((*server)->port(), "\n"));
     if (!written.ok()) return Fail(written);
   }
-  std::printf("sextantd %s listening on %s, database %s\n", sextant::server::kVersion,
-              Join((*server)->addresses()).c_str(), flags.server.database.c_str());
+  const std::string by_http = http == nullptr ? "" : ", HTTP on " + Join(http->addresses());
+  std::printf("sextantd %s listening on %s%s, database %s\n", sextant::server::kVersion,
+              Join((*server)->addresses()).c_str(), by_http.c_str(), flags.server.database.c_str());
   std::fflush(stdout);
 
   int signal = 0;
@@ -144,6 +166,8 @@ int Serve(Flags& flags, const sigset_t& signals) {
   const milliseconds patience(static_cast<std::int64_t>(flags.shutdown_seconds * 1000));
   sextant::server::Log().info("{}: stopping", signal == SIGTERM ? "SIGTERM" : "SIGINT");
   const Watchdog watchdog(patience + milliseconds(5000));
+  if (http != nullptr) http->Stop(patience);
+  http.reset();
   (*server)->Shutdown(patience);
   server->reset();
   return 0;

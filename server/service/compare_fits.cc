@@ -11,6 +11,7 @@
 #include "fitting/least_squares/compare.h"
 #include "fitting/optimum/compare.h"
 #include "server/error.h"
+#include "server/exclusion.h"
 #include "server/filter.h"
 #include "server/names.h"
 
@@ -90,7 +91,10 @@ absl::Status CompareFits(Core& core, const v1::CompareFitsRequest& request,
   absl::StatusOr<fitting::RunTable> runs;
   {
     ASSIGN_OR_RETURN(const auto snapshot, core.Read());
-    runs = snapshot->LoadRunTable(*study, where);
+    auto exclusion = WithoutExcluded(*snapshot, *study, where);
+    if (!exclusion.ok()) return Annotate(exclusion.status(), "study", request.parent());
+    runs = snapshot->LoadRunTable(*study, exclusion->where);
+    if (exclusion->runs > 0) response.add_warnings(ExcludedWarning(exclusion->runs));
   }
   if (!runs.ok()) return Annotate(runs.status(), "study", request.parent());
   response.set_runs_used(static_cast<int>(runs->size()));

@@ -14,6 +14,7 @@
 #include "fitting/refusal.h"
 #include "server/batch_runs.h"
 #include "server/error.h"
+#include "server/exclusion.h"
 #include "server/filter.h"
 #include "server/names.h"
 
@@ -175,7 +176,9 @@ absl::Status Estimate(Core& core, const v1::EstimateCriticalBatchRequest& reques
   std::vector<fitting::BatchRun> runs;
   {
     ASSIGN_OR_RETURN(const auto snapshot, core.Read());
-    ASSIGN_OR_RETURN(runs, LoadBatchRuns(*snapshot, *study, where));
+    ASSIGN_OR_RETURN(const Exclusion exclusion, WithoutExcluded(*snapshot, *study, where));
+    ASSIGN_OR_RETURN(runs, LoadBatchRuns(*snapshot, *study, exclusion.where));
+    if (exclusion.runs > 0) response.add_warnings(ExcludedWarning(exclusion.runs));
   }
   if (runs.empty()) {
     return Annotate(fitting::NotIdentifiable(absl::StrCat("no finished run of ", request.parent(),

@@ -32,7 +32,7 @@ class FileDownload final : public grpc::ServerWriteReactor<Response> {
     auto* stream = new FileDownload(core);
     absl::Status admitted = core.calls.Admit(context);
     if (admitted.ok()) {
-      auto ticket = core.downloads.Take(context.peer());
+      auto ticket = core.downloads.Take(PeerOf(context));
       admitted = ticket.status();
       if (ticket.ok()) stream->ticket_ = *std::move(ticket);
     }

@@ -77,7 +77,7 @@ StudyImport* StudyImport::Begin(Core& core, grpc::CallbackServerContext& context
   auto* stream = new StudyImport(core, context, response);
   absl::Status admitted = core.calls.Admit(context);
   if (admitted.ok()) {
-    auto ticket = core.imports.Take(context.peer());
+    auto ticket = core.imports.Take(PeerOf(context));
     admitted = ticket.status();
     if (ticket.ok()) stream->ticket_ = *std::move(ticket);
   }

@@ -19,7 +19,7 @@ UploadStream* UploadStream::Begin(Core& core, grpc::CallbackServerContext& conte
   auto* stream = new UploadStream(core);
   absl::Status status = core.calls.Admit(context);
   if (status.ok()) {
-    auto ticket = core.uploads.Take(context.peer());
+    auto ticket = core.uploads.Take(PeerOf(context));
     status = ticket.status();
     if (ticket.ok()) stream->ticket_ = *std::move(ticket);
   }

@@ -14,7 +14,7 @@ FitWatch* FitWatch::Begin(Core& core, const grpc::CallbackServerContext& context
   stream->handle_->stream = stream;
   absl::Status status = core.calls.Admit(context);
   if (status.ok()) {
-    auto ticket = core.watches.Take(context.peer());
+    auto ticket = core.watches.Take(PeerOf(context));
     status = ticket.status();
     if (ticket.ok()) stream->ticket_ = *std::move(ticket);
   }

@@ -24,6 +24,7 @@ struct RecordColumn {
   bool right = false;   ///< numbers
   bool in_list = true;  ///< shown in lists unless --fields says otherwise; `show` and CSV have every column
   std::function<std::string(const google::protobuf::Message&)> human, machine;
+  bool only_by_name = false;  ///< shown where --fields asks for it, and nowhere else
 };
 
 /// A column over messages of type M, from two functions of M.
@@ -38,7 +39,8 @@ RecordColumn MakeColumn(std::string name, std::string title, bool right, bool in
       [human](const google::protobuf::Message& m) -> std::string { return human(static_cast<const M&>(m)); },
       [machine](const google::protobuf::Message& m) -> std::string {
         return machine(static_cast<const M&>(m));
-      }};
+      },
+      false};
 }
 
 /// Streams records to stdout: JSON, JSONL, CSV and TSV as they come, tables at the end. Not thread-safe.
@@ -54,12 +56,15 @@ class RecordPrinter {
   int End();
 
  private:
+  void PutHead();
+
   const Session& session_;
   std::vector<RecordColumn> columns_;
   const google::protobuf::Descriptor* type_;
   bool single_;
   std::unique_ptr<TextTable> table_;
   std::int64_t count_ = 0;
+  bool has_head_ = false;
 };
 
 /// One record.
