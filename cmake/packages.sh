@@ -13,7 +13,7 @@ SEXTANT_BUILD_PACKAGES=(
   libboost-dev             # Boost.UUID, Boost.CRC
   libceres-dev
   libcli11-dev
-  libcpp-httplib-dev       # the port for monitoring
+  libcpp-httplib-dev       # HTTP beside gRPC, and the port for monitoring
   libcsv-dev
   libeigen3-dev
   libfmt-dev
@@ -60,6 +60,14 @@ SEXTANT_FUZZ_PACKAGES=(
   clang
   libclang-rt-14-dev
 )
+# What builds the page, where it is asked for (./quickstart --web).
+SEXTANT_WEB_PACKAGES=(npm)
+
+# build_page: the page and reports, from npm, into clients/web/dist, from where the build takes it. Needs npm.
+build_page() {
+  (cd clients/web && npm ci --no-audit --no-fund && npm run build) >page.log 2>&1 || { tail -n 20 page.log >&2; return 1; }
+  rm -f page.log
+}
 
 # install_missing PACKAGE...: installs those that are not there; says so; needs root or sudo only then.
 install_missing() {

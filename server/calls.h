@@ -9,6 +9,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <functional>
+#include <string>
 #include <utility>
 
 #include "server/access/access.h"

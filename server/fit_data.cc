@@ -10,6 +10,7 @@
 #include "server/allocation_runs.h"
 #include "server/batch_runs.h"
 #include "server/curve_columns.h"
+#include "server/exclusion.h"
 
 namespace sextant::server {
 namespace {
@@ -32,12 +33,16 @@ std::size_t Unfinished(bool asked_for, fitting::RunTable* runs) {
 
 }  // namespace
 
-std::string LeftOut(std::size_t unfinished) {
-  if (unfinished == 0) return {};
-  return absl::StrCat(
-      unfinished,
-      " runs are left out because they are RUNNING, or their log does not tell that they ended; "
-      "--where 'state = RUNNING OR state = FINISHED' takes them");
+std::vector<std::string> LeftOut(const FitData& data) {
+  std::vector<std::string> lines;
+  if (data.unfinished > 0) {
+    lines.push_back(absl::StrCat(
+        data.unfinished,
+        " runs are left out because they are RUNNING, or their log does not tell that they ended; the filter "
+        "'state = RUNNING OR state = FINISHED' takes them"));
+  }
+  if (data.excluded > 0) lines.push_back(ExcludedWarning(data.excluded));
+  return lines;
 }
 
 fitting::RunTable Without(const fitting::RunTable& table, const std::vector<std::string>& ids) {
@@ -49,10 +54,13 @@ fitting::RunTable Without(const fitting::RunTable& table, const std::vector<std:
 }
 
 absl::StatusOr<FitData> LoadFitData(storage::Snapshot& snapshot, const std::string& study,
-                                    const std::vector<storage::Condition>& where,
+                                    const std::vector<storage::Condition>& asked,
                                     const std::vector<storage::Condition>& holdout, fitting::FitNeeds needs,
                                     const std::map<std::string, std::string>& columns) {
   FitData data;
+  ASSIGN_OR_RETURN(const Exclusion exclusion, WithoutExcluded(snapshot, study, asked));
+  const std::vector<storage::Condition>& where = exclusion.where;
+  data.excluded = exclusion.runs;
   if (ReadsCurves(columns)) {
     ASSIGN_OR_RETURN(data.input.table, LoadCurveColumns(snapshot, study, where));
     return data;

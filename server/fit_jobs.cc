@@ -177,13 +177,14 @@ absl::StatusOr<fitting::FitResult> FitJobs::Solve(Job& job) {
     arena_.execute([&] { result = fitting::Fit(job.law, data.input, job.order.request); });
     return absl::OkStatus();
   }));
-  const std::string left_out = LeftOut(data.unfinished);
-  if (left_out.empty()) return result;
-  if (!result.ok()) {
-    return fitting::WithMessage(result.status(), absl::StrCat(result.status().message(), "; ", left_out));
+  const std::vector<std::string> left_out = LeftOut(data);
+  if (result.ok()) {
+    result->warnings.insert(result->warnings.end(), left_out.begin(), left_out.end());
+    return result;
   }
-  result->warnings.push_back(left_out);
-  return result;
+  std::string message(result.status().message());
+  for (const std::string& line : left_out) absl::StrAppend(&message, "; ", line);
+  return left_out.empty() ? result : fitting::WithMessage(result.status(), message);
 }
 
 void FitJobs::Run(const std::shared_ptr<Job>& job) {

@@ -24,6 +24,7 @@
 #include "server/daemon/man_page.h"
 #include "server/daemon/notify.h"
 #include "server/guard/resources.h"
+#include "server/http/http_server.h"
 #include "server/log.h"
 #include "server/options.h"
 #include "server/server.h"
@@ -149,13 +150,26 @@ int Serve(Flags& flags, const sigset_t& signals) {
   const sextant::server::MemoryReturn memory_return;
   auto server = sextant::server::Server::Create(flags.server);
   if (!server.ok()) return Fail(server.status());
+  std::unique_ptr<sextant::server::http::HttpServer> http;
+  if (!flags.http.listen.empty()) {
+    flags.http.insecure_non_loopback = flags.server.insecure_non_loopback;
+    auto started = sextant::server::http::HttpServer::Start(flags.http, (*server)->InProcessChannel());
+    if (!started.ok()) return Fail(started.status());
+    http = *std::move(started);
+    if (!flags.http_port_file.empty()) {
+      const absl::Status written =
+          sextant::ReplaceFile(flags.http_port_file, absl::StrCat(http->port(), "\n"));
+      if (!written.ok()) return Fail(written);
+    }
+  }
   if (!flags.port_file.empty()) {
     // Whole or not there: whoever waits for the file never reads half a number.
     const absl::Status written = sextant::ReplaceFile(flags.port_file, absl::StrCat((*server)->port(), "\n"));
     if (!written.ok()) return Fail(written);
   }
-  std::printf("sextantd %s listening on %s, database %s\n", sextant::server::kVersion,
-              Join((*server)->addresses()).c_str(), flags.server.database.c_str());
+  const std::string by_http = http == nullptr ? "" : ", HTTP on " + Join(http->addresses());
+  std::printf("sextantd %s listening on %s%s, database %s\n", sextant::server::kVersion,
+              Join((*server)->addresses()).c_str(), by_http.c_str(), flags.server.database.c_str());
   std::fflush(stdout);
 
   std::unique_ptr<sextant::server::BackupSchedule> backups;
@@ -178,6 +192,8 @@ int Serve(Flags& flags, const sigset_t& signals) {
   const Watchdog leave(patience + milliseconds(5000));
   watchdog.reset();
   backups.reset();
+  if (http != nullptr) http->Stop(patience);
+  http.reset();
   (*server)->Shutdown(patience);
   server->reset();
   return 0;

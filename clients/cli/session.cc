@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clients/cli/session.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -102,10 +103,14 @@ std::string Session::why_read_only() const { return embedded_ ? embedded_->why_r
 
 grpc::Status Session::NotConnected() { return {grpc::StatusCode::FAILED_PRECONDITION, "not connected"}; }
 
+std::map<std::string, std::string> Session::CallMetadata() const {
+  const char* token = Token();
+  if (token == nullptr || globals_.server.empty()) return {};
+  return {{"authorization", std::string("Bearer ") + token}};
+}
+
 void Session::Prepare(grpc::ClientContext* context, double default_seconds) const {
-  if (const char* token = Token(); token != nullptr && !globals_.server.empty()) {
-    context->AddMetadata("authorization", std::string("Bearer ") + token);
-  }
+  for (const auto& [name, value] : CallMetadata()) context->AddMetadata(name, value);
   const double seconds = globals_.timeout_s > 0 ? globals_.timeout_s : default_seconds;
   if (seconds <= 0) return;
   context->set_deadline(std::chrono::system_clock::now() +
@@ -135,6 +140,12 @@ int Session::FailLocal(const std::string& what, const std::string& advice) const
 
 int Session::FailUsage(const std::string& what, const std::string& advice) const {
   return Fail({kExitUsage, what, {}, advice});
+}
+
+std::size_t Session::table_width() const {
+  winsize size{};
+  if (isatty(STDOUT_FILENO) != 1 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
+  return size.ws_col;
 }
 
 void Session::Note(const std::string& text) const {

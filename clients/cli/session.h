@@ -4,6 +4,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -60,6 +61,9 @@ class Session {
   /// Sets the deadline of --timeout, or of `default_seconds` (0: none), and the token of $SEXTANT_TOKEN.
   void Prepare(grpc::ClientContext* context, double default_seconds) const;
 
+  /// What every call carries: the token, where a server is asked.
+  std::map<std::string, std::string> CallMetadata() const;
+
   /// Prints a failure and returns its exit code.
   int Fail(const Failure& failure) const;
   int FailServer(const grpc::Status& status) const;
@@ -71,6 +75,8 @@ class Session {
   void Detail(const std::string& text) const;
 
   bool color_stdout() const { return color_stdout_; }
+  /// Columns that a table may take; 0, no limit, where stdout is no terminal.
+  std::size_t table_width() const;
   bool progress_wanted() const { return stderr_is_terminal_ && !globals_.quiet; }
 
   static constexpr double kDefaultTimeoutSeconds = 60;

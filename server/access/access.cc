@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/sha256.h"
+#include "server/caller_peer.h"
 #include "server/convert/times.h"
 #include "server/error.h"
 #include "server/names.h"
@@ -184,7 +185,7 @@ bool Access::IsLimited(const grpc::ServerContextBase& context) const {
 
 std::string Access::CallerKey(const grpc::ServerContextBase& context) const {
   const Found found = Find(context);
-  return found.token != nullptr ? absl::StrCat("token:", found.token->id) : context.peer();
+  return found.token != nullptr ? absl::StrCat("token:", found.token->id) : PeerOf(context);
 }
 
 std::string Access::CallerName(const grpc::ServerContextBase& context) const {

@@ -44,6 +44,8 @@ constexpr Rule kRules[] = {
     {"PredictionService.PredictBatch", kScopeRead, Reach::kAny},
     {"PredictionService.PredictPenalty", kScopeRead, Reach::kNamed},
     {"RunService.DeleteRun", kScopeWrite, Reach::kNamed},
+    {"RunService.DeleteRuns", kScopeWrite, Reach::kNamed},
+    {"RunService.ExcludeRuns", kScopeWrite, Reach::kNamed},
     {"RunService.GetCurve", kScopeRead, Reach::kNamed},
     {"RunService.GetRun", kScopeRead, Reach::kNamed},
     {"RunService.GetUpload", kScopeWrite, Reach::kNamed},

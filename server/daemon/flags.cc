@@ -23,6 +23,12 @@ void AddServiceFlags(CLI::App& app, Flags& flags) {
          "--listen", flags.server.listen,
          "HOST:PORT (port 0: any free one), unix:PATH, or systemd: the sockets that it passes; repeatable")
       ->capture_default_str();
+  app.add_option("--http", flags.http.listen,
+                 "HOST:PORT for HTTP: the Connect protocol and the page (7434 is usual); none unless given");
+  app.add_option("--http-allow-origin", flags.http.allowed_origins,
+                 "https://SITE whose pages may call over HTTP; repeatable, none unless given");
+  app.add_option("--http-port-file", flags.http_port_file,
+                 "write the bound HTTP port to this file when ready");
   app.add_option("--db", flags.server.database, "SQLite file; made if missing; required");
   app.add_option("--threads", flags.server.threads, "threads of the solvers; 0: one a core")
       ->capture_default_str();

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <string>
 
+#include "server/http/http_server.h"
 #include "server/options.h"
 
 namespace sextant::server {
@@ -18,7 +19,8 @@ struct Flags {
   std::string config;  ///< TOML file
   bool check_config = false;
   std::string fsync = "full";
-  std::string port_file;
+  std::string port_file, http_port_file;
+  http::HttpOptions http;
   std::string log_format = "text";
   double shutdown_seconds = 10;
   int max_connections = 0, max_connections_per_peer = 0;

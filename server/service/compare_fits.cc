@@ -14,6 +14,7 @@
 #include "fitting/optimum/compare.h"
 #include "server/convert/fit.h"
 #include "server/error.h"
+#include "server/exclusion.h"
 #include "server/filter.h"
 #include "server/names.h"
 
@@ -121,7 +122,10 @@ absl::Status CompareFits(Core& core, const v1::CompareFitsRequest& request,
     auto found = snapshot->GetStudy(*study);
     if (!found.ok()) return Annotate(found.status(), "study", request.parent());
     ASSIGN_OR_RETURN(auto where, ParseRunFilter(request.filter(), "filter", found->declared));
-    runs = snapshot->LoadRunTable(*study, where);
+    auto exclusion = WithoutExcluded(*snapshot, *study, where);
+    if (!exclusion.ok()) return Annotate(exclusion.status(), "study", request.parent());
+    runs = snapshot->LoadRunTable(*study, exclusion->where);
+    if (exclusion->runs > 0) response.add_warnings(ExcludedWarning(exclusion->runs));
   }
   if (!runs.ok()) return Annotate(runs.status(), "study", request.parent());
   response.set_runs_used(static_cast<int>(runs->size()));

@@ -15,6 +15,7 @@
 #include "fitting/refusal.h"
 #include "server/batch_runs.h"
 #include "server/error.h"
+#include "server/exclusion.h"
 #include "server/filter.h"
 #include "server/names.h"
 #include "server/run_groups.h"
@@ -213,7 +214,9 @@ absl::Status Estimate(Core& core, const v1::EstimateCriticalBatchRequest& reques
     if (!described.ok()) return Annotate(described.status(), "study", request.parent());
     ASSIGN_OR_RETURN(auto where, ParseRunFilter(request.filter(), "filter", described->declared));
     ASSIGN_OR_RETURN(const auto group_names, GroupNames(request.group_by(), *described));
-    ASSIGN_OR_RETURN(runs, LoadBatchRuns(*snapshot, *study, where, group_names));
+    ASSIGN_OR_RETURN(const Exclusion exclusion, WithoutExcluded(*snapshot, *study, where));
+    ASSIGN_OR_RETURN(runs, LoadBatchRuns(*snapshot, *study, exclusion.where, group_names));
+    if (exclusion.runs > 0) response.add_warnings(ExcludedWarning(exclusion.runs));
   }
   if (runs.empty()) {
     return Annotate(fitting::NotIdentifiable(absl::StrCat("no finished run of ", request.parent(),

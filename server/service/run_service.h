@@ -21,6 +21,12 @@ class RunService final : public v1::RunService::CallbackService {
   grpc::ServerUnaryReactor* DeleteRun(grpc::CallbackServerContext* context,
                                       const v1::DeleteRunRequest* request,
                                       google::protobuf::Empty* response) override;
+  grpc::ServerUnaryReactor* DeleteRuns(grpc::CallbackServerContext* context,
+                                       const v1::DeleteRunsRequest* request,
+                                       v1::DeleteRunsResponse* response) override;
+  grpc::ServerUnaryReactor* ExcludeRuns(grpc::CallbackServerContext* context,
+                                        const v1::ExcludeRunsRequest* request,
+                                        v1::ExcludeRunsResponse* response) override;
   grpc::ServerUnaryReactor* LabelRuns(grpc::CallbackServerContext* context,
                                       const v1::LabelRunsRequest* request,
                                       v1::LabelRunsResponse* response) override;

@@ -32,19 +32,19 @@ def make_stubs(folder: pathlib.Path) -> None:
 
 def make_error_details(folder: pathlib.Path) -> None:
     """Generates google.rpc's error details into `folder`, which make_stubs has put on the path."""
-    proto = "google/rpc/error_details.proto"
-    subprocess.run(["protoc", f"--proto_path={ROOT / 'proto'}", f"--python_out={folder}", proto], check=True)
+    protos = ["google/rpc/error_details.proto", "google/rpc/status.proto"]
+    subprocess.run(["protoc", f"--proto_path={ROOT / 'proto'}", f"--python_out={folder}", *protos], check=True)
     import google  # a package of protobuf's own: the generated folder joins it
     google.__path__.append(str(folder / "google"))
 
 
 def reason(error: grpc.RpcError) -> str:
     """The ErrorInfo reason of a failed call, "" without one."""
-    from google.rpc import error_details_pb2
+    from google.rpc import error_details_pb2, status_pb2
     info = error_details_pb2.ErrorInfo()
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin":
-            for detail in error_details_pb2.Status.FromString(value).details:
+            for detail in status_pb2.Status.FromString(value).details:
                 if detail.Unpack(info):
                     return info.reason
     return ""

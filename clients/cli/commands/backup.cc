@@ -16,8 +16,10 @@ void AddBackup(CommandTree& tree) {
       {"sextant backup sextant-2026-01-31.db", "sextant backup --server 127.0.0.1:7433 copy.db"});
   command->add_option("FILE", *path, "a new file; - for standard output")->required();
   tree.SetRun(command, [path](Session& session) {
-    return Download<v1::SystemService, v1::BackUpResponse>(session, *path, v1::BackUpRequest(),
-                                                           &v1::SystemService::Stub::BackUp);
+    const int code = Download<v1::SystemService, v1::BackUpResponse>(session, *path, v1::BackUpRequest(),
+                                                                     &v1::SystemService::Stub::BackUp);
+    if (code == kExitOk) NoteWritten(session, *path);
+    return code;
   });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clients/cli/commands/command_tree.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -125,10 +126,14 @@ void CommandTree::AddGlobalOptions() {
   root_.add_flag("-q,--quiet", globals_.quiet, "no progress and no notes on stderr");
   root_.add_flag("-v,--verbose", globals_.verbose, "say more on stderr");
   root_.set_help_flag("-h,--help", "print this help");
+  root_.set_version_flag("--version", SEXTANT_VERSION, "print the version");
 }
 
 void CommandTree::AddNoun(const std::string& name, const std::string& summary) {
-  root_.add_subcommand(name, summary)->require_subcommand(0, 1);
+  CLI::App* noun = root_.add_subcommand(name, summary)->require_subcommand(0, 1);
+  // One of them is what many type first.
+  if (name.ends_with("ies")) noun->alias(name.substr(0, name.size() - 3) + "y");
+  if (name.ends_with("s") && !name.ends_with("ies")) noun->alias(name.substr(0, name.size() - 1));
 }
 
 void CommandTree::PrintCommands() const {
@@ -177,8 +182,22 @@ CLI::App* CommandTree::AddCommand(CLI::App* noun, const std::string& name, const
 }
 
 int CommandTree::Main(int argc, char** argv) {
+  // `sextant help runs import` is `sextant runs import --help`.
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (!words.empty() && words.front() == "help") {
+    words.erase(words.begin());
+    words.push_back("--help");
+  }
+  return RunWords(std::move(words));
+}
+
+int CommandTree::RunWords(std::vector<std::string> words) {
+  std::reverse(words.begin(), words.end());  // as the parser takes them
   try {
-    root_.parse(argc, argv);
+    root_.parse(std::move(words));
+  } catch (const CLI::CallForVersion&) {
+    std::fputs("sextant " SEXTANT_VERSION "\n", stdout);
+    return kExitOk;
   } catch (const CLI::CallForHelp&) {
     std::fputs(root_.help().c_str(), stdout);
     return kExitOk;

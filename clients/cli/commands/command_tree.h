@@ -35,6 +35,9 @@ class CommandTree {
   /// Parses, runs, and returns the exit code. Usage errors are explained on stderr, with the nearest word.
   int Main(int argc, char** argv);
 
+  /// The same for a command that another one is made of; global flags stay as they were given.
+  int RunWords(std::vector<std::string> words);
+
   /// Every command as its words ("studies create"), one per line on stdout: what the tests go through.
   void PrintCommands() const;
   /// Writes man pages into a folder that exists: sextant.1, and one for each noun and command below it.

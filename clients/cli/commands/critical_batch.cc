@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <map>
 
 #include "base/numbers.h"
 #include "clients/cli/commands/command_tree.h"
@@ -16,10 +17,46 @@ struct EstimateOptions {
   std::vector<std::string> targets, batches;
   std::optional<double> per_device, overhead, anchor;
   std::optional<std::int64_t> seed;
+  bool all = false;
 };
 
 std::string WithInterval(const v1::BatchInterval& interval) {
   return FormatCount(interval.value()) + " " + FormatInterval(interval.low(), interval.high(), true);
+}
+
+// Of every cell and definition one estimate: at the lowest loss that a critical batch was found for.
+void PrintSummary(const Session& session, const v1::EstimateCriticalBatchResponse& response) {
+  TextTable table({{"N", true},
+                   {"D", true},
+                   {"DEFINITION"},
+                   {"LOSS", true},
+                   {"CRITICAL BATCH (TOKENS)"},
+                   {"LOSSES", true}});
+  int rows = 0, found = 0;
+  for (const v1::CriticalBatchCell& cell : response.cells()) {
+    std::map<std::string, std::vector<const v1::CriticalBatchEstimate*>> by_definition;
+    for (const v1::CriticalBatchEstimate& estimate : cell.estimates()) {
+      ++rows;
+      by_definition[estimate.definition()].push_back(&estimate);
+    }
+    for (auto& [definition, estimates] : by_definition) {
+      const std::size_t losses = estimates.size();
+      std::erase_if(estimates, [](const auto* estimate) { return !estimate->has_batch_size_tokens(); });
+      if (estimates.empty()) continue;
+      ++found;
+      const auto* last =
+          *std::min_element(estimates.begin(), estimates.end(),
+                            [](const auto* a, const auto* b) { return a->target_loss() < b->target_loss(); });
+      table.Add({FormatCount(cell.params()), cell.tokens() > 0 ? FormatCount(cell.tokens()) : "all",
+                 Safe(definition), last->has_target_loss() ? FormatNumber(last->target_loss()) : "",
+                 WithInterval(last->batch_size_tokens()),
+                 std::to_string(estimates.size()) + " of " + std::to_string(losses)});
+    }
+  }
+  if (!table.empty()) PrintTable(session, table);
+  session.Note(
+      std::to_string(found) + " lines for " + std::to_string(rows) +
+      " estimates: of each cell and definition the lowest loss that was answered; --all prints every one");
 }
 
 void PrintCells(const Session& session, const v1::EstimateCriticalBatchResponse& response) {
@@ -144,8 +181,12 @@ int RunEstimate(Session& session, const EstimateOptions& options) {
     return code;
   }
   if (WantsJson(session)) return PrintJson(session, response);
-  PrintCells(session, response);
-  PrintTradeoff(session, response);
+  if (options.all) {
+    PrintCells(session, response);
+    PrintTradeoff(session, response);
+  } else {
+    PrintSummary(session, response);
+  }
   PrintLaws(response);
   NoteCellWarnings(session, response);
   for (const std::string& warning : response.warnings()) session.Note(Safe(warning));
@@ -180,6 +221,8 @@ void AddCriticalBatch(CommandTree& tree) {
   AddNumber(command, "--overhead-anchor-tokens", &options->anchor,
             "batch that the overhead definition scales from; the smallest measured if not given");
   AddWholeNumber(command, "--seed", &options->seed, 0, INT64_MAX, "of the intervals [1]");
+  command->add_flag("--all", options->all,
+                    "every estimate, why others are missing, and the trade at each batch");
   tree.SetRun(command, [options](Session& session) { return RunEstimate(session, *options); });
 }
 

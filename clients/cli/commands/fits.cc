@@ -5,9 +5,12 @@
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/data_table.h"
 #include "clients/cli/commands/deletion.h"
+#include "clients/cli/commands/fit_chart.h"
 #include "clients/cli/commands/fit_print.h"
 #include "clients/cli/commands/number_pairs.h"
 #include "clients/cli/commands/paging.h"
+#include "clients/cli/commands/plot_output.h"
+#include "clients/cli/upload/waiting.h"
 #include "sextant/v1/fit_service.grpc.pb.h"
 
 namespace sextant::cli {
@@ -33,6 +36,7 @@ grpc::Status Watch(Session& session, const std::string& name, Fit* fit) {
   v1::WatchFitRequest request;
   request.set_name(name);
   const auto stream = stub->WatchFit(&context, request);
+  const Waiting waiting(session, "fitting " + (fit->law().empty() ? IdOf(name) : fit->law()));
   while (stream->Read(fit)) session.Detail(Safe(name) + ": " + FitStateWord(fit->state()));
   return stream->Finish();
 }
@@ -142,13 +146,47 @@ int ResolveFit(const Session& session, const std::string& study, const std::stri
                            "give --study ID, or the fit as STUDY/FIT or studies/STUDY/fits/FIT");
 }
 
-int ShowFit(Session& session, const std::string& study, const std::string& text) {
+// The fit of that id; else the newest one of the law that is called so ("lr-power-nd" for
+// "lr-power-nd-5b1f09").
+int ReadFit(Session& session, const v1::GetFitRequest& request, Fit* fit) {
+  const grpc::Status status = session.TryCall(&FitService::Stub::GetFit, request, fit);
+  if (status.ok()) return kExitOk;
+  if (status.error_code() != grpc::StatusCode::NOT_FOUND) return session.FailServer(status);
+  const std::string law = IdOf(request.name());
+  v1::ListFitsRequest list;
+  list.set_parent(request.name().substr(0, request.name().find("/fits/")));
+  list.set_page_size(1000);
+  v1::ListFitsResponse page;
+  if (!session.TryCall(&FitService::Stub::ListFits, list, &page).ok()) return session.FailServer(status);
+  for (const Fit& each : page.fits()) {  // newest first
+    if (each.law() != law || each.state() != v1::FIT_SUCCEEDED) continue;
+    *fit = each;
+    session.Note("the newest fit of " + Safe(law) + " is " + Safe(IdOf(each.name())));
+    return kExitOk;
+  }
+  return session.FailServer(status);
+}
+
+struct ShowOptions {
+  std::string study, fit;
+  PlotOptions plot;
+};
+
+int ShowFit(Session& session, const ShowOptions& options) {
+  const std::string &study = options.study, &text = options.fit;
+  if (const int code = CheckPlotOptions(session, options.plot); code != kExitOk) return code;
   v1::GetFitRequest request;
   if (const int code = ResolveFit(session, study, text, request.mutable_name()); code != kExitOk) return code;
   if (const int code = session.Connect(); code != kExitOk) return code;
   Fit fit;
-  if (const int code = session.Call(&FitService::Stub::GetFit, request, &fit); code != kExitOk) return code;
-  return PrintFit(session, fit);
+  if (const int code = ReadFit(session, request, &fit); code != kExitOk) return code;
+  const int code = PrintFit(session, fit);
+  if (code != kExitOk || !options.plot.wanted()) return code;
+  if (fit.state() != v1::FIT_SUCCEEDED) return session.FailLocal("a fit without a result cannot be drawn");
+  chart::Chart chart;
+  if (const int failed = FitChart(session, fit, &chart); failed != kExitOk) return failed;
+  if (options.plot.plot) std::fputs("\n", stdout);
+  return PutCharts(session, options.plot, {chart});
 }
 
 int RunWatch(Session& session, const std::string& study, const std::string& text) {
@@ -199,8 +237,8 @@ void AddFits(CommandTree& tree) {
     command->add_option("--where", options->where, "which runs enter; all finished ones if not given")
         ->type_name("FILTER");
     command->add_option("--holdout", options->holdout, "runs to keep back and to score")->type_name("FILTER");
-    AddWholeNumber(command, "--bootstrap", &options->bootstrap, 0, 1'000'000,
-                   "replicates for the intervals [1000]; 0: none");
+    AddWholeNumber(command, "--bootstrap", &options->bootstrap, 0, 100'000,
+                   "replicates for the intervals, at most 100 000 [1000]; 0: none");
     AddWholeNumber(command, "--seed", &options->seed, INT64_MIN, INT64_MAX,
                    "of the bootstrap and the starts [1]");
     command->add_option("--loss", options->loss, "huber:1e-3, squared, absolute; the law's own if not given")
@@ -268,7 +306,16 @@ void AddFitsOfOne(CommandTree& tree) {
     command->add_option("--study", *study, "the study")->type_name("ID");
     tree.SetRun(command, [=](Session& session) { return run(session, *study, *name); });
   };
-  add_single("show", "show one fit", "sextant fits show studies/mine/fits/first -o json", ShowFit);
+  {
+    auto options = std::make_shared<ShowOptions>();
+    CLI::App* command = tree.AddCommand(
+        noun, "show", "show one fit",
+        {"sextant fits show mine/first --plot", "sextant fits show studies/mine/fits/first -o json"});
+    command->add_option("FIT", options->fit, "its name, or its id with --study, or STUDY/FIT")->required();
+    command->add_option("--study", options->study, "the study")->type_name("ID");
+    AddPlotOptions(command, "the law over its data", &options->plot);
+    tree.SetRun(command, [options](Session& session) { return ShowFit(session, *options); });
+  }
   AddDelete(tree, noun,
             {"delete a fit", "sextant fits delete mine/first --yes", "FIT",
              "its name, or its id with --study, or STUDY/FIT", true},

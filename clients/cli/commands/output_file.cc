@@ -6,7 +6,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <utility>
+
+#include "clients/cli/output/quantity.h"
 
 namespace sextant::cli {
 namespace {
@@ -32,6 +35,20 @@ OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
   file_.emplace(path_, Existing::kKeep);
   // It holds what a database holds: its owner alone may read it. It is empty so far.
   chmod(PartialName(path_).c_str(), S_IRUSR | S_IWUSR);
+}
+
+void NoteWritten(const Session& session, const std::string& path) {
+  if (path == "-") return;
+  std::error_code error;
+  std::uintmax_t bytes = 0;
+  if (std::filesystem::is_directory(path, error)) {
+    for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
+      if (entry.is_regular_file(error)) bytes += entry.file_size(error);
+    }
+  } else {
+    bytes = std::filesystem::file_size(path, error);
+  }
+  session.Note("wrote " + Safe(path) + " (" + FormatCount(static_cast<double>(bytes), 3) + "B)");
 }
 
 void OutputFile::Write(const std::string& bytes) {

@@ -34,6 +34,9 @@ class OutputFile {
   int stdout_error_ = 0;
 };
 
+/// "wrote PATH (12 MB)", of a file or of the files in a folder; nothing for standard output.
+void NoteWritten(const Session& session, const std::string& path);
+
 /// Writes to `path` what a call streams in messages with a `data` field; nothing is left there when it fails.
 template <typename Service, typename Piece, typename Request, typename Method>
 int Download(Session& session, const std::string& path, const Request& request, Method method) {

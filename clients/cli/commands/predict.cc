@@ -3,7 +3,9 @@
 
 #include "base/numbers.h"
 #include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/fit_chart.h"
 #include "clients/cli/commands/number_pairs.h"
+#include "clients/cli/commands/plot_output.h"
 #include "clients/cli/commands/predict_print.h"
 #include "clients/cli/commands/predict_targets.h"
 #include "clients/cli/commands/schedule_words.h"
@@ -23,6 +25,7 @@ struct PredictOptions {
   std::optional<double> share;
   std::string run, targets;
   bool penalty_grid = false;
+  PlotOptions plot;
 };
 
 // What the laws say about themselves at every target. None if the catalogue cannot be listed: then all is
@@ -103,6 +106,10 @@ int RunManyTargets(Session& session, const PredictOptions& options) {
 }
 
 int RunPredict(Session& session, const PredictOptions& options) {
+  if (const int code = CheckPlotOptions(session, options.plot); code != kExitOk) return code;
+  if (options.plot.wanted() && (!options.run.empty() || options.penalty_grid)) {
+    return session.FailUsage("--plot and --svg draw predictions: leave out --run and --penalty-grid");
+  }
   if (!options.run.empty()) return RunForecast(session, options);
   if (!options.targets.empty()) return RunManyTargets(session, options);
   const bool elsewhere = !options.at.empty() || !options.schedule.empty();
@@ -139,9 +146,15 @@ int RunPredict(Session& session, const PredictOptions& options) {
     return code;
   }
   const OutputFormat format = session.globals().output;
-  const bool text = format == OutputFormat::kTable || format == OutputFormat::kMarkdown;
-  return PrintPredictions(session, request, response,
-                          text && session.globals().verbose == 0 ? LawNotes(session) : QuietLaws());
+  const bool text = format != OutputFormat::kJson && format != OutputFormat::kJsonl;
+  const int code = PrintPredictions(session, request, response,
+                                    text && session.globals().verbose == 0 ? LawNotes(session) : QuietLaws());
+  if (code != kExitOk || !options.plot.wanted()) return code;
+  std::vector<chart::Chart> charts;
+  if (const int failed = PredictionCharts(session, request, response, &charts); failed != kExitOk)
+    return failed;
+  if (options.plot.plot) std::fputs("\n", stdout);
+  return PutCharts(session, options.plot, charts);
 }
 
 }  // namespace
@@ -196,6 +209,7 @@ void AddPredict(CommandTree& tree) {
       ->type_name("NAME");
   AddNumber(command, "--use-share", &options->share,
             "with --run: use only this share of the run, to check the method on a finished one");
+  AddPlotOptions(command, "each quantity over tokens", &options->plot);
   tree.SetRun(command, [options](Session& session) { return RunPredict(session, *options); });
 }
 

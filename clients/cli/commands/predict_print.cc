@@ -39,17 +39,6 @@ constexpr Column kColumns[] = {
     {"weight_decay", "weight decay", false, &Prediction::has_weight_decay, &Prediction::weight_decay},
     {"adam_beta2", "beta2", false, &Prediction::has_adam_beta2, &Prediction::adam_beta2}};
 
-// A law by its id; fits by study, and by id when the study has but one here.
-std::string SourceName(const Prediction& prediction) {
-  std::string text;
-  for (const std::string& law : prediction.laws()) text += (text.empty() ? "" : " + ") + law;
-  if (prediction.fits().empty() || prediction.fits(0).rfind("studies/published/", 0) == 0) return text;
-  const std::string& fit = prediction.fits(0);
-  const std::string study = fit.substr(8, fit.find('/', 8) - 8);
-  if (prediction.fits_size() == 1) return study + "/" + IdOf(fit);
-  return study + " (" + std::to_string(prediction.fits_size()) + " fits)";
-}
-
 // What the critical batch means, and what the batch asked for costs.
 std::string CriticalBatchLines(const Prediction& prediction) {
   std::string text;
@@ -94,7 +83,7 @@ std::string WarningLines(const v1::PredictResponse& response, const std::set<std
       auto found =
           std::find_if(grouped.begin(), grouped.end(), [&](const auto& g) { return g.first == warning; });
       if (found == grouped.end()) found = grouped.insert(grouped.end(), {warning, {}});
-      found->second.push_back(SourceName(prediction));
+      found->second.push_back(PredictionSource(prediction));
     }
   }
   std::string out;
@@ -123,7 +112,8 @@ std::string OtherLines(const v1::PredictResponse& response, const std::string& b
     std::vector<std::pair<std::string, double>> other(prediction.other().begin(), prediction.other().end());
     std::sort(other.begin(), other.end());
     for (const auto& [name, value] : other) {
-      out += bullet + Safe(SourceName(prediction)) + ": " + Safe(name) + " = " + FormatNumber(value) + "\n";
+      out += bullet + Safe(PredictionSource(prediction)) + ": " + Safe(name) + " = " + FormatNumber(value) +
+             "\n";
     }
   }
   return out;
@@ -211,7 +201,7 @@ std::string Text(const v1::PredictRequest& request, const v1::PredictResponse& r
       const auto first =
           std::find_if(shown.begin(), shown.end(), [&](const Column* c) { return (prediction.*c->has)(); });
       if (first == shown.end() || *first != leading) continue;
-      std::vector<std::string> row{Safe(SourceName(prediction))};
+      std::vector<std::string> row{Safe(PredictionSource(prediction))};
       for (const Column* column : shown) row.push_back(CellText(*column, prediction));
       table.Add(std::move(row));
     }
@@ -244,7 +234,7 @@ std::string Delimited(const v1::PredictResponse& response, char delimiter) {
       const Quantity& q = (prediction.*column.get)();
       const auto text = [](bool has, double value) { return has ? FormatRoundTrip(value) : std::string(); };
       out += DelimitedLine(
-          {SourceName(prediction), column.name, FormatRoundTrip(q.value()), text(q.has_low(), q.low()),
+          {PredictionSource(prediction), column.name, FormatRoundTrip(q.value()), text(q.has_low(), q.low()),
            text(q.has_high(), q.high()), text(q.has_near_optimal_low(), q.near_optimal_low()),
            text(q.has_near_optimal_high(), q.near_optimal_high()),
            text(prediction.has_extrapolation(), prediction.extrapolation().params()),
@@ -258,6 +248,16 @@ std::string Delimited(const v1::PredictResponse& response, char delimiter) {
 
 }  // namespace
 
+std::string PredictionSource(const Prediction& prediction) {
+  std::string text;
+  for (const std::string& law : prediction.laws()) text += (text.empty() ? "" : " + ") + law;
+  if (prediction.fits().empty() || prediction.fits(0).rfind("studies/published/", 0) == 0) return text;
+  const std::string& fit = prediction.fits(0);
+  const std::string study = fit.substr(8, fit.find('/', 8) - 8);
+  if (prediction.fits_size() == 1) return study + "/" + IdOf(fit);
+  return study + " (" + std::to_string(prediction.fits_size()) + " fits)";
+}
+
 int PrintPredictions(const Session& session, const v1::PredictRequest& request,
                      const v1::PredictResponse& response, const QuietLaws& quiet) {
   const OutputFormat format = session.globals().output;
@@ -270,6 +270,8 @@ int PrintPredictions(const Session& session, const v1::PredictRequest& request,
     }
   } else if (format == OutputFormat::kCsv || format == OutputFormat::kTsv) {
     out = Delimited(response, format == OutputFormat::kTsv ? '\t' : ',');
+    const std::string warnings = WarningLines(response, quiet.notes, "");
+    if (!warnings.empty()) session.Note(warnings.substr(0, warnings.size() - 1));
   } else {
     out = Text(request, response, quiet, session.color_stdout(), format == OutputFormat::kMarkdown);
   }

@@ -22,6 +22,9 @@ struct QuietLaws {
 int PrintPredictions(const Session& session, const v1::PredictRequest& request,
                      const v1::PredictResponse& response, const QuietLaws& quiet);
 
+/// What answered: a law by its id, fits by study, and by id when the study has but one here.
+std::string PredictionSource(const v1::Prediction& prediction);
+
 /// Expected excess loss over a grid: rates down, batches across; JSON and CSV give one point a row.
 int PrintPenalties(const Session& session, const v1::PredictPenaltyResponse& response);
 

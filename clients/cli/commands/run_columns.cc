@@ -103,6 +103,9 @@ std::vector<RecordColumn> RunColumns(const std::vector<std::string>& declared) {
   std::vector<RecordColumn> columns = {MakeColumn<Run>(
       "name", "run", false, true, [](const Run& run) { return IdOf(run.name()); },
       [](const Run& run) { return run.name(); })};
+  const auto id = [](const Run& run) { return IdOf(run.name()); };
+  columns.push_back(MakeColumn<Run>("run_id", "run", false, false, id, id));
+  columns.back().only_by_name = true;
   for (std::size_t i = 0; i < kRunQuantities.size(); ++i) {
     columns.push_back(QuantityColumn(kRunQuantities[i], server::RunQuantityFields()[i]));
   }

@@ -5,11 +5,13 @@
 #include <cmath>
 
 #include "clients/cli/commands/command_tree.h"
+#include "clients/cli/commands/curve_chart.h"
 #include "clients/cli/commands/curve_rows.h"
 #include "clients/cli/commands/declared.h"
-#include "clients/cli/commands/deletion.h"
 #include "clients/cli/commands/paging.h"
+#include "clients/cli/commands/plot_output.h"
 #include "clients/cli/commands/run_columns.h"
+#include "clients/cli/commands/study_runs.h"
 #include "clients/cli/output/json.h"
 #include "clients/cli/output/quantity.h"
 #include "clients/importers/text.h"
@@ -104,20 +106,44 @@ int PrintCurve(const Session& session, const Curve& curve) {
   return FlushStdout(session);
 }
 
-int RunCurve(Session& session, const std::string& study, const std::string& text) {
-  v1::GetCurveRequest request;
-  if (const int code = ResolveRun(session, study, text, request.mutable_name()); code != kExitOk) return code;
-  if (const int code = session.Connect(); code != kExitOk) return code;
-  Curve curve;
-  const int code = ReadCurve(session, request.name(), &curve);
-  return code != kExitOk ? code : PrintCurve(session, curve);
+struct CurveOptions {
+  std::string study, run, x = "step";
+  bool linear_x = false, linear_y = false;
+  PlotOptions plot;
+};
+
+int DrawCurve(Session& session, const CurveOptions& options, const std::string& name, const Curve& curve) {
+  v1::GetStudyRequest request;
+  request.set_name(name.substr(0, name.find("/runs/")));
+  v1::Study study;
+  if (const int code = session.Call(&v1::StudyService::Stub::GetStudy, request, &study); code != kExitOk)
+    return code;
+  if (options.x == "tokens" && curve.tokens().empty()) {
+    return session.FailLocal("the curve does not say how many tokens its points had seen",
+                             "leave out --x tokens");
+  }
+  const chart::Chart chart = CurveChart(IdOf(name), LossUnitText(study.loss_unit()), curve,
+                                        {options.x == "tokens", options.linear_x, options.linear_y});
+  if (chart.series.empty()) return session.FailLocal("the curve of " + Safe(name) + " holds no loss to draw");
+  return PutCharts(session, options.plot, {chart});
 }
 
-int DeleteRun(Session& session, const std::string& study, const std::string& text, bool yes) {
-  v1::DeleteRunRequest request;
-  if (const int code = ResolveRun(session, study, text, request.mutable_name()); code != kExitOk) return code;
-  return DeleteOne(session, &RunService::Stub::DeleteRun, request, "runs",
-                   study.empty() ? text : study + "/" + text, "deleting a run deletes its curve", yes);
+int RunCurve(Session& session, const CurveOptions& options) {
+  if (options.x != "step" && options.x != "tokens") return session.FailUsage("--x is step or tokens");
+  if (const int code = CheckPlotOptions(session, options.plot); code != kExitOk) return code;
+  v1::GetCurveRequest request;
+  if (const int code = ResolveRun(session, options.study, options.run, request.mutable_name());
+      code != kExitOk)
+    return code;
+  if (const int code = session.Connect(); code != kExitOk) return code;
+  Curve curve;
+  if (const int code = ReadCurve(session, request.name(), &curve); code != kExitOk) return code;
+  // A chart stands for the table; what programs read they still get.
+  if (options.plot.wanted()) {
+    const int code = DrawCurve(session, options, request.name(), curve);
+    if (code != kExitOk || session.globals().output == OutputFormat::kTable) return code;
+  }
+  return PrintCurve(session, curve);
 }
 
 }  // namespace
@@ -148,12 +174,19 @@ void AddRuns(CommandTree& tree) {
     tree.SetRun(command, [=](Session& session) { return run(session, *study, *name); });
   };
   add_single("show", "show one run", "sextant runs show --study mine r-0123456789abcdef0123", ShowRun);
-  add_single("curve", "print a run's curve", "sextant runs curve mine/d128-lr0.001 -o csv > curve.csv",
-             RunCurve);
-  AddDelete(tree, noun,
-            {"delete a run and its curve", "sextant runs delete mine/d128-lr0.001 --yes", "RUN",
-             "its id with --study, or STUDY/RUN", true},
-            DeleteRun);
+  auto options = std::make_shared<CurveOptions>();
+  CLI::App* command = tree.AddCommand(noun, "curve", "print or draw a run's curve",
+                                      {"sextant runs curve mine/d128-lr0.001 --plot",
+                                       "sextant runs curve mine/d128-lr0.001 -o csv > curve.csv"});
+  command->add_option("RUN", options->run, "its id with --study, or STUDY/RUN")->required();
+  command->add_option("--study", options->study, "the study")->type_name("ID");
+  AddPlotOptions(command, "the losses", &options->plot);
+  command->add_option("--x", options->x, "of a chart: step or tokens")
+      ->type_name("AXIS")
+      ->capture_default_str();
+  command->add_flag("--linear-x", options->linear_x, "a chart's x axis is not logarithmic");
+  command->add_flag("--linear-y", options->linear_y, "a chart's y axis is not logarithmic");
+  tree.SetRun(command, [options](Session& session) { return RunCurve(session, *options); });
 }
 
 }  // namespace sextant::cli

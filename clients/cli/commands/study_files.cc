@@ -96,7 +96,8 @@ int WriteCsv(Session& session, const ExportOptions& options) {
   std::set<std::string> tags;
   if (const int code = TagKeys(session, options.id, &tags); code != kExitOk) return code;
   // What the service fills in itself, and what has columns of its own, is left out.
-  const std::set<std::string> left_out = {"name", "tags", "curve_point_count", "source", "create_time"};
+  const std::set<std::string> left_out = {"name",   "run_id",     "tags", "curve_point_count",
+                                          "source", "create_time"};
   v1::GetStudyRequest of;
   of.set_name(StudyName(options.id));
   v1::Study study;
@@ -136,6 +137,12 @@ int WriteCsv(Session& session, const ExportOptions& options) {
 }
 
 int ExportCsv(Session& session, const ExportOptions& options) {
+  if (options.out == "-" || options.out.ends_with(".csv")) {
+    return session.FailUsage("csv is two files, runs.csv and curves.csv, in the folder that --out names",
+                             options.out == "-" ? "`sextant runs list -o csv` prints runs alone"
+                                                : "name a folder, for example --out " +
+                                                      Safe(options.out.substr(0, options.out.size() - 4)));
+  }
   std::error_code error;
   const bool is_new = std::filesystem::create_directories(options.out, error);
   if (error) {
@@ -147,9 +154,16 @@ int ExportCsv(Session& session, const ExportOptions& options) {
 }
 
 int RunExport(Session& session, const ExportOptions& options) {
-  if (options.format == "sqlite") return ExportSqlite(session, options);
-  if (options.format == "jsonl") return ExportJsonl(session, options);
-  if (options.format == "csv") return ExportCsv(session, options);
+  using Export = int (*)(Session&, const ExportOptions&);
+  const Export write = options.format == "sqlite"  ? &ExportSqlite
+                       : options.format == "jsonl" ? &ExportJsonl
+                       : options.format == "csv"   ? &ExportCsv
+                                                   : nullptr;
+  if (write != nullptr) {
+    const int code = write(session, options);
+    if (code == kExitOk) NoteWritten(session, options.out);
+    return code;
+  }
   return session.FailUsage("--format is sqlite, jsonl or csv, not '" + Safe(options.format) + "'");
 }
 

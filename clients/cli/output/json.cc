@@ -77,4 +77,11 @@ std::string ToJson(const google::protobuf::Message& message, bool indent,
   return std::string(buffer.GetString(), buffer.GetSize());
 }
 
+std::string QuotedJson(const std::string& text) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+  return std::string(buffer.GetString(), buffer.GetSize());
+}
+
 }  // namespace sextant::cli

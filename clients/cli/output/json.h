@@ -14,4 +14,7 @@ namespace sextant::cli {
 std::string ToJson(const google::protobuf::Message& message, bool indent,
                    const std::vector<std::string>& fields);
 
+/// `text` as a JSON string, with its quotes.
+std::string QuotedJson(const std::string& text);
+
 }  // namespace sextant::cli

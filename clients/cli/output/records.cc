@@ -36,7 +36,7 @@ int PrintJson(const Session& session, const google::protobuf::Message& message) 
 void PrintTable(const Session& session, const TextTable& table) {
   const std::string text = session.globals().output == OutputFormat::kMarkdown
                                ? table.RenderMarkdown()
-                               : table.Render(session.color_stdout());
+                               : table.Render(session.color_stdout(), session.table_width());
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
@@ -78,7 +78,7 @@ int RecordPrinter::Begin() {
   const bool text = globals.output == OutputFormat::kTable || globals.output == OutputFormat::kMarkdown;
   if (globals.fields.empty()) {
     for (const RecordColumn& column : columns_) {
-      if (column.in_list || single_ || !text) chosen.push_back(column);
+      if (!column.only_by_name && (column.in_list || single_ || !text)) chosen.push_back(column);
     }
   }
   columns_ = std::move(chosen);
@@ -86,19 +86,26 @@ int RecordPrinter::Begin() {
     std::vector<TextColumn> titles;
     for (const RecordColumn& column : columns_) titles.push_back({column.title, column.right});
     table_ = std::make_unique<TextTable>(std::move(titles));
-  } else if (globals.output == OutputFormat::kJson && !single_) {
-    Put("[");
-  } else if (!IsJson(globals.output)) {
-    std::vector<std::string> names;
-    for (const RecordColumn& column : columns_) names.push_back(column.name);
-    Put(DelimitedLine(names, DelimiterOf(globals.output)));
   }
   return kExitOk;
+}
+
+// With the first record or at the end: what is refused prints nothing.
+void RecordPrinter::PutHead() {
+  const OutputFormat format = session_.globals().output;
+  if (has_head_) return;
+  has_head_ = true;
+  if (format == OutputFormat::kJson && !single_) Put("[");
+  if (format != OutputFormat::kCsv && format != OutputFormat::kTsv) return;
+  std::vector<std::string> names;
+  for (const RecordColumn& column : columns_) names.push_back(column.name);
+  Put(DelimitedLine(names, DelimiterOf(format)));
 }
 
 void RecordPrinter::Add(const google::protobuf::Message& message) {
   const Globals& globals = session_.globals();
   ++count_;
+  PutHead();
   if (globals.output == OutputFormat::kJson) {
     if (!single_) Put(count_ > 1 ? ",\n" : "\n");
     Put(ToJson(message, true, globals.fields));
@@ -125,6 +132,7 @@ void RecordPrinter::Add(const google::protobuf::Message& message) {
 }
 
 int RecordPrinter::End() {
+  PutHead();
   const OutputFormat format = session_.globals().output;
   if (format == OutputFormat::kJson) {
     Put(single_ ? "\n" : count_ > 0 ? "\n]\n" : "]\n");
@@ -134,7 +142,7 @@ int RecordPrinter::End() {
     if (count_ == 0) {
       session_.Note("nothing there");
     } else {
-      Put(table_->Render(session_.color_stdout()));
+      Put(table_->Render(session_.color_stdout(), session_.table_width()));
     }
   }
   return FlushStdout(session_);

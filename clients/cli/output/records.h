@@ -25,6 +25,7 @@ struct RecordColumn {
   bool in_list = true;  ///< shown in lists unless --fields says otherwise; `show` and CSV have every column
   std::function<std::string(const google::protobuf::Message&)> human, machine;
   std::string member = {};  ///< of the message whose member `name` it is; empty: the message itself
+  bool only_by_name = false;  ///< shown where --fields asks for it, and nowhere else
 };
 
 /// A column over messages of type M, from two functions of M.
@@ -40,7 +41,8 @@ RecordColumn MakeColumn(std::string name, std::string title, bool right, bool in
       [machine](const google::protobuf::Message& m) -> std::string {
         return machine(static_cast<const M&>(m));
       },
-      {}};
+      {},
+      false};
 }
 
 /// Streams records to stdout: JSON, JSONL, CSV and TSV as they come, tables at the end. Not thread-safe.
@@ -56,12 +58,15 @@ class RecordPrinter {
   int End();
 
  private:
+  void PutHead();
+
   const Session& session_;
   std::vector<RecordColumn> columns_;
   const google::protobuf::Descriptor* type_;
   bool single_;
   std::unique_ptr<TextTable> table_;
   std::int64_t count_ = 0;
+  bool has_head_ = false;
 };
 
 /// One record.

@@ -28,6 +28,24 @@ std::string Padded(const std::string& text, std::size_t width, bool right) {
   return right ? pad + text : text + pad;
 }
 
+// The first `count` characters of `text`, or the last.
+std::string Characters(const std::string& text, std::size_t count, bool last) {
+  std::size_t at = last ? text.size() : 0;
+  while (count-- > 0) {
+    do {
+      at += last ? std::size_t(-1) : 1;
+    } while (at > 0 && at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80);
+  }
+  return last ? text.substr(at) : text.substr(0, at);
+}
+
+// Ids differ at their ends: the middle goes.
+std::string CutMiddle(const std::string& text, std::size_t width) {
+  if (DisplayWidth(text) <= width || width == 0) return text;
+  const std::size_t kept = width - 1;
+  return Characters(text, kept - kept / 2, false) + "…" + Characters(text, kept / 2, true);
+}
+
 // What a spreadsheet would compute. Numbers with a sign are none.
 bool IsFormula(const std::string& text) {
   if (text.empty() || std::string("=+-@\t\r").find(text[0]) == std::string::npos) return false;
@@ -69,7 +87,7 @@ void TextTable::Add(std::vector<std::string> row) {
   rows_.push_back(std::move(row));
 }
 
-std::string TextTable::Render(bool bold) const {
+std::string TextTable::Render(bool bold, std::size_t width) const {
   std::vector<std::size_t> widths;
   for (const TextColumn& column : columns_) widths.push_back(DisplayWidth(column.title));
   for (const auto& row : rows_) {
@@ -77,12 +95,13 @@ std::string TextTable::Render(bool bold) const {
       for (const std::string& line : SplitLines(row[i])) widths[i] = std::max(widths[i], DisplayWidth(line));
     }
   }
+  const std::size_t shown = width > 0 ? Fit(width, &widths) : columns_.size();
   std::string out;
   const auto line_of = [&](const auto& cell) {
     std::string line;
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
+    for (std::size_t i = 0; i < shown; ++i) {
       if (i > 0) line += "  ";
-      line += Padded(cell(i), widths[i], columns_[i].right);
+      line += Padded(CutMiddle(cell(i), widths[i]), widths[i], columns_[i].right);
     }
     TrimRight(&line);
     return line;
@@ -100,7 +119,40 @@ std::string TextTable::Render(bool bold) const {
       out += line_of([&](std::size_t i) { return k < cells[i].size() ? cells[i][k] : std::string(); }) + "\n";
     }
   }
+  if (shown < columns_.size()) {
+    out += "(" + std::to_string(columns_.size() - shown) +
+           " more columns: a wider terminal, --fields or -o csv)\n";
+  }
   return out;
+}
+
+std::size_t TextTable::Fit(std::size_t width, std::vector<std::size_t>* widths) const {
+  constexpr std::size_t kLeastTextWidth = 12;
+  const auto total = [&](std::size_t columns) {
+    std::size_t sum = columns == 0 ? 0 : 2 * (columns - 1);
+    for (std::size_t i = 0; i < columns; ++i) sum += (*widths)[i];
+    return sum;
+  };
+  const std::vector<std::size_t> whole = *widths;
+  while (total(columns_.size()) > width) {
+    // Numbers stay whole.
+    std::size_t widest = columns_.size();
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      const bool may =
+          !columns_[i].right && (*widths)[i] > std::max(kLeastTextWidth, DisplayWidth(columns_[i].title));
+      if (may && (widest == columns_.size() || (*widths)[i] > (*widths)[widest])) widest = i;
+    }
+    if (widest == columns_.size()) break;
+    --(*widths)[widest];
+  }
+  std::size_t shown = columns_.size();
+  while (shown > 1 && total(shown) > width) --shown;
+  if (shown == columns_.size()) return shown;
+  // With columns gone there is room again for the text of the others.
+  for (std::size_t i = 0; i < shown; ++i) {
+    (*widths)[i] += std::min(whole[i] - (*widths)[i], width - std::min(width, total(shown)));
+  }
+  return shown;
 }
 
 std::string TextTable::RenderMarkdown() const {

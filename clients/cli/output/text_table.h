@@ -19,11 +19,16 @@ class TextTable {
   explicit TextTable(std::vector<TextColumn> columns) : columns_(std::move(columns)) {}
   void Add(std::vector<std::string> row);
   bool empty() const { return rows_.empty(); }
-  /// `bold` marks the header for terminals.
-  std::string Render(bool bold) const;
+  /// `bold` marks the header for terminals. With a `width` above 0 no line is longer: text is cut in the
+  /// middle, first of the widest columns, and columns that still do not fit are left out, with a line that
+  /// says so.
+  std::string Render(bool bold, std::size_t width = 0) const;
   std::string RenderMarkdown() const;
 
  private:
+  /// Narrows `widths` to a table of `width`; how many of the columns have room.
+  std::size_t Fit(std::size_t width, std::vector<std::size_t>* widths) const;
+
   std::vector<TextColumn> columns_;
   std::vector<std::vector<std::string>> rows_;
 };

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// A line on stderr while one answer is waited for.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "clients/cli/session.h"
+
+namespace sextant::cli {
+
+/// "WHAT, 12 s" from the second second on, rewritten in place; cleared when it is destroyed. On a terminal
+/// alone, and not with --quiet.
+class Waiting {
+ public:
+  Waiting(const Session& session, std::string what);
+  ~Waiting();
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  void Loop();
+
+  const std::string what_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool done_ = false;  // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace sextant::cli

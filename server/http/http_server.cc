@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/http/http_server.h"
+
+#include <absl/strings/str_cat.h>
+#include <sys/socket.h>
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "server/guard/listener.h"
+#include "server/guard/peer_name.h"
+#include "server/http/handlers.h"
+#include "server/http/limits.h"
+#include "server/http/socket_stream.h"
+#include "server/options.h"
+
+namespace sextant::server::http {
+namespace {
+
+// The library's parser and router over connections of our own.
+class Router final : public httplib::Server {
+ public:
+  Router() {
+    // Content that is made piece by piece stops where the library takes its listening socket for closed. It
+    // has none.
+    svr_sock_ = 0;
+    set_payload_max_length(kMaxBodyBytes);
+  }
+  void StopAnswers() { svr_sock_ = INVALID_SOCKET; }
+
+  void Serve(SocketStream& stream) {
+    for (int left = kRequestsPerConnection; left > 0 && stream.AwaitRequest(); --left) {
+      bool closed = false;
+      if (!process_request(stream, left == 1, closed, nullptr) || closed) return;
+    }
+  }
+};
+
+// The answer to a connection too many.
+std::string BusyAnswer() {
+  constexpr std::string_view kBody =
+      R"({"code":"unavailable","message":"as many connections as may be are open"})";
+  return absl::StrCat(
+      "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Type: application/json\r\n",
+      "Content-Length: ", kBody.size(), "\r\nConnection: close\r\n\r\n", kBody);
+}
+
+std::string NameOfPeer(int connection) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  if (getpeername(connection, reinterpret_cast<sockaddr*>(&address), &size) != 0) return "unknown";
+  return PeerName(connection, address);
+}
+
+}  // namespace
+
+struct HttpServer::Impl {
+  explicit Impl(const HttpOptions& options, std::shared_ptr<grpc::Channel> channel)
+      : handlers(options, std::move(channel)) {
+    handlers.Install(router);
+  }
+
+  // On the listener's thread.
+  void Take(int connection) {
+    const std::string peer = NameOfPeer(connection);
+    auto stream = std::make_shared<SocketStream>(connection, peer);
+    {
+      const std::lock_guard lock(mutex);
+      if (stopped || static_cast<int>(open.size()) >= kMaxConnections ||
+          open_of_peer[peer] >= kMaxConnectionsPerPeer) {
+        return Refuse(connection);
+      }
+      ++open_of_peer[peer];
+      open.insert(stream);
+    }
+    try {
+      std::thread([this, stream, peer] {
+        router.Serve(*stream);
+        Drop(stream, peer);
+      }).detach();
+    } catch (const std::system_error&) {  // no thread is to be had
+      Refuse(connection);
+      Drop(stream, peer);
+    }
+  }
+
+  static void Refuse(int connection) {
+    const std::string answer = BusyAnswer();
+    send(connection, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+
+  void Drop(const std::shared_ptr<SocketStream>& stream, const std::string& peer) {
+    stream->Close();
+    const std::lock_guard lock(mutex);
+    open.erase(stream);
+    if (--open_of_peer[peer] == 0) open_of_peer.erase(peer);
+    all_done.notify_all();
+  }
+
+  void Stop(std::chrono::milliseconds patience) {
+    listener.Stop();
+    handlers.Stop(patience);
+    std::unique_lock lock(mutex);
+    stopped = true;
+    router.StopAnswers();
+    for (const auto& stream : open) stream->Close();
+    all_done.wait(lock, [this] { return open.empty(); });
+  }
+
+  Handlers handlers;
+  Router router;
+  std::mutex mutex;
+  std::condition_variable all_done;
+  bool stopped = false;                          // guarded by mutex
+  std::set<std::shared_ptr<SocketStream>> open;  // guarded by mutex
+  std::map<std::string, int> open_of_peer;       // guarded by mutex
+  std::vector<std::string> addresses;
+  int port = 0;
+  Listener listener;  // last: its thread uses the rest
+};
+
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpOptions& options,
+                                                              std::shared_ptr<grpc::Channel> channel) {
+  auto impl = std::make_unique<Impl>(options, std::move(channel));
+  for (const std::string& address : options.listen) {
+    if (address.rfind(':') == std::string::npos || address.rfind("unix:", 0) == 0) {
+      return absl::InvalidArgumentError(absl::StrCat("--http ", address, ": use HOST:PORT"));
+    }
+    if (!options.insecure_non_loopback && !IsLocalAddress(address)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--http ", address,
+                       " can be reached from other machines and the connection would not be encrypted: put a "
+                       "proxy with TLS "
+                       "in front of a loopback address, or accept it with --insecure-non-loopback"));
+    }
+    ASSIGN_OR_RETURN(const int port,
+                     impl->listener.Listen(
+                         address, false, [raw = impl.get()](int, int connection) { raw->Take(connection); }));
+    if (impl->port == 0) impl->port = port;
+    impl->addresses.push_back(absl::StrCat(address.substr(0, address.rfind(':') + 1), port));
+  }
+  RETURN_IF_ERROR(impl->listener.Start());
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
+}
+
+HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+HttpServer::~HttpServer() { Stop(std::chrono::milliseconds(0)); }
+
+const std::vector<std::string>& HttpServer::addresses() const { return impl_->addresses; }
+
+int HttpServer::port() const { return impl_->port; }
+
+void HttpServer::Stop(std::chrono::milliseconds patience) { impl_->Stop(patience); }
+
+}  // namespace sextant::server::http

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Reports, and the page that sextantd serves; in a browser where node, Chromium and the npm packages are there."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import time
+import unittest
+
+import cli_support
+from cli_support import BIN, SOURCE, CliTest
+
+WEB = SOURCE / "clients" / "web"
+HOSTILE = "<script>alert(1)</script> \"q\" ' \u202e\u0007 =1+1"
+
+
+def data_of(page):
+    return json.loads(re.search(r'<script type="application/json" id="sextant-data">(.*?)</script>', page, re.S).group(1))
+
+
+class ReportTest(CliTest):
+    def setUp(self):
+        super().setUp()
+        out = self.folder / "probe.html"
+        self.run_cli("studies", "create", "probe")
+        done = self.run_cli("report", "--study", "probe", "--out", out, code=None)
+        if "built without the page" in done[1]:
+            self.skipTest("sextant was built without its page (npm run build in clients/web makes it)")
+        self.assertTrue(out.exists(), done)
+
+    def make_report(self, study="mine", **kwargs):
+        self.make_study(study, **kwargs)
+        for law in ("lr-power-nd", "batch-power-d", "loss-chinchilla"):
+            self.run_cli("fits", "create", "--study", study, "--law", law, "--bootstrap", "50", "--holdout", "params_non_embedding > 5e7")
+        out = self.folder / f"{study}.html"
+        self.run_cli("report", "--study", study, "--out", out)
+        return out
+
+    def make_hostile_report(self):
+        self.run_cli("studies", "create", "odd", "--title", HOSTILE, "--description", HOSTILE * 200)
+        lines = ["run_id,params_non_embedding,tokens,learning_rate,batch_size_tokens,loss_nats,tags.evil"]
+        lines += [f"r{i},{1e6 * 4 ** (i % 3):.0f},{1e8 * 4 ** (i // 3 % 3):.0f},{0.001 * 2 ** (i // 9)},65536,{3 + 0.1 * (i // 9 - 1) ** 2 + 0.01 * (i % 9)},\"=cmd()\""
+                  for i in range(27)]
+        self.run_cli("runs", "import", self.write("odd.csv", "\n".join(lines) + "\n"), "--study", "odd")
+        out = self.folder / "odd.html"
+        self.run_cli("report", "--study", "odd", "--out", out)
+        return out
+
+    def test_a_report_holds_all_and_loads_nothing(self):
+        page = self.make_report().read_text(encoding="utf-8")
+        self.assertLess(len(page), 2_000_000)
+        self.assertIsNone(re.search(r'(src|href)="(?!data:|#)', page))
+        data = data_of(page)
+        self.assertEqual(data["study"]["name"], "studies/mine")
+        self.assertEqual(len(data["runs"]["id"]), data["runs"]["total"])
+        self.assertEqual({each["fit"]["law"] for each in data["fits"]}, {"lr-power-nd", "batch-power-d", "loss-chinchilla"})
+        for each in data["fits"]:
+            self.assertTrue(each["lines"] and each["fit"]["data_digest"])
+            self.assertEqual(len(each["at_cells"]["value"]), len(data["cells"]["params"]))
+        self.assertEqual(set(data["grid"]["quantities"]), {"learning_rate", "batch_size_tokens", "loss"})
+
+    def test_the_grid_says_what_predict_says(self):
+        data = data_of(self.make_report().read_text(encoding="utf-8"))
+        grid = data["grid"]
+        row, column = len(grid["params"]) // 2, len(grid["tokens"]) // 2
+        said = self.run_json("predict", "--study", "mine", "--params", grid["params"][row], "--tokens", grid["tokens"][column])
+        found = grid["quantities"]["learning_rate"]["value"][row * len(grid["tokens"]) + column]
+        self.assertAlmostEqual(found / said["predictions"][0]["learning_rate"]["value"], 1, delta=1e-4)
+
+    def test_hostile_names_cannot_leave_the_data(self):
+        page = self.make_hostile_report().read_text(encoding="utf-8")
+        self.assertNotIn("<script>alert", page)
+        self.assertEqual(data_of(page)["study"]["title"], HOSTILE)
+
+    def test_a_missing_study_writes_nothing(self):
+        out = self.folder / "none.html"
+        self.run_cli("report", "--study", "none", "--out", out, code=69)
+        self.assertFalse(out.exists())
+
+    def test_in_a_browser(self):
+        chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+        if not (shutil.which("node") and chromium and (WEB / "node_modules" / "playwright-core").is_dir()):
+            self.skipTest("needs node, chromium and `npm ci` in clients/web")
+        report, hostile = self.make_report(), self.make_hostile_report()
+        port_file = self.folder / "http-port"
+        server = subprocess.Popen([BIN / "sextantd", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--http-port-file", port_file,
+                                   "--db", self.folder / "runs.db"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.env)
+        self.addCleanup(self.stop_server, server)
+        deadline = time.monotonic() + cli_support.TIMEOUT_S
+        while not port_file.exists():
+            self.assertLess(time.monotonic(), deadline, "sextantd does not listen")
+            time.sleep(0.02)
+        screenshots = os.environ.get("SEXTANT_SCREENSHOTS", "")
+        done = subprocess.run(["node", "test/page_test.mjs", report, hostile, f"http://127.0.0.1:{port_file.read_text().strip()}",
+                               *([str(pathlib.Path(screenshots).absolute())] if screenshots else [])],
+                              cwd=WEB, capture_output=True, text=True, timeout=500, env={**self.env, "CHROMIUM": chromium}, check=False)
+        print(done.stdout, done.stderr)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    cli_support.main()
