@@ -15,6 +15,7 @@ namespace sextant::server {
 namespace {
 
 constexpr int kHeavyNiceness = 10;
+constexpr int kFitsLoadedAtATime = 20;  // one may have megabytes of replicates
 
 }  // namespace
 
@@ -32,7 +33,9 @@ Core::Core(std::shared_ptr<storage::Store> the_store, std::unique_ptr<LawTable> 
       uploads("UPLOAD_LIMIT", "uploads", kMaxOpenUploads, kMaxOpenUploadsPerPeer),
       imports("IMPORT_LIMIT", "imports of studies", kMaxImports, kMaxImportsPerPeer),
       downloads("DOWNLOAD_LIMIT", "backups and exports", kMaxDownloads, kMaxDownloadsPerPeer),
-      watches("WATCH_LIMIT", "watches of fits", kMaxWatches, kMaxWatchesPerPeer) {}
+      watches("WATCH_LIMIT", "watches of fits", kMaxWatches, kMaxWatchesPerPeer),
+      scratch("SCRATCH_LIMIT", "bytes of backups, exports and imports", kMaxScratchBytes,
+              kMaxScratchBytesPerPeer) {}
 
 absl::StatusOr<std::unique_ptr<storage::Snapshot>> Core::Read() const {
   auto snapshot = store->Read();
@@ -56,7 +59,7 @@ absl::Status Core::LoadLaws(storage::Snapshot& snapshot) {
 absl::Status Core::LoadFits(storage::Snapshot& snapshot, const std::string& study) {
   std::string after;
   do {
-    ASSIGN_OR_RETURN(auto page, snapshot.ListFits(study, kMaxFitPage, after));
+    ASSIGN_OR_RETURN(auto page, snapshot.ListFits(study, kFitsLoadedAtATime, after));
     for (storage::Fit& fit : page.items) {
       RETURN_IF_ERROR(Serve(std::move(fit)));
     }
@@ -83,7 +86,10 @@ absl::Status Core::Serve(storage::Fit fit) {
   }
   ServedFit served = ServeFit(fit);
   if (served.set_aside) Log().warn("{} is set aside: {}", FitName(fit.study_id, fit.id), served.error);
-  fits.Put(fit.study_id, fit.id, std::move(served));
+  if (!fits.Put(fit.study_id, fit.id, std::move(served))) {
+    Log().warn("{} is not served: the fits hold {} MB already, all that --fit-memory-mb allows",
+               FitName(fit.study_id, fit.id), fits.bytes() >> 20);
+  }
   return absl::OkStatus();
 }
 

@@ -32,7 +32,9 @@ struct Core {
   Executor executor, heavy, copies;
   const Calls calls;
   Quota uploads, imports, downloads, watches;
+  Quota scratch;                                 ///< bytes of files beside the database
   std::chrono::milliseconds stream_patience{0};  ///< how long nothing may happen on an upload or download
+  int disk_reserve_mb = -1;                      ///< as ServerOptions has it
   std::string database;                          ///< path
   std::string why_read_only;                     ///< not empty: the store refuses writes
 

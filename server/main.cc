@@ -67,6 +67,18 @@ void AddFlags(CLI::App& app, Flags& flags) {
                  "of one address, or one user of a unix socket; 0: a quarter of --max-connections")
       ->check(CLI::Range(0, 1'000'000))
       ->capture_default_str();
+  app.add_option(
+         "--fit-memory-mb", flags.server.fit_memory_mb,
+         "what the fits that are served may hold in memory, most of it bootstrap replicates; more are "
+         "refused")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  app.add_option(
+         "--disk-reserve-mb", flags.server.disk_reserve_mb,
+         "what backups, exports and imports leave free of the disk for uploads; -1: 256, or a tenth of "
+         "a small disk")
+      ->check(CLI::Range(-1, 1'000'000'000))
+      ->capture_default_str();
   app.add_flag("--insecure-non-loopback", flags.server.insecure_non_loopback,
                "serve unencrypted on addresses that other machines reach");
   app.set_version_flag("--version", std::string("sextantd ") + sextant::server::kVersion);

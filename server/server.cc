@@ -161,6 +161,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& opti
   ASSIGN_OR_RETURN(impl->core.database, DatabasePath(options.database));
   impl->core.why_read_only = why_read_only;
   impl->token_file = options.token_file;
+  impl->core.fits.SetBudget(std::int64_t{options.fit_memory_mb} << 20);
+  impl->core.disk_reserve_mb = options.disk_reserve_mb;
   impl->core.stream_patience = std::chrono::seconds(options.stream_idle_seconds);
   RETURN_IF_ERROR(impl->core.LoadFromStore());
   RETURN_IF_ERROR(impl->Start(options));
