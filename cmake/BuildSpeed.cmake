@@ -42,9 +42,13 @@ function(sextant_own_precompiled_header target)
   endif()
 endfunction()
 
-# sextant_share_precompiled_header(TARGET): TARGET uses the shared precompiled header.
+# sextant_share_precompiled_header(TARGET [OWNER]): TARGET uses the shared precompiled header, or the one of OWNER, whose
+# code is hardened as its own.
 function(sextant_share_precompiled_header target)
   get_property(owner GLOBAL PROPERTY SEXTANT_PRECOMPILED_HEADER_OWNER)
+  if(owner AND ARGC GREATER 1)
+    set(owner ${ARGV1})
+  endif()
   if(owner)
     target_precompile_headers(${target} REUSE_FROM ${owner})
     _sextant_cache_precompiled(${target})

@@ -40,12 +40,20 @@ endif()
 # Tables of functions that cannot be written once a program runs. Debian's compilers make position-independent programs.
 add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack)
 
-# sextant_harden(): for folders that read what strangers send. An overrun buffer ends the program, before it is somebody
-# else's. Sanitizers do more, and do not go with FORTIFY.
+# Builds that only test know also when a container is used beyond its end.
+if(SEXTANT_SANITIZE OR SEXTANT_BUILD_FUZZERS)
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)
+endif()
+
+# sextant_harden(): for folders that read what strangers send, which is all but the numerics of fitting/. An overrun
+# buffer, an index beyond the end or an empty optional ends the program, before it is somebody else's. The tests of these
+# folders run on the same code. Sanitizers do more, and do not go with FORTIFY. tests/hardening_test.py looks at what came
+# of it.
 macro(sextant_harden)
   if(NOT SEXTANT_SANITIZE AND NOT SEXTANT_BUILD_FUZZERS)
     add_compile_options("$<$<COMPILE_LANGUAGE:C,CXX>:-fstack-protector-strong>"
-      "$<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<CONFIG:Release,RelWithDebInfo>>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=2>")
+      "$<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<CONFIG:Release,RelWithDebInfo>>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=2>"
+      "$<$<COMPILE_LANGUAGE:CXX>:-D_GLIBCXX_ASSERTIONS>")
   endif()
 endmacro()
 

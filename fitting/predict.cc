@@ -271,7 +271,7 @@ class OptimumPredictor : public LawPredictor {
         draws_(fit_) {
     // The draws answer for the joint optimum's interval; without its replicates the fit itself costs nothing
     // to evaluate.
-    central_.replicates.clear();
+    central_.replicates = std::vector<double>();  // gives its memory back
     central_.replicate_count = 0;
   }
 

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/calls.h"
 
+#include <absl/strings/str_cat.h>
+
+#include <chrono>
 #include <memory>
 
+#include "base/give_up.h"
 #include "server/limits.h"
 
 namespace sextant::server {
@@ -53,6 +57,18 @@ grpc::ServerUnaryReactor* Calls::OffloadAsync(grpc::CallbackServerContext* conte
   return reactor;
 }
 
+namespace {
+
+absl::Status TooLong() {
+  return WithReason(
+      absl::DeadlineExceededError(absl::StrCat(
+          "it takes longer than ", kComputationPatience.count(),
+          " s, which is the most that one call may: ask about fewer runs (filter) or fewer points")),
+      "COMPUTATION_LIMIT");
+}
+
+}  // namespace
+
 /// A call whose answer counts until the client has it. Deletes itself.
 class Calls::LargeCall final : public grpc::ServerUnaryReactor {
  public:
@@ -71,10 +87,17 @@ class Calls::LargeCall final : public grpc::ServerUnaryReactor {
       computation_ = *std::move(ticket);
     }
     return executor.Submit([this, handler = std::move(handler)] {
+      const auto end = std::chrono::steady_clock::now() + kComputationPatience;
+      // What takes long asks it now and then (base/give_up.h).
+      const std::function<bool()> given_up = [this, end] {
+        return context_.IsCancelled() || std::chrono::steady_clock::now() >= end;
+      };
       absl::Status status = CheckCancelled(context_);
       if (status.ok()) {
+        const GiveUpScope scope(given_up);
         status = StopExceptions([&] { return handler([this](const absl::Status& ended) { End(ended); }); });
       }
+      if (absl::IsCancelled(status) && !context_.IsCancelled()) status = TooLong();
       if (!status.ok()) End(status);
     });
   }

@@ -16,6 +16,7 @@ namespace sextant::server {
 namespace {
 
 constexpr int kHeavyNiceness = 10;
+constexpr int kFitsLoadedAtATime = 20;  // one may have megabytes of replicates
 
 }  // namespace
 
@@ -32,7 +33,9 @@ Core::Core(std::shared_ptr<storage::Store> the_store, std::unique_ptr<LawTable> 
       imports("IMPORT_LIMIT", "imports of studies", kMaxImports, kMaxImportsPerPeer),
       downloads("DOWNLOAD_LIMIT", "backups and exports", kMaxDownloads, kMaxDownloadsPerPeer),
       watches("WATCH_LIMIT", "watches of fits", kMaxWatches, kMaxWatchesPerPeer),
-      batches("BATCH_LIMIT", "predictions of many targets", kMaxBatches, kMaxBatchesPerPeer) {
+      batches("BATCH_LIMIT", "predictions of many targets", kMaxBatches, kMaxBatchesPerPeer),
+      scratch("SCRATCH_LIMIT", "bytes of backups, exports and imports", kMaxScratchBytes,
+              kMaxScratchBytesPerPeer) {
   jobs.SetObserver([this](const storage::Fit& ended) {
     auto& count = ended.state == storage::FitState::kSucceeded   ? metrics.fits_succeeded
                   : ended.state == storage::FitState::kCancelled ? metrics.fits_cancelled
@@ -105,7 +108,7 @@ absl::Status Core::LoadLaws(storage::Snapshot& snapshot) {
 absl::Status Core::LoadFits(storage::Snapshot& snapshot, const std::string& study) {
   std::string after;
   do {
-    ASSIGN_OR_RETURN(auto page, snapshot.ListFits(study, kMaxFitPage, after));
+    ASSIGN_OR_RETURN(auto page, snapshot.ListFits(study, kFitsLoadedAtATime, after));
     for (storage::Fit& fit : page.items) {
       RETURN_IF_ERROR(Serve(std::move(fit)));
     }
@@ -132,7 +135,10 @@ absl::Status Core::Serve(storage::Fit fit) {
   }
   ServedFit served = ServeFit(fit);
   if (served.set_aside) Log().warn("{} is set aside: {}", FitName(fit.study_id, fit.id), served.error);
-  fits.Put(fit.study_id, fit.id, std::move(served));
+  if (!fits.Put(fit.study_id, fit.id, std::move(served))) {
+    Log().warn("{} is not served: the fits hold {} MB already, all that --fit-memory-mb allows",
+               FitName(fit.study_id, fit.id), fits.bytes() >> 20);
+  }
   return absl::OkStatus();
 }
 

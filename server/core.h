@@ -33,7 +33,9 @@ struct Core {
   Executor executor, heavy, copies;
   const Calls calls;
   Quota uploads, imports, downloads, watches, batches;
+  Quota scratch;                                 ///< bytes of files beside the database
   std::chrono::milliseconds stream_patience{0};  ///< how long nothing may happen on an upload or download
+  int disk_reserve_mb = -1;                      ///< as ServerOptions has it
   std::string database;                          ///< path
   bool asks_for_tokens = false;                  ///< false where only this process calls
   std::string why_read_only;                     ///< not empty: the store refuses writes

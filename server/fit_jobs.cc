@@ -229,7 +229,10 @@ void FitJobs::Store(const std::shared_ptr<Job>& job, storage::Fit ended,
         },
         [this, job, shared, served](const absl::Status& status) {
           if (status.ok()) {
-            table_.Put(shared->study_id, shared->id, *served);
+            if (!table_.Put(shared->study_id, shared->id, *served)) {
+              Log().warn("{} is not served: there is no room for its replicates in --fit-memory-mb",
+                         FitName(shared->study_id, shared->id));
+            }
             return End(job, *shared);
           }
           Lose(job, fitting::WithMessage(status,

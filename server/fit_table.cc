@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "server/names.h"
 #include "server/newest_answer.h"
@@ -42,23 +43,37 @@ std::shared_ptr<const fitting::Predictor> AveragedLoss(const std::map<std::strin
   return average.ok() ? *std::move(average) : newest.predictor;
 }
 
-std::vector<std::shared_ptr<const fitting::Predictor>> CurrentOf(
-    const std::map<std::string, ServedFit>& fits) {
-  std::map<std::string, std::vector<const ServedFit*>> by_quantity;
-  for (const auto& [id, fit] : fits) {
-    if (fit.predictor) by_quantity[fit.quantity].push_back(&fit);
+// Sets what answers for the study: of each quantity the newest fit that can. One that was left out for want of
+// memory is not passed over for an older one.
+void ChooseCurrent(ServedStudy& study) {
+  std::map<std::string, std::vector<std::pair<const std::string*, const ServedFit*>>> by_quantity;
+  for (const auto& [id, fit] : study.fits) {
+    if (fit.predictor || fit.left_out) by_quantity[fit.quantity].emplace_back(&id, &fit);
   }
-  std::vector<std::shared_ptr<const fitting::Predictor>> current;
+  study.current.clear();
+  study.left_out.clear();
   for (auto& [quantity, of_one] : by_quantity) {
     // Of two that ended in one instant the last by id comes first.
     std::reverse(of_one.begin(), of_one.end());
     std::stable_sort(of_one.begin(), of_one.end(),
-                     [](const ServedFit* a, const ServedFit* b) { return a->end_time > b->end_time; });
-    std::vector<std::shared_ptr<const fitting::Predictor>> newest_first = {AveragedLoss(fits, *of_one[0])};
-    for (std::size_t i = 1; i < of_one.size(); ++i) newest_first.push_back(of_one[i]->predictor);
-    current.push_back(NewestAnswer(std::move(newest_first)));
+                     [](const auto& a, const auto& b) { return a.second->end_time > b.second->end_time; });
+    if (!of_one[0].second->predictor) {
+      study.left_out = *of_one[0].first;
+      continue;
+    }
+    std::vector<std::shared_ptr<const fitting::Predictor>> newest_first = {
+        AveragedLoss(study.fits, *of_one[0].second)};
+    for (std::size_t i = 1; i < of_one.size(); ++i) {
+      if (of_one[i].second->predictor) newest_first.push_back(of_one[i].second->predictor);
+    }
+    study.current.push_back(NewestAnswer(std::move(newest_first)));
   }
-  return current;
+}
+
+std::int64_t BytesOf(const ServedStudy& study) {
+  std::int64_t bytes = 0;
+  for (const auto& [id, fit] : study.fits) bytes += fit.predictor ? fit.bytes : 0;
+  return bytes;
 }
 
 }  // namespace
@@ -73,7 +88,10 @@ void FitTable::AddStudy(const std::string& study) {
 void FitTable::RemoveStudy(const std::string& study) {
   std::lock_guard lock(change_);
   auto next = std::make_shared<Snapshot>(*snapshot_.load());
-  next->erase(study);
+  const auto found = next->find(study);
+  if (found == next->end()) return;
+  bytes_ -= BytesOf(*found->second);
+  next->erase(found);
   snapshot_.store(std::move(next));
 }
 
@@ -85,14 +103,25 @@ void FitTable::ChangeStudy(const std::string& study, Change change) {
   if (found == next->end()) return;
   auto changed = std::make_shared<ServedStudy>(*found->second);
   change(*changed);
-  changed->current = CurrentOf(changed->fits);
+  ChooseCurrent(*changed);
+  bytes_ += BytesOf(*changed) - BytesOf(*found->second);
   found->second = std::move(changed);
   snapshot_.store(std::move(next));
 }
 
-void FitTable::Put(const std::string& study, const std::string& fit, ServedFit served) {
-  ChangeStudy(study,
-              [&](ServedStudy& served_study) { served_study.fits.insert_or_assign(fit, std::move(served)); });
+bool FitTable::Put(const std::string& study, const std::string& fit, ServedFit served) {
+  bool has_room = true;
+  ChangeStudy(study, [&](ServedStudy& served_study) {
+    const auto before = served_study.fits.find(fit);
+    const bool replaces = before != served_study.fits.end() && before->second.predictor;
+    has_room = !served.predictor || bytes_ - (replaces ? before->second.bytes : 0) + served.bytes <= budget_;
+    if (!has_room) {
+      served.predictor = nullptr;
+      served.left_out = true;
+    }
+    served_study.fits.insert_or_assign(fit, std::move(served));
+  });
+  return has_room;
 }
 
 void FitTable::Remove(const std::string& study, const std::string& fit) {
@@ -101,6 +130,13 @@ void FitTable::Remove(const std::string& study, const std::string& fit) {
 
 void FitTable::MarkDamaged(const std::string& study, const std::string& damage) {
   ChangeStudy(study, [&](ServedStudy& served_study) { served_study.damage = damage; });
+}
+
+std::int64_t BytesServed(const fitting::FitResult& result) {
+  std::size_t doubles = 2 * result.replicates.size();
+  if (const auto* optimum = std::get_if<fitting::OptimumModel>(&result.model))
+    doubles += 2 * optimum->replicates.size();
+  return static_cast<std::int64_t>(doubles * sizeof(double));
 }
 
 ServedFit ServeFit(const storage::Fit& fit) {
@@ -121,6 +157,7 @@ ServedFit ServeFit(const storage::Fit& fit) {
     auto predictor = fitting::Predictor::FromFit(FitName(fit.study_id, fit.id), fit.result);
     if (!predictor.ok()) return predictor.status();
     served.quantity = fitting::QuantityName(*spec);
+    served.bytes = BytesServed(fit.result);
     served.predictor = *std::move(predictor);
     return absl::OkStatus();
   });

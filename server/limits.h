@@ -84,9 +84,21 @@ inline constexpr int kMaxImports = 8, kMaxImportsPerPeer = 4;
 inline constexpr int kMaxDownloads = 8, kMaxDownloadsPerPeer = 4;
 inline constexpr int kMaxWatches = 1024, kMaxWatchesPerPeer = 256;
 
+// Scratch: files that are put together beside the database.
+inline constexpr std::int64_t kMaxScratchBytes = std::int64_t{128} << 30;
+inline constexpr std::int64_t kMaxScratchBytesPerPeer = std::int64_t{64}
+                                                        << 30;  ///< a study's file has no more
+inline constexpr std::int64_t kScratchStepBytes = 16 << 20;     ///< what a file that comes is given at a time
+/// What scratch leaves free of a disk unless --disk-reserve-mb says so: so much, or a tenth of a small disk.
+inline constexpr std::int64_t kDiskReserveBytes = 256 << 20;
+inline constexpr int kDiskReserveShare = 10;
+
 // Computations that take a processor for long: predictions over many replicates, analyses.
 inline constexpr int kHeavyThreads = 2;
 inline constexpr std::size_t kHeavyQueue = 64;
+inline constexpr std::chrono::seconds kComputationPatience{300};  ///< the most that one may take
+inline constexpr std::int64_t kMaxCurvePointsLoaded =
+    3'000'000;  ///< of the runs of one; some 25 to 50 bytes each
 inline constexpr int kMaxHeavyCalls = 64, kMaxHeavyCallsPerPeer = 16;  ///< waiting or running
 
 // Threads and queues.

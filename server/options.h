@@ -28,6 +28,8 @@ struct ServerOptions {
   std::string tls_certificate, tls_key;  ///< PEM files; both or neither
   std::string tls_client_ca;             ///< PEM file; clients must show a certificate that it signed
   int stream_idle_seconds = 120;         ///< a stream on which nothing happens for so long is ended
+  int fit_memory_mb = 256;               ///< what the fits that are served may hold; more are refused
+  int disk_reserve_mb = -1;              ///< what copies and imports leave free of the disk; -1: limits.h
   bool insecure_non_loopback = false;    ///< allow plaintext on addresses that others can reach
   std::string audit_log;                 ///< file of changes, one JSON object a line; empty: none
   std::string metrics;                   ///< HOST:PORT of plain HTTP for monitoring; empty: none

@@ -23,6 +23,16 @@ absl::Status AddLawGroup(const LawTable::Snapshot& laws, const std::string& id,
   return absl::OkStatus();
 }
 
+// It was left out when the server started, or when it ended.
+absl::Status NoMemoryForFit(const std::string& name) {
+  return QuotaExceeded("FIT_MEMORY_LIMIT", name,
+                       absl::StrCat(name,
+                                    " is stored, but not served: there was no memory left for its "
+                                    "replicates. Delete fits, or start the server with a larger "
+                                    "--fit-memory-mb"),
+                       0);
+}
+
 // What may be missing for damage is not said to be missing.
 absl::Status OrDamage(const ServedStudy& study, const std::string& name, const absl::Status& missing) {
   if (study.damage.empty()) return missing;
@@ -44,6 +54,7 @@ absl::Status AddStudyGroup(const FitTable::Snapshot& fits, const LawTable::Snaps
   }
   const auto found = fits.find(*id);
   if (found == fits.end()) return MissingResource("study", name);
+  if (!found->second->left_out.empty()) return NoMemoryForFit(FitName(*id, found->second->left_out));
   if (found->second->current.empty()) {
     return OrDamage(*found->second, name,
                     UnmetPrecondition("FIT_NOT_READY", name,
@@ -66,6 +77,7 @@ absl::Status AddFitGroup(const FitTable::Snapshot& fits, const LawTable::Snapsho
     return OrDamage(*study->second, name, MissingResource("fit", name));
   }
   const ServedFit& served = found->second;
+  if (served.left_out) return NoMemoryForFit(name);
   if (!served.predictor) {
     return UnmetPrecondition("FIT_NOT_READY", name,
                              served.state == storage::FitState::kRunning

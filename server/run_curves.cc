@@ -5,8 +5,10 @@
 
 #include <utility>
 
+#include "base/give_up.h"
 #include "base/status_macros.h"
 #include "server/error.h"
+#include "server/limits.h"
 #include "server/names.h"
 #include "storage/run_fields.h"
 
@@ -49,6 +51,7 @@ absl::StatusOr<std::vector<RunCurve>> LoadRunCurves(storage::Snapshot& snapshot,
   auto found = snapshot.GetStudy(study);
   if (!found.ok()) return Annotate(found.status(), "study", StudyName(study));
   std::vector<RunCurve> loaded;
+  std::int64_t points = 0;
   storage::RunQuery query;
   query.study_id = study;
   query.where = where;
@@ -61,6 +64,13 @@ absl::StatusOr<std::vector<RunCurve>> LoadRunCurves(storage::Snapshot& snapshot,
                            absl::StrCat("more than ", limit, " runs match; narrow the filter"), 0);
     }
     for (storage::Run& run : page->items) {
+      CheckGivenUp();
+      if ((points += run.curve_points) > kMaxCurvePointsLoaded) {
+        return QuotaExceeded("TOO_MANY_POINTS", StudyName(study),
+                             absl::StrCat("the curves that match have more than ", kMaxCurvePointsLoaded,
+                                          " points; narrow the filter"),
+                             0);
+      }
       ASSIGN_OR_RETURN(auto with_curve, WithCurve(snapshot, std::move(run), found->param_count));
       loaded.push_back(std::move(with_curve));
     }

@@ -209,6 +209,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& opti
   auto impl = std::make_unique<Impl>(std::move(store), std::move(laws), options.threads);
   ASSIGN_OR_RETURN(impl->core.database, DatabasePath(options.database));
   impl->core.why_read_only = why_read_only;
+  impl->core.fits.SetBudget(std::int64_t{options.fit_memory_mb} << 20);
+  impl->core.disk_reserve_mb = options.disk_reserve_mb;
   impl->core.asks_for_tokens = !options.listen.empty();
   if (impl->core.asks_for_tokens) {
     ASSIGN_OR_RETURN(impl->access_refresh, AccessRefresh::Begin(impl->core, options.token_file));

@@ -9,6 +9,7 @@
 #include <new>
 #include <string>
 
+#include "base/give_up.h"
 #include "server/error.h"
 
 namespace sextant::server {
@@ -18,12 +19,15 @@ namespace sextant::server {
 /// ErrorInfo comes first).
 grpc::Status ToGrpc(const absl::Status& status);
 
-/// Runs `work`; an exception becomes a status (bad_alloc: RESOURCE_EXHAUSTED, others: INTERNAL). gRPC's
+/// Runs `work`; an exception becomes a status (GivenUp: CANCELLED, bad_alloc: RESOURCE_EXHAUSTED, others:
+/// INTERNAL). gRPC's
 /// callback API would otherwise tell the client UNIMPLEMENTED.
 template <typename Work>
 absl::Status StopExceptions(Work&& work) {
   try {
     return work();
+  } catch (const GivenUp&) {
+    return absl::CancelledError("the call was given up");
   } catch (const std::bad_alloc&) {
     return QuotaExceeded("OUT_OF_MEMORY", "memory", "the server is out of memory", 10);
   } catch (const std::exception& error) {

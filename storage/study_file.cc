@@ -10,7 +10,6 @@
 
 #include "base/status_macros.h"
 #include "storage/open_store.h"
-#include "storage/sqlite/file/schema.h"
 #include "storage/sqlite/sql/connection.h"
 
 namespace sextant::storage {
@@ -108,23 +107,6 @@ absl::Status ExportStudyFile(Snapshot& from, const std::string& study_id, const 
   if (status.ok()) status = Finish(path);
   RemoveSidecars(path);
   if (!status.ok()) std::filesystem::remove(path, error);
-  return status;
-}
-
-absl::Status UpdateStudyFile(const std::string& path) {
-  {
-    ASSIGN_OR_RETURN(auto connection, sqlite::Connection::Open(path, sqlite::OpenMode::kReadWrite));
-    ASSIGN_OR_RETURN(const int version, sqlite::ReadSchemaVersion(*connection));
-    if (version == 0 || version == sqlite::CurrentSchemaVersion()) return absl::OkStatus();
-    ASSIGN_OR_RETURN(auto foreign, connection->Prepare("SELECT name FROM sqlite_schema WHERE type IN "
-                                                       "('trigger', 'view') LIMIT 1"));
-    ASSIGN_OR_RETURN(const bool found, foreign.Step());
-    if (found) return absl::FailedPreconditionError(absl::StrCat(path, " has triggers or views"));
-    foreign.Reset();
-    RETURN_IF_ERROR(sqlite::Migrate(*connection));
-  }
-  const absl::Status status = Finish(path);
-  RemoveSidecars(path);
   return status;
 }
 

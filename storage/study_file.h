@@ -25,10 +25,6 @@ absl::Status ExportStudyFile(Snapshot& from, const std::string& study_id, const 
 /// Opens a file that ExportStudyFile made, to be read only. Errors of OpenStore.
 absl::StatusOr<std::shared_ptr<Store>> OpenStudyFile(const std::string& path);
 
-/// Brings a study's file of an older schema version up to date, in place. FailedPrecondition when it is none,
-/// is newer than this build, or has triggers or views, which no version made: they would run meanwhile.
-absl::Status UpdateStudyFile(const std::string& path);
-
 /// Copies the one study of a file that ExportStudyFile made into `to`; returns its id there. The file is only
 /// read. FailedPrecondition when it holds no study or several.
 absl::StatusOr<std::string> ImportStudyFile(const std::string& path, Transaction& to,

@@ -6,7 +6,10 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <exception>
+#include <functional>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -22,6 +25,17 @@ struct Item {
   Writer::Work work;
   Writer::Done done;
 };
+
+// Without memory one write fails, not the process.
+absl::Status StopThrowing(const std::function<absl::Status()>& work) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("out of memory while writing: retry later");
+  } catch (const std::exception& error) {
+    return absl::InternalError(absl::StrCat("unexpected failure while writing: ", error.what()));
+  }
+}
 
 }  // namespace
 
@@ -77,16 +91,19 @@ class Writer::Impl {
   // One transaction for what waits: each item in a savepoint, so that its failure undoes it alone.
   void RunGroup() {
     std::vector<std::pair<Done, absl::Status>> finished;
+    finished.reserve(kMaxGroup);
     const auto deadline = std::chrono::steady_clock::now() + kMaxGroupTime;
-    const absl::Status committed = store_->Write([&](Transaction& transaction) {
+    const auto run_all = [&](Transaction& transaction) {
       Item item;
       while (finished.size() < kMaxGroup && Take(item)) {
-        absl::Status status = transaction.Nested(item.work);
-        finished.emplace_back(std::move(item.done), std::move(status));
+        absl::Status& status = finished.emplace_back(std::move(item.done), absl::OkStatus()).second;
+        status = transaction.Nested(
+            [&](Transaction& nested) { return StopThrowing([&] { return item.work(nested); }); });
         if (std::chrono::steady_clock::now() > deadline) break;
       }
       return absl::OkStatus();
-    });
+    };
+    const absl::Status committed = StopThrowing([&] { return store_->Write(run_all); });
     if (finished.empty() && !committed.ok()) {  // the transaction did not even begin
       Item item;
       if (Take(item)) finished.emplace_back(std::move(item.done), committed);

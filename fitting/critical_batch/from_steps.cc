@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 
+#include "base/give_up.h"
 #include "base/quantile.h"
 #include "base/random.h"
 #include "fitting/critical_batch/noise_model.h"
@@ -122,7 +123,9 @@ CurveFit FitCurve(std::span<const StepsToTarget> points, const FromStepsOptions&
   fit.rms = std::sqrt(fit.rms);
   fit.log_min_steps.resize(options.replicates);
   fit.log_critical.resize(options.replicates);
+  const GiveUpOfCaller caller;
   tbb::parallel_for(0, options.replicates, [&](int i) {
+    const auto scope = caller.Enter();
     RandomStream random(options.seed, static_cast<uint64_t>(i));
     const std::vector<double> drawn = noise.Redraw(fitted, fit.solution.objective, 2, random);
     const DenseSolution replicate = SolveQuickly(CurveProblem(points, drawn, noise.sd(), range), p, 40, 1e-9);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "base/give_up.h"
 #include "base/quantile.h"
 #include "base/random.h"
 #include "base/status_macros.h"
@@ -165,7 +166,9 @@ absl::StatusOr<JointHyperbolaFit> FitJointHyperbola(std::span<const StepsToTarge
   const bool known = layout.sd[0] != 1.0;
   law.b_star_draws.resize(options.replicates);
   law.alpha_draws.resize(options.replicates);
+  const GiveUpOfCaller caller;
   tbb::parallel_for(0, options.replicates, [&](int replicate) {
+    const auto scope = caller.Enter();
     RandomStream random(options.seed, static_cast<uint64_t>(replicate));
     const double scale = widen * std::sqrt(free / random.ChiSquared(free));
     std::vector<double> factor(layout.clusters), shift(layout.clusters), drawn(n);

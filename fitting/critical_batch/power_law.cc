@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "absl/status/status.h"
+#include "base/give_up.h"
 #include "base/quantile.h"
 #include "base/random.h"
 #include "fitting/curve/dense_solver.h"
@@ -126,6 +127,7 @@ ScaleLaw FitOne(std::span<const ScaledCriticalBatch> points, const char* name, b
 
   std::vector<double> coefficients, ns, ds;
   for (int i = 0; i < replicates; ++i) {
+    CheckGivenUp();
     RandomStream random(seed, static_cast<uint64_t>(i));
     Eigen::VectorXd drawn;
     // A resample that cannot identify the form is drawn again, a bounded number of times.

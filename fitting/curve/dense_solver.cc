@@ -12,6 +12,8 @@
 #include <limits>
 #include <mutex>
 
+#include "base/give_up.h"
+
 namespace sextant::fitting {
 namespace {
 
@@ -29,6 +31,7 @@ class BlockCost : public ceres::CostFunction {
     mutable_parameter_block_sizes()->push_back(problem.parameters);
   }
   bool Evaluate(double const* const* parameters, double* residuals, double** jacobians) const override {
+    if (IsGivenUp()) return false;  // no exception passes through Ceres
     double* jacobian = jacobians == nullptr ? nullptr : jacobians[0];
     return problem_.evaluate(parameters[0], residuals, jacobian);
   }
@@ -53,6 +56,7 @@ double SumOfSquares(const std::vector<double>& r) {
 DenseSolution SolveWithCeres(const DenseProblem& problem, std::vector<double> start, int max_iterations,
                              double relative_tolerance) {
   QuietLogging();
+  CheckGivenUp();
   DenseSolution solution;
   ClampToBox(problem, start);
   std::vector<double> r(problem.residuals);
@@ -85,6 +89,7 @@ DenseSolution SolveWithCeres(const DenseProblem& problem, std::vector<double> st
   options.gradient_tolerance = 1e-12;
   ceres::Solver::Summary summary;
   ceres::Solve(options, &ceres_problem, &summary);
+  CheckGivenUp();
   // A failed start (a Jacobian that is not finite) leaves the parameters where they were and no cost.
   if (!summary.IsSolutionUsable()) {
     solution.parameters = start;
@@ -116,6 +121,7 @@ DenseSolution SolveQuickly(const DenseProblem& problem, std::vector<double> star
   Eigen::VectorXd gradient(n), step(n);
   std::vector<double> trial(n);
   for (solution.iterations = 0; solution.iterations < max_iterations; ++solution.iterations) {
+    CheckGivenUp();
     const Eigen::Map<const Eigen::VectorXd> residual(r.data(), m);
     normal.noalias() = jacobian.transpose() * jacobian;
     gradient.noalias() = jacobian.transpose() * residual;
@@ -165,8 +171,11 @@ DenseSolution SolveQuickly(const DenseProblem& problem, std::vector<double> star
 DenseSolution SolveFromStarts(const DenseProblem& problem, const std::vector<std::vector<double>>& starts,
                               int* at_optimum) {
   std::vector<DenseSolution> quick(starts.size());
-  tbb::parallel_for(size_t{0}, starts.size(),
-                    [&](size_t i) { quick[i] = SolveQuickly(problem, starts[i], 300); });
+  const GiveUpOfCaller caller;
+  tbb::parallel_for(size_t{0}, starts.size(), [&](size_t i) {
+    const auto scope = caller.Enter();
+    quick[i] = SolveQuickly(problem, starts[i], 300);
+  });
   size_t best = 0;
   for (size_t i = 1; i < quick.size(); ++i) {
     if (quick[i].objective < quick[best].objective) best = i;

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "base/give_up.h"
 #include "fitting/curve/curve_interval.h"
 #include "fitting/curve/form_ensemble.h"
 #include "fitting/curve/form_fit.h"
@@ -97,6 +98,7 @@ std::vector<CurveFormFit> ReportForms(const FormEnsemble& average, const LogCurv
 void AddIntervals(const std::vector<std::vector<double>>& draws, const LogCurve& curve, double at_end,
                   double noise, const ExtrapolateOptions& options, std::vector<ExtrapolatedPoint>& points) {
   for (size_t k = 0; k < points.size(); ++k) {
+    CheckGivenUp();
     std::vector<double> values;
     for (const std::vector<double>& draw : draws) values.push_back(draw[k]);
     const double centre = std::log(points[k].value) - curve.log_y;
@@ -151,8 +153,10 @@ absl::StatusOr<CurveExtrapolation> ExtrapolateCurve(std::span<const double> x, s
   const FormEnsemble average(curve);
   result.noise = average.noise();
   if (options.report_forms) result.fits = ReportForms(average, curve, options.max_breaks);
-  for (size_t k = 0; k < u.size(); ++k)
+  for (size_t k = 0; k < u.size(); ++k) {
+    CheckGivenUp();
     result.points[k].value = Exponential(curve.log_y + average.Predict(u[k]));
+  }
   AddIntervals(average.Draw(u, kDraws, options.seed), curve, average.Predict(0), average.noise(), options,
                result.points);
   WarnOfRange(result, result.warnings);

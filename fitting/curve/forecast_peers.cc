@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "base/give_up.h"
 #include "base/quantile.h"
 #include "fitting/curve/local_regression.h"
 #include "fitting/curve/recorded_schedule.h"
@@ -75,6 +76,7 @@ std::vector<Peer> UsePeers(std::span<const FinishedRun> runs, const ScheduleSpec
   const double warmup_share = schedule.warmup_steps / schedule.total_steps;
   const double floor = schedule.final_learning_rate / schedule.peak_learning_rate;
   for (const FinishedRun& run : runs) {
+    CheckGivenUp();
     const ScheduleSpec s = ReadSchedule(run.curve, run.schedule, true).schedule;
     if (s.shape != schedule.shape || !(s.total_steps >= 1) || !(s.peak_learning_rate > 0)) continue;
     if (std::fabs(s.warmup_steps / s.total_steps - warmup_share) > 0.05) continue;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/give_up.h"
 #include "base/random.h"
 
 namespace sextant::fitting {
@@ -293,6 +294,7 @@ std::vector<std::vector<double>> FormAverage::Draw(std::span<const double> u, in
   for (const PolishedForm& p : polished_) cumulative.push_back(sum += std::pow(p.weight, temper));
   std::vector<std::vector<double>> result;
   for (int d = 0; d < draws; ++d) {
+    CheckGivenUp();
     RandomStream random(seed, static_cast<uint64_t>(d));
     // One draw from each of as many equal shares of the weight: fewer draws then do.
     const double pick = (d + random.Uniform()) / draws * sum;

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/give_up.h"
 #include "base/random.h"
 
 namespace sextant::fitting {
@@ -83,7 +84,9 @@ std::vector<std::vector<double>> BootstrapForm(const FormFit& fit, const LogCurv
     residual[i] = widen * (curve.v[i] - fitted[i]);
   }
   std::vector<std::vector<double>> rows(replicates);
+  const GiveUpOfCaller caller;
   tbb::parallel_for(0, replicates, [&](int r) {
+    const auto scope = caller.Enter();
     RandomStream random(seed, static_cast<uint64_t>(r));
     LogCurve drawn = curve;
     for (size_t i = 0; i < n; ++i) drawn.v[i] = fitted[i] + residual[random.Index(n)];

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/give_up.h"
 #include "fitting/curve/form_average.h"
 #include "fitting/curve/stable_math.h"
 
@@ -60,6 +61,7 @@ void FormAverage::AddElement(GridFamily family, std::array<double, 3> fixed, con
   if constexpr (kColumns == 3) normal(2, 2) += variance_floor_ / (tuning_.change_sd * tuning_.change_sd);
   normal(0, 0) += 1e-9;
 
+  CheckGivenUp();
   GridElement element;
   element.family = family;
   element.fixed = fixed;

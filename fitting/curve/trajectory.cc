@@ -11,6 +11,7 @@
 #include <set>
 
 #include "absl/status/status.h"
+#include "base/give_up.h"
 #include "base/quantile.h"
 #include "base/random.h"
 #include "fitting/curve/dense_solver.h"
@@ -196,7 +197,9 @@ absl::StatusOr<TrajectoryFit> FitTrajectory(std::span<const TrajectoryPoint> poi
     return fit;
   }
   fit.replicates.resize(options.replicates);
+  const GiveUpOfCaller caller;
   tbb::parallel_for(0, options.replicates, [&](int i) {
+    const auto scope = caller.Enter();
     RandomStream random(options.seed, 1'000'000 + static_cast<uint64_t>(i));
     std::vector<double> count(run_index.size(), 0.0), weight;
     for (size_t k = 0; k < count.size(); ++k) count[random.Index(count.size())] += 1;

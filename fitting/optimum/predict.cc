@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "base/give_up.h"
 #include "base/quantile.h"
 #include "fitting/optimum/law_basis.h"
 #include "fitting/optimum/surface_parameters.h"
@@ -67,6 +68,7 @@ OptimumPrediction PredictOptimum(const OptimumModel& fit, double params, double 
   const std::optional<std::size_t> bend = optimum::BendColumn(fit);
   const optimum::LogVariables at = optimum::LawLogVariables(fit.variables, log_params, log_tokens);
   for (std::size_t r = 0; r < fit.replicate_count; ++r) {
+    if (r % kReplicatesBetweenChecks == 0) CheckGivenUp();
     const double* row = fit.replicates.data() + r * columns;
     draws[r] = optimum::EvaluateLogLaw(fit.variables, row, log_params, log_tokens) + row[columns - 1];
     if (bend) {
@@ -111,6 +113,7 @@ absl::StatusOr<OptimumPrediction> PredictAtFixedPartner(const OptimumModel& fit,
   };
   std::vector<double> draws(fit.replicate_count);
   for (std::size_t r = 0; r < fit.replicate_count; ++r) {
+    if (r % kReplicatesBetweenChecks == 0) CheckGivenUp();
     draws[r] = at_fixed(fit.replicates.data() + r * fit.parameter_count());
   }
   const double value = at_fixed(fit.estimates.data());

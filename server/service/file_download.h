@@ -5,7 +5,10 @@
 #include <absl/status/status.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -15,6 +18,7 @@
 #include "base/status_macros.h"
 #include "server/core.h"
 #include "server/error.h"
+#include "server/limits.h"
 #include "server/service/scratch_folder.h"
 #include "server/status.h"
 
@@ -44,7 +48,7 @@ class FileDownload final : public grpc::ServerWriteReactor<Response> {
     // A copy takes as long as the disk does: it must not stand in the way of calls that only read.
     stream->Work(core.copies, [stream, &context, make = std::move(make)] {
       absl::Status opened = CheckCancelled(context);
-      if (opened.ok()) opened = StopExceptions([&] { return stream->Open(make); });
+      if (opened.ok()) opened = StopExceptions([&] { return stream->Open(make, context.peer()); });
       if (!opened.ok()) return stream->Finish(ToGrpc(opened));
       stream->place_ = stream->core_.calls.idle().Watch(context, stream->core_.stream_patience);
       stream->Send();
@@ -69,13 +73,17 @@ class FileDownload final : public grpc::ServerWriteReactor<Response> {
     if (!submitted.ok()) this->Finish(ToGrpc(submitted));
   }
 
-  absl::Status Open(const FileMaker& make) {
+  absl::Status Open(const FileMaker& make, const std::string& peer) {
     // Nothing is taken out of a database that is larger than all of it.
     auto health = core_.store->GetHealth();
     if (!health.ok()) return Annotate(health.status(), "database", core_.database);
     RETURN_IF_ERROR(folder_.Create(core_, health->file_bytes));
     const std::string path = folder_.File("file.db");
     RETURN_IF_ERROR(make(path, health->file_bytes));
+    std::error_code none;
+    const auto bytes = static_cast<std::int64_t>(std::filesystem::file_size(path, none));
+    ASSIGN_OR_RETURN(scratch_,
+                     core_.scratch.Take(peer, std::clamp(bytes, std::int64_t{0}, kMaxScratchBytesPerPeer)));
     file_.open(path, std::ios::binary);
     return file_ ? absl::OkStatus() : absl::InternalError("the file that was made cannot be read back");
   }
@@ -95,6 +103,7 @@ class FileDownload final : public grpc::ServerWriteReactor<Response> {
   Core& core_;
   std::unique_ptr<QuotaTicket> ticket_;
   std::unique_ptr<IdleStreams::Place> place_;
+  std::unique_ptr<QuotaTicket> scratch_;
   ScratchFolder folder_;
   std::ifstream file_;
   Response response_;

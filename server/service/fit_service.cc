@@ -76,6 +76,14 @@ absl::StatusOr<NewFit> CheckRequest(Core& core, const v1::CreateFitRequest& requ
   const auto law = laws->find(law_id ? *law_id : request.law());
   if (law == laws->end()) return MissingLaw(*laws, law_id ? *law_id : request.law());
   ASSIGN_OR_RETURN(auto order, FitOrderFromProto(request, *study, law->second.law->spec()));
+  if (core.fits.bytes() >= core.fits.budget()) {
+    return QuotaExceeded(
+        "FIT_MEMORY_LIMIT", request.parent(),
+        absl::StrCat("the fits that are served hold ", core.fits.bytes() >> 20,
+                     " MB, all that --fit-memory-mb allows: delete some, or start the server "
+                     "with more"),
+        0);
+  }
   if (fitting::NeedsOf(law->second.law->spec()).laws) {
     order.laws = LawsToAverage(*laws, *core.fits.Load(), *study_id, law->second.law->spec());
   }

@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "server/core.h"
 #include "server/service/file_download.h"
@@ -27,13 +29,15 @@ class StudyImport final : public grpc::ServerReadReactor<v1::ImportStudyRequest>
       : core_(core), context_(context), response_(response) {}
   absl::Status Take();
   absl::Status Store();
-  void Work(std::function<absl::Status()> work);
+  void Work(Executor& executor, std::function<absl::Status()> work);
+  absl::Status TakeRoom();
 
   Core& core_;
   const grpc::CallbackServerContext& context_;
   std::unique_ptr<QuotaTicket> ticket_;
   std::unique_ptr<IdleStreams::Place> place_;  // only while pieces are waited for
   v1::Study& response_;
+  std::vector<std::unique_ptr<QuotaTicket>> scratch_;  // of kScratchStepBytes each
   ScratchFolder folder_;
   std::ofstream file_;
   std::string study_id_;  // empty: as in the file

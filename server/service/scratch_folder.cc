@@ -5,11 +5,13 @@
 #include <absl/strings/str_cat.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <utility>
 
 #include "server/error.h"
+#include "server/limits.h"
 
 namespace sextant::server {
 namespace {
@@ -17,10 +19,16 @@ namespace {
 constexpr char kSuffix[] = ".scratch-";
 constexpr int kRetrySeconds = 10;
 
-bool HasRoom(const std::filesystem::path& folder, std::int64_t bytes) {
+// What scratch leaves free on a disk of `capacity` bytes.
+std::uintmax_t Reserve(const Core& core, std::uintmax_t capacity) {
+  if (core.disk_reserve_mb >= 0) return static_cast<std::uintmax_t>(core.disk_reserve_mb) << 20;
+  return std::min<std::uintmax_t>(kDiskReserveBytes, capacity / kDiskReserveShare);
+}
+
+bool HasRoom(const Core& core, const std::filesystem::path& folder, std::int64_t bytes) {
   std::error_code error;
   const auto space = std::filesystem::space(folder, error);
-  return !error && space.available >= static_cast<std::uintmax_t>(bytes);
+  return !error && space.available >= static_cast<std::uintmax_t>(bytes) + Reserve(core, space.capacity);
 }
 
 // The folder's path up to its random end.
@@ -30,8 +38,8 @@ std::string Prefix(const Core& core, std::int64_t wanted_bytes) {
   const std::filesystem::path temporary = std::filesystem::temp_directory_path(error);
   const bool can_be_beside = core.why_read_only.empty();
   const bool takes_temporary =
-      !error &&
-      (!can_be_beside || (!HasRoom(beside.parent_path(), wanted_bytes) && HasRoom(temporary, wanted_bytes)));
+      !error && (!can_be_beside || (!HasRoom(core, beside.parent_path(), wanted_bytes) &&
+                                    HasRoom(core, temporary, wanted_bytes)));
   return (takes_temporary ? temporary / "sextant" : beside).string() + kSuffix;
 }
 
@@ -68,16 +76,19 @@ void RemoveScratchFolders(const std::string& database) {
   }
 }
 
-absl::Status CheckRoom(const std::string& path, std::int64_t bytes, const std::string& what) {
+absl::Status CheckRoom(const Core& core, const std::string& path, std::int64_t bytes,
+                       const std::string& what) {
   const std::filesystem::path folder = std::filesystem::path(path).parent_path().parent_path();
-  if (HasRoom(folder, bytes)) return absl::OkStatus();
+  if (HasRoom(core, folder, bytes)) return absl::OkStatus();
   std::error_code error;
   const auto space = std::filesystem::space(folder, error);
   if (error) return absl::OkStatus();
   return QuotaExceeded(
       "STORE_FULL", folder.string(),
       absl::StrCat("no room for ", what, ": it takes ", (bytes >> 20) + 1, " MiB in ", folder.string(),
-                   " first, where ", space.available >> 20, " MiB are free; free space there and retry"),
+                   " first, where ", space.available >> 20, " MiB are free and ",
+                   Reserve(core, space.capacity) >> 20,
+                   " MiB are kept for uploads (--disk-reserve-mb); free space there and retry"),
       kRetrySeconds);
 }
 

@@ -29,9 +29,10 @@ class ScratchFolder {
 /// Removes what a process that was killed has left. Only for the process that holds the database.
 void RemoveScratchFolders(const std::string& database);
 
-/// RESOURCE_EXHAUSTED (STORE_FULL) when there is less room for a scratch file `path` than `bytes`, so that
-/// nobody else's writes fail for a file that cannot be finished.
-absl::Status CheckRoom(const std::string& path, std::int64_t bytes, const std::string& what);
+/// RESOURCE_EXHAUSTED (STORE_FULL) when a scratch file `path` of `bytes` would leave less of the disk than is
+/// kept for uploads (limits.h), so that nobody else's writes fail for it.
+absl::Status CheckRoom(const Core& core, const std::string& path, std::int64_t bytes,
+                       const std::string& what);
 
 /// The same error, for a write that has failed.
 absl::Status NoRoom(const std::string& path, const std::string& what);

@@ -120,10 +120,11 @@ absl::Status CheckFit(const storage::Study& study, const storage::Fit& fit) {
   return served.state == fit.state ? absl::OkStatus() : Wrong(what, served.error);
 }
 
-absl::Status CheckFits(storage::Snapshot& file, const storage::Study& study,
+absl::Status CheckFits(storage::Snapshot& file, const storage::Study& study, std::int64_t fit_bytes,
                        const std::function<bool()>& given_up) {
   std::string after;
   int count = 0;
+  std::int64_t bytes = 0;
   do {
     auto page = file.ListFits(study.id, kFitsAtATime, after);
     if (!page.ok()) return Wrong("its fits", std::string(page.status().message()));
@@ -131,6 +132,13 @@ absl::Status CheckFits(storage::Snapshot& file, const storage::Study& study,
       if (given_up()) return GivenUp();
       if (++count > kMaxFitsPerStudy) return Wrong("its fits", absl::StrCat("more than ", kMaxFitsPerStudy));
       if (absl::Status status = CheckFit(study, fit); !status.ok()) return status;
+      if ((bytes += BytesServed(fit.result)) > fit_bytes) {
+        return QuotaExceeded("FIT_MEMORY_LIMIT", "data",
+                             absl::StrCat("its fits take more memory than the ", fit_bytes >> 20,
+                                          " MB that are left: delete fits, or start the server with a larger "
+                                          "--fit-memory-mb"),
+                             0);
+      }
     }
     after = page->next_key;
   } while (!after.empty());
@@ -153,10 +161,10 @@ absl::Status CheckLaws(storage::Snapshot& file, const LawTable& table) {
 }  // namespace
 
 absl::Status CheckStudy(storage::Snapshot& file, const storage::Study& study, const std::string& id,
-                        const LawTable& laws, const std::function<bool()>& given_up) {
+                        const LawTable& laws, std::int64_t fit_bytes, const std::function<bool()>& given_up) {
   absl::Status status = CheckHead(study, id);
   if (status.ok()) status = CheckLaws(file, laws);
-  if (status.ok()) status = CheckFits(file, study, given_up);
+  if (status.ok()) status = CheckFits(file, study, fit_bytes, given_up);
   if (status.ok()) status = CheckRuns(file, study, given_up);
   return status;
 }

@@ -82,7 +82,7 @@ grpc::ServerWriteReactor<v1::BackUpResponse>* SystemService::BackUp(grpc::Callba
   return FileDownload<v1::BackUpResponse>::Begin(
       core_, *context, *request,
       [this](const std::string& path, std::int64_t database_bytes) -> absl::Status {
-        RETURN_IF_ERROR(CheckRoom(path, database_bytes, "a copy of the database"));
+        RETURN_IF_ERROR(CheckRoom(core_, path, database_bytes, "a copy of the database"));
         const absl::Status copied = core_.store->BackUp(path);
         return copied.ok() ? copied : Annotate(copied, "database", core_.database);
       });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/sqlite/quiet_task.h"
 
+#include <exception>
 #include <utility>
 
 namespace sextant::storage::sqlite {
@@ -37,7 +38,11 @@ void QuietTask::Loop() {
     if (stopping_) return;
     poked_ = false;
     lock.unlock();
-    task_();
+    try {
+      task_();
+    } catch (const std::exception&) {
+      // No memory, for what is done ahead: whoever needs it does it again, and is told.
+    }
     lock.lock();
   }
 }

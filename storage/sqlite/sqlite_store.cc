@@ -189,7 +189,9 @@ absl::StatusOr<std::shared_ptr<Store>> OpenSqliteStore(const std::string& path,
   } else {
     ASSIGN_OR_RETURN(auto held, sqlite::FileLock::Acquire(canonical));
     lock.emplace(std::move(held));
+    RETURN_IF_ERROR(lock->HoldFile(canonical, false));
     RETURN_IF_ERROR(sqlite::CheckLog(canonical, lock->log_was_left()));
+    RETURN_IF_ERROR(lock->HoldFile(canonical, true));
     ASSIGN_OR_RETURN(writer, sqlite::OpenWriter(canonical, options.durability, options.write_cache_bytes));
   }
   auto store = std::make_shared<sqlite::SqliteStore>(std::move(lock), canonical, std::move(writer), options);

@@ -106,6 +106,25 @@ class FilesTest(attack_case.AttackCase):
             self.refused(self.changed(original, "CREATE INDEX more ON runs (tokens)"), "tables")
             self.assert_survived(watch, "files with other tables")
 
+    def test_an_older_export_is_checked_before_it_is_migrated(self):
+        old = service_process.ROOT / "tests" / "fixtures" / "v0.1" / "study.sqlite"
+        with self.watch(self.server) as watch:
+            for change in ("CREATE VIEW more AS SELECT 1", "CREATE TABLE more (x)",
+                           "CREATE TRIGGER t AFTER UPDATE ON runs BEGIN DELETE FROM runs; END",
+                           "CREATE INDEX more ON runs (length(hex(zeroblob(tokens))))"):
+                self.refused(self.changed(old, change), "tables")
+            self.assert_survived(watch, "older files with other tables")
+        self.assertEqual(self.import_file(old, "imported").run_count, 216)
+
+    def test_a_removed_lock_file_lets_nobody_in(self):
+        database = self.server.database
+        database.with_name(database.name + ".lock").unlink()
+        second = subprocess.run([str(service_process.binaries() / "sextantd"), "--listen", "127.0.0.1:0", "--db",
+                                 str(database)], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(second.returncode, 1, second.stdout)
+        self.assertIn("in use", second.stderr)
+        self.client.create_study("still-served")
+
     def test_fields_that_no_upload_could_bring(self):
         original = self.exported()
         for statement, words in (

@@ -13,6 +13,7 @@ import grpc
 import attack_case
 import http2
 import sweep
+from victim import service_process
 
 MANY_REPLICATES = 20000
 ATTACKERS = 16
@@ -157,7 +158,92 @@ class ResourcesTest(attack_case.AttackCase):
         self.assertEqual(server.process.wait(timeout=20), 0)
         server.process.stderr.close()
 
-    # Which allocation fails is chance, and gRPC's own do not forgive: not for every build.
+    def test_copies_leave_the_disk_to_uploads(self):
+        # As on a disk that is nearly full: less is free than is kept.
+        server = self.start(["--disk-reserve-mb", "1000000000"])
+        client = self.with_sweep(server)
+        study, system = client.study_pb, client.system_pb
+        calls = {
+            "BackUp": lambda: list(client.system.BackUp(system.BackUpRequest(), timeout=20)),
+            "ImportStudy": lambda: client.studies.ImportStudy(
+                iter([study.ImportStudyRequest(study_id="x", data=b"x" * 1000)]), timeout=20)}
+        with self.watch(server) as watch:
+            for name, call in calls.items():
+                with self.assertRaises(grpc.RpcError, msg=name) as refused:
+                    call()
+                self.assertEqual(refused.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED, name)
+                self.assertIn("--disk-reserve-mb", refused.exception.details())
+            client.upload(sweep.STUDY, client.sweep_runs()[:5])
+            self.assert_survived(watch, "copies where the disk is kept for uploads")
+        self.assertEqual(list(server.path.glob("*.scratch-*")), [])
+
+    def test_fits_beyond_their_memory(self):
+        server = self.start(["--fit-memory-mb", "1"])
+        client = self.with_sweep(server)
+        pb = client.prediction_pb
+        options = {"parent": sweep.STUDY, "law": "lr-power-nd", "estimator": "quadratic"}
+        client.fit(bootstrap_replicates=50, fit_id="small", **options)
+        self.assertEqual(client.fit(bootstrap_replicates=MANY_REPLICATES, fit_id="big", **options).error.message, "")
+        predict = lambda **sources: client.predictions.Predict(
+            pb.PredictRequest(params=1e8, tokens=1e10, **sources), timeout=20)
+        # Neither the fit nor its study, of which it is the newest, is answered from something else.
+        for sources in ({"fits": [sweep.STUDY + "/fits/big"]}, {"studies": [sweep.STUDY]}):
+            with self.assertRaises(grpc.RpcError) as refused:
+                predict(**sources)
+            self.assertEqual(refused.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+            self.assertIn("--fit-memory-mb", refused.exception.details())
+        predict(fits=[sweep.STUDY + "/fits/small"])
+        client.fits.DeleteFit(client.fit_pb.DeleteFitRequest(name=sweep.STUDY + "/fits/big"), timeout=20)
+        predict(studies=[sweep.STUDY])
+        self.assertIn("is not served", server.log_text())
+
+    def test_analyses_can_be_given_up(self):
+        server = self.start()
+        client = self.with_sweep(server)
+        curve_pb, curve_grpc = service_process.message_module("curve")
+        batch_pb, batch_grpc = service_process.message_module("critical_batch")
+        plan = [1000 * 1.001 ** i for i in range(8000)]
+        heavy = curve_pb.ExtrapolateCurveRequest(
+            x=plan, y=[2 + 50 * x ** -0.4 * (1 + 0.003 * ((i * 7919) % 13 - 6)) for i, x in enumerate(plan)],
+            at=[1e7 * 1.0001 ** i for i in range(10000)], report_forms=True)
+        light = curve_pb.ExtrapolateCurveRequest(x=plan[::1000], y=[2 + 50 * x ** -0.4 for x in plan[::1000]], at=[1e7],
+                                                 law="curve-m1")
+        runs = client.run_pb
+        client.create_study("batches")
+        client.upload("studies/batches", [runs.Run(
+            run_id=f"r{cell}-{batch}-{horizon}", params_non_embedding=1e7 * 1.3 ** cell, tokens=1e9 * 2 ** horizon,
+            learning_rate=1e-3, batch_size_tokens=1e4 * 4 ** batch,
+            loss_nats=2 + 30 * (1e9 * 2 ** horizon / (1 + 1e4 * 4 ** batch / 3e6)) ** -0.2)
+            for cell in range(30) for batch in range(6) for horizon in range(4)])
+        estimate = batch_pb.EstimateCriticalBatchRequest(
+            parent="studies/batches", target_losses=[2.3 + 0.005 * i for i in range(100)])
+        fit = client.fit(parent=sweep.STUDY, law="lr-power-nd", estimator="surface",
+                         bootstrap_replicates=MANY_REPLICATES, fit_id="surface").name
+        fixed = client.prediction_pb.PredictRequest(params=1e8, tokens=1e10, batch_size_tokens=3e5, fits=[fit] * 200)
+
+        def stubs():
+            channel = channel_of(server)
+            self.addCleanup(channel.close)
+            return (curve_grpc.CurveServiceStub(channel), batch_grpc.CriticalBatchServiceStub(channel),
+                    sweep.Client(channel).predictions)
+        for name, call in (("extrapolations", lambda to: to[0].ExtrapolateCurve.future(heavy, timeout=60)),
+                           ("critical batches", lambda to: to[1].EstimateCriticalBatch.future(estimate, timeout=60)),
+                           ("predictions at a fixed batch", lambda to: to[2].Predict.future(fixed, timeout=60))):
+            with self.subTest(name), self.watch(server) as watch:
+                calls = [call(stubs()) for _ in range(4)]
+                time.sleep(0.3)
+                ended = [call.done() for call in calls].count(True)
+                for each in calls:
+                    each.cancel()
+                begin = time.monotonic()
+                stubs()[0].ExtrapolateCurve(light, timeout=20)  # has its turn once they have stopped
+                waited = time.monotonic() - begin
+                self.assert_survived(watch, f"4 {name} given up ({ended} had ended), the next after "
+                                            f"{1000 * waited:.0f} ms")
+                self.assertLess(waited, CANCELLED_S)
+
+    # Which allocation fails is chance, and gRPC's own do not forgive: not for every build, which has
+    # tests/server/fit_out_of_memory_test.cc in its place.
     @unittest.skipUnless(os.environ.get("SEXTANT_HOSTILE_LONG"), "SEXTANT_HOSTILE_LONG=1 runs it")
     def test_a_fit_that_has_no_memory(self):
         server = self.start()

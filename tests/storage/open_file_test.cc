@@ -74,6 +74,37 @@ TEST_F(OpenFileTest, ARemovedFileTakesNoWritesAndCanBeSaved) {
   EXPECT_EQ(RunsIn(folder_.File("saved.db")), 5);
 }
 
+// The sidecar says who holds the database; a byte of the database itself is what keeps others out.
+TEST_F(OpenFileTest, ARemovedLockLetsNobodyIn) {
+  // Another process, from before the file was opened: it has inherited nothing.
+  const std::string fresh = folder_.File("fresh.db");
+  int go[2] = {-1, -1};
+  ASSERT_EQ(pipe(go), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    char byte = 0;
+    close(go[1]);
+    if (read(go[0], &byte, 1) != 1) _exit(2);
+    _exit(OpenSqliteStore(fresh).status().code() == absl::StatusCode::kFailedPrecondition ? 0 : 1);
+  }
+  close(go[0]);
+  {
+    auto store = OpenSqliteStore(fresh);
+    ASSERT_TRUE(store.ok()) << store.status();
+    fs::remove(fresh + ".lock");
+    const absl::Status again = OpenSqliteStore(fresh).status();  // in this process
+    EXPECT_EQ(again.code(), absl::StatusCode::kFailedPrecondition) << again;
+    EXPECT_THAT(std::string(again.message()), HasSubstr("in use by this process"));
+    ASSERT_EQ(write(go[1], "x", 1), 1);
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+    EXPECT_TRUE(Write(**store, &Transaction::CreateStudy, SampleStudy("s")).ok());
+  }
+  close(go[1]);
+  EXPECT_TRUE(OpenSqliteStore(fresh).ok());
+}
+
 TEST_F(OpenFileTest, ARenamedFileHasEverythingAndTakesWritesAgainInItsPlace) {
   fs::rename(path_, folder_.File("other.db"));
   ExpectRefusesWrites("renamed");

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <future>
+#include <new>
 #include <thread>
 
 #include "storage/sqlite/sqlite_store.h"
@@ -66,6 +67,30 @@ TEST_F(WriterTest, CompletesInOrderAfterTheWorkIsCommitted) {
   }
   ASSERT_EQ(order.size(), 50U);
   EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+}
+
+// As when there is no memory for it.
+TEST_F(WriterTest, AnExceptionUndoesItsOwnItemAlone) {
+  std::promise<void> release;
+  std::vector<absl::StatusCode> codes;
+  const auto note = [&](const absl::Status& status) { codes.push_back(status.code()); };
+  {
+    Writer writer(store_, 100);
+    Block(writer, release.get_future().share());
+    ASSERT_TRUE(writer.Submit(Create("before"), note).ok());
+    const auto throws = [](Transaction& transaction) -> absl::Status {
+      EXPECT_TRUE(transaction.CreateStudy(SampleStudy("undone")).ok());
+      throw std::bad_alloc();
+    };
+    ASSERT_TRUE(writer.Submit(throws, note).ok());
+    ASSERT_TRUE(writer.Submit(Create("behind"), note).ok());
+    release.set_value();
+  }
+  EXPECT_EQ(codes, (std::vector{absl::StatusCode::kOk, absl::StatusCode::kResourceExhausted,
+                                absl::StatusCode::kOk}));
+  EXPECT_TRUE(Read(*store_)->GetStudy("before").ok());
+  EXPECT_FALSE(Read(*store_)->GetStudy("undone").ok());
+  EXPECT_TRUE(Read(*store_)->GetStudy("behind").ok());
 }
 
 TEST_F(WriterTest, AFailureUndoesItsOwnItemAlone) {

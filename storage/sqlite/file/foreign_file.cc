@@ -4,6 +4,7 @@
 #include <absl/strings/str_cat.h>
 #include <sqlite3.h>
 
+#include <memory>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -36,30 +37,37 @@ absl::StatusOr<Schema> ReadSchema(Connection& connection) {
   }
 }
 
-absl::StatusOr<Schema> OwnSchema() {
+// The tables of a version: an older file has them, word for word, since all versions are made by the same
+// migrations.
+absl::StatusOr<Schema> OwnSchema(int version) {
   auto connection = Connection::Open(":memory:", sqlite::OpenMode::kCreate);
   if (!connection.ok()) return connection.status();
-  if (absl::Status status = sqlite::Migrate(**connection); !status.ok()) return status;
+  if (absl::Status status = sqlite::MigrateTo(**connection, version); !status.ok()) return status;
   return ReadSchema(**connection);
 }
 
-/// Ends statements of a connection once a time is over.
+/// Ends statements of connections once a time is over, or nobody waits for them any more.
 class Deadline {
  public:
-  Deadline(Connection& connection, std::chrono::milliseconds patience)
-      : connection_(connection), end_(std::chrono::steady_clock::now() + patience) {
-    sqlite3_progress_handler(connection.handle(), kStepsBetweenLooks, IsOver, this);
-  }
-  ~Deadline() { sqlite3_progress_handler(connection_.handle(), 0, nullptr, nullptr); }
+  explicit Deadline(const ForeignFileLimits& limits)
+      : given_up_(limits.given_up), end_(std::chrono::steady_clock::now() + limits.patience) {}
   Deadline(const Deadline&) = delete;
   Deadline& operator=(const Deadline&) = delete;
 
-  bool over() const { return std::chrono::steady_clock::now() >= end_; }
+  /// The connection ends before this does.
+  void Watch(Connection& connection) {
+    sqlite3_progress_handler(connection.handle(), kStepsBetweenLooks, IsOver, this);
+  }
+  absl::Status Check() const {
+    if (given_up_ && given_up_()) return absl::CancelledError("the import was given up");
+    if (std::chrono::steady_clock::now() < end_) return absl::OkStatus();
+    return absl::DeadlineExceededError("it takes too long to check");
+  }
 
  private:
-  static int IsOver(void* self) { return static_cast<Deadline*>(self)->over() ? 1 : 0; }
+  static int IsOver(void* self) { return static_cast<Deadline*>(self)->Check().ok() ? 0 : 1; }
 
-  Connection& connection_;
+  const std::function<bool()> given_up_;
   const std::chrono::steady_clock::time_point end_;
 };
 
@@ -87,35 +95,63 @@ absl::Status CheckPages(Connection& connection) {
   return absl::OkStatus();
 }
 
-absl::Status Check(Connection& connection) {
+// Its version; the tables are that version's and nothing else is there.
+absl::StatusOr<int> CheckTables(Connection& connection) {
   auto version = sqlite::ReadSchemaVersion(connection);
   if (!version.ok()) return version.status();
-  if (*version != sqlite::CurrentSchemaVersion()) {
-    return absl::FailedPreconditionError(absl::StrCat("it has schema version ", *version, ", where ",
-                                                      sqlite::CurrentSchemaVersion(),
-                                                      " is read: export it again"));
-  }
-  auto own = OwnSchema();
+  if (*version == 0) return absl::FailedPreconditionError("it is empty");
+  auto own = OwnSchema(*version);
   if (!own.ok()) return own.status();
   auto schema = ReadSchema(connection);
   if (!schema.ok()) return schema.status();
   if (*schema != *own) {
     return absl::FailedPreconditionError("its tables are not those that an export has");
   }
-  return CheckPages(connection);
+  return *version;
+}
+
+absl::StatusOr<std::unique_ptr<Connection>> Open(const std::string& path, sqlite::OpenMode mode,
+                                                 Deadline& deadline) {
+  auto connection = Connection::Open(path, mode);
+  if (!connection.ok()) return connection.status();
+  Distrust(**connection);
+  deadline.Watch(**connection);
+  if (absl::Status status = (*connection)->Execute("PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0");
+      !status.ok())
+    return status;
+  return connection;
+}
+
+absl::StatusOr<int> Check(const std::string& path, Deadline& deadline) {
+  auto connection = Open(path, sqlite::OpenMode::kImmutable, deadline);
+  if (!connection.ok()) return connection.status();
+  auto version = CheckTables(**connection);
+  if (!version.ok()) return version.status();
+  if (absl::Status status = CheckPages(**connection); !status.ok()) return status;
+  return *version;
+}
+
+// As one plain file: out of WAL mode, if it was in it.
+absl::Status BringUpToDate(const std::string& path, Deadline& deadline) {
+  auto connection = Open(path, sqlite::OpenMode::kReadWrite, deadline);
+  if (!connection.ok()) return connection.status();
+  absl::Status status = (*connection)->Execute("PRAGMA journal_mode = DELETE");
+  if (status.ok()) status = sqlite::Migrate(**connection);
+  if (!status.ok()) return status;
+  return CheckTables(**connection).status();
 }
 
 }  // namespace
 
-absl::Status CheckForeignFile(const std::string& path, std::chrono::milliseconds patience) {
-  auto connection = Connection::Open(path, sqlite::OpenMode::kImmutable);
-  if (!connection.ok()) return connection.status();
-  Distrust(**connection);
-  const Deadline deadline(**connection, patience);
-  absl::Status status = (*connection)->Execute("PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0");
-  if (status.ok()) status = Check(**connection);
-  if (!status.ok() && deadline.over()) return absl::DeadlineExceededError("it takes too long to check");
-  return status;
+absl::Status AcceptForeignFile(const std::string& path, const ForeignFileLimits& limits) {
+  Deadline deadline(limits);
+  if (absl::Status begin = deadline.Check(); !begin.ok()) return begin;
+  auto version = Check(path, deadline);
+  absl::Status status = version.status();
+  if (status.ok() && *version != sqlite::CurrentSchemaVersion()) status = BringUpToDate(path, deadline);
+  if (status.ok()) return status;
+  const absl::Status ended = deadline.Check();
+  return ended.ok() ? status : ended;
 }
 
 }  // namespace sextant::storage

@@ -2,10 +2,7 @@
 #include "storage/sqlite/file/open.h"
 
 #include <absl/strings/str_cat.h>
-#include <fcntl.h>
 #include <sqlite3.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <array>
 #include <filesystem>
@@ -19,13 +16,6 @@
 
 namespace sextant::storage::sqlite {
 namespace {
-
-// A new database is its owner's alone; SQLite gives the log beside it the same permissions. A file that is
-// there keeps its own. What goes wrong is said when SQLite opens it.
-void MakePrivate(const std::string& path) {
-  const int made = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (made >= 0) close(made);
-}
 
 // What the header says: the file is used with a write-ahead log.
 bool IsInWalMode(const std::string& path) {
@@ -117,7 +107,6 @@ absl::Status CheckLog(const std::string& path, bool log_was_left) {
 
 absl::StatusOr<std::unique_ptr<Connection>> OpenWriter(const std::string& path, Durability durability,
                                                        std::int64_t cache_bytes) {
-  MakePrivate(path);
   ASSIGN_OR_RETURN(auto connection, Connection::Open(path, OpenMode::kCreate));
   // The page size counts only in a new file. 16 KiB pages hold several chunks each, 4 KiB pages few with
   // waste.

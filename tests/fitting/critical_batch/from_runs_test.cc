@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -10,6 +11,7 @@
 #include <sstream>
 #include <vector>
 
+#include "base/give_up.h"
 #include "base/random.h"
 #include "fitting/critical_batch/target_steps.h"
 #include "fitting/curve/trajectory.h"
@@ -82,6 +84,25 @@ TEST(CriticalBatchFromRuns, RecoversTheKnownCriticalBatchOfSyntheticCurves) {
   }
   EXPECT_GE(held, kTrials * 8 / 10);
   EXPECT_GE(law_held, kTrials * 8 / 10);
+}
+
+TEST(CriticalBatchFromRuns, EndsOnceItIsGivenUp) {
+  const std::vector<BatchRun> runs = Simulate(.005, 1);
+  FromRunsOptions options;
+  options.steps.replicates = 200;
+  std::atomic<int> looks = 0, patience = 1'000'000'000;
+  const std::function<bool()> given_up = [&] { return ++looks > patience; };
+  const GiveUpScope scope(given_up);
+  ASSERT_TRUE(EstimateCriticalBatch(runs, options).ok());
+  const int all = looks;
+  EXPECT_GT(all, 10 * options.steps.replicates) << "it looks too seldom";
+  for (const int part : {0, all / 100, all / 10, all / 2}) {
+    looks = 0;
+    patience = part;
+    EXPECT_THROW((void)EstimateCriticalBatch(runs, options), GivenUp) << part;
+    // The threads that are at it look once more each.
+    EXPECT_LT(looks, part + 200);
+  }
 }
 
 TEST(CriticalBatchFromRuns, ReadsTargetsTheUserNames) {

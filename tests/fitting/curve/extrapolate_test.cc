@@ -4,11 +4,14 @@
 #include <gtest/gtest.h>
 #include <tbb/global_control.h>
 
+#include <atomic>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
 
+#include "base/give_up.h"
 #include "base/random.h"
 #include "fitting/curve/forms.h"
 
@@ -35,6 +38,27 @@ double Named(const CurveFormFit& fit, const std::string& name) {
     if (p.name == name) return p.estimate;
   }
   return std::numeric_limits<double>::quiet_NaN();
+}
+
+TEST(Extrapolate, EndsOnceItIsGivenUp) {
+  const Data data = Make([](double x) { return CurveM2(x, 20, -.4, .5); }, 40, .01);
+  const std::vector<double> at(1000, 1e6);
+  std::atomic<int> looks = 0, patience = 1'000'000'000;
+  const std::function<bool()> given_up = [&] { return ++looks > patience; };
+  const GiveUpScope scope(given_up);
+  for (const CurveForm form : {CurveForm::kAuto, CurveForm::kM4}) {
+    looks = 0;
+    patience = 1'000'000'000;
+    ASSERT_TRUE(ExtrapolateCurve(data.x, data.y, at, {.form = form}).ok());
+    const int all = looks;
+    EXPECT_GT(all, 1000) << "it looks too seldom";
+    for (const int part : {0, all / 100, all / 10, all - 500}) {
+      looks = 0;
+      patience = part;
+      EXPECT_THROW((void)ExtrapolateCurve(data.x, data.y, at, {.form = form}), GivenUp) << part;
+      EXPECT_LT(looks, part + 200);
+    }
+  }
 }
 
 TEST(Extrapolate, EachFormRecoversItsOwnExactCurve) {
