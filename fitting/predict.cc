@@ -27,6 +27,9 @@ namespace {
 
 constexpr double kMaxCount = 1e30;
 constexpr std::size_t kMaxVariablesGiven = 64, kMaxVariableNameBytes = 64;
+/// Between the ends of a 90 % interval, 2.5 decades: more says nothing that nobody knows.
+constexpr double kWidestInterval = 316.23;
+constexpr double kWidestConfidence = 0.9;
 
 void Append(std::vector<std::string>& to, const std::vector<std::string>& from) {
   for (const std::string& line : from) {
@@ -314,6 +317,14 @@ class OptimumPredictor : public LawPredictor {
       // As PredictOptimum: the interval holds the answer, hedged or not.
       quantity.low = std::min(quantity.value, interval->first);
       quantity.high = std::max(quantity.value, interval->second);
+    }
+    if (target.interval <= kWidestConfidence && quantity.low && quantity.high &&
+        *quantity.high > kWidestInterval * *quantity.low) {
+      Withhold(absl::StrFormat("its %.0f %% interval spans %.1f decades: these runs do not tell it here",
+                               100 * target.interval, std::log10(*quantity.high / *quantity.low)),
+               into);
+      AppendFitWarnings(result_, into.warnings);
+      return;
     }
     NearOptimalBand band{answer.near_optimal_low, answer.near_optimal_high};
     if (target.tolerance != fit_.near_optimal_tolerance && kind == "joint") {

@@ -33,6 +33,10 @@ struct RunTable {
   /// Tells models of one N apart, as experts do, and the variables that a study declares: runs with different
   /// keys are never compared as one model at one N and D. Empty where N tells all.
   std::vector<std::uint64_t> model;
+  /// Each run's recipe, an index into `recipes`: its schedule and optimizer as a filter would name them
+  /// ("schedule = cosine AND optimizer = adamw"); -1 where neither is recorded. May be empty.
+  std::vector<std::int32_t> recipe;
+  std::vector<std::string> recipes;
   std::vector<RunState> state;  ///< kDiverged and kCrashed runs are never fitted
 
   std::size_t size() const { return id.size(); }
@@ -56,6 +60,8 @@ inline RunTable SelectRows(const RunTable& runs, const std::vector<bool>& keep) 
   }
   for (const auto& [name, column] : runs.declared) selected.declared[name] = select(column);
   selected.model = select(runs.model);
+  selected.recipe = select(runs.recipe);
+  selected.recipes = runs.recipes;
   selected.state = select(runs.state);
   return selected;
 }

@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// The default estimator of a study.
+// When "auto" does not trust the average of estimators that see all runs.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "fitting/optimum/cells.h"
 #include "fitting/optimum/joint_surface.h"
 #include "fitting/optimum/optimum_fit.h"
 
 namespace sextant::fitting::optimum {
 
-struct EstimatorChoice {
-  std::string estimator;
-  std::vector<EstimatorWeight> candidates;  ///< with their held-out excess; weight 1 for the chosen one
-  std::vector<std::string> warnings;
-};
+/// Why the near-optimal band stands in for `average`, for a warning: its law contradicts the runs beside it
+/// (own_runs.h), or its interval in the middle of the sweep spans more than 2.5 decades and that of the band
+/// does not. Empty otherwise. Both fits know their target, variables and ranges.
+std::string WhyBand(const std::vector<Cell>& cells, Axes axes, const OptimumFit& average,
+                    const OptimumFit& band);
 
-/// One rule for every study: the average of estimators that see all runs. The near-optimal band replaces it,
-/// with a warning that says why, where the study has too few runs for a loss surface, where the average
-/// cannot be fitted, where its law contradicts the runs beside it (own_runs.h), and where held-out N show the
-/// band better by more than two standard errors, by 0.015 % of loss (the level of single-run noise) and by
-/// half. Held-out scores need three N or more; with fewer, held-out cells would only test interpolation.
-absl::StatusOr<EstimatorChoice> ChooseEstimator(const RunTable& runs, const std::vector<Cell>& cells,
-                                                Axes axes, const OptimumOptions& options);
+/// Whether WhyBand could be other than empty: spares the band's replicates.
+bool MayNeedBand(const std::vector<Cell>& cells, Axes axes, const OptimumFit& average);
+
+/// Decades that the 90 % interval spans in the middle of the cells; 0 without replicates.
+double DecadesInMiddle(const std::vector<Cell>& cells, const OptimumFit& fit);
+
+/// An interval of more decades says nothing that a user does not know.
+inline constexpr double kMostDecades = 2.5;
 
 }  // namespace sextant::fitting::optimum

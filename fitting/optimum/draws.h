@@ -22,10 +22,12 @@ class OptimumDraws {
 
  private:
   LawVariables variables_;
+  FittedRange params_, tokens_;
   std::vector<double> constant_;                ///< log_c plus one cell's deviation from the law
   std::vector<std::vector<double>> exponents_;  ///< [variable][replicate]
   std::vector<std::vector<double>> bends_;      ///< of x1^2, x1 x2, x2^2 about the centre; none without bends
   std::array<double, 2> bend_centre_{};
+  std::vector<std::vector<double>> beyond_;  ///< per ln of N and of D beyond the fitted range; or none
 };
 
 }  // namespace sextant::fitting

@@ -7,9 +7,11 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/status_macros.h"
 #include "fitting/optimum/cells.h"
 #include "fitting/optimum/choose_estimator.h"
 #include "fitting/optimum/estimators.h"
+#include "fitting/optimum/form_spread.h"
 #include "fitting/optimum/identifiability.h"
 #include "fitting/optimum/joint_estimator.h"
 #include "fitting/optimum/optimum_fit.h"
@@ -57,89 +59,111 @@ FittedRange RangeOf(const std::vector<Cell>& cells, const std::vector<double>& c
   return range;
 }
 
+/// The cells of one fit, and what was said about them.
+struct Prepared {
+  CellTable table;
+  std::vector<Cell> cells;
+  std::vector<std::string> warnings;
+};
+
+absl::StatusOr<Prepared> Prepare(const RunTable& runs, optimum::CellNeeds needs,
+                                 const OptimumOptions& options) {
+  Prepared prepared;
+  ASSIGN_OR_RETURN(prepared.table, optimum::GroupIntoCells(runs, needs, options.grouping_tolerance));
+  RETURN_IF_ERROR(optimum::CheckOneRecipe(runs, prepared.table.cells));
+  RETURN_IF_ERROR(optimum::CheckBatchUnits(runs, prepared.table.cells));
+  prepared.warnings = optimum::StudyWarnings(runs, prepared.table.cells);
+  prepared.cells =
+      optimum::KeepSweptCells(std::move(prepared.table.cells), options.target, prepared.warnings);
+  RETURN_IF_ERROR(optimum::CheckIdentifiable(prepared.cells, options.target, options.variables,
+                                             options.grouping_tolerance));
+  return prepared;
+}
+
+void Describe(const RunTable& runs, const Prepared& from, const OptimumOptions& options,
+              const std::string& estimator, OptimumFit& fit) {
+  fit.target = options.target;
+  fit.variables = options.variables;
+  fit.estimator = estimator;
+  fit.runs_eligible = from.table.runs_eligible;
+  fit.runs_diverged = from.table.runs_diverged;
+  fit.runs_incomplete = from.table.runs_incomplete;
+  fit.cells = static_cast<int>(from.cells.size());
+  fit.edges = optimum::CountEdges(from.cells);
+  fit.params = RangeOf(from.cells, runs.params);
+  fit.tokens = RangeOf(from.cells, runs.tokens);
+  fit.learning_rate = RangeOf(from.cells, runs.learning_rate);
+  fit.batch_size_tokens = RangeOf(from.cells, runs.batch_size_tokens);
+  std::vector<std::string> warnings = from.warnings;
+  const std::vector<std::string> design =
+      optimum::DesignWarnings(from.cells, options.target, options.variables, fit.edges);
+  warnings.insert(warnings.end(), design.begin(), design.end());
+  fit.warnings.insert(fit.warnings.begin(), warnings.begin(), warnings.end());
+}
+
+/// "auto": the average of all estimators that see all runs or, with a warning that says why, the band.
+/// `joint`, if not ok, has no cells in which both quantities are recorded.
+absl::StatusOr<OptimumFit> FitAuto(const RunTable& runs, const Prepared& own,
+                                   const absl::StatusOr<Prepared>& joint, optimum::Axes axes,
+                                   const OptimumOptions& options) {
+  std::string why;
+  absl::StatusOr<OptimumFit> average = absl::FailedPreconditionError("not fitted");
+  if (!joint.ok()) {
+    why = absl::StrCat("no loss surface can be fitted (", joint.status().message(), ")");
+  } else if (!optimum::EnoughForSurface(joint->cells, axes)) {
+    why = "too few runs for a loss surface";
+  } else {
+    average = FindOptimumEstimator("average")->fit(joint->cells, axes, options);
+    if (absl::IsCancelled(average.status())) return average;
+    if (!average.ok()) {
+      why = absl::StrCat("no loss surface could be fitted (", average.status().message(), ")");
+    } else {
+      Describe(runs, *joint, options, "average", *average);
+    }
+  }
+  if (why.empty() && !optimum::MayNeedBand(joint->cells, axes, *average)) return average;
+  ASSIGN_OR_RETURN(OptimumFit band, FindOptimumEstimator("band")->fit(own.cells, axes, options));
+  Describe(runs, own, options, "band", band);
+  optimum::AddFormSpread(own.cells, options, band);
+  if (why.empty()) why = optimum::WhyBand(joint->cells, axes, *average, band);
+  if (why.empty()) return average;
+  band.warnings.push_back(why + ": the near-optimal band is used");
+  return band;
+}
+
 }  // namespace
 
 absl::StatusOr<OptimumFit> FitOptimum(const RunTable& all_runs, const OptimumOptions& options) {
-  if (absl::Status status = CheckOptions(options); !status.ok()) {
-    return status;
-  }
+  RETURN_IF_ERROR(CheckOptions(options));
   const optimum::OneSetting kept = optimum::KeepOneSettingOfOthers(all_runs, options.grouping_tolerance);
   const RunTable& runs = kept.Of(all_runs);
   const bool for_rate = options.target == OptimumTarget::kLearningRate;
-  absl::StatusOr<CellTable> table =
-      optimum::GroupIntoCells(runs, {for_rate, !for_rate}, options.grouping_tolerance);
-  if (!table.ok()) {
-    return table.status();
-  }
-  std::vector<std::string> warnings = kept.warnings;
-  if (absl::Status status = optimum::CheckBatchUnits(runs, table->cells); !status.ok()) {
-    return status;
-  }
-  const std::vector<std::string> mixed = optimum::StudyWarnings(runs, table->cells);
-  warnings.insert(warnings.end(), mixed.begin(), mixed.end());
-  std::vector<Cell> cells = optimum::KeepSweptCells(std::move(table->cells), options.target, warnings);
-  if (absl::Status status =
-          optimum::CheckIdentifiable(cells, options.target, options.variables, options.grouping_tolerance);
-      !status.ok()) {
-    return status;
-  }
-  const optimum::Axes axes = optimum::SweptAxes(cells, options.target);
-  optimum::EstimatorChoice choice{options.estimator, {}, {}};
-  if (options.estimator == "auto") {
-    absl::StatusOr<optimum::EstimatorChoice> chosen = optimum::ChooseEstimator(runs, cells, axes, options);
-    if (!chosen.ok()) {
-      return chosen.status();
-    }
-    choice = *std::move(chosen);
-    warnings.insert(warnings.end(), choice.warnings.begin(), choice.warnings.end());
-  }
-  const OptimumEstimator* const estimator = FindOptimumEstimator(choice.estimator);
+  ASSIGN_OR_RETURN(Prepared own, Prepare(runs, {for_rate, !for_rate}, options));
+  const optimum::Axes axes = optimum::SweptAxes(own.cells, options.target);
+  const bool automatic = options.estimator == "auto";
+  const OptimumEstimator* const estimator = FindOptimumEstimator(automatic ? "average" : options.estimator);
   if (estimator == nullptr) {
-    return absl::InternalError(absl::StrCat("auto chose '", choice.estimator, "', which is no estimator"));
+    return absl::InternalError(absl::StrCat("'", options.estimator, "' is listed, but is no estimator"));
   }
-  if (estimator->joint && axes.rate && axes.batch) {
-    // The joint estimators need both quantities of every run.
-    table = optimum::GroupIntoCells(runs, {true, true}, options.grouping_tolerance);
-    if (!table.ok()) {
-      return table.status();
-    }
-    warnings = kept.warnings;
-    warnings.insert(warnings.end(), mixed.begin(), mixed.end());
-    warnings.insert(warnings.end(), choice.warnings.begin(), choice.warnings.end());
-    cells = optimum::KeepSweptCells(std::move(table->cells), options.target, warnings);
-    if (absl::Status status =
-            optimum::CheckIdentifiable(cells, options.target, options.variables, options.grouping_tolerance);
-        !status.ok()) {
-      return status;
-    }
+  // The joint estimators need both quantities of every run.
+  absl::StatusOr<Prepared> joint = own;
+  if (estimator->joint && axes.rate && axes.batch) joint = Prepare(runs, {true, true}, options);
+  absl::StatusOr<OptimumFit> fit = absl::InternalError("not fitted");
+  if (automatic) {
+    fit = FitAuto(runs, own, joint, axes, options);
+    if (!fit.ok()) return fit;
+  } else {
+    const absl::StatusOr<Prepared>& cells = estimator->joint ? joint : absl::StatusOr<Prepared>(own);
+    if (!cells.ok()) return cells.status();
+    fit = estimator->fit(cells->cells, axes, options);
+    if (!fit.ok()) return fit;
+    Describe(runs, *cells, options, estimator->name, *fit);
   }
-  if (estimator->joint && !(axes.rate && axes.batch)) {
-    warnings.push_back(absl::StrCat(axes.rate ? "batch_size_tokens" : "learning_rate",
-                                    " was not swept: the law holds at the values that the runs used"));
+  if (FindOptimumEstimator(fit->estimator)->joint && !(axes.rate && axes.batch)) {
+    fit->warnings.push_back(absl::StrCat(axes.rate ? "batch_size_tokens" : "learning_rate",
+                                         " was not swept: the law holds at the values that the runs used"));
   }
-  absl::StatusOr<OptimumFit> fit = estimator->fit(cells, axes, options);
-  if (!fit.ok()) {
-    return fit.status();
-  }
-  fit->target = options.target;
-  fit->variables = options.variables;
-  fit->estimator = estimator->name;
-  if (!choice.candidates.empty()) {
-    fit->members = choice.candidates;
-  }
-  fit->runs_eligible = table->runs_eligible;
-  fit->runs_diverged = table->runs_diverged;
-  fit->runs_incomplete = table->runs_incomplete;
-  fit->cells = static_cast<int>(cells.size());
-  fit->edges = optimum::CountEdges(cells);
-  fit->params = RangeOf(cells, runs.params);
-  fit->tokens = RangeOf(cells, runs.tokens);
-  fit->learning_rate = RangeOf(cells, runs.learning_rate);
-  fit->batch_size_tokens = RangeOf(cells, runs.batch_size_tokens);
-  const std::vector<std::string> design =
-      optimum::DesignWarnings(cells, options.target, options.variables, fit->edges);
-  warnings.insert(warnings.end(), design.begin(), design.end());
-  fit->warnings.insert(fit->warnings.begin(), warnings.begin(), warnings.end());
+  fit->warnings.insert(fit->warnings.begin(), kept.warnings.begin(), kept.warnings.end());
   return fit;
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -255,6 +256,27 @@ SurfacePoint PointOf(const CellRun& run, Axes axes, double lowest, double count)
   return {{axes.rate ? run.log_rate : 0, axes.batch ? run.log_batch : 0}, log_loss, log_loss - lowest, count};
 }
 
+/// Makes one point of repeats at one setting, in the place of the first: their mean, of their joint weight.
+/// Repeats tell no more than that of where the optimum is, and the cost of a cell grows with the cube of its
+/// points.
+void PoolRepeats(SurfaceCell& cell) {
+  std::map<std::pair<double, double>, std::size_t> first;
+  std::vector<SurfacePoint> pooled;
+  for (const SurfacePoint& point : cell.points) {
+    const auto [it, fresh] = first.try_emplace({point.at[0], point.at[1]}, pooled.size());
+    if (fresh) {
+      pooled.push_back(point);
+      continue;
+    }
+    SurfacePoint& into = pooled[it->second];
+    const double share = point.count / (into.count + point.count);
+    into.log_loss += share * (point.log_loss - into.log_loss);
+    into.excess += share * (point.excess - into.excess);
+    into.count += point.count;
+  }
+  cell.points = std::move(pooled);
+}
+
 /// Keeps the runs within the window, or the best few where it holds fewer; at most kMostSurfacePoints.
 void KeepWindow(SurfaceCell& cell, Axes axes, double window) {
   const std::size_t least = axes.rate && axes.batch ? kLeastPointsOnPlane : kLeastPointsOnLine;
@@ -278,6 +300,7 @@ std::vector<SurfaceCell> SurfaceCells(const std::vector<Cell>& cells, Axes axes,
     for (const CellRun& run : cell.runs) {
       out.points.push_back(PointOf(run, axes, std::log(cell.best_loss()), 1));
     }
+    PoolRepeats(out);
     KeepWindow(out, axes, window);
     result.push_back(std::move(out));
   }
@@ -301,6 +324,7 @@ std::vector<SurfaceCell> SurfaceCells(const std::vector<DrawnCell>& drawn, Axes 
         out.points.push_back(PointOf(runs[i], axes, std::log(best), counts[i]));
       }
     }
+    PoolRepeats(out);
     KeepWindow(out, axes, window);
     result.push_back(std::move(out));
   }

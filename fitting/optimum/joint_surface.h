@@ -21,12 +21,12 @@ struct Axes {
   bool batch = true;
 };
 
-/// One distinct run of a cell. Repeats of a bootstrap draw are one point of higher `count`.
+/// One setting of a cell. Repeats, of a bootstrap draw or of the sweep, are one point of higher `count`.
 struct SurfacePoint {
   Eigen::Vector2d at;  ///< (ln rate, ln batch); 0 on an axis that is not swept
   double log_loss;
   double excess;  ///< log_loss minus the lowest of its cell
-  double count;   ///< how often the run was drawn
+  double count;   ///< runs behind it
 };
 
 struct SurfaceCell {

@@ -13,8 +13,13 @@
 namespace sextant::fitting::optimum {
 namespace {
 
-constexpr double kLeastContradiction = 0.001;
-constexpr double kLeastContradictionShare = 0.5;
+/// Where both axes are swept `band` was the worse answer in the benchmark's studies down to large
+/// differences: it stands in for gross failures alone.
+constexpr double kLeastOnPlane = 0.02;
+constexpr double kLeastOnLine = 0.001;
+constexpr double kLeastShare = 5;
+
+double Least(Axes axes) { return axes.rate && axes.batch ? kLeastOnPlane : kLeastOnLine; }
 /// Runs this much farther than the nearest, in natural logarithms, count as near, too: the same level.
 constexpr double kSameLevel = 0.01;
 
@@ -49,6 +54,14 @@ std::vector<double> NearestRunExcess(const std::vector<Cell>& cells, Axes axes, 
   return excess;
 }
 
+bool MayContradict(const std::vector<Cell>& cells, Axes axes, const OptimumFit& fit) {
+  double mean = 0;
+  for (const double excess : NearestRunExcess(cells, axes, fit)) {
+    mean += excess / static_cast<double>(cells.size());
+  }
+  return mean > Least(axes);
+}
+
 std::string Contradiction(const std::vector<Cell>& cells, Axes axes, const OptimumFit& fit,
                           const OptimumFit& simpler) {
   const std::vector<double> own = NearestRunExcess(cells, axes, fit);
@@ -62,7 +75,7 @@ std::string Contradiction(const std::vector<Cell>& cells, Axes axes, const Optim
   }
   const double mean = sum / count;
   const double error = std::sqrt(std::max(0.0, squares / count - mean * mean) / std::max(1.0, count - 1));
-  if (!(mean > std::max({kLeastContradiction, kLeastContradictionShare * other_mean, 2 * error}))) {
+  if (!(mean > std::max({Least(axes), kLeastShare * other_mean, 2 * error}))) {
     return "";
   }
   return absl::StrFormat(

@@ -17,9 +17,12 @@ namespace sextant::fitting::optimum {
 /// it is at its best among the runs nearest in the target.
 std::vector<double> NearestRunExcess(const std::vector<Cell>& cells, Axes axes, const OptimumFit& fit);
 
+/// Whether the runs nearest to `fit` cost enough that Contradiction could find a reason.
+bool MayContradict(const std::vector<Cell>& cells, Axes axes, const OptimumFit& fit);
+
 /// Why `fit` contradicts the runs beside it, when `simpler` does not: nearest runs cost more by two standard
-/// errors over the cells, by a tenth of a percent of loss and by half of what they cost along the simpler
-/// law. Empty when it does not.
+/// errors over the cells, by 2 % of loss (0.1 % where one axis is swept) and by five times what they cost
+/// along the simpler law. Empty when it does not.
 std::string Contradiction(const std::vector<Cell>& cells, Axes axes, const OptimumFit& fit,
                           const OptimumFit& simpler);
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/give_up.h"
 #include "base/quantile.h"
+#include "fitting/optimum/form_spread.h"
 #include "fitting/optimum/law_basis.h"
 #include "fitting/optimum/surface_parameters.h"
 #include "fitting/refusal.h"
@@ -20,8 +21,9 @@ namespace {
 using optimum::Bowl;
 using optimum::SurfaceReader;
 
-/// A run whose ln loss is this far up has diverged; penalties stop there so that means stay finite.
-constexpr double kLargestLogExcess = 5.0;
+/// A run that learned nothing loses the logarithm of its vocabulary, about 11, some five times what trained
+/// runs do; penalties stop there.
+const double kLargestLogExcess = std::log(5.0);
 
 /// A surface takes some microseconds to read.
 constexpr std::size_t kReplicatesBetweenChecks = 1024;
@@ -66,6 +68,9 @@ OptimumPrediction PredictOptimum(const OptimumModel& fit, double params, double 
   const double value = optimum::EvaluateLogLaw(fit.variables, fit.estimates.data(), log_params, log_tokens);
   std::vector<double> draws(fit.replicate_count);
   const std::optional<std::size_t> bend = optimum::BendColumn(fit);
+  const std::optional<std::size_t> beyond = optimum::BeyondColumn(fit);
+  const double params_beyond = optimum::BeyondRange(fit.params, log_params);
+  const double tokens_beyond = optimum::BeyondRange(fit.tokens, log_tokens);
   const optimum::LogVariables at = optimum::LawLogVariables(fit.variables, log_params, log_tokens);
   for (std::size_t r = 0; r < fit.replicate_count; ++r) {
     if (r % kReplicatesBetweenChecks == 0) CheckGivenUp();
@@ -73,6 +78,9 @@ OptimumPrediction PredictOptimum(const OptimumModel& fit, double params, double 
     draws[r] = optimum::EvaluateLogLaw(fit.variables, row, log_params, log_tokens) + row[columns - 1];
     if (bend) {
       draws[r] += optimum::ReadBend(row + *bend).Value(at);
+    }
+    if (beyond) {
+      draws[r] += row[*beyond] * params_beyond + row[*beyond + 1] * tokens_beyond;
     }
   }
   OptimumPrediction prediction = FromDraws(fit, params, tokens, value, draws, confidence);
@@ -196,8 +204,9 @@ absl::StatusOr<std::vector<Penalty>> PredictPenaltyGrid(const OptimumModel& fit,
       }
       const double expected = fit.replicate_count > 0 ? sum / static_cast<double>(fit.replicate_count)
                                                       : excess(bowls.back(), rate, batch);
-      const double low = Quantile(draws, (1 - confidence) / 2);
-      penalties.push_back({expected, low, Quantile(draws, (1 + confidence) / 2)});
+      const double low = Quantile(draws, (1 - confidence) / 2), high = Quantile(draws, (1 + confidence) / 2);
+      // A mean outside its own interval is that of a few draws in the tails.
+      penalties.push_back({fit.replicate_count > 0 ? std::clamp(expected, low, high) : expected, low, high});
     }
   }
   return penalties;

@@ -47,7 +47,7 @@ absl::StatusOr<NearOptimalBand> PredictNearOptimalBand(const OptimumModel& fit, 
 
 /// The price of a choice, as relative excess loss over the loss at the unknown optimum (0.01 is 1 %).
 struct Penalty {
-  double expected;  ///< mean over replicates; the value at the estimate if there are none
+  double expected;  ///< mean over replicates, kept within the interval; the value at the estimate without
   double low;       ///< central interval over replicates; NaN without
   double high;
 };

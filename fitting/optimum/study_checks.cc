@@ -89,6 +89,44 @@ absl::Status CheckBatchUnits(const RunTable& runs, const std::vector<Cell>& cell
   return absl::OkStatus();
 }
 
+absl::Status CheckOneRecipe(const RunTable& runs, const std::vector<Cell>& cells) {
+  constexpr std::size_t kMostNamed = 4;
+  std::map<std::string, int> recipes;
+  int mixed = 0;
+  for (const Cell& cell : cells) {
+    double shortest = std::nan(""), longest = std::nan("");
+    for (const CellRun& run : cell.runs) {
+      shortest = std::fmin(shortest, At(runs.sequence_length, run.row));
+      longest = std::fmax(longest, At(runs.sequence_length, run.row));
+      const std::int32_t recipe = runs.recipe.empty() ? -1 : runs.recipe[run.row];
+      if (recipe >= 0) ++recipes[runs.recipes[static_cast<std::size_t>(recipe)]];
+    }
+    mixed += longest > shortest;
+  }
+  if (recipes.size() > 1) {
+    std::vector<std::string> named;
+    for (const auto& [recipe, count] : recipes) {
+      named.push_back(absl::StrFormat("'%s' (%d runs)", recipe, count));
+    }
+    if (named.size() > kMostNamed) {
+      named.resize(kMostNamed);
+      named.push_back("...");
+    }
+    return absl::FailedPreconditionError(
+        absl::StrFormat("the runs are of %d recipes, whose optima differ: %s; fit one of them, with such a "
+                        "filter",
+                        static_cast<int>(recipes.size()), absl::StrJoin(named, ", ")));
+  }
+  if (mixed > 0) {
+    return absl::FailedPreconditionError(
+        absl::StrFormat("%d of %d cells of one params and tokens hold runs of several sequence lengths, "
+                        "whose losses cannot be "
+                        "compared; fit one of them with a filter on sequence_length",
+                        mixed, static_cast<int>(cells.size())));
+  }
+  return absl::OkStatus();
+}
+
 std::vector<std::string> StudyWarnings(const RunTable& runs, const std::vector<Cell>& cells) {
   std::vector<std::string> warnings;
   std::map<double, int> lengths;

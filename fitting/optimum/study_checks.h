@@ -17,6 +17,11 @@ namespace sextant::fitting::optimum {
 /// groups that are a factor of 64 apart and no step of the grid is wider than a quarter of that.
 absl::Status CheckBatchUnits(const RunTable& runs, const std::vector<Cell>& cells);
 
+/// FailedPrecondition when the runs are of several schedules or optimizers, which have optima of their own:
+/// names them, how many runs each has, and the filter that selects one. Runs that record neither count as
+/// any. Likewise when cells hold runs of several sequence lengths: their losses cannot be compared.
+absl::Status CheckOneRecipe(const RunTable& runs, const std::vector<Cell>& cells);
+
 /// Warnings about what is fitted as one study though it may not be one: several sequence lengths; cells whose
 /// N differ by less than 3 % and are told apart.
 std::vector<std::string> StudyWarnings(const RunTable& runs, const std::vector<Cell>& cells);

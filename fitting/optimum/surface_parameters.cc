@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "fitting/optimum/form_spread.h"
 
 namespace sextant::fitting::optimum {
 namespace {
@@ -41,8 +42,13 @@ std::vector<std::string> SurfaceRowNames(const OptimumOptions& options, Axes axe
       names.push_back(absl::StrCat(prefix, name));
     }
   }
+  for (const char* name : {"beyond.params", "beyond.tokens"}) {
+    names.push_back(name);
+  }
   if (axes.rate && axes.batch) {
-    names.push_back("partner_offset");
+    for (const char* name : {"partner_beyond.params", "partner_beyond.tokens", "partner_offset"}) {
+      names.push_back(name);
+    }
   }
   names.push_back("offset");
   return names;
@@ -73,6 +79,7 @@ void WriteSurfaceRow(const OptimumOptions& options, const RegretLaws& law, const
   if (axes.rate && axes.batch) {
     write_bend(bend[for_rate ? 1 : 0]);
   }
+  row = std::fill_n(row, axes.rate && axes.batch ? 4 : 2, 0.0);
   if (axes.rate && axes.batch) {
     *row++ = offset[for_rate ? 1 : 0];
   }
@@ -89,6 +96,14 @@ std::optional<std::size_t> BendColumn(const OptimumModel& fit) {
 
 Bend ReadBend(const double* columns) {
   return {{columns[0], columns[1], columns[2]}, {columns[3], columns[4]}};
+}
+
+std::optional<std::size_t> BeyondColumn(const OptimumModel& fit) {
+  const auto it = std::find(fit.parameter_names.begin(), fit.parameter_names.end(), "beyond.params");
+  if (it == fit.parameter_names.end() || fit.parameter_names.end() - it < 2) {
+    return std::nullopt;
+  }
+  return static_cast<std::size_t>(it - fit.parameter_names.begin());
 }
 
 std::optional<SurfaceReader> SurfaceReader::Make(const OptimumModel& fit) {
@@ -111,6 +126,14 @@ std::optional<SurfaceReader> SurfaceReader::Make(const OptimumModel& fit) {
   };
   reader.bend_ = find_bend("bend.11");
   reader.partner_bend_ = find_bend("partner_bend.11");
+  const auto find_beyond = [&](const char* first) -> std::optional<std::size_t> {
+    const std::size_t at = find(first);
+    return at + 2 <= missing ? std::optional(at) : std::nullopt;
+  };
+  reader.beyond_ = find_beyond("beyond.params");
+  reader.partner_beyond_ = find_beyond("partner_beyond.params");
+  reader.params_ = fit.params;
+  reader.tokens_ = fit.tokens;
   reader.variables_ = fit.variables;
   reader.partner_offset_ = find("partner_offset");
   reader.offset_ = find("offset");
@@ -126,6 +149,8 @@ std::optional<SurfaceReader> SurfaceReader::Make(const OptimumModel& fit) {
 
 Eigen::Vector2d SurfaceReader::Centre(const double* row, double log_params, double log_tokens) const {
   Eigen::Vector2d centre = Eigen::Vector2d::Zero();
+  const double params_beyond = BeyondRange(params_, log_params);
+  const double tokens_beyond = BeyondRange(tokens_, log_tokens);
   for (int axis = 0; axis < 2; ++axis) {
     if (axis == 0 ? axes_.rate : axes_.batch) {
       const double* law = row + (axis == 0 ? rate_ : batch_);
@@ -136,6 +161,9 @@ Eigen::Vector2d SurfaceReader::Centre(const double* row, double log_params, doub
         centre[axis] += ReadBend(row + *bend)
                             .Value(LawLogVariables(is_target ? variables_ : LawVariables::kParamsTokens,
                                                    log_params, log_tokens));
+      }
+      if (const std::optional<std::size_t> beyond = is_target ? beyond_ : partner_beyond_) {
+        centre[axis] += row[*beyond] * params_beyond + row[*beyond + 1] * tokens_beyond;
       }
     }
   }

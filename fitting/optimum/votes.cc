@@ -152,10 +152,12 @@ absl::StatusOr<OptimumFit> FitByVotes(const std::vector<Cell>& cells, const Opti
   }
   fit.parameter_names = LawParameterNames(options.variables);
   fit.law_parameters = fit.parameter_names.size();
-  fit.parameter_names.push_back("offset");
+  for (const char* name : {"beyond.params", "beyond.tokens", "offset"}) {
+    fit.parameter_names.push_back(name);
+  }
   fit.estimates.assign(solved->parameters.begin(),
                        solved->parameters.begin() + static_cast<std::ptrdiff_t>(fit.law_parameters));
-  fit.estimates.push_back(0);
+  fit.estimates.resize(fit.parameter_names.size(), 0);
   fit.objective = solved->objective;
   fit.condition_number = solved->condition_number;
   fit.near_optimal_tolerance = options.band;
@@ -175,7 +177,8 @@ absl::StatusOr<OptimumFit> FitByVotes(const std::vector<Cell>& cells, const Opti
       return false;
     }
     std::copy_n(law.begin(), law_parameters, row);
-    row[law_parameters] = scatter * random.Normal();
+    row[law_parameters] = row[law_parameters + 1] = 0;
+    row[law_parameters + 2] = scatter * random.Normal();
     return true;
   };
   absl::StatusOr<Replicates> replicates = RunReplicates(cells, options.replicates, fit.parameter_names.size(),

@@ -4,8 +4,12 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include "base/status_macros.h"
 #include "storage/run_fields.h"
@@ -134,6 +138,7 @@ void Reserve(std::size_t runs, fitting::RunTable& table) {
   table.id.reserve(runs);
   table.state.reserve(runs);
   table.model.reserve(runs);
+  table.recipe.reserve(runs);
   table.params.reserve(runs);
   for (const TableColumn& each : kTableColumns) (table.*each.column).reserve(runs);
 }
@@ -144,7 +149,16 @@ void AddTableColumns(ParamCount count, SqlText& text) {
   for (const TableColumn& each : kTableColumns) text.Add(absl::StrCat(", r.", QuantityOf(each.value).column));
   for (const auto count_member : kModelCounts)
     text.Add(absl::StrCat(", r.", QuantityOf(count_member).column));
-  text.Add(", r.declared");
+  text.Add(", r.declared, r.schedule, r.optimizer");
+}
+
+/// How a filter would name the runs of a schedule and an optimizer; empty where neither is known.
+std::string RecipeOf(std::string_view schedule, std::string_view optimizer) {
+  std::string recipe;
+  if (!schedule.empty()) recipe.append("schedule = ").append(schedule);
+  if (!schedule.empty() && !optimizer.empty()) recipe.append(" AND ");
+  if (!optimizer.empty()) recipe.append("optimizer = ").append(optimizer);
+  return recipe;
 }
 
 }  // namespace
@@ -204,6 +218,7 @@ absl::StatusOr<fitting::RunTable> SelectRunTable(Connection& connection, const s
   fitting::RunTable table;
   std::vector<std::vector<double>*> values;
   for (const DeclaredColumn& column : declared) values.push_back(&table.declared[column.name]);
+  std::map<std::string, std::int32_t> recipes;
   if (where.empty()) Reserve(static_cast<std::size_t>(study.run_count), table);
   for (;;) {
     ASSIGN_OR_RETURN(auto row, statement.Step());
@@ -223,6 +238,15 @@ absl::StatusOr<fitting::RunTable> SelectRunTable(Connection& connection, const s
       // Runs of different mixtures, precisions, … are no race between rates.
       if (!declared[place].is_objective()) table.model.back() = AddToModelKey(table.model.back(), value);
     }
+    std::string recipe = RecipeOf(statement.Text(at + 1), statement.Text(at + 2));
+    if (recipe.empty()) {
+      table.recipe.push_back(-1);
+      continue;
+    }
+    const auto [it, fresh] =
+        recipes.try_emplace(std::move(recipe), static_cast<std::int32_t>(recipes.size()));
+    if (fresh) table.recipes.push_back(it->first);
+    table.recipe.push_back(it->second);
   }
 }
 

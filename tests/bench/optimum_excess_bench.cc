@@ -62,7 +62,7 @@ void PrintCoverage(const RunTable& runs, bool by_model) {
     }
     for (const OptimumTarget target : {OptimumTarget::kLearningRate, OptimumTarget::kBatchSizeTokens}) {
       OptimumOptions options;
-      options.estimator = "regret";
+      options.estimator = "auto";
       options.target = target;
       options.replicates = 200;
       const absl::StatusOr<OptimumFit> fit = FitOptimum(train, options);

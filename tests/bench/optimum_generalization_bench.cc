@@ -4,7 +4,11 @@
 //
 // usage: optimum_generalization_bench [--fast | --full] [--only TEXT] [--estimators A,B] [--sweeps K] [--seed
 // S]
-//          [--replicates R] [--threads T]
+//          [--replicates R] [--threads T] [--docs | --choose]
+//
+// --docs prints the table of docs/optimum.md.
+// --choose prints instead how the constants of `average` and of its intervals come out of these studies, each
+// left out in turn.
 //
 // excess     mean / most percent of loss above the target's optimum, of the recommended rate and batch, at
 // most
@@ -40,6 +44,7 @@ struct Arguments {
   int replicates = 200;
   int threads = 1;
   std::uint64_t seed = 1;
+  bool choose = false;
   std::string only;
   std::vector<std::string> estimators = {"auto", "band", "surface", "regret"};
 };
@@ -119,7 +124,12 @@ void Merge(const Score& from, Score& into) {
 }
 
 std::string Share(const Tally& tally) {
-  return tally.count > 0 ? fmt::format("{:3.0f} %", 100 * tally.Mean()) : "    -";
+  return tally.count > 0 ? fmt::format("{:.0f} %", 100 * tally.Mean()) : "-";
+}
+
+std::string Number(const Tally& tally, int digits) {
+  if (tally.count == 0) return "-";
+  return std::isfinite(tally.Mean()) ? fmt::format("{:.{}f}", tally.Mean(), digits) : "without end";
 }
 
 /// "worse" where the first estimator's excess is above the better of band and surface by more than 0.02 %, a
@@ -151,16 +161,19 @@ void Print(const Arguments& arguments, const std::vector<std::string>& order,
     fmt::print("| {} | ", family);
     for (const std::string& name : arguments.estimators) {
       const Score& score = scores[name];
+      if (score.excess.count == 0) {
+        fmt::print("- | ");
+        continue;
+      }
       fmt::print("{:.3f} / {:.2f}{} | ", score.excess.Mean(), score.excess.most,
                  name == arguments.estimators.front() ? Verdict(scores, name) : "");
       if (score.excess.count > 0) over[name].Add(score.excess.Mean());
     }
     const Score& own = scores[arguments.estimators.front()];
     const auto band = scores.find("band");
-    fmt::print("{:.3f} | {} | {} | {:.2f} | {} | {} of {} |\n", reachable[family].Mean(), Share(own.inside),
-               Share(own.beyond), own.interval.Mean(),
-               band == scores.end() ? "-" : fmt::format("{:.2f}", band->second.interval.Mean()), own.refused,
-               own.asked);
+    fmt::print("{} | {} | {} | {} | {} | {} of {} |\n", Number(reachable[family], 3), Share(own.inside),
+               Share(own.beyond), Number(own.interval, 2),
+               band == scores.end() ? "-" : Number(band->second.interval, 2), own.refused, own.asked);
     if (reachable[family].count > 0) over["reachable"].Add(reachable[family].Mean());
   }
   fmt::print("| mean over families | ");
@@ -177,6 +190,7 @@ void Run(const Arguments& arguments) {
   std::erase_if(cases,
                 [&](const StudyCase& c) { return c.family.find(arguments.only) == std::string::npos; });
   for (const std::string& name : missing) fmt::print("{} is not on this machine: left out\n", name);
+  if (arguments.choose) return PrintChoices(cases);
   const std::size_t width = arguments.estimators.size();
   std::vector<Score> scores(cases.size() * width);
   const std::clock_t start = std::clock();
@@ -212,6 +226,15 @@ std::optional<Arguments> Parse(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
     if (flag == "--fast") continue;
+    if (flag == "--docs") {
+      arguments.sweeps = 10, arguments.seeds = 5, arguments.replicates = 300;
+      arguments.estimators = {"auto", "band", "surface"};
+      continue;
+    }
+    if (flag == "--choose") {
+      arguments.choose = true;
+      continue;
+    }
     if (flag == "--full") {
       arguments.sweeps = 30, arguments.seeds = 20;
       continue;
@@ -248,7 +271,7 @@ int main(int argc, char** argv) {
   if (!arguments) {
     fmt::print(stderr,
                "usage: optimum_generalization_bench [--fast | --full] [--only TEXT] [--estimators A,B] "
-               "[--sweeps K] [--seeds K] [--seed S] [--replicates R] [--threads T]\n");
+               "[--sweeps K] [--seeds K] [--seed S] [--replicates R] [--threads T] [--docs | --choose]\n");
     return 2;
   }
   sextant::fitting::bench::Run(*arguments);

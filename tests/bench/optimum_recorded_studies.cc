@@ -92,7 +92,13 @@ void SetReachable(Sweep& sweep) {
     }
   }
   std::array<optimum::LawParameters, 2> laws{};
-  for (int axis = 0; axis < 2; ++axis) optimum::SolveLogLinearExactly(points[axis], laws[axis]);
+  for (int axis = 0; axis < (sweep.batch ? 2 : 1); ++axis) {
+    optimum::LawParameters& law = laws[static_cast<std::size_t>(axis)];
+    if (optimum::SolveLogLinearExactly(points[axis], law)) continue;
+    // Too few cells can be scored for a law: a constant.
+    law = {};
+    for (const optimum::LogPoint& point : points[axis]) law[0] += point.log_target / count;
+  }
   const auto excess = [&](const StudyTarget& target) {
     Eigen::Vector2d at;
     for (int axis = 0; axis < 2; ++axis) {
@@ -107,22 +113,41 @@ void SetReachable(Sweep& sweep) {
     for (const std::optional<StudyTarget>& target : sweep.targets) sum += target ? excess(*target) : 0;
     return sum;
   };
-  double best = total();
-  for (double step = 0.2; step > 0.004; step /= 2) {
-    for (bool improved = true; improved;) {
-      improved = false;
-      for (std::size_t k = 0; k < (sweep.batch ? 6u : 3u); ++k) {
-        double& parameter = laws[k / 3][k % 3];
-        for (const double move : {step, -step}) {
-          parameter += move;
-          const double moved = total();
-          if (moved < best - 1e-9) {
-            best = moved, improved = true;
-          } else {
-            parameter -= move;
+  const auto descend = [&] {
+    double best = total();
+    for (double step = 0.4; step > 0.004; step /= 2) {
+      for (bool improved = true; improved;) {
+        improved = false;
+        for (std::size_t k = 0; k < (sweep.batch ? 6u : 3u); ++k) {
+          double& parameter = laws[k / 3][k % 3];
+          for (const double move : {step, -step}) {
+            parameter += move;
+            const double moved = total();
+            if (moved < best - 1e-9) {
+              best = moved, improved = true;
+            } else {
+              parameter -= move;
+            }
           }
         }
       }
+    }
+    return best;
+  };
+  // Steep cells hold coordinate steps up: other starts about the best.
+  constexpr int kStarts = 40;
+  double best = descend();
+  RandomStream random(1, 77);
+  for (int start = 0; start < kStarts; ++start) {
+    const std::array<optimum::LawParameters, 2> kept = laws;
+    for (std::size_t k = 0; k < (sweep.batch ? 6u : 3u); ++k) {
+      laws[k / 3][k % 3] += (k % 3 == 0 ? 0.4 : 0.2) * random.Normal();
+    }
+    const double found = descend();
+    if (found < best) {
+      best = found;
+    } else {
+      laws = kept;
     }
   }
   for (std::optional<StudyTarget>& target : sweep.targets) {
@@ -219,6 +244,14 @@ void AddSplits(const Sweep& sweep, double Cell::*variable, const std::string& na
   const double middle = values[(values.size() + 1) / 2] - 0.006;
   const std::vector<bool> small = Where(sweep, [&](const Cell& cell) { return cell.*variable < middle; });
   AddCase(sweep, "small to large " + name, small, Not(small), cases);
+  // The other places to cut, at most six.
+  const std::size_t stride = std::max<std::size_t>(1, values.size() / 6);
+  for (std::size_t cut = 2; cut < values.size(); cut += stride) {
+    const double from = values[cut] - 0.006;
+    if (std::abs(from - middle) < 1e-9) continue;
+    const std::vector<bool> below = Where(sweep, [&](const Cell& cell) { return cell.*variable < from; });
+    AddCase(sweep, "other cuts in " + name, below, Not(below), cases);
+  }
   for (const double value : values) {
     if (values.size() > 6) break;  // one row a value would crowd out the rest
     const std::vector<bool> held =

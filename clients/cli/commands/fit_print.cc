@@ -51,23 +51,19 @@ std::string RangeText(const Fit& fit) {
   return text;
 }
 
-// What "auto" chose from: mean excess loss of cells whose N was left out, in percent.
-std::string CandidatesText(const Fit& fit) {
-  constexpr std::string_view kPrefix = "held_out_excess_pct.";
-  std::vector<std::pair<double, std::string>> candidates;
+// The shares of what an average is of, the largest first.
+std::string MembersText(const Fit& fit) {
+  constexpr std::string_view kPrefix = "weight.";
+  std::vector<std::pair<double, std::string>> members;
   for (const auto& [name, value] : fit.diagnostics()) {
-    if (name.rfind(kPrefix, 0) == 0) candidates.emplace_back(value, name.substr(kPrefix.size()));
+    if (name.rfind(kPrefix, 0) == 0 && value > 0) members.emplace_back(-value, name.substr(kPrefix.size()));
   }
-  if (candidates.empty()) return {};
-  std::sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
-    return std::pair(std::isnan(a.first), a) < std::pair(std::isnan(b.first), b);
-  });
+  std::sort(members.begin(), members.end());
   std::string text;
-  for (const auto& [value, name] : candidates) {
-    text += (text.empty() ? "" : ", ") + name + " " + (std::isnan(value) ? "-" : FormatNumber(value, 2));
+  for (const auto& [value, name] : members) {
+    text += (text.empty() ? "" : ", ") + FormatNumber(-100 * value, 2) + " % " + name;
   }
-  if (std::isnan(candidates.front().first)) return "the default: too few model sizes to hold any out";
-  return text + " % excess loss on held-out N; the default, average, gives way only to a clearly better one";
+  return text;
 }
 
 // The laws of an average: weight and error on the largest scales.
@@ -95,7 +91,7 @@ std::string Summary(const Fit& fit, bool bold) {
   if (fit.state() == v1::FIT_SUCCEEDED) {
     pairs.insert(pairs.end(),
                  {{"estimator", fit.estimator()},
-                  {"chosen by", CandidatesText(fit)},
+                  {"members", MembersText(fit)},
                   {"average of", AveragedText(fit)},
                   {"runs used", runs},
                   {"fitted range", RangeText(fit)},

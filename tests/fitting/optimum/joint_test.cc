@@ -214,19 +214,21 @@ TEST(Predictions, EstimatorsWithoutASurfaceSayWhatTheyCannotAnswer) {
               HasSubstr("has no loss surface"));
 }
 
-TEST(Auto, ListsItsCandidatesWithTheirHeldOutExcess) {
+TEST(Auto, ListsItsMembersWithTheirWeights) {
   AsymmetricSweep sweep;
   sweep.noise = 0.001;
   const absl::StatusOr<OptimumFit> fit = FitOptimum(sweep.Make(), Options("auto", kRate));
   ASSERT_TRUE(fit.ok()) << fit.status();
-  EXPECT_NE(fit->estimator, "auto");
-  ASSERT_EQ(fit->members.size(), 2u);
+  EXPECT_EQ(fit->estimator, "average");
+  ASSERT_EQ(fit->members.size(), 3u);
   double weights = 0;
   for (const EstimatorWeight& member : fit->members) {
     weights += member.weight;
-    EXPECT_TRUE(std::isfinite(member.held_out_excess_pct)) << member.estimator;
+    EXPECT_GE(member.weight, 0) << member.estimator;
   }
-  EXPECT_EQ(weights, 1);
+  EXPECT_NEAR(weights, 1, 1e-12);
+  EXPECT_GE(fit->members[1].weight, 0.5);
+  EXPECT_LE(fit->members[2].weight, 0.25) << "the band's share";
 }
 
 TEST(Auto, FallsBackToTheBandOnATableOfOptima) {

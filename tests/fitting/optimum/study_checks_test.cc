@@ -52,11 +52,30 @@ TEST(StudyChecks, RefuseRunsWhoseTokensAreNotTheirStepsTimesTheirBatch) {
 
 TEST(StudyChecks, NameSequenceLengthsThatAreFittedTogether) {
   RunTable runs = AsymmetricSweep().Make();
-  runs.sequence_length.assign(runs.size(), 1024);
-  runs.sequence_length[0] = 2048;
+  for (const double params : runs.params) runs.sequence_length.push_back(params > 1.5e8 ? 2048 : 1024);
   const absl::StatusOr<OptimumFit> fit = FitOptimum(runs, Options("band"));
   ASSERT_TRUE(fit.ok()) << fit.status();
-  EXPECT_THAT(fit->warnings, Contains(HasSubstr("1024 (971 runs), 2048 (1 runs)")));
+  EXPECT_THAT(fit->warnings, Contains(HasSubstr("1024 (729 runs), 2048 (243 runs)")));
+}
+
+TEST(StudyChecks, RefuseCellsThatHoldSeveralSequenceLengths) {
+  RunTable runs = AsymmetricSweep().Make();
+  runs.sequence_length.assign(runs.size(), 1024);
+  runs.sequence_length[0] = 2048;
+  EXPECT_THAT(FitOptimum(runs, Options("band")).status().ToString(),
+              HasSubstr("1 of 12 cells of one params and tokens hold runs of several sequence lengths"));
+}
+
+TEST(StudyChecks, RefuseRunsOfSeveralSchedulesAndSayHowToSelectOne) {
+  RunTable runs = AsymmetricSweep().Make();
+  runs.recipes = {"schedule = cosine", "schedule = wsd"};
+  runs.recipe.assign(runs.size(), 0);
+  runs.recipe[5] = -1;
+  EXPECT_TRUE(FitOptimum(runs, Options("band")).ok()) << "one schedule, and one run that does not say";
+  for (std::size_t i = 0; i < 100; ++i) runs.recipe[i] = 1;
+  const absl::Status status = FitOptimum(runs, Options("auto")).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(status.ToString(), HasSubstr("'schedule = cosine' (872 runs), 'schedule = wsd' (100 runs)"));
 }
 
 TEST(StudyChecks, OneModelWhoseCountsJitterIsOneCell) {
