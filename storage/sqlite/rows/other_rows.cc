@@ -69,7 +69,7 @@ absl::StatusOr<std::vector<AccessToken>> SelectTokens(Connection& connection) {
     const std::span<const std::uint8_t> digest = statement.Blob(2);
     token.digest.assign(digest.begin(), digest.end());
     token.scopes = static_cast<unsigned>(statement.Int(3));
-    token.studies = absl::StrSplit(statement.Text(4), ' ', absl::SkipEmpty());
+    token.studies = absl::StrSplit(std::string(statement.Text(4)), ' ', absl::SkipEmpty());
     token.create_time = statement.Int(5);
     token.expire_time = statement.Int(6);
     token.revoke_time = statement.Int(7);
