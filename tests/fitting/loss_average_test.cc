@@ -62,7 +62,7 @@ TEST(LossAverage, WeighsLawsByTheirErrorAtTheHeldOutScales) {
 
 TEST(LossAverage, IsTheWeightedGeometricMeanOfItsLaws) {
   const LawData data = SurfaceRuns(8, 8, .005);
-  const auto average = FitLossAverage({OneTermLaw(), ShippedLaw("loss-chinchilla")}, data, Quick());
+  const auto average = FitLossAverage({OneTermLaw(), ShippedLaw("loss-chinchilla")}, data, Quick(), .2, 0);
   ASSERT_TRUE(average.ok()) << average.status();
   const auto one = FitLossLaw(OneTermLaw(), data, Quick());
   const auto two = FitLossLaw(ShippedLaw("loss-chinchilla"), data, Quick());
@@ -79,7 +79,7 @@ TEST(LossAverage, OfFitsMadeBeforeEqualsTheFitOfTheAverage) {
   options.replicates = 30;
   const std::vector<std::shared_ptr<const Law>> laws = {ShippedLaw("loss-skaling"),
                                                         ShippedLaw("loss-chinchilla")};
-  const auto whole = FitLossAverage(laws, data, options);
+  const auto whole = FitLossAverage(laws, data, options, .2, 0);
   auto one = FitLossLaw(laws[0], data, options), two = FitLossLaw(laws[1], data, options);
   ASSERT_TRUE(whole.ok() && one.ok() && two.ok());
   const FitResult* fits[] = {&*one, &*two};
