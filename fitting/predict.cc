@@ -200,7 +200,9 @@ class FittedPredictor : public LawPredictor {
     into.fits.push_back(source_);
     AppendFitWarnings(result_, into.warnings);
     if (this->target() == Target::kLearningRate) into.rate_kind = RateKind();
-    RecordDefinition(target, result_.estimator, into);
+    // Rows of a table are critical batches of whatever definition the law has.
+    const bool of_table = result_.estimator == "least-squares";
+    RecordDefinition(target, of_table ? law_->spec().definition : result_.estimator, into);
   }
 
  private:
