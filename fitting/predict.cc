@@ -226,7 +226,9 @@ class FittedPredictor : public LawPredictor {
     if (!target.brief) AppendFitWarnings(result_, into.warnings);
     if (names_.size() > 1) Append(into.warnings, {AverageOf()});
     if (this->target() == Target::kLearningRate) into.rate_kind = RateKind();
-    RecordDefinition(target, result_.estimator, into);
+    // Rows of a table are critical batches of whatever definition the law has.
+    const bool of_table = result_.estimator == "least-squares";
+    RecordDefinition(target, of_table ? law_->spec().definition : result_.estimator, into);
   }
 
  private:

@@ -31,9 +31,8 @@ absl::Status Wrong(const std::string& what, const std::string& why) {
 absl::Status GivenUp() { return absl::CancelledError("the import was given up"); }
 
 absl::Status CheckHead(const storage::Study& study, const std::string& id) {
-  using Kind = storage::DeclaredColumn::Kind;
   for (const storage::DeclaredColumn& column : study.declared) {
-    if (column.kind > Kind::kMaximized)
+    if (column.kind > storage::DeclaredColumn::Kind::kMaximized)
       return Wrong("the study", "declares a column of no kind that there is");
     if (!column.is_objective() && !(std::isnan(column.floor) && std::isnan(column.ceiling))) {
       return Wrong("the study", "declares bounds of a variable");
