@@ -60,6 +60,7 @@ SEXTANT_FUZZ_PACKAGES=(
   clang
   libclang-rt-14-dev
 )
+
 # What builds the page, where it is asked for (./quickstart --web).
 SEXTANT_WEB_PACKAGES=(npm)
 

@@ -140,8 +140,8 @@ std::string TextOf(const rapidjson::StringBuffer& buffer) { return {buffer.GetSt
 }  // namespace
 
 absl::StatusOr<Encoding> EncodingOf(std::string_view content_type) {
-  const std::string type =
-      absl::AsciiStrToLower(absl::StripAsciiWhitespace(content_type.substr(0, content_type.find(';'))));
+  const std::string type = absl::AsciiStrToLower(
+      absl::StripAsciiWhitespace(std::string(content_type.substr(0, content_type.find(';')))));
   if (type == "application/json") return Encoding{true, false};
   if (type == "application/proto") return Encoding{false, false};
   if (type == "application/connect+json") return Encoding{true, true};
@@ -173,7 +173,7 @@ absl::StatusOr<std::string> ToWire(const Descriptor& type, bool json, std::strin
   }
   const auto message = NewMessage(type);
   // An empty body is the message without fields.
-  const bool is_empty = absl::StripAsciiWhitespace(body).empty();
+  const bool is_empty = body.find_first_not_of(" \t\r\n") == std::string_view::npos;
   const auto parsed = is_empty ? google::protobuf::util::Status()
                                : google::protobuf::util::JsonStringToMessage(
                                      google::protobuf::StringPiece(body.data(), body.size()), message.get());

@@ -31,6 +31,11 @@ void Refuse(httplib::Response& response, const grpc::Status& status) {
   response.set_content(ErrorJson(status), "application/json");
 }
 
+bool& LeftBytesFlag() {
+  static thread_local bool left = false;
+  return left;
+}
+
 // In the form that the caller's encoding asks for.
 void Refuse(httplib::Response& response, const absl::Status& status, bool in_stream) {
   const grpc::Status answer = ToGrpc(status);
@@ -99,6 +104,23 @@ Handlers::Handlers(const HttpOptions& options, std::shared_ptr<grpc::Channel> ch
       bodies_("BODY_LIMIT", "bytes of HTTP bodies", kMaxBodies, kMaxBodiesPerPeer),
       reports_("REPORT_LIMIT", "reports", kMaxReports, kMaxReportsPerPeer) {}
 
+bool Handlers::LeftBytes() { return std::exchange(LeftBytesFlag(), false); }
+
+bool Handlers::CheckShape(const httplib::Request& request, httplib::Response& response) {
+  const bool is_call = request.method == "POST";
+  const bool is_known =
+      is_call || request.method == "GET" || request.method == "HEAD" || request.method == "OPTIONS";
+  const bool has_length = request.has_header("Content-Length"),
+             is_chunked = request.has_header("Transfer-Encoding");
+  const bool is_clear = !(has_length && is_chunked) && request.get_header_value_count("Content-Length") <= 1;
+  const bool has_body = is_chunked || (has_length && request.get_header_value("Content-Length") != "0");
+  if (is_known && is_clear && (is_call || !has_body)) return true;
+  Refuse(response,
+         ToGrpc(InvalidField("request", "POST calls a method, GET reads the page; a body has one length")));
+  if (!is_known) response.status = 405;
+  return false;
+}
+
 bool Handlers::CheckOrigin(const httplib::Request& request, httplib::Response& response) const {
   const std::string host = request.get_header_value("Host");
   // A site that gives its own name the address 127.0.0.1 would be let in by its visitors' browsers otherwise.
@@ -127,9 +149,14 @@ bool Handlers::CheckOrigin(const httplib::Request& request, httplib::Response& r
 absl::StatusOr<std::string> Handlers::ReadBody(const httplib::Request& request,
                                                const httplib::ContentReader& reader,
                                                std::unique_ptr<QuotaTicket>* ticket) {
-  // The body, and the messages made of it.
+  // The body, and the messages made of it. What is compressed, or does not say how long it is, may be as long
+  // as any.
+  std::uint64_t length = kMaxBodyBytes;
+  const bool says_length = !request.has_header("Content-Encoding") &&
+                           absl::SimpleAtoi(request.get_header_value("Content-Length"), &length);
+  if (!says_length || length > kMaxBodyBytes) length = kMaxBodyBytes;
   ASSIGN_OR_RETURN(*ticket,
-                   bodies_.Take(GrpcPeer(request.remote_addr), 2 * static_cast<std::int64_t>(kMaxBodyBytes)));
+                   bodies_.Take(GrpcPeer(request.remote_addr), 2 * static_cast<std::int64_t>(length)));
   std::string body;
   bool is_long = false;
   const bool read = reader([&](const char* data, std::size_t size) {
@@ -176,9 +203,16 @@ void Handlers::Call(const httplib::Request& request, httplib::Response& response
   const auto encoding = EncodingOf(request.get_header_value("Content-Type"));
   const MethodDescriptor* method = FindMethod(request.path);
   absl::Status status;
+  // What is not taken is read all the same: the next request on the connection begins behind it.
+  const auto discard = [&] {
+    if (reader([](const char*, std::size_t) { return true; })) return;
+    LeftBytesFlag() = true;
+    response.set_header("Connection", "close");
+  };
   if (method == nullptr) {
     status = WithReason(absl::UnimplementedError("there is no such method"), "METHOD_UNKNOWN");
   } else if (!encoding.ok()) {
+    discard();
     Refuse(response, ToGrpc(encoding.status()));
     response.status = 415;
     return;
@@ -197,6 +231,10 @@ void Handlers::Call(const httplib::Request& request, httplib::Response& response
     auto read = ReadBody(request, reader, &ticket);
     status = read.status();
     if (read.ok()) body = *std::move(read);
+    LeftBytesFlag() = !read.ok();
+    if (!read.ok()) response.set_header("Connection", "close");
+  } else {
+    discard();
   }
   if (!status.ok()) return Refuse(response, status, encoding.ok() && encoding->stream);
   if (encoding->stream) {
@@ -285,8 +323,12 @@ void Handlers::Install(httplib::Server& server) {
     // The page needs nothing from elsewhere, and nothing may put it into a frame.
     response.set_header("X-Content-Type-Options", "nosniff");
     response.set_header("Cross-Origin-Resource-Policy", "same-origin");
-    return CheckOrigin(request, response) ? httplib::Server::HandlerResponse::Unhandled
-                                          : httplib::Server::HandlerResponse::Handled;
+    if (CheckShape(request, response) && CheckOrigin(request, response)) {
+      return httplib::Server::HandlerResponse::Unhandled;
+    }
+    LeftBytesFlag() = true;  // of a body, if there is one
+    response.set_header("Connection", "close");
+    return httplib::Server::HandlerResponse::Handled;
   });
   server.Post("/.*", [this](const httplib::Request& request, httplib::Response& response,
                             const httplib::ContentReader& reader) { Call(request, response, reader); });

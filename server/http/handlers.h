@@ -24,12 +24,17 @@ class Handlers {
   Handlers(const HttpOptions& options, std::shared_ptr<grpc::Channel> channel);
 
   void Install(httplib::Server& server);
+  /// Whether the request that this thread has just answered has left bytes behind, which would be taken for
+  /// the next one's. Asking forgets it.
+  static bool LeftBytes();
   /// Refuses new calls, waits until those that go on have ended or `patience` is over, and cancels the rest.
   void Stop(std::chrono::milliseconds patience);
 
  private:
   class Active;
 
+  /// False, with the answer written, for a request whose body nobody would read, or whose end is not clear.
+  static bool CheckShape(const httplib::Request& request, httplib::Response& response);
   /// False, with the answer written: a page of another site, or a name that is not this machine's.
   bool CheckOrigin(const httplib::Request& request, httplib::Response& response) const;
   void Call(const httplib::Request& request, httplib::Response& response,

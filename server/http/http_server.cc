@@ -8,7 +8,6 @@
 #include <map>
 #include <mutex>
 #include <set>
-#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -38,18 +37,18 @@ class Router final : public httplib::Server {
   void Serve(SocketStream& stream) {
     for (int left = kRequestsPerConnection; left > 0 && stream.AwaitRequest(); --left) {
       bool closed = false;
-      if (!process_request(stream, left == 1, closed, nullptr) || closed) return;
+      const bool answered = process_request(stream, left == 1, closed, nullptr);
+      if (http::Handlers::LeftBytes() || !answered || closed) return;
     }
   }
 };
 
 // The answer to a connection too many.
 std::string BusyAnswer() {
-  constexpr std::string_view kBody =
-      R"({"code":"unavailable","message":"as many connections as may be are open"})";
+  constexpr char kBody[] = R"({"code":"unavailable","message":"as many connections as may be are open"})";
   return absl::StrCat(
       "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Type: application/json\r\n",
-      "Content-Length: ", kBody.size(), "\r\nConnection: close\r\n\r\n", kBody);
+      "Content-Length: ", sizeof(kBody) - 1, "\r\nConnection: close\r\n\r\n", kBody);
 }
 
 std::string NameOfPeer(int connection) {
@@ -75,6 +74,7 @@ struct HttpServer::Impl {
       const std::lock_guard lock(mutex);
       if (stopped || static_cast<int>(open.size()) >= kMaxConnections ||
           open_of_peer[peer] >= kMaxConnectionsPerPeer) {
+        if (open_of_peer[peer] == 0) open_of_peer.erase(peer);
         return Refuse(connection);
       }
       ++open_of_peer[peer];

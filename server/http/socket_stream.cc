@@ -46,6 +46,7 @@ bool SocketStream::Fill(Clock::time_point until) {
       buffer_.resize(static_cast<std::size_t>(got));
       return true;
     }
+    ended_ = got == 0;
     const bool again = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
     if (!again || !Wait(POLLIN, until)) {
       buffer_.clear();
@@ -86,7 +87,7 @@ bool SocketStream::CountHeaders(const char* data, std::size_t size) {
 
 ssize_t SocketStream::read(char* data, size_t size) {
   if (size == 0) return 0;
-  if (taken_ == buffer_.size() && !Fill(receive_until_)) return -1;
+  if (taken_ == buffer_.size() && !Fill(receive_until_)) return ended_ ? 0 : -1;
   const std::size_t count = std::min(size, buffer_.size() - taken_);
   std::memcpy(data, buffer_.data() + taken_, count);
   taken_ += count;

@@ -48,6 +48,7 @@ class SocketStream final : public httplib::Stream {
   std::size_t header_bytes_ = 0;
   int line_ends_ = 0;  // how much of an empty line has come
   bool in_headers_ = true;
+  bool ended_ = false;  // by the client
   std::atomic<bool> closed_{false};
 };
 

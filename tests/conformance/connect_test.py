@@ -222,6 +222,27 @@ class ConnectTest(unittest.TestCase):
         self.assertEqual(status, 200)
         self.assertNotIn("Access-Control-Allow-Origin", headers)
 
+    def raw(self, data):
+        with socket.create_connection(("127.0.0.1", self.daemon.port), timeout=60) as raw:
+            raw.sendall(data)
+            raw.shutdown(socket.SHUT_WR)
+            answer = b""
+            while part := raw.recv(65536):
+                answer += part
+            return answer
+
+    def test_a_body_is_not_taken_for_the_next_request(self):
+        inner = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        head = b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        length = b"Content-Length: %d\r\n\r\n" % len(inner)
+        for start in (b"POST /no/Method", b"GET /healthz", b"PUT /x", b"DELETE /x", b"POST /sextant.v1.StudyService/ListStudies"):
+            answer = self.raw(start + head + length + inner)
+            self.assertEqual(answer.count(b"HTTP/1.1 "), 1, start)
+        both = b"POST /sextant.v1.StudyService/ListStudies" + head + b"Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n{}" + inner
+        self.assertNotIn(b"ok\n", self.raw(both))
+        two = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        self.assertEqual(self.raw(two + two).count(b"ok\n"), 2, "requests may follow one another")
+
     def test_headers_have_an_end(self):
         with socket.create_connection(("127.0.0.1", self.daemon.port), timeout=60) as raw:
             raw.sendall(b"POST /sextant.v1.StudyService/ListStudies HTTP/1.1\r\nHost: localhost\r\n")

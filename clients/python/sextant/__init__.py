@@ -6,16 +6,18 @@
     run.finish(loss=2.9)
     sextant.fit(study="mine", law="lr-power-nd")
     sextant.predict(params=7e9, tokens=1.4e12, study="mine")
+    sextant.plan(flops=1e21, study="mine")
 
 Only errors of your own calls (`predict`, `fit`, `runs`, ...) are raised, as `SextantError`; logging never raises.
 """
 from sextant.connection import Connection, connect
 from sextant.errors import SextantError
 from sextant.fits import Fit, fit, fits
+from sextant.plans import Plan, plan
 from sextant.predictions import Prediction, Quantity, predict
 from sextant.records import Columns, curve, runs, studies
 from sextant.run import Run, init
 
-__all__ = ["Columns", "Connection", "Fit", "Prediction", "Quantity", "Run", "SextantError", "connect", "curve", "fit",
-           "fits", "init", "predict", "runs", "studies"]
+__all__ = ["Columns", "Connection", "Fit", "Plan", "Prediction", "Quantity", "Run", "SextantError", "connect", "curve", "fit",
+           "fits", "init", "plan", "predict", "runs", "studies"]
 __version__ = "0.2.0"

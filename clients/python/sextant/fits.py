@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fits of laws to a study."""
 import dataclasses
+from html import escape
 from typing import Any, Callable, Optional
 
 from sextant.connection import connect
@@ -25,6 +26,13 @@ class Fit:
         for name, (estimate, low, high) in self.parameters.items():
             lines.append(f"  {name:12} {estimate:.5g}" + (f" [{low:.5g}, {high:.5g}]" if low is not None else ""))
         return "\n".join(lines + [f"  warning: {warning}" for warning in self.warnings])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><th>{escape(name)}</th><td>{estimate:.5g}</td><td>{'' if low is None else f'{low:.5g} to {high:.5g}'}</td></tr>"
+                       for name, (estimate, low, high) in self.parameters.items())
+        notes = "".join(f"<li>{escape(warning)}</li>" for warning in self.warnings)
+        return (f"<table><caption>{escape(self.law)} by {escape(self.estimator)} from {self.runs_used} runs ({escape(self.name)})"
+                f"</caption><tr><th>parameter</th><th>estimate</th><th>95 % interval</th></tr>{rows}</table><ul>{notes}</ul>")
 
 
 def _from_message(message: Any) -> Fit:

@@ -67,6 +67,11 @@ export function defaultTarget(report: Report): Target {
   return { params: Number((10 * largest).toPrecision(2)), tokens: Number((10 * longest).toPrecision(2)) };
 }
 
+/** "6.4e7": in an address "+" is a space. */
+function forAddress(value: number): string {
+  return String(Number(value.toPrecision(6))).replace("+", "");
+}
+
 export function targetFromAddress(): Target | null {
   const values = new URLSearchParams(location.hash.slice(1));
   const params = parseCount(values.get("n") ?? ""), tokens = parseCount(values.get("d") ?? "");
@@ -122,7 +127,7 @@ export function calculator(report: Report, onChange: (target: Target) => void): 
     if (changed === tokens) target = { ...target, tokens: value };
     if (changed === flops) target = { ...target, tokens: value / (FLOPS * target.params) };
     write();
-    history.replaceState(null, "", `#n=${target.params.toPrecision(6)}&d=${target.tokens.toPrecision(6)}`);
+    history.replaceState(null, "", `#n=${forAddress(target.params)}&d=${forAddress(target.tokens)}`);
     show();
   };
   for (const input of [params, tokens, flops]) input.addEventListener("change", () => read(input));

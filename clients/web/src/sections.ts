@@ -204,7 +204,7 @@ export function residuals(report: Report): HTMLElement | null {
 }
 
 function parameters(fit: Fit): HTMLElement {
-  return table(["Parameter", "Estimate", "95 % interval", ""], (fit.parameters ?? []).map((p) => [safe(p.name), number(p.estimate ?? 0),
+  return table(["Parameter", "Estimate", "95 % interval", "Note"], (fit.parameters ?? []).map((p) => [safe(p.name), number(p.estimate ?? 0),
     p.low === undefined || p.high === undefined ? "–" : `${number(p.low)} to ${number(p.high)}`, p.at_bound ? "at its bound" : ""]),
     [false, true, true, false], `Parameters of ${safe(fit.law)}`);
 }

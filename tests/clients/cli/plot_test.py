@@ -65,7 +65,7 @@ class PlotTest(CliTest):
         for part in ("learning rate at N = 1B", "batch (tokens) at N = 1B", "target"):
             self.assertIn(part, text)
         svg = self.svg("predict", "--study", "mine", "--params", "1B", "--tokens", "20B")
-        self.assertEqual(len(svg.getElementsByTagName("title")), 2)
+        self.assertGreaterEqual(len(svg.getElementsByTagName("title")), 2)
         ids = [element.getAttribute("id") for element in svg.getElementsByTagName("*") if element.getAttribute("id")]
         self.assertEqual(len(ids), len(set(ids)))
 
@@ -85,7 +85,6 @@ class PlotTest(CliTest):
         text, _ = self.run_cli("runs", "curve", "curved/r0-0-0-0", "--plot", "--x", "tokens", "--linear-x")
         self.assertIn("tokens\n", text)
         self.assertTrue(self.svg("runs", "curve", "curved/r0-0-0-0").getElementsByTagName("path"))
-        self.run_cli("runs", "curve", "curved/r0-1-0-0", "--plot", code=None)
         _, error = self.run_cli("runs", "curve", "curved/r0-0-1-0", "--plot", code=1)
         self.assertIn("holds no loss", error)
 

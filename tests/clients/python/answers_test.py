@@ -46,6 +46,26 @@ class AnswersTest(unittest.TestCase):
         few = sextant.runs("bytes", filter="params_non_embedding < 1M", server=self.server.address)
         self.assertEqual(len(few["run"]), sum(float(row["params_non_embedding"]) < 1e6 for row in self.rows))
 
+    def test_a_budget_becomes_plans(self):
+        plans = sextant.plan(flops=1e21, law=["chinchilla-epoch", "step-law-lr"], server=self.server.address)
+        self.assertTrue(plans)
+        for plan in plans:
+            self.assertAlmostEqual(6 * plan.params.value * plan.tokens.value / 1e21, 1, delta=0.05)
+            self.assertIn("learning_rate", str(plan))
+            self.assertIn("<caption>", plan._repr_html_())
+        with self.assertRaises(sextant.SextantError):
+            sextant.plan(flop=1e21, server=self.server.address)
+        with self.assertRaises(sextant.SextantError):
+            sextant.plan(flops=-1, server=self.server.address)
+
+    def test_fits_show_themselves_in_notebooks(self):
+        hostile = sextant.Fit("studies/x/fits/y", "<script>", "succeeded", "a&b", 3, {"a": (1.0, None, None), "b": (2.0, 1.0, 3.0)},
+                              ("<img src=x>",), "")
+        html = hostile._repr_html_()
+        self.assertNotIn("<script>", html)
+        self.assertNotIn("<img", html)
+        self.assertIn("1 to 3", html)
+
     def test_a_fit_answers_with_an_interval(self):
         seen = []
         fit = sextant.fit("bytes", "lr-power-nd", progress=seen.append, estimator="band", bootstrap_replicates=50,
