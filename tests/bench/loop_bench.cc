@@ -119,7 +119,9 @@ constexpr std::size_t kTargets = 3;
 struct Mean {
   double sum = 0, squares = 0;
   int count = 0;
+  std::vector<double> values;  // for the median
   void Add(double x) {
+    values.push_back(x);
     sum += x;
     squares += x * x;
     ++count;
@@ -190,8 +192,8 @@ void Priors(const Truth& truth, int seeds, bool own) {
     const int tried = count == 0 ? 1 : seeds;
     fmt::print("| {} | {:.2f} % | {:.2f} +- {:.2f} % | {} | {} of {} | {:.0f} %, {:.0f} % |\n", count,
                median.mean(), belief.mean(), belief.error(),
-               own_fit.count > 0 ? fmt::format("{:.2f} +- {:.2f} % (half way {:.2f} %)", own_fit.mean(),
-                                               own_fit.error(), blend.mean())
+               own_fit.count > 0 ? fmt::format("{:.2f} % (half way {:.2f} %)", Quantile(own_fit.values, 0.5),
+                                               Quantile(blend.values, 0.5))
                                  : "-",
                answered, tried, 100.0 * held_rate / total, 100.0 * held_batch / total);
     std::fflush(stdout);
