@@ -94,9 +94,9 @@ struct OptimumModel {
   LawVariables variables = LawVariables::kParamsTokens;
 
   /// The law's own parameters come first (`law_parameters` of them), then those of the loss surface, if the
-  /// estimator has one, named `surface.*`, then `beyond.*`, what is added per ln of N and D outside the fitted
-  /// range, then `offset`: the log deviation of one cell's optimum from the
-  /// law, 0 in the estimate and drawn in the replicates, so that intervals are for a cell and not for a mean.
+  /// estimator has one, named `surface.*`, then `beyond.*`, what is added per ln of N and D outside the
+  /// fitted range, then `offset`: the log deviation of one cell's optimum from the law, 0 in the estimate and
+  /// drawn in the replicates, so that intervals are for a cell and not for a mean.
   std::vector<std::string> parameter_names;
   std::vector<double> estimates;
   std::size_t law_parameters = 0;

@@ -21,8 +21,8 @@ struct FitData {
 
 /// What a fit of the study reads: runs that meet `where`; those that also meet `holdout` (if there are
 /// conditions) are kept back; excluded ones are left out. Beside them what `needs` asks for; points of curves
-/// as a table, where `columns` name some. A `where` that speaks of the state asks for the runs that it lets in:
-/// RUNNING ones among them count as finished.
+/// as a table, where `columns` name some. A `where` that speaks of the state asks for the runs that it lets
+/// in: RUNNING ones among them count as finished.
 absl::StatusOr<FitData> LoadFitData(storage::Snapshot& snapshot, const std::string& study,
                                     const std::vector<storage::Condition>& where,
                                     const std::vector<storage::Condition>& holdout, fitting::FitNeeds needs,

@@ -43,8 +43,8 @@ std::shared_ptr<const fitting::Predictor> AveragedLoss(const std::map<std::strin
   return average.ok() ? *std::move(average) : newest.predictor;
 }
 
-// Sets what answers for the study: of each quantity the newest fit that can. One that was left out for want of
-// memory is not passed over for an older one.
+// Sets what answers for the study: of each quantity the newest fit that can. One that was left out for want
+// of memory is not passed over for an older one.
 void ChooseCurrent(ServedStudy& study) {
   std::map<std::string, std::vector<std::pair<const std::string*, const ServedFit*>>> by_quantity;
   for (const auto& [id, fit] : study.fits) {

@@ -36,7 +36,8 @@ struct ServedStudy {
   std::string damage;                     ///< why not all of its fits could be read; empty when they were
   std::string left_out;  ///< id of a newest fit for which there was no memory; empty for none
   /// The successful fits of each quantity, the newest that can answering; in order of the quantity's name.
-  /// Of the loss the average of the newest fit of each law to the same losses comes first, where there are several.
+  /// Of the loss the average of the newest fit of each law to the same losses comes first, where there are
+  /// several.
   std::vector<std::shared_ptr<const fitting::Predictor>> current;
 };
 

@@ -112,10 +112,9 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
       grpc::health::v1::HealthCheckRequest::descriptor()->file()->service(0)->full_name(),
       "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"};
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
-  for (const char* name :
-       {"StudyService", "RunService", "LawService", "FitService", "PredictionService", "PlanningService",
-        "CurveService", "CriticalBatchService", "ComparisonService", "SuggestionService", "ConversionService",
-        "SystemService", "AccessService"}) {
+  for (const char* name : {"StudyService", "RunService", "LawService", "FitService", "PredictionService",
+                           "PlanningService", "CurveService", "CriticalBatchService", "ComparisonService",
+                           "SuggestionService", "ConversionService", "SystemService", "AccessService"}) {
     names.push_back(pool->FindServiceByName(absl::StrCat("sextant.v1.", name))->full_name());
   }
   const bool reflect = options.reflection && !options.listen.empty();

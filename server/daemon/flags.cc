@@ -51,14 +51,16 @@ void AddAccessFlags(CLI::App& app, Flags& flags) {
   app.add_option("--tls-key", flags.server.tls_key, "PEM private key");
   app.add_option("--tls-client-ca", flags.server.tls_client_ca,
                  "PEM: ask clients for a certificate signed by this");
-  app.add_option("--fit-memory-mb", flags.server.fit_memory_mb,
-                 "what the fits that are served may hold in memory, most of it bootstrap replicates; more are "
-                 "refused")
+  app.add_option(
+         "--fit-memory-mb", flags.server.fit_memory_mb,
+         "what the fits that are served may hold in memory, most of it bootstrap replicates; more are "
+         "refused")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
-  app.add_option("--disk-reserve-mb", flags.server.disk_reserve_mb,
-                 "what backups, exports and imports leave free of the disk for uploads; -1: 256, or a tenth of "
-                 "a small disk")
+  app.add_option(
+         "--disk-reserve-mb", flags.server.disk_reserve_mb,
+         "what backups, exports and imports leave free of the disk for uploads; -1: 256, or a tenth of "
+         "a small disk")
       ->check(CLI::Range(-1, 1'000'000'000))
       ->capture_default_str();
   app.add_flag("--insecure-non-loopback", flags.server.insecure_non_loopback,

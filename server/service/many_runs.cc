@@ -67,61 +67,65 @@ absl::Status CountOnly(const Core& core, const ChosenRuns& chosen, const std::st
 grpc::ServerUnaryReactor* RunService::DeleteRuns(grpc::CallbackServerContext* context,
                                                  const v1::DeleteRunsRequest* request,
                                                  v1::DeleteRunsResponse* response) {
-  return core_.calls.OffloadAsync(context, *request, [this, request, response](Finish finish) -> absl::Status {
-    ASSIGN_OR_RETURN(auto chosen, ChosenRunsOf(*request));
-    if (request->validate_only()) {
-      RETURN_IF_ERROR(CountOnly(core_, chosen, request->parent(), response));
-      finish(absl::OkStatus());
-      return absl::OkStatus();
-    }
-    Commit(
-        core_.writer, "study", request->parent(),
-        [chosen = std::move(chosen), response](storage::Transaction& transaction) {
-          return transaction.Nested([&](storage::Transaction& part) -> absl::Status {
-            ASSIGN_OR_RETURN(const auto ids, IdsOf(part, chosen));
-            for (const std::string& id : ids) RETURN_IF_ERROR(part.DeleteRun(chosen.study, id));
-            response->set_run_count(static_cast<int>(ids.size()));
-            return absl::OkStatus();
-          });
-        },
-        std::move(finish));
-    return absl::OkStatus();
-  });
+  return core_.calls.OffloadAsync(
+      context, *request, [this, request, response](Finish finish) -> absl::Status {
+        ASSIGN_OR_RETURN(auto chosen, ChosenRunsOf(*request));
+        if (request->validate_only()) {
+          RETURN_IF_ERROR(CountOnly(core_, chosen, request->parent(), response));
+          finish(absl::OkStatus());
+          return absl::OkStatus();
+        }
+        Commit(
+            core_.writer, "study", request->parent(),
+            [chosen = std::move(chosen), response](storage::Transaction& transaction) {
+              return transaction.Nested([&](storage::Transaction& part) -> absl::Status {
+                ASSIGN_OR_RETURN(const auto ids, IdsOf(part, chosen));
+                for (const std::string& id : ids) RETURN_IF_ERROR(part.DeleteRun(chosen.study, id));
+                response->set_run_count(static_cast<int>(ids.size()));
+                return absl::OkStatus();
+              });
+            },
+            std::move(finish));
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerUnaryReactor* RunService::ExcludeRuns(grpc::CallbackServerContext* context,
                                                   const v1::ExcludeRunsRequest* request,
                                                   v1::ExcludeRunsResponse* response) {
-  return core_.calls.OffloadAsync(context, *request, [this, request, response](Finish finish) -> absl::Status {
-    ASSIGN_OR_RETURN(auto chosen, ChosenRunsOf(*request));
-    std::vector<FieldViolation> violations;
-    CheckText("reason", request->reason(), kMaxExclusionReasonBytes, violations);
-    if (request->include() != request->reason().empty()) {
-      violations.push_back({"reason", request->include() ? "only with runs that are taken out"
-                                                         : "required: who reads the fit will ask for it"});
-    }
-    if (!violations.empty()) return InvalidFields(violations);
-    if (request->validate_only()) {
-      RETURN_IF_ERROR(CountOnly(core_, chosen, request->parent(), response));
-      finish(absl::OkStatus());
-      return absl::OkStatus();
-    }
-    std::vector<std::string> labels;
-    if (!request->include()) labels = {kExcludedLabel, absl::StrCat(kExcludedLabel, ": ", request->reason())};
-    Commit(
-        core_.writer, "study", request->parent(),
-        [chosen = std::move(chosen), labels = std::move(labels),
-         response](storage::Transaction& transaction) -> absl::Status {
-          ASSIGN_OR_RETURN(auto ids, IdsOf(transaction, chosen));
-          std::vector<storage::RunLabels> runs;
-          for (std::string& id : ids) runs.push_back({std::move(id), labels});
-          response->set_run_count(static_cast<int>(runs.size()));
-          return transaction.SetRunLabels(chosen.study, kExclusionLabels, runs,
-                                          storage::LabelScope::kNamedRuns);
-        },
-        std::move(finish));
-    return absl::OkStatus();
-  });
+  return core_.calls.OffloadAsync(
+      context, *request, [this, request, response](Finish finish) -> absl::Status {
+        ASSIGN_OR_RETURN(auto chosen, ChosenRunsOf(*request));
+        std::vector<FieldViolation> violations;
+        CheckText("reason", request->reason(), kMaxExclusionReasonBytes, violations);
+        if (request->include() != request->reason().empty()) {
+          violations.push_back({"reason", request->include()
+                                              ? "only with runs that are taken out"
+                                              : "required: who reads the fit will ask for it"});
+        }
+        if (!violations.empty()) return InvalidFields(violations);
+        if (request->validate_only()) {
+          RETURN_IF_ERROR(CountOnly(core_, chosen, request->parent(), response));
+          finish(absl::OkStatus());
+          return absl::OkStatus();
+        }
+        std::vector<std::string> labels;
+        if (!request->include())
+          labels = {kExcludedLabel, absl::StrCat(kExcludedLabel, ": ", request->reason())};
+        Commit(
+            core_.writer, "study", request->parent(),
+            [chosen = std::move(chosen), labels = std::move(labels),
+             response](storage::Transaction& transaction) -> absl::Status {
+              ASSIGN_OR_RETURN(auto ids, IdsOf(transaction, chosen));
+              std::vector<storage::RunLabels> runs;
+              for (std::string& id : ids) runs.push_back({std::move(id), labels});
+              response->set_run_count(static_cast<int>(runs.size()));
+              return transaction.SetRunLabels(chosen.study, kExclusionLabels, runs,
+                                              storage::LabelScope::kNamedRuns);
+            },
+            std::move(finish));
+        return absl::OkStatus();
+      });
 }
 
 }  // namespace sextant::server

@@ -147,9 +147,10 @@ grpc::ServerUnaryReactor* PredictionService::Predict(grpc::CallbackServerContext
                                                      const v1::PredictRequest* request,
                                                      v1::PredictResponse* response) {
   if (const std::vector<std::string> without = StudiesWithoutFits(core_, *request); !without.empty()) {
-    return core_.calls.OffloadHeavy(context, *request, *response, [this, context, request, response, without] {
-      return AnswerWithLiterature(core_, *context, *request, without, *response);
-    });
+    return core_.calls.OffloadHeavy(
+        context, *request, *response, [this, context, request, response, without] {
+          return AnswerWithLiterature(core_, *context, *request, without, *response);
+        });
   }
   if (!request->has_schedule() && ReplicatesOf(core_, *request) <= kInlineReplicates) {
     return core_.calls.Inline(context, *request,

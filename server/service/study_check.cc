@@ -28,7 +28,7 @@ absl::Status Wrong(const std::string& what, const std::string& why) {
   return InvalidField("data", absl::StrCat(Printable(what), ": ", why));
 }
 
-absl::Status GivenUp() { return absl::CancelledError("the import was given up"); }
+absl::Status AskedToStop() { return absl::CancelledError("the import was given up"); }
 
 absl::Status CheckHead(const storage::Study& study, const std::string& id) {
   for (const storage::DeclaredColumn& column : study.declared) {
@@ -75,7 +75,7 @@ absl::Status CheckRuns(storage::Snapshot& file, const storage::Study& study,
     auto page = file.ListRuns(query);
     if (!page.ok()) return Wrong("its runs", std::string(page.status().message()));
     for (storage::Run& run : page->items) {
-      if (given_up()) return GivenUp();
+      if (given_up()) return AskedToStop();
       if (absl::Status status = CheckRun(file, study, std::move(run)); !status.ok()) return status;
     }
     query.after = page->next_key;
@@ -128,7 +128,7 @@ absl::Status CheckFits(storage::Snapshot& file, const storage::Study& study, std
     auto page = file.ListFits(study.id, kFitsAtATime, after);
     if (!page.ok()) return Wrong("its fits", std::string(page.status().message()));
     for (const storage::Fit& fit : page->items) {
-      if (given_up()) return GivenUp();
+      if (given_up()) return AskedToStop();
       if (++count > kMaxFitsPerStudy) return Wrong("its fits", absl::StrCat("more than ", kMaxFitsPerStudy));
       if (absl::Status status = CheckFit(study, fit); !status.ok()) return status;
       if ((bytes += BytesServed(fit.result)) > fit_bytes) {

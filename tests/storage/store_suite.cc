@@ -643,9 +643,12 @@ TEST_P(StoreSuite, KeepsEveryFieldOfAFit) {
 
 TEST_P(StoreSuite, KeepsEveryKindOfModel) {
   ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
-  const fitting::FitModel models[] = {std::monostate{}, fitting::LeastSquaresModel{},
-                                      fitting::CriticalBatchModel{}, fitting::AllocationModel{},
-                                      fitting::OtherOptimumModel{-0.125, 0.0625}, SampleLossModel()};
+  const fitting::FitModel models[] = {std::monostate{},
+                                      fitting::LeastSquaresModel{},
+                                      fitting::CriticalBatchModel{},
+                                      fitting::AllocationModel{},
+                                      fitting::OtherOptimumModel{-0.125, 0.0625},
+                                      SampleLossModel()};
   for (const fitting::FitModel& model : models) {
     Fit fit = SampleFit("s", "f");
     fit.result.model = model;

@@ -153,7 +153,8 @@ std::string TargetLine(const v1::PredictRequest& request) {
     add(Safe(name) + " = " + FormatNumber(value));
   }
   if (request.has_schedule()) add("schedule " + Safe(ScheduleText(request.schedule())));
-  if (request.has_learning_rate()) add("learning rate = " + FormatNumber(request.learning_rate()) + " (fixed)");
+  if (request.has_learning_rate())
+    add("learning rate = " + FormatNumber(request.learning_rate()) + " (fixed)");
   if (request.has_batch_size_tokens()) {
     line += ", batch = " + FormatCount(request.batch_size_tokens(), 6) + " tokens (fixed)";
   }

@@ -24,7 +24,7 @@ struct RecordColumn {
   bool right = false;   ///< numbers
   bool in_list = true;  ///< shown in lists unless --fields says otherwise; `show` and CSV have every column
   std::function<std::string(const google::protobuf::Message&)> human, machine;
-  std::string member = {};  ///< of the message whose member `name` it is; empty: the message itself
+  std::string member = {};    ///< of the message whose member `name` it is; empty: the message itself
   bool only_by_name = false;  ///< shown where --fields asks for it, and nowhere else
 };
 
