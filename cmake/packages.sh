@@ -53,6 +53,12 @@ SEXTANT_TEST_PACKAGES=(
   sqlite3
 )
 
+# What fuzz targets need on top (./check --long).
+SEXTANT_FUZZ_PACKAGES=(
+  clang
+  libclang-rt-14-dev
+)
+
 # install_missing PACKAGE...: installs those that are not there; says so; needs root or sudo only then.
 install_missing() {
   local missing=() package

@@ -35,7 +35,8 @@ RecordColumn DeclaredColumn(const std::string& name) {
     return found == run.variables().end() ? std::string() : format(found->second);
   };
   RecordColumn column = MakeColumn<Run>(
-      name, name, true, true, [text](const Run& run) { return text(run, FormatNumber); },
+      name, name, true, true,
+      [text](const Run& run) { return text(run, [](double value) { return FormatNumber(value); }); },
       [text](const Run& run) { return text(run, FormatRoundTrip); });
   column.member = "variables";
   return column;

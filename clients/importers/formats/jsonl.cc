@@ -159,9 +159,9 @@ std::string ReadByName(const Value& object, const std::vector<std::string>& vari
       // What the API prints for a text that is not set.
       if (value.IsString() && value.GetStringLength() == 0) continue;
       Add(&wrong, SetFromJson(key, value, run));
-    } else if (const std::string name(JsonText(member.name));
-               std::find(variables.begin(), variables.end(), name) != variables.end()) {
-      Add(&wrong, SetFromJson(name, value, run));
+    } else if (const std::string variable(JsonText(member.name));
+               std::find(variables.begin(), variables.end(), variable) != variables.end()) {
+      Add(&wrong, SetFromJson(variable, value, run));
     } else if (unknown->size() < 32) {
       unknown->insert(std::string(JsonText(member.name)));
     }

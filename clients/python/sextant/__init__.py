@@ -18,4 +18,4 @@ from sextant.run import Run, init
 
 __all__ = ["Columns", "Connection", "Fit", "Prediction", "Quantity", "Run", "SextantError", "connect", "curve", "fit",
            "fits", "init", "predict", "runs", "studies"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
