@@ -39,6 +39,8 @@ FITTING = {
     "allocation": {"law", "least_squares"},
     "critical_batch": {"curve"},
     "plan": {"law", "least_squares", "allocation"},
+    "comparison": set(),
+    "design": set(),
     "families": {"law", "optimum", "least_squares", "critical_batch"},
 }
 # Folders that see fit.h and predict.h: what the doors lead to, and what stands on them.

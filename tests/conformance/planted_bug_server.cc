@@ -2,13 +2,11 @@
 // sextantd with a bug in its store, for history_test.py: does the checker find it?
 // usage: planted_bug_server ack-before-commit|double-apply DATABASE PORT_FILE
 #include <signal.h>
+#include <sqlite3.h>
 
 #include <chrono>
 #include <cstdio>
-#include <cstring>
-#include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -22,11 +20,11 @@ namespace {
 using sextant::storage::Snapshot;
 using sextant::storage::Store;
 using sextant::storage::StoreHealth;
-using sextant::storage::Transaction;
 
 class Wrapped : public Store {
  public:
   explicit Wrapped(std::shared_ptr<Store> store) : store_(std::move(store)) {}
+  absl::Status Write(const Work& work) override { return store_->Write(work); }
   absl::StatusOr<std::unique_ptr<Snapshot>> Read() override { return store_->Read(); }
   absl::StatusOr<StoreHealth> GetHealth() override { return store_->GetHealth(); }
   absl::Status CheckIntegrity() override { return store_->CheckIntegrity(); }
@@ -37,16 +35,18 @@ class Wrapped : public Store {
   const std::shared_ptr<Store> store_;
 };
 
-// Applies what it is given twice, as a server does that takes an answer which got lost for a failure.
-class AppliesTwice final : public Wrapped {
- public:
-  using Wrapped::Wrapped;
-  absl::Status Write(const Work& work) override {
-    if (absl::Status status = store_->Write(work); !status.ok()) return status;
-    store_->Write(work).IgnoreError();
-    return absl::OkStatus();
-  }
-};
+// Counts every run that comes twice, as a store does that applies a write again when its answer got lost:
+// uploads take no harm from that, a count does.
+bool CountTwice(const std::string& path) {
+  sqlite3* database = nullptr;
+  const char* sql =
+      "CREATE TRIGGER IF NOT EXISTS twice AFTER INSERT ON runs BEGIN "
+      "UPDATE studies SET run_count = run_count + 1 WHERE study_key = NEW.study_key; END";
+  const bool done = sqlite3_open(path.c_str(), &database) == SQLITE_OK &&
+                    sqlite3_exec(database, sql, nullptr, nullptr, nullptr) == SQLITE_OK;
+  sqlite3_close(database);
+  return done;
+}
 
 // Says that a change is durable when it is in memory: every change is undone by a kill that comes within 0.3
 // s. What stands for the memory is a file of its own; the database itself is the copy of a while ago.
@@ -56,7 +56,6 @@ class AcknowledgesEarly final : public Wrapped {
       : Wrapped(std::move(store)), path_(std::move(path)), copier_([this] { Copy(); }) {
     copier_.detach();  // lives as long as the process, which is killed
   }
-  absl::Status Write(const Work& work) override { return store_->Write(work); }
 
  private:
   void Copy() {
@@ -95,7 +94,8 @@ int main(int argc, char** argv) {
   if (early) {
     wrong = std::make_shared<AcknowledgesEarly>(*std::move(store), database);
   } else {
-    wrong = std::make_shared<AppliesTwice>(*std::move(store));
+    if (!CountTwice(database)) return 1;
+    wrong = std::make_shared<Wrapped>(*std::move(store));
   }
   sextant::server::ServerOptions options;
   options.database = database;
