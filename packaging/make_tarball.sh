@@ -32,7 +32,7 @@ for program in sextant sextantd sextant-train; do
   patchelf --set-rpath '$ORIGIN/../lib' "$top/bin/$program"
 done
 for library in "$top"/lib/*; do patchelf --set-rpath '$ORIGIN' "$library"; done
-install -m 0644 "$(dirname "$0")/sextantd.toml" "$top/share/sextantd.toml.example"
+[ ! -e "$(dirname "$0")/sextantd.toml" ] || install -m 0644 "$(dirname "$0")/sextantd.toml" "$top/share/sextantd.toml.example"
 install -m 0644 "$(dirname "$0")/../LICENSE" "$top/share/doc/LICENSE"
 [ -d "$build/packaging/man" ] && cp -r "$build/packaging/man/." "$top/share/man/"
 tar --sort=name --owner=0 --group=0 --numeric-owner -C "$work" -czf "$out" "$(basename "$top")"
