@@ -38,17 +38,10 @@ FITTING = {
     "least_squares": {"law"},
     "allocation": {"law", "least_squares"},
     "critical_batch": {"curve"},
-<<<<<<< HEAD
     "plan": {"law", "curve", "least_squares", "allocation"},
     "comparison": set(),
     "design": set(),
     "families": {"law", "optimum", "least_squares", "allocation", "critical_batch", "curve"},
-=======
-    "plan": {"law", "least_squares", "allocation"},
-    "comparison": set(),
-    "design": set(),
-    "families": {"law", "optimum", "least_squares", "critical_batch"},
->>>>>>> dd85ed7e02576d763c76988ea62f963eb413e296
 }
 # Folders that see fit.h and predict.h: what the doors lead to, and what stands on them.
 ABOVE_THE_DOORS = {"families", "plan"}

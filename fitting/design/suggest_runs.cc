@@ -162,23 +162,14 @@ class Designer {
     return kSeedDeviation * kSeedDeviation + kExcessShare * kExcessShare * excess * excess;
   }
 
-<<<<<<< HEAD
   // The reduction of the target's expected excess, in closed form: half the trace of H T S^-1 T', S the
   // covariance of what the runs observe and T that of the target's optimum with it.
-=======
-  // The reduction of the target's expected excess, in closed form: half the trace of H T S^-1 T', S the covariance of what the runs
-  // observe and T that of the target's optimum with it.
->>>>>>> dd85ed7e02576d763c76988ea62f963eb413e296
   double Gain(const std::vector<Placed>& runs) const {
     const auto count = static_cast<Eigen::Index>(runs.size());
     Eigen::MatrixXd observed(count, count), target(2, count);
     std::vector<SparseRow> rows;
-<<<<<<< HEAD
     for (const Placed& placed : runs)
       rows.push_back(space_.RunRow(placed.cell, placed.at - origin_, curvature_.Matrix()));
-=======
-    for (const Placed& placed : runs) rows.push_back(space_.RunRow(placed.cell, placed.at - origin_, curvature_.Matrix()));
->>>>>>> dd85ed7e02576d763c76988ea62f963eb413e296
     const SparseRow rate = space_.OptimumRow(target_, 0), batch = space_.OptimumRow(target_, 1);
     for (Eigen::Index i = 0; i < count; ++i) {
       const Eigen::VectorXd times = space_.Times(rows[static_cast<std::size_t>(i)]);

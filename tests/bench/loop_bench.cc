@@ -119,13 +119,9 @@ constexpr std::size_t kTargets = 3;
 struct Mean {
   double sum = 0, squares = 0;
   int count = 0;
-<<<<<<< HEAD
   std::vector<double> values;  // for the median
   void Add(double x) {
     values.push_back(x);
-=======
-  void Add(double x) {
->>>>>>> dd85ed7e02576d763c76988ea62f963eb413e296
     sum += x;
     squares += x * x;
     ++count;
@@ -196,13 +192,8 @@ void Priors(const Truth& truth, int seeds, bool own) {
     const int tried = count == 0 ? 1 : seeds;
     fmt::print("| {} | {:.2f} % | {:.2f} +- {:.2f} % | {} | {} of {} | {:.0f} %, {:.0f} % |\n", count,
                median.mean(), belief.mean(), belief.error(),
-<<<<<<< HEAD
                own_fit.count > 0 ? fmt::format("{:.2f} % (half way {:.2f} %)", Quantile(own_fit.values, 0.5),
                                                Quantile(blend.values, 0.5))
-=======
-               own_fit.count > 0 ? fmt::format("{:.2f} +- {:.2f} % (half way {:.2f} %)", own_fit.mean(),
-                                               own_fit.error(), blend.mean())
->>>>>>> dd85ed7e02576d763c76988ea62f963eb413e296
                                  : "-",
                answered, tried, 100.0 * held_rate / total, 100.0 * held_batch / total);
     std::fflush(stdout);

@@ -3,11 +3,6 @@ sextant_add_bench(optimum_excess_bench optimum_excess_bench.cc LINK sextant_fitt
 find_package(TBB REQUIRED)
 sextant_add_bench(optimum_synthetic_bench optimum_synthetic_bench.cc
   LINK sextant_fitting_optimum TBB::tbb fmt::fmt)
-<<<<<<< HEAD
 sextant_add_bench(optimum_generalization_bench optimum_generalization_bench.cc optimum_choice.cc
   optimum_recorded_studies.cc optimum_synthetic_studies.cc LINK sextant_fitting_optimum TBB::tbb fmt::fmt)
-=======
-sextant_add_bench(optimum_generalization_bench optimum_generalization_bench.cc optimum_recorded_studies.cc
-  optimum_synthetic_studies.cc LINK sextant_fitting_optimum TBB::tbb fmt::fmt)
->>>>>>> dd85ed7e02576d763c76988ea62f963eb413e296
 sextant_add_bench(loop_bench loop_bench.cc LINK sextant_design sextant_fitting_optimum fmt::fmt)
