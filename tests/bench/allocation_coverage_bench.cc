@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Do 90 % intervals of N*(C) at ten times the largest budget cover? Studies drawn from known surfaces, each
-// approach fitted to each; prints the table of docs/planning.md. Arguments: seeds (200), replicates (200).
+// approach fitted to each; prints the table of docs/planning.md. Arguments: seeds (200), replicates
+// (200), an approach (all), a row of its table (all).
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -127,17 +128,19 @@ int main(int argc, char** argv) {
   using namespace sextant::fitting;
   const int seeds = argc > 1 ? std::atoi(argv[1]) : 200, replicates = argc > 2 ? std::atoi(argv[2]) : 200;
   const std::string only = argc > 3 ? argv[3] : "";
+  const int row = argc > 4 ? std::atoi(argv[4]) : 0;
   std::puts(
       "| approach | truth | study | answered | N* held | D* held | bias of N* | error of N* | half width | "
       "warned |");
   std::puts("|---|---|---|---|---|---|---|---|---|---|");
   for (const char* approach : {"isoflop", "parametric", "envelope"}) {
     if (!only.empty() && only != approach) continue;
+    int at = 0;
     for (const Truth& truth : kTruths) {
       for (const Design& design : kDesigns) {
         // Curves have no centre to be off.
         if (std::string(approach) == "envelope" && design.off != 1) continue;
-        Measure(approach, truth, design, seeds, replicates);
+        if (row == 0 || row == ++at) Measure(approach, truth, design, seeds, replicates);
       }
     }
   }
