@@ -61,8 +61,8 @@ absl::StatusOr<CountedFlops> CountFlops(const std::vector<AllocationRun>& runs, 
     if (recorded > 0 && recorded < static_cast<std::ptrdiff_t>(runs.size())) {
       return absl::FailedPreconditionError(absl::StrCat(
           recorded, " of ", runs.size(),
-          " runs record their FLOPs: two ways of counting do not mix; choose --flops-count recorded "
-          "(leaves the others out) or 6nd"));
+          " runs record their FLOPs: two ways of counting do not mix; name one with flops_count (recorded "
+          "leaves the others out, 6nd takes all) or filter"));
     }
     counted.name = recorded > 0 ? "recorded" : "6nd";
   }

@@ -146,7 +146,7 @@ struct Planner {
     if (!sources.allocation.params && !sources.allocation.tokens) return first;
     absl::StatusOr<fitting::AllocationPlan> plan =
         fitting::PlanOnAllocation(sources.allocation, plan_request);
-    if (!plan.ok()) return first.ok() && sources.losses.empty() ? plan.status() : first;
+    if (!plan.ok()) return first.ok() ? plan.status() : first;
     if (loss) {
       plan->loss.value =
           loss->Loss(loss->parameters(), plan->params.value, plan->tokens.value, plan_request.unique_tokens);

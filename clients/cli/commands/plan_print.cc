@@ -179,7 +179,7 @@ int PrintDelimited(const Session& session, const v1::PlanResponse& response, cha
 }
 
 // What a plan rests on, in words.
-std::string Explanation(const v1::PlanResponse& response) {
+std::string PlanExplanation(const v1::PlanResponse& response) {
   const v1::Plan& first = response.plans(0);
   std::string text = "Plan for " + Safe(first.constraints()) + "\n";
   text += "N and D are ";
@@ -237,7 +237,7 @@ int PrintPlans(const Session& session, const v1::PlanResponse& response) {
   if (format == OutputFormat::kCsv || format == OutputFormat::kTsv) {
     return PrintDelimited(session, response, format == OutputFormat::kTsv ? '\t' : ',');
   }
-  if (response.plans_size() > 0) std::fputs(Explanation(response).c_str(), stdout);
+  if (response.plans_size() > 0) std::fputs(PlanExplanation(response).c_str(), stdout);
   PrintSideBySide(session, response);
   if (response.plans_size() == 1) {
     const v1::Plan& plan = response.plans(0);
