@@ -118,6 +118,25 @@ absl::Status CsvReader::Seek(std::int64_t offset, std::int64_t line) {
   return lines_->Seek(offset, line);
 }
 
+CsvTable::CsvTable(ByteSource* source, char delimiter)
+    : lines_(source, kMaxCsvLineBytes), reader_(&lines_, delimiter) {}
+
+absl::StatusOr<std::unique_ptr<CsvTable>> CsvTable::Open(ByteSource* source, const std::string& name,
+                                                         char delimiter) {
+  if (delimiter == '\0') {
+    const auto head = source->Head();
+    if (!head.ok()) return head.status();
+    delimiter = DetectDelimiter(head->substr(0, head->find('\n')));
+  }
+  std::unique_ptr<CsvTable> table(new CsvTable(source, delimiter));
+  CsvRow row;
+  const auto first = table->Next(&row);
+  if (!first.ok()) return first.status();
+  if (!row.error.empty()) return HeaderError(name, row);
+  table->header_ = std::move(row.fields);
+  return table;
+}
+
 absl::Status HeaderError(const std::string& source, const CsvRow& header) {
   return absl::InvalidArgumentError(absl::StrCat(source, ":", header.line, ": ", header.error));
 }

@@ -6,11 +6,13 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "clients/importers/byte_source.h"
 #include "clients/importers/line_reader.h"
 
 namespace sextant::importers {
@@ -56,6 +58,25 @@ class CsvReader {
   std::size_t excess_fields_ = 0;
   std::size_t columns_ = 0;  // of the first row
   std::deque<CsvRow> ready_;
+};
+
+/// The rows of a table behind its header row.
+class CsvTable {
+ public:
+  /// Reads the header. `delimiter` '\0': the one that DetectDelimiter finds in it. `name` is the source's in
+  /// messages: INVALID_ARGUMENT for a header that cannot be read. `source` must outlive the table.
+  static absl::StatusOr<std::unique_ptr<CsvTable>> Open(ByteSource* source, const std::string& name,
+                                                        char delimiter = '\0');
+
+  const std::vector<std::string>& header() const { return header_; }  ///< empty for a source without rows
+  absl::StatusOr<bool> Next(CsvRow* row) { return reader_.Next(row); }
+
+ private:
+  CsvTable(ByteSource* source, char delimiter);
+
+  LineReader lines_;
+  CsvReader reader_;
+  std::vector<std::string> header_;
 };
 
 /// The error for a file whose header row cannot be read.

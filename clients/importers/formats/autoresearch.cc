@@ -13,14 +13,14 @@
 namespace sextant::importers {
 namespace {
 
-std::string Cell(const CsvRow& header, const CsvRow& row, const char* name) {
-  const auto column = std::find(header.fields.begin(), header.fields.end(), name);
-  const auto index = static_cast<std::size_t>(column - header.fields.begin());
+std::string Cell(const std::vector<std::string>& header, const CsvRow& row, const char* name) {
+  const auto column = std::find(header.begin(), header.end(), name);
+  const auto index = static_cast<std::size_t>(column - header.begin());
   return index < row.fields.size() ? row.fields[index] : std::string();
 }
 
 // What is wrong with the row, or empty.
-std::string ReadRow(const CsvRow& header, const CsvRow& row, ImportedRun* run) {
+std::string ReadRow(const std::vector<std::string>& header, const CsvRow& row, ImportedRun* run) {
   if (!row.error.empty()) return row.error;
   std::string wrong = SetField("run_id", Cell(header, row, "commit"), run);
   const std::string status = Cell(header, row, "status"), text = Cell(header, row, "description");
@@ -43,18 +43,15 @@ absl::Status ReadAutoresearch(ByteSource* source, Emitter& emitter) {
                                       " has losses in bits per byte, and the study counts nats: a study of "
                                       "`--loss-unit bits-per-byte` takes them");
   }
-  LineReader lines(source, kMaxCsvLineBytes);
-  CsvReader csv(&lines, '\t');
-  CsvRow header, row;
-  const auto first = csv.Next(&header);
-  if (!first.ok()) return first.status();
-  if (!header.error.empty()) return HeaderError(emitter.source(), header);
+  auto table = CsvTable::Open(source, emitter.source(), '\t');
+  if (!table.ok()) return table.status();
+  CsvRow row;
   while (true) {
-    const auto read = csv.Next(&row);
+    const auto read = (*table)->Next(&row);
     if (!read.ok()) return read.status();
     if (!*read) return absl::OkStatus();
     ImportedRun run = emitter.Prototype();
-    const std::string wrong = ReadRow(header, row, &run);
+    const std::string wrong = ReadRow((*table)->header(), row, &run);
     if (absl::Status emitted = emitter.Emit(std::move(run), row.line, wrong); !emitted.ok()) return emitted;
   }
 }

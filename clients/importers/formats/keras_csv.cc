@@ -16,23 +16,17 @@ namespace {
 constexpr char kEpoch[] = "epoch";
 
 absl::Status ReadKerasCsv(ByteSource* source, Emitter& emitter) {
-  const auto head = source->Head();
-  if (!head.ok()) return head.status();
-  LineReader lines(source, kMaxCsvLineBytes);
-  CsvReader csv(&lines, DetectDelimiter(head->substr(0, head->find('\n'))));
-  CsvRow header;
-  const auto first = csv.Next(&header);
-  if (!first.ok()) return first.status();
-  if (!header.error.empty()) return HeaderError(emitter.source(), header);
-  const auto column = std::find(header.fields.begin(), header.fields.end(), kEpoch);
-  if (!*first || column == header.fields.end())
-    return absl::InvalidArgumentError(emitter.source() + " has no column epoch");
-  const auto epoch_column = static_cast<std::size_t>(column - header.fields.begin());
+  auto table = CsvTable::Open(source, emitter.source());
+  if (!table.ok()) return table.status();
+  const std::vector<std::string>& header = (*table)->header();
+  const auto column = std::find(header.begin(), header.end(), kEpoch);
+  if (column == header.end()) return absl::InvalidArgumentError(emitter.source() + " has no column epoch");
+  const auto epoch_column = static_cast<std::size_t>(column - header.begin());
   LogRun log(emitter);
   log.CountEpochs();
   CsvRow row;
   while (true) {
-    const auto read = csv.Next(&row);
+    const auto read = (*table)->Next(&row);
     if (!read.ok()) return read.status();
     if (!*read) break;
     const auto epoch = row.error.empty() && epoch_column < row.fields.size()
@@ -44,9 +38,9 @@ absl::Status ReadKerasCsv(ByteSource* source, Emitter& emitter) {
       continue;
     }
     ++emitter.report().lines_understood;
-    for (std::size_t i = 0; i < row.fields.size() && i < header.fields.size(); ++i) {
+    for (std::size_t i = 0; i < row.fields.size() && i < header.size(); ++i) {
       const auto value = i == epoch_column ? std::nullopt : ParseDouble(row.fields[i]);
-      if (value) log.AddPoint(header.fields[i], *epoch + 1, *value);
+      if (value) log.AddPoint(header[i], *epoch + 1, *value);
     }
   }
   NameByPath(emitter, &log.run());

@@ -66,19 +66,31 @@ bool SetPaddedVocabulary(std::string_view line, LogRun* log) {
   return size.has_value();
 }
 
+// The value of an argument without what GPT-NeoX puts behind it: "2048........................updated".
+std::string_view WithoutOrigin(std::string_view value) {
+  for (const std::string_view origin : {"updated", "default"}) {
+    if (value.size() <= origin.size() || value.substr(value.size() - origin.size()) != origin) continue;
+    value.remove_suffix(origin.size());
+    return value.substr(0, value.find_last_not_of('.') + 1);
+  }
+  return value;
+}
+
 // A line of the arguments dump: "  seq_length ................. 2048", with whatever a launcher puts before
 // it.
-bool SetFromArgument(std::string_view line, LogRun* log) {
+struct Argument {
+  std::string_view key, value;
+};
+std::optional<Argument> FindArgument(std::string_view line) {
   const std::size_t dots = line.find(" ...");
-  if (dots == std::string_view::npos || dots == 0) return false;
+  if (dots == std::string_view::npos || dots == 0) return std::nullopt;
   const std::size_t value_at = line.find(". ", dots);
-  if (value_at == std::string_view::npos) return false;
+  if (value_at == std::string_view::npos) return std::nullopt;
   std::string_view key = Trim(line.substr(0, dots));
   key = key.substr(key.find_last_of(" :]") + 1);
-  const std::string_view value = Trim(line.substr(value_at + 2));
-  if (key.empty() || value.empty()) return false;
-  log->SetConfig(std::string(key), std::string(value));
-  return true;
+  const std::string_view value = WithoutOrigin(Trim(line.substr(value_at + 2)));
+  if (key.empty() || value.empty()) return std::nullopt;
+  return Argument{key, value};
 }
 
 // A number as it stands, or as nanotron shortens it: "2.62M".
@@ -142,9 +154,11 @@ absl::Status ReadMegatron(ByteSource* source, Emitter& emitter) {
         if (IsValidation(line)) return AddValidation(line, &log);
         const auto iteration = FindIteration(line);
         if (!iteration) {
-          if (line.find("seq_length ...") != std::string_view::npos)
-            sequence_length = ParseDouble(line.substr(line.rfind(' ') + 1));
-          return SetFromArgument(line, &log) || SetPaddedVocabulary(line, &log);
+          const auto argument = FindArgument(line);
+          if (!argument) return SetPaddedVocabulary(line, &log);
+          if (argument->key == "seq_length") sequence_length = ParseDouble(argument->value);
+          log.SetConfig(std::string(argument->key), std::string(argument->value));
+          return true;
         }
         log.PlanSteps(iteration->planned);
         ForEachField(line.substr(iteration->fields_at), [&](std::string_view name, std::string_view text) {

@@ -24,23 +24,18 @@ std::optional<std::size_t> StepColumn(const std::vector<std::string>& header) {
 }
 
 absl::Status ReadStepCsv(ByteSource* source, Emitter& emitter) {
-  const auto head = source->Head();
-  if (!head.ok()) return head.status();
-  LineReader lines(source, kMaxCsvLineBytes);
-  CsvReader csv(&lines, DetectDelimiter(head->substr(0, head->find('\n'))));
-  CsvRow header;
-  const auto first = csv.Next(&header);
-  if (!first.ok()) return first.status();
-  if (!header.error.empty()) return HeaderError(emitter.source(), header);
-  const auto step_column = *first ? StepColumn(header.fields) : std::nullopt;
+  auto table = CsvTable::Open(source, emitter.source());
+  if (!table.ok()) return table.status();
+  const std::vector<std::string>& header = (*table)->header();
+  const auto step_column = StepColumn(header);
   if (!step_column) return absl::InvalidArgumentError(emitter.source() + " has no step column");
   LogRun log(emitter);
   // Columns that hold one value all along are settings of an export.
-  std::vector<std::string> constant(header.fields.size());
-  std::vector<bool> varies(header.fields.size());
+  std::vector<std::string> constant(header.size());
+  std::vector<bool> varies(header.size());
   CsvRow row;
   while (true) {
-    const auto read = csv.Next(&row);
+    const auto read = (*table)->Next(&row);
     if (!read.ok()) return read.status();
     if (!*read) break;
     const auto step = row.error.empty() && *step_column < row.fields.size()
@@ -55,10 +50,10 @@ absl::Status ReadStepCsv(ByteSource* source, Emitter& emitter) {
           absl::StrCat("line ", row.line,
                        ", the last, does not end in a newline: taken as whole, since it has all fields"));
     }
-    for (std::size_t i = 0; i < row.fields.size() && i < header.fields.size(); ++i) {
+    for (std::size_t i = 0; i < row.fields.size() && i < header.size(); ++i) {
       const auto value = i == *step_column ? std::nullopt : ParseDouble(row.fields[i]);
       if (!value) continue;
-      log.AddPoint(header.fields[i], *step, *value);
+      log.AddPoint(header[i], *step, *value);
       if (constant[i].empty()) constant[i] = row.fields[i];
       if (constant[i] != row.fields[i]) varies[i] = true;
     }
@@ -66,7 +61,7 @@ absl::Status ReadStepCsv(ByteSource* source, Emitter& emitter) {
     ++emitter.report().lines_understood;
   }
   for (std::size_t i = 0; i < constant.size(); ++i) {
-    if (!constant[i].empty() && !varies[i]) log.SetConfigIfNew(header.fields[i], constant[i]);
+    if (!constant[i].empty() && !varies[i]) log.SetConfigIfNew(header[i], constant[i]);
   }
   NameByPath(emitter, &log.run());
   return log.Emit(emitter, 1);

@@ -67,13 +67,9 @@ std::string ReadRow(const CsvRow& row, const Columns& columns, const std::vector
 }
 
 absl::Status ReadStepLawCsv(ByteSource* source, Emitter& emitter) {
-  LineReader lines(source, kMaxCsvLineBytes);
-  CsvReader csv(&lines, ',');
-  CsvRow row;
-  const auto first = csv.Next(&row);
-  if (!first.ok()) return first.status();
-  if (!row.error.empty()) return HeaderError(emitter.source(), row);
-  const std::vector<std::string> header = *first ? row.fields : std::vector<std::string>();
+  auto table = CsvTable::Open(source, emitter.source(), ',');
+  if (!table.ok()) return table.status();
+  const std::vector<std::string>& header = (*table)->header();
   const Columns columns{Find(header, {"lr"}),      Find(header, {"bs"}),
                         Find(header, {"ti"}),      Find(header, {"smooth loss", "smooth_loss"}),
                         Find(header, {"N"}),       Find(header, {"D"}),
@@ -100,8 +96,9 @@ absl::Status ReadStepLawCsv(ByteSource* source, Emitter& emitter) {
         "Na");
   }
   emitter.Note("tokens are bs x ti x sequence length; the nominal D is kept as the tag nominal_tokens");
+  CsvRow row;
   while (true) {
-    const auto read = csv.Next(&row);
+    const auto read = (*table)->Next(&row);
     if (!read.ok()) return read.status();
     if (!*read) return absl::OkStatus();
     ImportedRun run = emitter.Prototype();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Trackio's SQLite file of a project: a row per log call, its metrics as JSON.
 #include <memory>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -17,13 +19,34 @@
 namespace sextant::importers {
 namespace {
 
-absl::StatusOr<std::vector<std::string>> RunNames(ForeignDatabase* database, Emitter& emitter) {
-  std::vector<std::string> names;
+// A run has its name; since run ids came in, another run may have the same one. Rows from before have none.
+constexpr char kById[] = "coalesce(run_id, run_name)";
+constexpr char kByName[] = "run_name";
+constexpr std::size_t kIdShown = 8;  // characters
+
+struct TrackedRun {
+  std::string key;   // what its rows are found by
+  std::string name;  // unlike that of every other
+};
+
+// Which expression tells the runs of a table apart.
+const char* KeyOf(ForeignDatabase* database, const char* table) {
+  return database->HasColumn(table, "run_id") ? kById : kByName;
+}
+
+absl::StatusOr<std::vector<TrackedRun>> Runs(ForeignDatabase* database, Emitter& emitter) {
+  std::vector<TrackedRun> names;
+  std::set<std::string> taken;
   std::int64_t beyond = 0;
+  const std::string key = KeyOf(database, "metrics");
   const absl::Status read = database->Query(
-      "SELECT run_name FROM metrics GROUP BY run_name ORDER BY MIN(rowid)", [&](const DatabaseRow& row) {
+      absl::StrCat("SELECT ", key, ", max(run_name) FROM metrics GROUP BY 1 ORDER BY MIN(rowid)"),
+      [&](const DatabaseRow& row) {
         if (names.size() < kMaxDatabaseRuns) {
-          names.emplace_back(row.Text(0).substr(0, kMaxTextBytes));
+          TrackedRun run{std::string(row.Text(0).substr(0, kMaxTextBytes)),
+                         std::string(row.Text(1).substr(0, kMaxTextBytes))};
+          if (!taken.insert(run.name).second) run.name += "-" + run.key.substr(0, kIdShown);
+          names.push_back(std::move(run));
         } else {
           ++beyond;
         }
@@ -46,11 +69,12 @@ void AddRow(const DatabaseRow& row, StepClock* clock, LogRun* log) {
   if (step) AddNumbers(metrics, *step, log, [](const std::string& key) { return StepClock::IsClock(key); });
 }
 
-absl::Status ReadOne(ForeignDatabase* database, const std::string& name, bool configs, LogRun* log) {
-  if (log->run().run_id.empty() && IsValidUtf8(name)) SetRunId(name, &log->run());
+absl::Status ReadOne(ForeignDatabase* database, const TrackedRun& run, bool configs, LogRun* log) {
+  if (log->run().run_id.empty() && IsValidUtf8(run.name)) SetRunId(run.name, &log->run());
   if (configs) {
-    const absl::Status read =
-        database->Query("SELECT config FROM configs WHERE run_name = ?1", name, [&](const DatabaseRow& row) {
+    const absl::Status read = database->Query(
+        absl::StrCat("SELECT config FROM configs WHERE ", KeyOf(database, "configs"), " = ?1"), run.key,
+        [&](const DatabaseRow& row) {
           rapidjson::Document config;
           if (ParseJson(row.Text(0), &config).empty()) AddSettings(config, "", log);
           return true;
@@ -58,8 +82,9 @@ absl::Status ReadOne(ForeignDatabase* database, const std::string& name, bool co
     if (!read.ok()) return read;
   }
   StepClock clock;
-  return database->Query("SELECT step, metrics FROM metrics WHERE run_name = ?1 ORDER BY rowid", name,
-                         [&](const DatabaseRow& row) {
+  return database->Query(absl::StrCat("SELECT step, metrics FROM metrics WHERE ", KeyOf(database, "metrics"),
+                                      " = ?1 ORDER BY rowid"),
+                         run.key, [&](const DatabaseRow& row) {
                            AddRow(row, &clock, log);
                            return true;
                          });
@@ -68,13 +93,13 @@ absl::Status ReadOne(ForeignDatabase* database, const std::string& name, bool co
 absl::Status ReadTrackio(const Input& input, Emitter& emitter) {
   auto database = ForeignDatabase::Open(input.path);
   if (!database.ok()) return database.status();
-  const auto names = RunNames(database->get(), emitter);
-  if (!names.ok()) return names.status();
+  const auto runs = Runs(database->get(), emitter);
+  if (!runs.ok()) return runs.status();
   const bool configs = (*database)->HasTable("configs") && (*database)->HasColumn("configs", "run_name");
-  for (const std::string& name : *names) {
+  for (const TrackedRun& run : *runs) {
     const absl::Status emitted =
-        EmitDatabaseRun(emitter, absl::StrCat("run ", Printable(name).substr(0, 64), ": "),
-                        [&](LogRun* log) { return ReadOne(database->get(), name, configs, log); });
+        EmitDatabaseRun(emitter, absl::StrCat("run ", Printable(run.name).substr(0, 64), ": "),
+                        [&](LogRun* log) { return ReadOne(database->get(), run, configs, log); });
     if (!emitted.ok()) return emitted;
   }
   return absl::OkStatus();

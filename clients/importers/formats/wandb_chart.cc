@@ -54,20 +54,16 @@ std::vector<Column> Columns(const std::vector<std::string>& header, const std::v
 }
 
 absl::Status ReadChartCsv(ByteSource* source, Emitter& emitter) {
-  LineReader lines(source, kMaxCsvLineBytes);
-  CsvReader csv(&lines, ',');
-  CsvRow row;
-  const auto first = csv.Next(&row);
-  if (!first.ok()) return first.status();
-  if (!row.error.empty()) return HeaderError(emitter.source(), row);
-  const std::vector<Column> columns =
-      *first ? Columns(row.fields, emitter.options().metrics) : std::vector<Column>();
+  auto table = CsvTable::Open(source, emitter.source(), ',');
+  if (!table.ok()) return table.status();
+  const std::vector<std::string>& header = (*table)->header();
+  const std::vector<Column> columns = Columns(header, emitter.options().metrics);
   if (columns.empty()) {
     return absl::InvalidArgumentError(emitter.source() + " has no columns named 'RUN - METRIC'");
   }
-  if (!IsStepAxis(row.fields[0])) {
+  if (!IsStepAxis(header[0])) {
     return absl::InvalidArgumentError(
-        absl::StrCat(emitter.source(), " is over ", Quoted(row.fields[0]),
+        absl::StrCat(emitter.source(), " is over ", Quoted(header[0]),
                      ", not over steps: set the chart's x axis to Step and export again"));
   }
   std::map<std::string, std::unique_ptr<LogRun>> runs;
@@ -79,8 +75,9 @@ absl::Status ReadChartCsv(ByteSource* source, Emitter& emitter) {
     log = std::make_unique<LogRun>(emitter);
     SetRunId(column.run, &log->run());
   }
+  CsvRow row;
   while (true) {
-    const auto read = csv.Next(&row);
+    const auto read = (*table)->Next(&row);
     if (!read.ok()) return read.status();
     if (!*read) break;
     const auto step =

@@ -341,6 +341,22 @@ INSERT INTO metrics (timestamp, run_name, step, metrics) VALUES
   ('', 'calm-run-1', 0, '{"loss": 4.5}'), ('', 'calm-run-1', 1, '{"loss": "NaN"}'),
   ('', 'brave-run-0', 1, '{"train/loss": 5.0, "val_loss": 5.1, "global_step": 20}');
 """)
+    # Since run ids came in: a name twice, rows from before without an id, and JSON as a blob.
+    database("trackio-ids/project.db", """
+CREATE TABLE metrics (id INTEGER PRIMARY KEY AUTOINCREMENT, timestamp TEXT NOT NULL, run_id TEXT, run_name TEXT NOT NULL,
+  step INTEGER NOT NULL, metrics TEXT NOT NULL, log_id TEXT, space_id TEXT);
+CREATE TABLE configs (id INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT, run_name TEXT NOT NULL, config TEXT NOT NULL,
+  created_at TEXT NOT NULL);
+INSERT INTO configs (run_id, run_name, config, created_at) VALUES
+  ('0123456789abcdef', 'baseline', CAST('{"learning_rate": 0.002}' AS BLOB), ''),
+  ('fedcba9876543210', 'baseline', CAST('{"learning_rate": 0.004}' AS BLOB), '');
+INSERT INTO metrics (timestamp, run_id, run_name, step, metrics) VALUES
+  ('', NULL, 'old', 0, '{"loss": 7.5}'), ('', NULL, 'old', 1, '{"loss": 7.0}'),
+  ('', '0123456789abcdef', 'baseline', 0, CAST('{"loss": 5.5}' AS BLOB)),
+  ('', 'fedcba9876543210', 'baseline', 0, CAST('{"loss": 4.5}' AS BLOB)),
+  ('', '0123456789abcdef', 'baseline', 1, CAST('{"loss": 5.0}' AS BLOB)),
+  ('', 'fedcba9876543210', 'baseline', 1, CAST('{"loss": 4.0}' AS BLOB));
+""")
     database("optuna/study.db", """
 CREATE TABLE studies (study_id INTEGER PRIMARY KEY, study_name VARCHAR(512));
 CREATE TABLE study_directions (study_direction_id INTEGER PRIMARY KEY, direction VARCHAR(8), study_id INTEGER,
