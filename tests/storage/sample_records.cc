@@ -21,6 +21,7 @@ bool Same(const fitting::HoldoutScore& a, const fitting::HoldoutScore& b);
 bool Same(const fitting::EstimatorWeight& a, const fitting::EstimatorWeight& b);
 bool Same(const fitting::LossMember& a, const fitting::LossMember& b);
 bool Same(const fitting::FitModel& a, const fitting::FitModel& b);
+bool Same(const DeclaredColumn& a, const DeclaredColumn& b);
 
 bool Same(float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); }
 bool Same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
