@@ -9,7 +9,6 @@
 
 #include "server/error.h"
 #include "server/names.h"
-#include "server/published.h"
 #include "server/service/study_check.h"
 #include "server/status.h"
 #include "storage/sqlite/file/foreign_file.h"

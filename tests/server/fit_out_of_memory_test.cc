@@ -49,14 +49,14 @@ class FitOutOfMemoryTest : public ServiceTest {
     Start();
     CreateStudy("wide");
     for (int chunk = 0; chunk < kChunks; ++chunk) {
-      std::vector<v1::Run> runs;
+      std::vector<v1::Run> some;
       for (int i = 0; i < kRunsOfAChunk; ++i) {
         v1::Run run = SomeRun("r" + std::to_string(chunk) + "-" + std::to_string(i), 1e7 * (1 + i % 7),
                               1e9 * (1 + i % 5), 1e-3 * (1 + i % 11));
         run.set_loss_nats(3 + 0.001 * (i % 13));
-        runs.push_back(std::move(run));
+        some.push_back(std::move(run));
       }
-      Upload("wide", runs);
+      Upload("wide", some);
     }
   }
   v1::Fit FitAll() {

@@ -68,7 +68,7 @@ TEST_F(ForeignFileTest, AnExportIsAcceptedAsItIs) {
   const std::string before = Bytes(path);
   const absl::Status status = AcceptForeignFile(path, kPatient);
   EXPECT_TRUE(status.ok()) << status;
-  EXPECT_EQ(Bytes(path), before);
+  EXPECT_TRUE(Bytes(path) == before) << "it was changed";
 }
 
 TEST_F(ForeignFileTest, AnOlderExportIsBroughtUpToDate) {
@@ -91,9 +91,9 @@ TEST_F(ForeignFileTest, AnOlderFileWithOtherTablesIsNotTouched) {
        {"CREATE TABLE more (x)", "CREATE INDEX more ON runs (tokens)", "CREATE VIEW more AS SELECT 1",
         "CREATE TRIGGER more AFTER UPDATE ON runs BEGIN DELETE FROM runs; END",
         "CREATE TABLE fit_optima (fit_key INTEGER PRIMARY KEY)",
-        "ALTER TABLE runs ADD COLUMN slow INTEGER AS (length(randomblob(100000000))) VIRTUAL",
+        "ALTER TABLE runs ADD COLUMN slow INTEGER AS (length(hex(zeroblob(100000000)))) VIRTUAL",
         "CREATE VIRTUAL TABLE more USING fts5(x)", "PRAGMA user_version = 1", "DROP TABLE laws",
-        "CREATE INDEX more ON runs (length(hex(zeroblob(tokens))))"}) {
+        "CREATE INDEX more ON runs (length(id))"}) {
     const std::string path = OldWith(sql);
     const std::string before = Bytes(path);
     const absl::Status status = AcceptForeignFile(path, kPatient);
@@ -104,7 +104,7 @@ TEST_F(ForeignFileTest, AnOlderFileWithOtherTablesIsNotTouched) {
     }
     EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << sql << ": " << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr("tables")) << sql;
-    EXPECT_EQ(Bytes(path), before) << sql;
+    EXPECT_TRUE(Bytes(path) == before) << sql << " was changed";
   }
 }
 

@@ -299,7 +299,8 @@ std::string Differences(const Fit& a, const Fit& b) {
   // A field that a part of FitResult gains breaks one of these lines: store it, set it in SampleFit or
   // SampleModel, compare it below or in Same, then name it here.
   const fitting::FitProvenance& provenance = a.result;
-  [[maybe_unused]] const auto& [p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14] = provenance;
+  [[maybe_unused]] const auto& [p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15, p16] =
+      provenance;
   const fitting::FitReport& report = a.result;
   [[maybe_unused]] const auto& [r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, r13] = report;
   const fitting::LossModel loss;
