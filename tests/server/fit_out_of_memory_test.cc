@@ -23,6 +23,8 @@ std::atomic<int> refused_allocations = 0;
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define SEXTANT_COUNTS_ALLOCATIONS 1
+// Both of the pair are ours: GCC sees only that one of them calls free.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 
 void* operator new(std::size_t bytes) {
   if (bytes > largest_allocation) {
