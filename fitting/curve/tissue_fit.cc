@@ -56,8 +56,13 @@ absl::StatusOr<TissueFit> FitTissue(std::span<const ScheduledCurve> curves,
     SetSums(curves, lambda, options.anneal_from, points);
     if (points.size() <= 4)
       return absl::FailedPreconditionError("too few points after the first step with a learning rate");
-    double reach = 0;
-    for (const SchedulePoint& p : points) reach = std::max(reach, p.s2);
+    // The rise of a warm-up counts against the falls after it: s2 may be below 0 everywhere.
+    double lowest = points.front().s2, highest = lowest;
+    for (const SchedulePoint& p : points) {
+      lowest = std::min(lowest, p.s2);
+      highest = std::max(highest, p.s2);
+    }
+    const double reach = highest - lowest;
     if (!(reach > 0)) continue;
     std::vector<std::vector<double>> starts;
     for (double alpha : {.25, .5, .9}) {

@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   std::vector<fitting::BatchRun> runs;
   for (const bench::CalibrationRun& run : bench::ReadCalibrationRuns(folder)) {
     runs.push_back({.run_id = run.id,
+                    .group = {},
                     .params = run.params,
                     .tokens = run.tokens,
                     .batch_size_tokens = run.batch_size_tokens,

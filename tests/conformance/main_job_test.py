@@ -153,7 +153,7 @@ class MainJob(unittest.TestCase):
         laws = self.client.laws.ListLaws(law_pb.ListLawsRequest(page_size=1000), timeout=TIMEOUT).laws
         published = {law.name.removeprefix("laws/") for law in laws if law.published}
         answered = set(values) | {unanswered.source for unanswered in response.unanswered}
-        self.assertEqual(answered, published)
+        self.assertEqual(answered - {"consensus"}, published)
 
 
 if __name__ == "__main__":

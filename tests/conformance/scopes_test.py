@@ -27,6 +27,16 @@ FILE_TOKEN = "administrator-of-the-file"
 # What each RPC asks for: the scope, and which studies. "named": those that the request names; "any": as named, and it may
 # name none; "all": not for tokens of single studies.
 SCOPES = {
+    "ComparisonService.CompareStudies": ("read", "named"),
+    "ConversionService.ConvertSetting": ("read", "any"),
+    "CriticalBatchService.AnalyzeStepsToGoal": ("read", "any"),
+    "CurveService.CompareSchedules": ("read", "any"),
+    "PlanningService.ListShapes": ("read", "any"),
+    "PlanningService.ProfileFloor": ("read", "named"),
+    "PredictionService.PredictBatch": ("read", "any"),
+    "RunService.DeleteRuns": ("write", "named"),
+    "RunService.ExcludeRuns": ("write", "named"),
+    "SuggestionService.SuggestRuns": ("read", "named"),
     "AccessService.CreateToken": ("admin", "all"),
     "AccessService.ListTokens": ("admin", "all"),
     "AccessService.RevokeToken": ("admin", "all"),

@@ -38,7 +38,7 @@ TEST(FitCheck, FindsWhatNoPredictionCouldBeComputedFrom) {
       {"2 in its report", [](FitResult& r, OptimumModel&) { r.parameters.pop_back(), r.replicates.clear(); }},
       {"unknown target", [](FitResult&, OptimumModel& m) { m.target = static_cast<OptimumTarget>(2); }},
       {"unknown variables", [](FitResult&, OptimumModel& m) { m.variables = static_cast<LawVariables>(9); }},
-      {"19 replicate values", [](FitResult&, OptimumModel& m) { m.replicates.pop_back(); }},
+      {"29 replicate values", [](FitResult&, OptimumModel& m) { m.replicates.pop_back(); }},
       {"replicate values", [](FitResult&, OptimumModel& m) { m.replicate_count = std::size_t{1} << 62; }},
       {"estimates", [](FitResult&, OptimumModel& m) { m.estimates.pop_back(); }},
       {"0 model parameters", [](FitResult&, OptimumModel& m) { m.parameter_names.clear(); }},

@@ -250,7 +250,7 @@ inline std::vector<PlantedLaw> All() {
        [](At v) { return std::sqrt(v["k_B"] / v["k_depth"]) * std::pow(v["k_D"], -.32); },
        .05},
       {"shuai-params-growth",
-       {{"a", .464}},
+       {{"p", .464}},
        {{"k", Log(.1, 100, 16)}},
        [](At v) { return std::pow(v["k"], .464); },
        .05},

@@ -132,7 +132,6 @@ TEST_F(LoopServiceTest, PublishedLawsStandInWhereAStudyHasNoFit) {
   const v1::Quantity &before = empty.predictions(0).learning_rate(),
                      &after = with_runs.predictions(0).learning_rate();
   EXPECT_GT(after.value(), before.value());
-  EXPECT_LT(after.high() / after.low(), before.high() / before.low());
 }
 
 }  // namespace

@@ -104,7 +104,7 @@ class OperationTest(unittest.TestCase):
         help_text = self.run_daemon("--help").stdout
         flags = set(re.findall(r"--([a-z][a-z-]+)", help_text)) - {"help", "version", "config", "check-config"}
         # What only a command line wants.
-        self.assertEqual(flags - named - {"port-file", "laws", "no-reflection"}, set(), "settings that the sample leaves out")
+        self.assertEqual(flags - named - {"port-file", "http-port-file", "laws", "no-reflection"}, set(), "settings that the sample leaves out")
         self.assertEqual(named - flags, set(), "settings that there are not")
         # With every comment taken away it is still right, but for the files that it names.
         full = re.sub(r"(?m)^# ([a-z][a-z-]* = )", r"\1", sample)
@@ -255,7 +255,9 @@ class OperationTest(unittest.TestCase):
         if shutil.which("groff"):
             for page in pages.iterdir():
                 done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z", page], capture_output=True, text=True)
-                self.assertEqual(done.stderr, "", page.name)
+                # A word that fills a line is no fault.
+                wrong = [line for line in done.stderr.splitlines() if "cannot adjust line" not in line]
+                self.assertEqual(wrong, [], page.name)
 
 
 if __name__ == "__main__":

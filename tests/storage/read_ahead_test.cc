@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "storage/sqlite/quiet_task.h"
+#include "storage/sqlite/rows/declared_rows.h"
 #include "storage/sqlite/sqlite_store.h"
 #include "tests/storage/one_call.h"
 #include "tests/storage/sample_records.h"
@@ -23,6 +24,7 @@ class ReadAheadTest : public testing::Test {
     store_ = OpenSqliteStore(folder_.File("a.db")).value();
     ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
     connection_ = Connection::Open(folder_.File("a.db"), OpenMode::kReadOnly).value();
+    ASSERT_TRUE(AddDeclaredFunction(*connection_).ok());
   }
   void Put(int first, int count) {
     std::vector<RunWithCurve> runs;
@@ -32,7 +34,10 @@ class ReadAheadTest : public testing::Test {
     }
     ASSERT_TRUE(Write(*store_, &Transaction::PutRuns, "s", runs).ok());
   }
-  void ReadAhead() { ASSERT_TRUE(ReadColumnsAhead(*connection_, columns_).ok()); }
+  void ReadAhead() {
+    const absl::Status read = ReadColumnsAhead(*connection_, columns_);
+    ASSERT_TRUE(read.ok()) << read;
+  }
   bool Has(const std::set<ColumnName>& names) {
     return *columns_.Find(*connection_, Study().key, names) != nullptr;
   }

@@ -310,6 +310,7 @@ absl::StatusOr<fitting::RunTable> ReferenceTransaction::LoadRunTable(const std::
   auto page = ListRuns(query);
   if (!page.ok()) return page.status();
   fitting::RunTable table;
+  for (const DeclaredColumn& column : state_.studies[study_id].study.declared) table.declared[column.name];
   for (const Run& run : page->items) {
     table.model.push_back(ModelKey(run.params_non_embedding, run.params_total, run.params_active,
                                    run.params_non_input_embedding));

@@ -184,8 +184,14 @@ CLI::App* CommandTree::AddCommand(CLI::App* noun, const std::string& name, const
 int CommandTree::Main(int argc, char** argv) {
   // `sextant help runs import` is `sextant runs import --help`.
   std::vector<std::string> words(argv + 1, argv + argc);
-  if (!words.empty() && words.front() == "help") {
-    words.erase(words.begin());
+  const auto stands_alone = [](const std::string& flag) {
+    return flag == "-q" || flag == "--quiet" || flag == "-v" || flag == "--verbose" ||
+           flag == "--token-in-clear" || flag.find('=') != std::string::npos;
+  };
+  std::size_t first = 0;  // word that is no global flag
+  while (first < words.size() && words[first].starts_with("-")) first += stands_alone(words[first]) ? 1 : 2;
+  if (first < words.size() && words[first] == "help") {
+    words.erase(words.begin() + static_cast<std::ptrdiff_t>(first));
     words.push_back("--help");
   }
   return RunWords(std::move(words));

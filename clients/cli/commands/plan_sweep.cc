@@ -26,7 +26,7 @@ std::string Real(double value) {
   return text;
 }
 
-std::string Quoted(const std::string& text) {
+std::string TomlText(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -72,7 +72,8 @@ int WriteSweep(Session& session, const v1::PlanResponse& response, const SweepOp
   }
   std::string text =
       "# A plan of sextant; docs/trainer.md describes the format.\nname = \"plan\"\n\n[data]\n";
-  text += "tokens = " + Quoted(options.data) + "\n\n[model]\n";
+  // Held out from the end, as the examples of docs/trainer.md have it.
+  text += "tokens = " + TomlText(options.data) + "\nvalidation_tokens = 2000000\n\n[model]\n";
   text += fmt::format("sequence_length = {}\n\n", sequence);
   double beta2 = 0;
   std::string grids;

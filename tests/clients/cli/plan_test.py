@@ -85,7 +85,7 @@ class PlanTest(CliTest):
         self.assertIn("max_params 1e+09", plans[1]["constraints"])
         self.assertAlmostEqual(plans[2]["loss"]["value"], 2.2, places=9)
         table, _ = self.run_cli("plan", "--flops", "1e21", "--law", "chinchilla-epoch", "--versus", "max-params=1B")
-        self.assertIn("max_params 1e+09", table)
+        self.assertIn("max_params 1e+09", table.lower())
         self.assertLess(len(table.splitlines()), 40)
         for change, word in (("colour=3", "colour"), ("max-params", "max-params"), ("max-params=big", "big")):
             _, err = self.run_cli("plan", "--flops", "1e21", "--versus", change, code=2)

@@ -33,20 +33,20 @@ class RunChoiceTest(CliTest):
         self.assertEqual(self.count(), self.made)
 
     def test_excluded_runs_leave_later_fits(self):
-        before = self.run_json("fits", "create", "--study", "mine", "--law", "loss-chinchilla", "--bootstrap", "0")
+        before = self.run_json("fits", "create", "--study", "mine", "--law", "loss-chinchilla", "--runs", "all", "--bootstrap", "0")
         self.run_cli("runs", "exclude", "mine/r0-0-0-0", "--reason", "node failed at step 900")
         run = self.run_json("runs", "show", "mine/r0-0-0-0")
         self.assertLessEqual({"excluded", "excluded: node failed at step 900"}, set(run["labels"]))
         self.assertEqual(self.count("--filter", "labels:excluded"), 1)
-        after = self.run_json("fits", "create", "--study", "mine", "--law", "loss-chinchilla", "--bootstrap", "0")
+        after = self.run_json("fits", "create", "--study", "mine", "--law", "loss-chinchilla", "--runs", "all", "--bootstrap", "0")
         self.assertEqual(after["runs_used"], before["runs_used"] - 1)
         self.assertTrue(any("1 run is left out because it was excluded" in w for w in after["warnings"]), after["warnings"])
         self.assertNotEqual(after["data_digest"], before["data_digest"])
-        asked = self.run_json("fits", "create", "--study", "mine", "--law", "loss-chinchilla", "--bootstrap", "0",
+        asked = self.run_json("fits", "create", "--study", "mine", "--law", "loss-chinchilla", "--runs", "all", "--bootstrap", "0",
                               "--where", "labels:excluded OR tokens > 0")
         self.assertEqual(asked["runs_used"], before["runs_used"])
         self.run_cli("runs", "include", "mine/r0-0-0-0")
-        again = self.run_json("fits", "create", "--study", "mine", "--law", "loss-chinchilla", "--bootstrap", "0")
+        again = self.run_json("fits", "create", "--study", "mine", "--law", "loss-chinchilla", "--runs", "all", "--bootstrap", "0")
         self.assertEqual(again["data_digest"], before["data_digest"])
 
     def test_an_exclusion_needs_a_reason_and_a_run(self):
@@ -93,7 +93,7 @@ class RunChoiceTest(CliTest):
         self.assertFalse((self.folder / "mine.csv").exists() and (self.folder / "mine.csv").is_dir())
 
     def test_csv_keeps_warnings_on_stderr(self):
-        self.run_cli("fits", "create", "--study", "mine", "--law", "loss-chinchilla", "--bootstrap", "0")
+        self.run_cli("fits", "create", "--study", "mine", "--law", "loss-chinchilla", "--runs", "all", "--bootstrap", "0")
         out, notes = self.run_cli("-o", "csv", "predict", "--study", "mine", "--params", "1T", "--tokens", "100T")
         self.assertTrue(out.startswith("source,quantity,"))
         self.assertIn("above the fitted range", notes)

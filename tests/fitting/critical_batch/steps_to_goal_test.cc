@@ -32,17 +32,21 @@ TEST(StepsToGoal, TheBestRunOfEachBatchMakesTheHyperbola) {
 }
 
 TEST(StepsToGoal, TheSfoFormGivesTheBatchOfFewestGradients) {
-  std::vector<StepsToGoal> runs;
-  RandomStream random(1, 1);
-  for (double batch = 64; batch <= 8192; batch *= 2) {
-    runs.push_back({batch, 1000 * batch / (batch - 40) * std::exp(0.01 * random.Normal()), 0});
+  constexpr int kSeeds = 20;
+  int held = 0;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    std::vector<StepsToGoal> runs;
+    RandomStream random(seed, 1);
+    for (double batch = 64; batch <= 8192; batch *= 2) {
+      runs.push_back({batch, 1000 * batch / (batch - 40) * std::exp(0.01 * random.Normal()), 0});
+    }
+    const StepsToGoalReport report = AnalyzeStepsToGoal(runs);
+    ASSERT_TRUE(report.sfo.answered);
+    EXPECT_NEAR(report.sfo.fewest_gradients_batch.value, 80, 3);
+    EXPECT_NEAR(report.sfo.a, 1000, 20);
+    held += report.sfo.fewest_gradients_batch.low <= 80 && report.sfo.fewest_gradients_batch.high >= 80;
   }
-  const StepsToGoalReport report = AnalyzeStepsToGoal(runs);
-  ASSERT_TRUE(report.sfo.answered);
-  EXPECT_NEAR(report.sfo.fewest_gradients_batch.value, 80, 2);
-  EXPECT_LE(report.sfo.fewest_gradients_batch.low, 80);
-  EXPECT_GE(report.sfo.fewest_gradients_batch.high, 80);
-  EXPECT_NEAR(report.sfo.a, 1000, 20);
+  EXPECT_GE(held, kSeeds * 7 / 10);
 }
 
 TEST(StepsToGoal, TooFewBatchesAreSaidToBe) {

@@ -111,6 +111,10 @@ TEST_P(KernelTest, EveryLawMatchesItsScalarEvaluationAtEveryLength) {
         std::vector<double> point;
         for (const auto& column : columns) point.push_back(column[i]);
         const double reference = law->Evaluate(point, parameters);
+        if (std::isnan(reference)) {
+          EXPECT_TRUE(std::isnan(value[i])) << id << " " << i << " of " << n;
+          continue;
+        }
         EXPECT_NEAR(value[i], reference, 2e-13 * std::fabs(reference)) << id << " " << i << " of " << n;
       }
       for (std::size_t i = 0; i < 8; ++i) {
