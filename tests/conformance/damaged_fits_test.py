@@ -63,7 +63,7 @@ class DamagedFits(unittest.TestCase):
         database.close()
         answer = self.sextant("studies", "import", str(self.file))
         self.assertNotEqual(answer.returncode, 0)
-        self.assertIn("triggers", answer.stderr)
+        self.assertIn("not a study that was exported", answer.stderr)
 
     def test_a_database_with_one_opens_and_names_it(self):
         shutil.copy(FIXTURES / "database.db", self.database)
