@@ -14,6 +14,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/printable.h"
 #include "google/rpc/status.pb.h"
 #include "server/error.h"
 #include "server/http/limits.h"
@@ -178,8 +179,9 @@ absl::StatusOr<std::string> ToWire(const Descriptor& type, bool json, std::strin
                                : google::protobuf::util::JsonStringToMessage(
                                      google::protobuf::StringPiece(body.data(), body.size()), message.get());
   if (!parsed.ok()) {
-    return InvalidField("body", absl::StrCat("no JSON of ", type.full_name(), ": ",
-                                             std::string(parsed.message().data(), parsed.message().size())));
+    return InvalidField(
+        "body", absl::StrCat("no JSON of ", type.full_name(), ": ",
+                             Printable(std::string_view(parsed.message().data(), parsed.message().size()))));
   }
   return message->SerializeAsString();
 }

@@ -108,7 +108,9 @@ class TokensTest(unittest.TestCase):
                 access.RevokeToken(access_pb.RevokeTokenRequest(name=name), timeout=TIMEOUT)
 
     def test_the_file_of_administrators_is_read_again_by_itself(self):
-        file = self.server.path / "tokens"
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        file = pathlib.Path(folder.name) / "tokens"
         file.write_text("first-administrator\n")
         file.chmod(0o600)
         server = Sextantd(str(binaries() / "sextantd"), ["--token-file", str(file)])
