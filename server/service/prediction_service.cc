@@ -87,7 +87,8 @@ std::vector<std::string> StudiesWithoutFits(const Core& core, const v1::PredictR
     const auto id = ParseStudyName(name);
     if (!id || *id == kPublishedStudy) continue;
     const auto found = fits->find(*id);
-    if (found != fits->end() && found->second->current.empty() && found->second->damage.empty())
+    if (found != fits->end() && found->second->current.empty() && found->second->damage.empty() &&
+        found->second->left_out.empty())
       without.push_back(*id);
   }
   return without;
