@@ -121,6 +121,7 @@ absl::Status Core::LoadStudy(const std::string& id) {
   ASSIGN_OR_RETURN(const auto snapshot, store->Read());
   RETURN_IF_ERROR(LoadLaws(*snapshot));
   fits.AddStudy(id);
+  const FitTable::Loading loading(fits, {id});
   return LoadFits(*snapshot, id);
 }
 
@@ -158,6 +159,7 @@ absl::Status Core::LoadFromStore() {
     after = page.next_key;
   } while (!after.empty());
   for (const std::string& study : studies) fits.AddStudy(study);
+  const FitTable::Loading loading(fits, studies);
 
   auto stored = snapshot->LoadAllFits();
   if (absl::IsDataLoss(stored.status())) {

@@ -103,10 +103,26 @@ void FitTable::ChangeStudy(const std::string& study, Change change) {
   if (found == next->end()) return;
   auto changed = std::make_shared<ServedStudy>(*found->second);
   change(*changed);
-  ChooseCurrent(*changed);
+  if (!loading_.contains(study)) ChooseCurrent(*changed);
   bytes_ += BytesOf(*changed) - BytesOf(*found->second);
   found->second = std::move(changed);
   snapshot_.store(std::move(next));
+}
+
+FitTable::Loading::Loading(FitTable& table, std::vector<std::string> studies)
+    : table_(table), studies_(std::move(studies)) {
+  const std::lock_guard lock(table_.change_);
+  table_.loading_.insert(studies_.begin(), studies_.end());
+}
+
+FitTable::Loading::~Loading() {
+  for (const std::string& study : studies_) {
+    {
+      const std::lock_guard lock(table_.change_);
+      table_.loading_.erase(study);
+    }
+    table_.ChangeStudy(study, [](ServedStudy&) {});
+  }
 }
 
 bool FitTable::Put(const std::string& study, const std::string& fit, ServedFit served) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,19 @@ class FitTable {
   /// returned.
   bool Put(const std::string& study, const std::string& fit, ServedFit served);
   void Remove(const std::string& study, const std::string& fit);
+  /// While it lives, what answers for its studies is not chosen anew at every change: its end does that, once
+  /// a study. Choosing composes averages, so that a study of n fits would pay for n of them.
+  class Loading {
+   public:
+    Loading(FitTable& table, std::vector<std::string> studies);
+    Loading(const Loading&) = delete;
+    Loading& operator=(const Loading&) = delete;
+    ~Loading();
+
+   private:
+    FitTable& table_;
+    const std::vector<std::string> studies_;
+  };
   /// Says that fits of the study may be missing here.
   void MarkDamaged(const std::string& study, const std::string& damage);
 
@@ -67,6 +81,7 @@ class FitTable {
   template <typename Change>
   void ChangeStudy(const std::string& study, Change change);
 
+  std::set<std::string> loading_;  // guarded by change_
   std::int64_t budget_ = std::numeric_limits<std::int64_t>::max();
   std::atomic<std::int64_t> bytes_{0};  // of the snapshot's predictors; changed under change_
   std::mutex change_;
