@@ -58,7 +58,7 @@ std::string WrongDeclaredName(std::string_view name) {
   }
   for (std::size_t i = 0; i < name.size(); ++i) {
     if (!IsNameChar(name[i], i == 0)) {
-      return shown + " is no name: letters, digits and _, not a digit first";
+      return shown + " is not a valid name: use letters, digits and _, and do not begin with a digit";
     }
   }
   for (const auto& [law_name, field] : kLawNames) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of what a study records beside the standard fields of a run: its variables and objectives.
+// Names of what a study records in addition to the standard fields of a run: its variables and objectives.
 #pragma once
 
 #include <cstddef>

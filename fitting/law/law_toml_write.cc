@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "base/toml_text.h"
 #include "fitting/law/law_spec.h"
 #include "fitting/law/target_names.h"
 
@@ -20,33 +21,12 @@ std::string Number(double value) {
   return shortest;
 }
 
-std::string Quoted(const std::string& text) {
-  std::string out = "\"";
-  for (char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (byte < 0x20 || byte == 0x7f) {
-      constexpr char kHex[] = "0123456789ABCDEF";
-      out += std::string("\\u00") + kHex[byte >> 4] + kHex[byte & 15];
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
-
 std::string Pair(const Range& range) { return "[" + Number(range.low) + ", " + Number(range.high) + "]"; }
 
 std::string NumberMap(const std::map<std::string, double>& values) {
   std::string text;
   for (const auto& [name, value] : values)
-    text += (text.empty() ? " " : ", ") + Quoted(name) + " = " + Number(value);
+    text += (text.empty() ? " " : ", ") + TomlString(name) + " = " + Number(value);
   return "{" + text + " }";
 }
 
@@ -55,7 +35,7 @@ bool Unbounded(const Range& range) { return std::isinf(range.low) && std::isinf(
 class Writer {
  public:
   void Text(const char* key, const std::string& value) {
-    if (!value.empty()) Line(key, Quoted(value));
+    if (!value.empty()) Line(key, TomlString(value));
   }
   void Line(const char* key, const std::string& value) { out_ += std::string(key) + " = " + value + "\n"; }
   void Header(const char* name) { out_ += std::string("\n[[") + name + "]]\n"; }
@@ -98,7 +78,7 @@ void Write(Writer& out, const ExampleSpec& example) {
   if (!example.parameters.empty()) out.Line("parameters", NumberMap(example.parameters));
   if (example.schedule.has_value()) {
     const ScheduleShape& s = *example.schedule;
-    out.Line("schedule", "{ shape = " + Quoted(s.shape) + ", peak = " + Number(s.peak) +
+    out.Line("schedule", "{ shape = " + TomlString(s.shape) + ", peak = " + Number(s.peak) +
                              ", final = " + Number(s.final) + ", steps = " + Number(s.steps) + ", warmup = " +
                              Number(s.warmup) + ", decay_share = " + Number(s.decay_share) + " }");
   }
@@ -127,7 +107,7 @@ std::string LawSpecToToml(const LawSpec& spec) {
   out.Text("recipe", spec.recipe);
   if (!spec.notes.empty()) {
     std::string list;
-    for (const std::string& note : spec.notes) list += "  " + Quoted(note) + ",\n";
+    for (const std::string& note : spec.notes) list += "  " + TomlString(note) + ",\n";
     out.Line("notes", "[\n" + list + "]");
   }
   for (const VariableSpec& variable : spec.variables) Write(out, variable);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <vector>
 
+#include "base/toml_text.h"
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/output_file.h"
 #include "clients/cli/output/quantity.h"
@@ -24,15 +25,6 @@ std::string Real(double value) {
   std::string text = FormatRoundTrip(value);
   if (text.find_first_of(".e") == std::string::npos) text += ".0";
   return text;
-}
-
-std::string TomlText(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  }
-  return out + "\"";
 }
 
 int NearestShape(Session& session, const SweepOptions& options, double params, v1::ModelShape* shape) {
@@ -73,7 +65,7 @@ int WriteSweep(Session& session, const v1::PlanResponse& response, const SweepOp
   std::string text =
       "# A plan of sextant; docs/trainer.md describes the format.\nname = \"plan\"\n\n[data]\n";
   // Held out from the end, as the examples of docs/trainer.md have it.
-  text += "tokens = " + TomlText(options.data) + "\nvalidation_tokens = 2000000\n\n[model]\n";
+  text += "tokens = " + TomlString(options.data) + "\nvalidation_tokens = 2000000\n\n[model]\n";
   text += fmt::format("sequence_length = {}\n\n", sequence);
   double beta2 = 0;
   std::string grids;

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/toml_text.h"
+
 namespace sextant::cli {
 namespace {
 
@@ -18,22 +20,6 @@ constexpr double kTypicalAspect = 80;
 double ParamsOf(double d_model, double layers) {
   const double hidden = std::floor(std::floor(8 * d_model / 3) / 64) * 64;
   return layers * (4 * d_model * d_model + 3 * d_model * hidden);
-}
-
-// A TOML basic string.
-std::string Quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      out += fmt::format("\\u{:04x}", static_cast<int>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
 }
 
 }  // namespace
@@ -62,7 +48,8 @@ std::string SweepText(const std::string& name, const std::string& tokens_file, s
       "# For sextant-train; set the token file before training.\n"
       "name = {}\n[data]\ntokens = {}\nvalidation_tokens = 2000000\nvalidation_windows = "
       "2048\n[model]\nsequence_length = {}\n",
-      Quoted(name.substr(0, 100)), Quoted(tokens_file.empty() ? "text.tok" : tokens_file), sequence_length);
+      TomlString(name.substr(0, 100)), TomlString(tokens_file.empty() ? "text.tok" : tokens_file),
+      sequence_length);
   for (const SweepRunText& run : runs) {
     const ModelSize size = NearestModel(run.params_non_embedding);
     const auto length = static_cast<double>(sequence_length);
