@@ -5,6 +5,8 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -21,6 +23,19 @@ absl::Status CopyStudy(Snapshot& from, const std::string& study_id, Transaction&
 /// Copies the study, as it is in `from`, to a new SQLite file that is a store of its own, whatever engine it
 /// comes from. AlreadyExists when `path` is there; after a failure no file is left.
 absl::Status ExportStudyFile(Snapshot& from, const std::string& study_id, const std::string& path);
+
+/// What the work on a file that a stranger has sent may take.
+struct ForeignFileLimits {
+  std::chrono::milliseconds patience{0};
+  std::function<bool()> given_up = {};  ///< asked now and then: nobody waits any more
+};
+
+/// Whether `path` is a file that Sextant wrote: the tables of its schema version, word for word, and nothing
+/// else (a view or a trigger in place of a table would run when it is read); sound pages, and values of the
+/// columns' types. That is read without writing, without trust in its schema, with low limits. Only then is a
+/// file of an older version brought up to date in place, under the same limits. DeadlineExceeded after
+/// `patience`, Cancelled once given up; FailedPrecondition and DataLoss say what it is instead.
+absl::Status AcceptForeignFile(const std::string& path, const ForeignFileLimits& limits);
 
 /// Opens a file that ExportStudyFile made, to be read only. Errors of OpenStore.
 absl::StatusOr<std::shared_ptr<Store>> OpenStudyFile(const std::string& path);

@@ -16,7 +16,7 @@ LAWS_OF_CODE = re.compile(r"(curve-|cbs-power-|loss-average$)")
 # Names of formats that mean something else too.
 WORDS = {"csv", "jsonl", "tensorboard", "megatron", "llmc-log"}
 # An exported study is a SQLite file whatever the engine.
-STUDY_FILES = {"storage/study_file.cc", "server/service/import_study.cc", "server/service/study_file_check.cc"}
+STUDY_FILES = {"storage/study_file.cc"}
 
 
 def files_with(root: pathlib.Path, folders, pattern: str) -> set:

@@ -11,7 +11,6 @@
 #include "server/names.h"
 #include "server/service/study_check.h"
 #include "server/status.h"
-#include "storage/sqlite/file/foreign_file.h"
 #include "storage/study_file.h"
 
 namespace sextant::server {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/sqlite/file/foreign_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

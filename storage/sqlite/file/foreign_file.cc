@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/sqlite/file/foreign_file.h"
-
+// AcceptForeignFile (storage/study_file.h): an exported study is a SQLite file whatever the engine.
 #include <absl/strings/str_cat.h>
 #include <sqlite3.h>
 
@@ -11,6 +10,7 @@
 
 #include "storage/sqlite/file/schema.h"
 #include "storage/sqlite/sql/connection.h"
+#include "storage/study_file.h"
 
 namespace sextant::storage {
 namespace {
