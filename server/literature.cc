@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "server/each_run.h"
 #include "storage/run_fields.h"
 
 namespace sextant::server {
@@ -94,26 +95,22 @@ absl::StatusOr<SweepRuns> LoadSweepRuns(storage::Snapshot& snapshot, const stora
   query.where = where;
   query.limit = kSweepPage;
   const auto params = storage::ParamsMember(study.param_count);
-  do {
-    ASSIGN_OR_RETURN(const auto page, snapshot.ListRuns(query));
-    for (const storage::Run& run : page.items) {
-      if (!(run.*params > 0) || !(run.tokens > 0) || !(run.learning_rate > 0) || !(run.batch_size_tokens > 0))
-        continue;
-      const bool finished =
-          run.state == fitting::RunState::kFinished && run.loss > 0 && std::isfinite(run.loss);
-      if (!finished && run.state != fitting::RunState::kRunning) continue;
-      design::SweepRun& out = sweep.runs.emplace_back();
-      out.scale = {std::log(run.*params), std::log(run.tokens)};
-      out.log_rate = std::log(run.learning_rate);
-      out.log_batch = std::log(run.batch_size_tokens);
-      out.log_loss = finished ? std::log(run.loss) : std::numeric_limits<double>::quiet_NaN();
-      ++(finished ? sweep.finished : sweep.pending);
-    }
-    if (sweep.runs.size() > kMostSweepRuns) {
-      return absl::ResourceExhaustedError(absl::StrCat("more than ", kMostSweepRuns, " runs: filter them"));
-    }
-    query.after = page.next_key;
-  } while (!query.after.empty());
+  RETURN_IF_ERROR(ForEachRun(snapshot, std::move(query), [&](const storage::Run& run) {
+    if (!(run.*params > 0) || !(run.tokens > 0) || !(run.learning_rate > 0) || !(run.batch_size_tokens > 0))
+      return absl::OkStatus();
+    const bool finished =
+        run.state == fitting::RunState::kFinished && run.loss > 0 && std::isfinite(run.loss);
+    if (!finished && run.state != fitting::RunState::kRunning) return absl::OkStatus();
+    design::SweepRun& out = sweep.runs.emplace_back();
+    out.scale = {std::log(run.*params), std::log(run.tokens)};
+    out.log_rate = std::log(run.learning_rate);
+    out.log_batch = std::log(run.batch_size_tokens);
+    out.log_loss = finished ? std::log(run.loss) : std::numeric_limits<double>::quiet_NaN();
+    ++(finished ? sweep.finished : sweep.pending);
+    return sweep.runs.size() > kMostSweepRuns ? absl::ResourceExhaustedError(absl::StrCat(
+                                                    "more than ", kMostSweepRuns, " runs: filter them"))
+                                              : absl::OkStatus();
+  }));
   return sweep;
 }
 

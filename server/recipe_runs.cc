@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/status_macros.h"
+#include "server/each_run.h"
 #include "storage/run_fields.h"
 
 namespace sextant::server {
@@ -33,36 +34,31 @@ absl::StatusOr<RecipeRuns> LoadRecipeRuns(storage::Snapshot& snapshot, const sto
   query.where = where;
   query.limit = kRecipePage;
   const auto params = storage::ParamsMember(study.param_count);
-  do {
-    ASSIGN_OR_RETURN(const auto page, snapshot.ListRuns(query));
-    for (const storage::Run& run : page.items) {
-      const double n = run.*params;
-      if (run.state != fitting::RunState::kFinished || !(n > 0) || !(run.tokens > 0) || !(run.loss > 0) ||
-          !std::isfinite(run.loss)) {
-        ++loaded.left_out;
-        continue;
-      }
-      fitting::comparison::RecipeRun& recipe = loaded.runs.emplace_back();
-      recipe.params = n;
-      recipe.tokens = run.tokens;
-      recipe.loss = run.loss;
-      recipe.flops = run.flops;
-      recipe.learning_rate = run.learning_rate;
-      recipe.batch_size_tokens = run.batch_size_tokens;
-      recipe.other_settings = OtherSettings(run);
-      recipe.seed = run.seed;
-      const auto tag = run.tags.find(kThroughputTag);
-      double speed = 0;
-      if (tag != run.tags.end() && absl::SimpleAtod(tag->second, &speed) && speed > 0 &&
-          std::isfinite(speed)) {
-        recipe.tokens_per_second = speed;
-      }
+  RETURN_IF_ERROR(ForEachRun(snapshot, std::move(query), [&](const storage::Run& run) {
+    const double n = run.*params;
+    if (run.state != fitting::RunState::kFinished || !(n > 0) || !(run.tokens > 0) || !(run.loss > 0) ||
+        !std::isfinite(run.loss)) {
+      ++loaded.left_out;
+      return absl::OkStatus();
     }
-    if (loaded.runs.size() > kMostRecipeRuns) {
-      return absl::ResourceExhaustedError(absl::StrCat("more than ", kMostRecipeRuns, " runs: filter them"));
+    fitting::comparison::RecipeRun& recipe = loaded.runs.emplace_back();
+    recipe.params = n;
+    recipe.tokens = run.tokens;
+    recipe.loss = run.loss;
+    recipe.flops = run.flops;
+    recipe.learning_rate = run.learning_rate;
+    recipe.batch_size_tokens = run.batch_size_tokens;
+    recipe.other_settings = OtherSettings(run);
+    recipe.seed = run.seed;
+    const auto tag = run.tags.find(kThroughputTag);
+    double speed = 0;
+    if (tag != run.tags.end() && absl::SimpleAtod(tag->second, &speed) && speed > 0 && std::isfinite(speed)) {
+      recipe.tokens_per_second = speed;
     }
-    query.after = page.next_key;
-  } while (!query.after.empty());
+    return loaded.runs.size() > kMostRecipeRuns ? absl::ResourceExhaustedError(absl::StrCat(
+                                                      "more than ", kMostRecipeRuns, " runs: filter them"))
+                                                : absl::OkStatus();
+  }));
   return loaded;
 }
 

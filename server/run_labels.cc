@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "server/each_run.h"
 #include "server/run_curves.h"
 
 namespace sextant::server {
@@ -28,14 +29,11 @@ absl::Status LabelCurves(storage::Snapshot& snapshot, const std::string& study, 
   storage::RunQuery query;
   query.study_id = study;
   query.limit = kLabelPage;
-  do {
-    ASSIGN_OR_RETURN(auto page, snapshot.ListRuns(query));
-    for (const storage::Run& run : page.items) {
-      ASSIGN_OR_RETURN(auto label, CurveLabelOf(snapshot, run));
-      if (!label.empty()) labels.labelled_by_curve.push_back({run.id, {std::move(label)}});
-    }
-    query.after = page.next_key;
-  } while (!query.after.empty());
+  RETURN_IF_ERROR(ForEachRun(snapshot, std::move(query), [&](const storage::Run& run) -> absl::Status {
+    ASSIGN_OR_RETURN(auto label, CurveLabelOf(snapshot, run));
+    if (!label.empty()) labels.labelled_by_curve.push_back({run.id, {std::move(label)}});
+    return absl::OkStatus();
+  }));
   labels.curves_read = true;
   return absl::OkStatus();
 }

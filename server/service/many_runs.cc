@@ -6,6 +6,7 @@
 
 #include "base/status_macros.h"
 #include "server/convert/text.h"
+#include "server/each_run.h"
 #include "server/exclusion.h"
 #include "server/filter.h"
 #include "server/limits.h"
@@ -44,11 +45,10 @@ absl::StatusOr<std::vector<std::string>> IdsOf(storage::Snapshot& snapshot, cons
   query.where = chosen.where;
   query.limit = kIdsAtATime;
   std::vector<std::string> ids;
-  do {
-    ASSIGN_OR_RETURN(auto page, snapshot.ListRuns(query));
-    for (storage::Run& run : page.items) ids.push_back(std::move(run.id));
-    query.after = page.next_key;
-  } while (!query.after.empty());
+  RETURN_IF_ERROR(ForEachRun(snapshot, std::move(query), [&](storage::Run&& run) {
+    ids.push_back(std::move(run.id));
+    return absl::OkStatus();
+  }));
   return ids;
 }
 
