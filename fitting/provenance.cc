@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "fitting/digest.h"
-#include "fitting/least_squares/loss_average.h"
 #include "fitting/version.h"
 
 namespace sextant::fitting {

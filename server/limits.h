@@ -55,7 +55,7 @@ inline constexpr int kMaxFixedParameters = 64;
 inline constexpr int kMaxFitsPerStudy = 2000;  ///< served from memory
 inline constexpr int kMaxUserLaws = 1000;
 inline constexpr std::int64_t kMaxEvaluatedSteps = 2'000'000;         ///< of a schedule
-inline constexpr int kMaxTableColumns = 64, kMaxTableRows = 100'000;  ///< of data that are no runs
+inline constexpr int kMaxTableColumns = 64, kMaxTableRows = 100'000;  ///< of data other than runs
 inline constexpr int kMaxComparedSchedules = 100;
 
 // Predictions.

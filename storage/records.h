@@ -38,8 +38,8 @@ struct RunLabels {
   std::vector<std::string> labels;  ///< a set
 };
 
-/// What a study records beside the standard fields: one number a run. Its place in Study::declared is where
-/// its value stands in Run::values.
+/// What a study records in addition to the standard fields: one number per run. Its place in Study::declared
+/// is where its value stands in Run::values.
 struct DeclaredColumn {
   enum class Kind : std::uint8_t { kVariable, kMinimized, kMaximized };  ///< the last two: objectives
   Kind kind = Kind::kVariable;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What studies declare beside the standard fields, and the values of their runs.
+// What studies declare in addition to the standard fields, and the values of their runs.
 #pragma once
 
 #include <string>

@@ -188,7 +188,7 @@ int CommandTree::Main(int argc, char** argv) {
     return flag == "-q" || flag == "--quiet" || flag == "-v" || flag == "--verbose" ||
            flag == "--token-in-clear" || flag.find('=') != std::string::npos;
   };
-  std::size_t first = 0;  // word that is no global flag
+  std::size_t first = 0;  // the first word that is not a global flag
   while (first < words.size() && words[first].starts_with("-")) first += stands_alone(words[first]) ? 1 : 2;
   if (first < words.size() && words[first] == "help") {
     words.erase(words.begin() + static_cast<std::ptrdiff_t>(first));
@@ -247,7 +247,7 @@ int CommandTree::Dispatch() {
   }
   const auto format = OutputFormats().find(output_name_);
   if (format == OutputFormats().end()) {
-    return early.FailUsage("there is no output format '" + Printable(output_name_) + "'",
+    return early.FailUsage("unknown output format '" + Printable(output_name_) + "'",
                            "use -o table, json, jsonl, csv, tsv or markdown");
   }
   globals_.output = format->second;

@@ -49,13 +49,12 @@ int ReadObjective(const Session& session, const std::string& text, v1::Study* st
 void AddDeclaredFlags(CLI::App* command, DeclaredFlags* flags) {
   command
       ->add_option("--variable", flags->variables,
-                   "a number that runs record beside the standard fields; may be given again")
+                   "a number that runs record in addition to the standard fields; may be given again")
       ->type_name("NAME:UNIT[:MEANING]")
       ->allow_extra_args(false);
   command
-      ->add_option(
-          "--objective", flags->objectives,
-          "a metric that runs are judged by beside the loss: error_rate::min:0:1; may be given again")
+      ->add_option("--objective", flags->objectives,
+                   "a metric of runs in addition to the loss, as error_rate::min:0:1; may be given again")
       ->type_name("NAME:UNIT:min|max[:FLOOR[:CEILING]]")
       ->allow_extra_args(false);
 }

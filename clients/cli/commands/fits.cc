@@ -99,7 +99,7 @@ int FillRequest(const Session& session, const FitOptions& options, v1::CreateFit
     (*request->mutable_columns())[text.substr(0, equals)] = text.substr(equals + 1);
   }
   if (!options.table.empty()) {
-    // Without --map, and beside it, columns are found by the names of variables.
+    // Variables that --map does not name are read from the columns of the same name.
     const int code = ReadDataTable(session, options.table, {}, request->mutable_table());
     if (code != kExitOk) return code;
   }
@@ -274,9 +274,9 @@ void AddFits(CommandTree& tree) {
         ->type_name("VARIABLE=COLUMN")
         ->allow_extra_args(false);
     command
-        ->add_option(
-            "--table", options->table,
-            "data that are no runs: a CSV or TSV file, one observation a row, in the place of the study's")
+        ->add_option("--table", options->table,
+                     "data other than runs: a CSV or TSV file with one observation per row, used instead of "
+                     "the study's runs")
         ->type_name("FILE");
     command->add_option("--fix", options->fixed, "hold a parameter at a value; may be given again")
         ->type_name("PARAMETER=NUMBER")

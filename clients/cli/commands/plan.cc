@@ -115,7 +115,7 @@ int Change(const Session& session, const std::string& changes, v1::PlanRequest* 
       continue;
     }
     const auto value = ParseNumber(text);
-    if (!value) return session.FailUsage("--versus: '" + Safe(text) + "' is no number");
+    if (!value) return session.FailUsage("--versus: '" + Safe(text) + "' is not a number");
     (request->*number->set)(*value);
   }
   return kExitOk;
@@ -207,10 +207,10 @@ void AddPlan(CommandTree& tree) {
   }
   AddSources(command, &options->sources);
   command
-      ->add_option(
-          "--versus", options->versus,
-          "a second plan beside the first, with other numbers: NAME=NUMBER[,NAME=NUMBER…], NAME=none drops "
-          "one; may be given again")
+      ->add_option("--versus", options->versus,
+                   "a second plan, printed next to the first, with other numbers: "
+                   "NAME=NUMBER[,NAME=NUMBER…], NAME=none drops "
+                   "one; may be given again")
       ->type_name("CHANGES")
       ->allow_extra_args(false);
   command->add_flag("--ramp", options->ramp,
