@@ -71,6 +71,7 @@ std::array<double, 2> Bowl::NearConditional(int axis, double fixed, double toler
   offset[axis] = ConditionalOptimum(axis, fixed);
   const double bottom = offset[axis];
   const double limit = Value(offset) + tolerance;
+  const double width = std::sqrt(2 * tolerance / Hessian(offset)(axis, axis));
   std::array<double, 2> ends{};
   for (int side = 0; side < 2; ++side) {
     double inside = bottom;
@@ -80,11 +81,21 @@ std::array<double, 2> Bowl::NearConditional(int axis, double fixed, double toler
       ends[side] = outside;
       continue;
     }
+    // The bowl is convex: Newton from outside never passes the end, and a step from inside lands outside.
+    offset[axis] = bottom + (side == 0 ? -width : width);
     for (int i = 0; i < 60; ++i) {
-      offset[axis] = 0.5 * (inside + outside);
-      (Value(offset) <= limit ? inside : outside) = offset[axis];
+      const double at = offset[axis];
+      Eigen::Vector2d gradient = Eigen::Vector2d::Zero();
+      const double above = Expected(offset, Eigen::Matrix2d::Zero(), &gradient) - limit;
+      (above <= 0 ? inside : outside) = at;
+      double next = at - above / gradient[axis];
+      if (!(std::min(inside, outside) <= next && next <= std::max(inside, outside))) {
+        next = 0.5 * (inside + outside);
+      }
+      offset[axis] = next;
+      if (std::abs(next - at) < 1e-12) break;
     }
-    ends[side] = inside;
+    ends[side] = offset[axis];
   }
   return ends;
 }

@@ -14,7 +14,7 @@ constexpr double kLargest = 1e40;
 void CheckPositive(const char* field, const std::optional<double>& value,
                    std::vector<std::string>& problems) {
   if (value && !(*value > 0 && *value < kLargest)) {
-    problems.push_back(absl::StrCat(field, ": ", *value, " is not a positive, finite number"));
+    problems.push_back(absl::StrCat(field, ": ", *value, " is not between 0 and 1e40, both excluded"));
   }
 }
 

@@ -61,31 +61,72 @@ Rows PlanRows(const v1::Plan& plan) {
   return rows;
 }
 
-// Plans side by side, a column per source and set of constraints.
-void PrintSideBySide(const Session& session, const v1::PlanResponse& response) {
+// `plans` side by side, one column per plan; `budgets`: with what each is for, since they differ.
+TextTable SideBySide(const std::vector<const v1::Plan*>& plans, bool budgets) {
   std::vector<TextColumn> columns{{""}};
-  const bool several = response.plans_size() > 1;
   std::vector<std::string> names;
-  std::vector<Rows> plans;
-  for (const v1::Plan& plan : response.plans()) {
-    columns.push_back({Safe(plan.source())});
-    if (several && !plan.constraints().empty()) columns.back().title += "\n" + Safe(plan.constraints());
-    plans.push_back(PlanRows(plan));
-    for (const auto& [name, value] : plans.back()) {
+  std::vector<Rows> all;
+  for (const v1::Plan* plan : plans) {
+    columns.push_back({.title = Safe(plan->source()), .name = true});
+    all.push_back(PlanRows(*plan));
+    if (budgets) all.back().insert(all.back().begin(), {"plan for", Safe(plan->constraints())});
+    for (const auto& [name, value] : all.back()) {
       if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
     }
   }
-  TextTable table(columns);
+  TextTable table(std::move(columns));
   for (const std::string& name : names) {
     std::vector<std::string> row{name};
-    for (const Rows& rows : plans) {
+    for (const Rows& rows : all) {
       const auto found =
           std::find_if(rows.begin(), rows.end(), [&](const auto& pair) { return pair.first == name; });
       row.push_back(found == rows.end() ? "" : found->second);
     }
     table.Add(std::move(row));
   }
-  PrintTable(session, table);
+  return table;
+}
+
+// As many plans side by side as the terminal has room for, the others below them.
+void PrintSideBySide(const Session& session, const v1::PlanResponse& response) {
+  const auto& plans = response.plans();
+  const bool budgets = std::any_of(plans.begin(), plans.end(), [&](const v1::Plan& plan) {
+    return plan.constraints() != plans[0].constraints();
+  });
+  const std::size_t width =
+      session.globals().output == OutputFormat::kTable ? session.table_width() : std::size_t{0};
+  for (int begin = 0; begin < plans.size();) {
+    std::vector<const v1::Plan*> group;
+    while (begin < plans.size()) {
+      group.push_back(&plans[begin]);
+      if (width > 0 && group.size() > 1 && SideBySide(group, budgets).Width() > width) {
+        group.pop_back();
+        break;
+      }
+      ++begin;
+    }
+    PrintTable(session, SideBySide(group, budgets));
+    if (begin < plans.size()) std::fputs("\n", stdout);
+  }
+}
+
+// Warnings, each once, behind the names of the plans that it is about.
+void NoteWarnings(const Session& session, const v1::PlanResponse& response) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> notes;
+  for (const v1::Plan& plan : response.plans()) {
+    for (const std::string& warning : plan.warnings()) {
+      const auto same =
+          std::find_if(notes.begin(), notes.end(), [&](const auto& note) { return note.first == warning; });
+      std::vector<std::string>& sources =
+          same == notes.end() ? notes.emplace_back(warning, std::vector<std::string>()).second : same->second;
+      if (sources.empty() || sources.back() != plan.source()) sources.push_back(plan.source());
+    }
+  }
+  for (const auto& [warning, sources] : notes) {
+    std::string names;
+    for (const std::string& source : sources) names += (names.empty() ? "" : ", ") + Safe(source);
+    session.Note(names + ": " + Safe(warning));
+  }
 }
 
 // Loss against size at the plan's budget, for a single plan.
@@ -247,10 +288,7 @@ int PrintPlans(const Session& session, const v1::PlanResponse& response) {
     if (!plan.shapes().empty()) std::fputs("\nShapes near this size\n\n", stdout);
     PrintShapes(session, plan.shapes());
   }
-  for (const v1::Plan& plan : response.plans()) {
-    for (const std::string& warning : plan.warnings())
-      session.Note(Safe(plan.source()) + ": " + Safe(warning));
-  }
+  NoteWarnings(session, response);
   for (const v1::Unanswered& unanswered : response.unanswered()) session.Note(Safe(unanswered.reason()));
   return FlushStdout(session);
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <numeric>
 #include <string_view>
 
 #include "base/printable.h"
@@ -87,7 +88,7 @@ void TextTable::Add(std::vector<std::string> row) {
   rows_.push_back(std::move(row));
 }
 
-std::string TextTable::Render(bool bold, std::size_t width) const {
+std::vector<std::size_t> TextTable::Widths() const {
   std::vector<std::size_t> widths;
   for (const TextColumn& column : columns_) widths.push_back(DisplayWidth(column.title));
   for (const auto& row : rows_) {
@@ -95,6 +96,16 @@ std::string TextTable::Render(bool bold, std::size_t width) const {
       for (const std::string& line : SplitLines(row[i])) widths[i] = std::max(widths[i], DisplayWidth(line));
     }
   }
+  return widths;
+}
+
+std::size_t TextTable::Width() const {
+  const std::vector<std::size_t> widths = Widths();
+  return std::accumulate(widths.begin(), widths.end(), 2 * (widths.size() - 1));
+}
+
+std::string TextTable::Render(bool bold, std::size_t width) const {
+  std::vector<std::size_t> widths = Widths();
   const std::size_t shown = width > 0 ? Fit(width, &widths) : columns_.size();
   std::string out;
   const auto line_of = [&](const auto& cell) {
@@ -106,7 +117,8 @@ std::string TextTable::Render(bool bold, std::size_t width) const {
     TrimRight(&line);
     return line;
   };
-  const std::string header = line_of([&](std::size_t i) { return Upper(columns_[i].title); });
+  const std::string header =
+      line_of([&](std::size_t i) { return columns_[i].name ? columns_[i].title : Upper(columns_[i].title); });
   out += bold ? kBold + header + kPlain + "\n" : header + "\n";
   for (const auto& row : rows_) {
     std::vector<std::vector<std::string>> cells;

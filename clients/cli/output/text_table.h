@@ -11,6 +11,7 @@ namespace sextant::cli {
 struct TextColumn {
   std::string title;
   bool right = false;  ///< numbers
+  bool name = false;   ///< the title is a name: it keeps its case
 };
 
 /// Cells are made harmless and may hold several lines. Widths count characters, not bytes.
@@ -24,8 +25,11 @@ class TextTable {
   /// says so.
   std::string Render(bool bold, std::size_t width = 0) const;
   std::string RenderMarkdown() const;
+  /// Characters of the longest line where nothing is cut.
+  std::size_t Width() const;
 
  private:
+  std::vector<std::size_t> Widths() const;
   /// Narrows `widths` to a table of `width`; how many of the columns have room.
   std::size_t Fit(std::size_t width, std::vector<std::size_t>* widths) const;
 
