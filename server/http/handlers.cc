@@ -132,7 +132,7 @@ bool Handlers::CheckOrigin(const httplib::Request& request, httplib::Response& r
     return false;
   }
   const std::string origin = request.get_header_value("Origin");
-  if (origin.empty() || origin == "http://" + host) return true;
+  if (origin.empty() || origin == (options_.tls.wanted() ? "https://" : "http://") + host) return true;
   const auto& allowed = options_.allowed_origins;
   if (std::find(allowed.begin(), allowed.end(), origin) == allowed.end()) {
     Refuse(response,
