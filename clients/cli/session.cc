@@ -13,6 +13,7 @@
 #include "base/status_macros.h"
 #include "clients/cli/embedded.h"
 #include "clients/cli/target.h"
+#include "clients/cli/upload/waiting.h"
 
 namespace sextant::cli {
 namespace {
@@ -100,6 +101,10 @@ int Session::Connect() {
 }
 
 std::string Session::why_read_only() const { return embedded_ ? embedded_->why_read_only() : ""; }
+
+std::shared_ptr<void> Session::ShowWaiting() const {
+  return progress_wanted() ? std::make_shared<Waiting>(*this, "working") : nullptr;
+}
 
 grpc::Status Session::NotConnected() { return {grpc::StatusCode::FAILED_PRECONDITION, "not connected"}; }
 

@@ -117,6 +117,11 @@ std::string ParameterTable(const Fit& fit, bool bold, bool markdown) {
 
 }  // namespace
 
+std::string FitStageText(const v1::FitProgress& progress) {
+  if (!progress.has_fraction()) return Safe(progress.phase());
+  return fmt::format("{} {:.0f} %", Safe(progress.phase()), std::floor(100 * progress.fraction()));
+}
+
 std::string FitStateWord(v1::FitState state) {
   switch (state) {
     case v1::FIT_RUNNING:
