@@ -12,6 +12,7 @@
 
 #include "base/status_macros.h"
 #include "clients/cli/embedded.h"
+#include "clients/cli/flag_terms.h"
 #include "clients/cli/target.h"
 #include "clients/cli/upload/waiting.h"
 
@@ -154,7 +155,7 @@ std::size_t Session::table_width() const {
 }
 
 void Session::Note(const std::string& text) const {
-  if (!globals_.quiet) std::fputs((SafeLines(text) + "\n").c_str(), stderr);
+  if (!globals_.quiet) std::fputs((SafeLines(InFlagTerms(text)) + "\n").c_str(), stderr);
 }
 
 void Session::Detail(const std::string& text) const {

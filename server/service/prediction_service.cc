@@ -142,7 +142,7 @@ absl::Status AnswerWithLiterature(const Core& core, const grpc::CallbackServerCo
     prediction.warnings.push_back(
         absl::StrCat(StudyName(id), " has no finished fit: published laws",
                      runs.finished > 0 ? absl::StrCat(", corrected by its ", runs.finished, " runs,") : "",
-                     " stand in (sextant fits create)"));
+                     " stand in: CreateFit makes one"));
     AddPrediction(prediction, response);
   }
   return absl::OkStatus();

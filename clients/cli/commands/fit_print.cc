@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "clients/cli/commands/command_tree.h"
+#include "clients/cli/flag_terms.h"
 #include "clients/cli/output/json.h"
 #include "clients/cli/output/quantity.h"
 
@@ -179,7 +180,7 @@ int PrintFit(const Session& session, const Fit& fit) {
   std::string out = markdown ? "" : Summary(fit, bold);
   out += ParameterTable(fit, bold, markdown);
   for (const std::string& warning : fit.warnings())
-    out += (markdown ? "\n- " : "\nwarning: ") + Safe(warning);
+    out += (markdown ? "\n- " : "\nwarning: ") + InFlagTerms(Safe(warning));
   if (!fit.warnings().empty()) out += "\n";
   if (markdown && out.front() == '\n') out.erase(0, 1);
   std::fwrite(out.data(), 1, out.size(), stdout);
