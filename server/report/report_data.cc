@@ -13,6 +13,7 @@
 #include <cstdio>
 
 #include "server/http/page_text.h"
+#include "server/report/report_analyses.h"
 #include "server/report/report_fits.h"
 #include "server/report/report_study.h"
 #include "server/version.h"
@@ -195,6 +196,15 @@ void Curves(const std::vector<ReportCurve>& curves, Writer* writer) {
   writer->EndArray();
 }
 
+// What loss-average is of, each by itself.
+std::vector<std::string> LawsOfLoss(const std::vector<ReportFit>& fits) {
+  std::vector<std::string> laws;
+  for (const ReportFit& each : fits) {
+    if (each.fit.predicts() == "loss" && each.fit.averaged().empty()) laws.push_back(each.fit.law());
+  }
+  return laws;
+}
+
 }  // namespace
 
 grpc::Status CollectReport(const std::shared_ptr<grpc::Channel>& channel, const ReportRequest& request,
@@ -208,6 +218,8 @@ grpc::Status CollectReport(const std::shared_ptr<grpc::Channel>& channel, const 
   if (status.ok()) status = ReadFits(client, study, kMostFits, &fits);
   if (status.ok() && !fits.empty()) status = ReadGrid(client, study, &grid);
   if (status.ok()) status = ReadCurves(client, study, kMostCurves, kMostPointsOfACurve, &curves);
+  ReportAnalyses analyses;
+  if (status.ok()) status = ReadAnalyses(client, study, LawsOfLoss(fits), &analyses);
   if (!status.ok()) return status;
   rapidjson::StringBuffer buffer;
   Writer writer(buffer);
@@ -223,6 +235,12 @@ grpc::Status CollectReport(const std::shared_ptr<grpc::Channel>& channel, const 
   Fits(fits, &writer);
   Grid(grid, &writer);
   Curves(curves, &writer);
+  writer.Key("critical_batch");
+  Message(analyses.critical_batch, &writer);
+  writer.Key("compared_estimators");
+  Message(analyses.estimators, &writer);
+  writer.Key("compared_laws");
+  Message(analyses.laws, &writer);
   writer.EndObject();
   // In a page "<" would end the data ("</script>") or begin a comment; in JSON it stands in strings alone.
   *json = absl::StrReplaceAll(std::string(buffer.GetString(), buffer.GetSize()), {{"<", "\\u003c"}});

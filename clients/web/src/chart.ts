@@ -18,6 +18,7 @@ export interface Series {
   color: number | string; // of the palette, or a class
   notes?: string[]; // what each point is
   key?: boolean; // in the legend; true unless said
+  still?: boolean; // a guide: the pointer passes its points over
 }
 
 export interface ChartSpec {
@@ -28,7 +29,7 @@ export interface ChartSpec {
   note?: string;
 }
 
-const WIDTH = 680, LEFT = 70, RIGHT = 16, TOP = 12, HEIGHT = 320, BELOW = 48;
+const WIDTH = 680, EDGE = 70, EDGE_OF_NAMES = 120, RIGHT = 16, TOP = 12, HEIGHT = 320, BELOW = 48;
 const BAND_SHARE = 0.5; // of the axis that bands may add: an interval over decades would hide the lines
 
 const className = (color: number | string): string => (typeof color === "number" ? `c${color % 6}` : color);
@@ -54,6 +55,7 @@ export function chart(spec: ChartSpec): HTMLElement {
   const id = `chart-${++charts}`;
   const hidden = new Set<Series>();
   const log = { x: spec.x.log, y: spec.y.log };
+  const LEFT = spec.y.names ? EDGE_OF_NAMES : EDGE;
   const holder = h("div", { class: "plot" });
   const readout = h("p", { class: "readout", role: "status", "aria-live": "polite" });
   let spots: { x: number; y: number; text: string }[] = [];
@@ -140,7 +142,7 @@ export function chart(spec: ChartSpec): HTMLElement {
       const low = one.low?.[i], high = one.high?.[i];
       const interval = low !== null && low !== undefined && high !== null && high !== undefined;
       const name = one.notes?.[i] ?? one.name;
-      if (px >= LEFT - 1 && px <= WIDTH - RIGHT + 1 && py >= TOP - 1 && py <= TOP + HEIGHT + 1) {
+      if (!one.still && px >= LEFT - 1 && px <= WIDTH - RIGHT + 1 && py >= TOP - 1 && py <= TOP + HEIGHT + 1) {
         spots.push({
           x: px, y: py,
           text: `${name}: ${xAxis.label} ${label(xAxis, x)}, ${yAxis.label} ${label(yAxis, y)}` +
@@ -218,7 +220,7 @@ export function chart(spec: ChartSpec): HTMLElement {
   const element = h(
     "figure", { class: "figure" },
     h("figcaption", { id: `${id}-title` }, spec.title),
-    h("div", { class: "tools" }, toggle("x"), toggle("y"),
+    h("div", { class: "tools" }, spec.x.names ? null : toggle("x"), spec.y.names ? null : toggle("y"),
       h("button", { type: "button", click: () => save(`${fileName}.csv`, "text/csv", rows(spec)) }, "CSV"),
       h("button", { type: "button", click: () => save(`${fileName}.svg`, "image/svg+xml", standalone(holder, spec.title)) }, "SVG")),
     holder, readout, legend, spec.note ? h("p", { class: "note" }, spec.note) : null,

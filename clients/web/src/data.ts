@@ -56,6 +56,25 @@ export interface Grid {
   quantities: Record<string, Values & { near_low: Maybe[]; near_high: Maybe[] }>;
 }
 
+export interface Interval {
+  value: number;
+  low: number;
+  high: number;
+}
+
+export interface CriticalCell {
+  params: number;
+  tokens: number;
+  points?: { batch_size_tokens: number; learning_rate: number; steps: number; tokens: number }[];
+  estimates?: { definition: string; batch_size_tokens?: Interval; target_loss?: number; min_steps?: Interval }[];
+}
+
+export interface Compared {
+  estimators?: { estimator: string; split: string; mean_excess_pct?: number; max_excess_pct?: number; cells?: number }[];
+  laws?: { law: string; mean_relative_error?: number; aic?: number; bic?: number; rank_by_aic?: number; error?: string }[];
+  verdict?: string;
+}
+
 export interface Report {
   version: string;
   generated: string;
@@ -91,6 +110,9 @@ export interface Report {
   fits: ReportFit[];
   grid: Partial<Grid>;
   curves: { run: string; params: Maybe; tokens: Maybe; validation: boolean; step: number[]; loss: number[] }[];
+  critical_batch?: { cells?: CriticalCell[] };
+  compared_estimators?: Compared;
+  compared_laws?: Compared;
 }
 
 /** The data in the page itself; null in the page that a server sends. */

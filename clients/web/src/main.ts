@@ -4,7 +4,10 @@ import { calculator, defaultTarget, predict, targetFromAddress } from "./calcula
 import { embeddedReport, fetchReport, listStudies, Report, ServerError } from "./data";
 import { h } from "./dom";
 import { safe } from "./format";
+import { compared } from "./compared";
+import { criticalBatches } from "./critical";
 import * as sections from "./sections";
+import { valleys } from "./valleys";
 
 const main = document.getElementById("main") as HTMLElement;
 
@@ -19,7 +22,8 @@ function render(report: Report, before: Node | null = null): void {
     before, heading,
     h("section", { "aria-labelledby": "decision" }, h("h2", { id: "decision" }, "Decision"), lead,
       report.fits.length && report.cells.params.length ? calculator(report, decide) : null),
-    sections.laws(report), sections.cells(report), sections.residuals(report), sections.identifiability(report), sections.curves(report),
+    sections.laws(report), sections.cells(report), valleys(report), criticalBatches(report), sections.residuals(report), compared(report),
+    sections.identifiability(report), sections.curves(report),
     sections.provenance(report), sections.data(report),
   ].filter((part): part is HTMLElement => part !== null));
   if (!report.fits.length || !report.cells.params.length) lead.replaceChildren(sections.decision(report, { params: 0, tokens: 0 }, []));

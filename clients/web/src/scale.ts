@@ -6,6 +6,7 @@ export interface Axis {
   label: string;
   log: boolean;
   count?: boolean;
+  names?: string[]; // what 0, 1, 2, … are called
 }
 
 export interface Scale {
@@ -49,6 +50,7 @@ export function scaleOf(log: boolean, values: number[]): Scale {
 }
 
 export function label(axis: Axis, value: number): string {
+  if (axis.names) return axis.names[value] ?? "";
   return axis.count ? count(value, 3) : number(value, 4);
 }
 
@@ -65,6 +67,7 @@ function linear(axis: Axis, scale: Scale, most: number): Tick[] {
 }
 
 export function ticksOf(axis: Axis, scale: Scale, most: number): Tick[] {
+  if (axis.names) return axis.names.map((text, i) => ({ at: at(scale, i), label: text }));
   if (!scale.log) return linear(axis, scale, most);
   const decades = Math.log10(scale.high / scale.low);
   const stride = Math.max(1, Math.ceil(decades / most));

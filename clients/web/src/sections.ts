@@ -4,12 +4,15 @@ import { Axis } from "./scale";
 import { chart, Series } from "./chart";
 import { Answer, Target } from "./calculator";
 import { Fit, Maybe, Report, ReportFit } from "./data";
+import { fitBowl } from "./quadratic";
 import { h, save, table } from "./dom";
 import { count, csv, isCount, lossUnitWords, number, quantity, quantityName, safe } from "./format";
 
 const STATES: Record<string, string> = { f: "finished", d: "diverged", r: "running", c: "crashed", x: "excluded", "?": "not known" };
 const MOST_ROWS = 500;
 const OVER: Record<string, string> = { D: "tokens", N: "parameters", C: "compute 6ND (FLOPs)" };
+const NEAR = 1.1; // times a cell's best loss: beyond, a quadratic does not describe it
+const PAST = Math.log(2); // how far beyond the runs contours are drawn
 const MULTIPLES = [1.0025, 1.01, 1.03, 1.1]; // of a cell's best loss: what a wrong choice costs
 
 export function decision(report: Report, target: Target, answers: Answer[]): HTMLElement {
@@ -115,12 +118,28 @@ function map(report: Report, title: string, cell: number, good: number[], bad: n
       notes: crosses.map((i) => `diverged, ${safe(runs.id[i], 60)}`) });
   }
   series.push({ name: "best run", kind: "points", hollow: true, x: [runs.learning_rate[best]!], y: [runs.batch_size_tokens[best]], color: "ink" });
+  const near = good.filter((i) => runs.batch_size_tokens[i] !== null && runs.loss[i]! / lowest <= NEAR);
+  const bowl = fitBowl(near.map((i) => ({ x: Math.log(runs.learning_rate[i]!), y: Math.log(runs.batch_size_tokens[i]!), z: runs.loss[i]! })));
+  if (bowl) {
+    const xs = near.map((i) => Math.log(runs.learning_rate[i]!)), ys = near.map((i) => Math.log(runs.batch_size_tokens[i]!));
+    const shown = (x: number, y: number): boolean => x >= Math.min(...xs) - PAST && x <= Math.max(...xs) + PAST && y >= Math.min(...ys) - PAST && y <= Math.max(...ys) + PAST;
+    MULTIPLES.forEach((most, k) => {
+      const line = bowl.contour(most * bowl.least);
+      series.push({ name: `${number(100 * (most - 1), 2)} % above the fitted optimum`, kind: "line", x: line.map((p) => Math.exp(p.x)),
+        y: line.map((p) => (shown(p.x, p.y) ? Math.exp(p.y) : null)), color: `q${k}`, key: false, still: true });
+    });
+    if (shown(bowl.x, bowl.y)) {
+      series.push({ name: "fitted optimum", kind: "points", x: [Math.exp(bowl.x)], y: [Math.exp(bowl.y)], color: 2,
+        notes: [`fitted optimum, loss ${number(bowl.least, 5)}`] });
+    }
+  }
   const rate = predictedAt(report, "learning_rate", cell), batch = predictedAt(report, "batch_size_tokens", cell);
   if (rate && batch) {
     series.push({ name: "predicted optimum", kind: "points", x: [rate.value], y: [batch.value], low: [batch.low], high: [batch.high], color: 4 });
   }
   return chart({ title: `What a wrong rate or batch costs: ${title}`, x: { label: "peak learning rate", log: true },
-    y: { label: "batch size (tokens)", log: true, count: true }, series });
+    y: { label: "batch size (tokens)", log: true, count: true }, series,
+    note: bowl ? `Contours of a quadratic in the logarithms through ${near.length} runs within ${number(100 * (NEAR - 1), 2)} % of the best.` : undefined });
 }
 
 function observed(report: Report, fit: ReportFit): Maybe[] | null {
@@ -226,15 +245,31 @@ export function identifiability(report: Report): HTMLElement | null {
   return section;
 }
 
+type Curve = Report["curves"][number];
+// Of a curve at a step; null where the run does not say.
+const CURVE_AXES: Record<string, { axis: Axis; at: (curve: Curve, step: number) => number | null }> = {
+  steps: { axis: { label: "step", log: true, count: true }, at: (_, step) => step },
+  tokens: { axis: { label: "tokens", log: true, count: true }, at: (c, step) => (c.tokens === null ? null : (c.tokens * step) / c.step[c.step.length - 1]) },
+  FLOPs: { axis: { label: "compute 6ND (FLOPs)", log: true }, at: (c, step) => (c.tokens === null || c.params === null ? null : (6 * c.params * c.tokens * step) / c.step[c.step.length - 1]) },
+};
+
 export function curves(report: Report): HTMLElement | null {
   if (report.curves.length === 0) return null;
   const unit = lossUnitWords(report.study.loss_unit);
-  return h("section", {}, h("h2", {}, "Curves"), chart({
-    title: "Loss over steps: the best run of each cell", x: { label: "step", log: true, count: true }, y: { label: `loss (${unit})`, log: true },
-    series: report.curves.map((curve, i) => ({ name: `N = ${count(curve.params)}, D = ${count(curve.tokens)}`, kind: "line" as const, x: curve.step, y: curve.loss,
-      color: i, dashed: curve.validation })),
-    note: report.curves.some((curve) => curve.validation) ? "Dashed: validation loss, where no training loss was recorded." : undefined,
-  }));
+  const holder = h("div");
+  const draw = (): void => {
+    const { axis, at } = CURVE_AXES[over.value];
+    const usable = report.curves.filter((curve) => at(curve, 1) !== null);
+    holder.replaceChildren(chart({
+      title: `Loss over ${over.value}: the best run of each cell`, x: axis, y: { label: `loss (${unit})`, log: true },
+      series: usable.map((curve, i) => ({ name: `N = ${count(curve.params)}, D = ${count(curve.tokens)}`, kind: "line" as const,
+        x: curve.step.map((step) => at(curve, step)!), y: curve.loss, color: i, dashed: curve.validation })),
+      note: report.curves.some((curve) => curve.validation) ? "Dashed: validation loss, where no training loss was recorded." : undefined,
+    }));
+  };
+  const over = h("select", { id: "curve-axis", change: draw }, ...Object.keys(CURVE_AXES).map((key) => h("option", { value: key }, key)));
+  draw();
+  return h("section", {}, h("h2", {}, "Curves"), h("p", { class: "screen" }, h("label", { for: "curve-axis" }, "Losses over "), over), holder);
 }
 
 export function provenance(report: Report): HTMLElement {
