@@ -84,6 +84,8 @@ void Runs(const ReportStudy& study, Writer* writer) {
   numbers("batch_size_tokens", &ReportRun::batch);
   numbers("loss", &ReportRun::loss);
   Column(
+      "cell", study.runs, stride, [&](const ReportRun& run) { writer->Int(run.cell); }, writer);
+  Column(
       "state", study.runs, stride, [&](const ReportRun& run) { Text(std::string(1, run.state), writer); },
       writer);
   writer->EndObject();

@@ -58,8 +58,11 @@ export function criticalBatches(report: Report): HTMLElement | null {
     ...cells.map((cell, i) => h("option", { value: i }, name(cell))));
   const over = h("select", { id: "critical-over", change: () => spread.replaceChildren(scatter(cells, over.value)) },
     ...[["N", "parameters N"], ["D", "tokens D"], ["loss", "loss"]].map(([value, text]) => h("option", { value }, text)));
-  which.value = String(cells.length - 1);
-  race.append(hyperbola(report, cells[cells.length - 1]));
+  // The largest that has a hyperbola, else the largest.
+  const answered = cells.map((cell, i) => ((cell.estimates ?? []).some((e) => e.definition === "hyperbola" && e.batch_size_tokens) ? i : -1));
+  const start = Math.max(...answered) >= 0 ? Math.max(...answered) : cells.length - 1;
+  which.value = String(start);
+  race.append(hyperbola(report, cells[start]));
   spread.append(scatter(cells, "N"));
   return h("section", {}, h("h2", {}, "Critical batch"),
     h("p", { class: "screen" }, h("label", { for: "race" }, "Race of batches at "), which), race,

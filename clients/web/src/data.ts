@@ -75,6 +75,15 @@ export interface Compared {
   verdict?: string;
 }
 
+export interface Forecast {
+  name?: string;
+  seal_time?: string;
+  inputs?: { params?: number; tokens?: number; interval?: number };
+  prediction?: Record<string, unknown>;
+  seal_broken?: boolean;
+  scores?: { quantity: string; run?: string; actual?: number; error?: number; verdict?: string }[];
+}
+
 export interface Report {
   version: string;
   generated: string;
@@ -96,6 +105,7 @@ export interface Report {
     learning_rate: Maybe[];
     batch_size_tokens: Maybe[];
     loss: Maybe[];
+    cell: number[]; // of `cells`; -1: none of them
     state: string[];
   };
   cells: {
@@ -113,6 +123,7 @@ export interface Report {
   critical_batch?: { cells?: CriticalCell[] };
   compared_estimators?: Compared;
   compared_laws?: Compared;
+  forecasts?: Forecast[];
 }
 
 /** The data in the page itself; null in the page that a server sends. */

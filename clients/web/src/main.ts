@@ -6,6 +6,7 @@ import { h } from "./dom";
 import { safe } from "./format";
 import { compared } from "./compared";
 import { criticalBatches } from "./critical";
+import { forecasts } from "./forecasts";
 import * as sections from "./sections";
 import { valleys } from "./valleys";
 
@@ -22,7 +23,7 @@ function render(report: Report, before: Node | null = null): void {
     before, heading,
     h("section", { "aria-labelledby": "decision" }, h("h2", { id: "decision" }, "Decision"), lead,
       report.fits.length && report.cells.params.length ? calculator(report, decide) : null),
-    sections.laws(report), sections.cells(report), valleys(report), criticalBatches(report), sections.residuals(report), compared(report),
+    sections.laws(report), sections.cells(report), valleys(report), criticalBatches(report), sections.residuals(report), forecasts(report), compared(report),
     sections.identifiability(report), sections.curves(report),
     sections.provenance(report), sections.data(report),
   ].filter((part): part is HTMLElement => part !== null));

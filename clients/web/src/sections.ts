@@ -33,8 +33,6 @@ export function decision(report: Report, target: Target, answers: Answer[]): HTM
   return lead;
 }
 
-const same = (a: number, b: number): boolean => Math.abs(a / b - 1) < 1e-6;
-
 /** The runs of one cell over rate and batch, with what is predicted there. */
 export function cells(report: Report): HTMLElement | null {
   const { cells: all, runs } = report;
@@ -43,9 +41,7 @@ export function cells(report: Report): HTMLElement | null {
   const unit = lossUnitWords(report.study.loss_unit);
   const holder = h("div");
   const draw = (cell: number): void => {
-    const rows = runs.params.map((_, i) => i).filter((i) =>
-      runs.params[i] !== null && runs.tokens[i] !== null && same(runs.params[i]!, all.params[cell]) && same(runs.tokens[i]!, all.tokens[cell]) &&
-      runs.learning_rate[i] !== null);
+    const rows = runs.params.map((_, i) => i).filter((i) => runs.cell[i] === cell && runs.learning_rate[i] !== null);
     const good = rows.filter((i) => runs.state[i] === "f" && runs.loss[i] !== null);
     const best = good.reduce((a, b) => (runs.loss[b]! < runs.loss[a]! ? b : a), good[0]);
     const bad = rows.filter((i) => runs.state[i] === "d");
@@ -125,7 +121,8 @@ function map(report: Report, title: string, cell: number, good: number[], bad: n
     const shown = (x: number, y: number): boolean => x >= Math.min(...xs) - PAST && x <= Math.max(...xs) + PAST && y >= Math.min(...ys) - PAST && y <= Math.max(...ys) + PAST;
     MULTIPLES.forEach((most, k) => {
       const line = bowl.contour(most * bowl.least);
-      series.push({ name: `${number(100 * (most - 1), 2)} % above the fitted optimum`, kind: "line", x: line.map((p) => Math.exp(p.x)),
+      series.push({ name: `${number(100 * (most - 1), 2)} % above the fitted optimum`, kind: "line",
+        x: line.map((p) => Math.exp(shown(p.x, p.y) ? p.x : xs[0])),
         y: line.map((p) => (shown(p.x, p.y) ? Math.exp(p.y) : null)), color: `q${k}`, key: false, still: true });
     });
     if (shown(bowl.x, bowl.y)) {

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// A report and the served page in Chromium: node page_test.mjs REPORT.html HOSTILE.html http://127.0.0.1:PORT [SCREENSHOTS]
+// A report and the served page in Chromium:
+// node page_test.mjs REPORT.html HOSTILE.html LEDGER.html http://127.0.0.1:PORT [SCREENSHOTS]
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
 const require = createRequire(import.meta.url);
 const axe = require.resolve("axe-core");
-const [report, hostile, server, screenshots] = process.argv.slice(2);
+const [report, hostile, ledger, server, screenshots] = process.argv.slice(2);
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -40,8 +42,8 @@ const tests = {
   async "a report draws every chart and asks nobody"() {
     const { page, faults, close } = await open(pathToFileURL(report).href, ["file:"]);
     const headings = await page.locator("h2").allTextContents();
-    assert.deepEqual(headings, ["Decision", "The laws over their data", "The sweep, cell by cell", "Residuals and hold-outs",
-      "Identifiability and warnings", "Curves", "Provenance", "Data"].filter((h) => h !== "Curves" || headings.includes(h)));
+    assert.deepEqual(headings, ["Decision", "The laws over their data", "The sweep, cell by cell", "Compute and size", "Critical batch",
+      "Residuals and hold-outs", "Estimators and laws compared", "Identifiability and warnings", "Curves", "Provenance", "Data"]);
     const figures = page.locator("figure");
     const count = await figures.count();
     assert.ok(count >= 6, `${count} figures`);
@@ -102,6 +104,84 @@ const tests = {
     for (const [name, end] of [["CSV", ".csv"], ["SVG", ".svg"]]) {
       const [download] = await Promise.all([page.waitForEvent("download"), figure.getByRole("button", { name, exact: true }).click()]);
       assert.ok(download.suggestedFilename().endsWith(end));
+    }
+    assert.deepEqual(faults, []);
+    await close();
+  },
+
+  async "a cell has contours about a fitted optimum, and the predicted one"() {
+    const { page, faults, close } = await open(pathToFileURL(report).href, ["file:"]);
+    const map = page.locator("figure", { hasText: "What a wrong rate or batch costs" });
+    const legend = await map.locator(".legend").textContent();
+    for (const part of ["fitted optimum", "predicted optimum", "best run", "within 1 % of the best"]) assert.ok(legend.includes(part), `${part} is not in: ${legend}`);
+    assert.ok((await map.locator(".plot svg g path.line").count()) >= 2, "no contour");
+    assert.match(await map.locator(".note").textContent(), /quadratic/);
+    // Contours are guides: the arrow keys go through runs and optima alone.
+    await map.locator(".plot").focus();
+    await page.keyboard.press("ArrowRight");
+    assert.doesNotMatch(await map.locator(".readout").textContent(), /above the fitted optimum/);
+    assert.deepEqual(faults, []);
+    await close();
+  },
+
+  async "budgets have valleys and a frontier, batches a hyperbola"() {
+    const { page, faults, close } = await open(pathToFileURL(report).href, ["file:"]);
+    const valleys = page.locator("figure", { hasText: "Loss over N at equal compute" });
+    assert.ok((await valleys.locator(".plot svg g circle").count()) >= 6, "too few cells of equal compute");
+    assert.ok((await page.locator("figure", { hasText: "The frontier" }).locator(".plot svg g circle").count()) >= 2);
+    assert.ok((await page.locator("figure", { hasText: "Loss over compute along the curves" }).locator(".plot .dashed").count()) === 1);
+    const race = page.locator("figure", { hasText: "over batch:" });
+    assert.match(await race.locator(".legend").textContent(), /critical batch/);
+    const before = await race.locator("figcaption").textContent();
+    await page.selectOption("#race", { index: 0 });
+    assert.notEqual(await race.locator("figcaption").textContent(), before);
+    for (const over of ["D", "loss", "N"]) {
+      await page.selectOption("#critical-over", over);
+      assert.ok((await page.locator("figure", { hasText: "Critical batch over" }).locator(".plot svg g circle").count()) > 0, over);
+    }
+    assert.deepEqual(faults, []);
+    await close();
+  },
+
+  async "estimators and laws are compared, curves change their axis"() {
+    const { page, faults, close } = await open(pathToFileURL(report).href, ["file:"]);
+    const estimators = page.locator("figure", { hasText: "Estimators of rate and batch" });
+    assert.match(await estimators.locator(".plot").textContent(), /hierarchical/);
+    assert.match(await estimators.locator(".note").textContent(), /least excess loss/);
+    assert.ok((await page.locator("figure", { hasText: "Laws of the loss by error" }).locator(".plot svg g circle").count()) === 2);
+    const axis = async () => page.locator("figure", { hasText: "the best run of each cell" }).locator(".plot").textContent();
+    const steps = await axis();
+    for (const over of ["tokens", "FLOPs"]) {
+      await page.selectOption("#curve-axis", over);
+      assert.notEqual(await axis(), steps, over);
+    }
+    assert.deepEqual(faults, []);
+    await close();
+  },
+
+  async "the ledger shows how forecasts turned out"() {
+    const { page, faults, close } = await open(pathToFileURL(ledger).href, ["file:"]);
+    const section = page.locator("section", { has: page.locator("h2", { hasText: "Forecasts" }) });
+    assert.ok((await section.locator(".plot svg g circle").count()) >= 3);
+    const text = await section.textContent();
+    assert.match(text, /2 of 3/);
+    assert.match(text, /<b>odd<\/b>/);
+    assert.match(text, /waiting/);
+    await checkAccessibility(page, "ledger");
+    assert.deepEqual(faults, []);
+    await close();
+  },
+
+  async "every chart can be taken along as CSV and SVG"() {
+    const { page, faults, close } = await open(pathToFileURL(report).href, ["file:"]);
+    const figures = page.locator("figure");
+    for (let i = 0; i < (await figures.count()); ++i) {
+      for (const [name, begins] of [["CSV", "series,"], ["SVG", "<svg"]]) {
+        const [download] = await Promise.all([page.waitForEvent("download"), figures.nth(i).getByRole("button", { name, exact: true }).click()]);
+        const text = readFileSync(await download.path(), "utf8");
+        assert.ok(text.startsWith(begins) && text.length > 60, `figure ${i}: ${name} begins ${text.slice(0, 20)}`);
+        assert.doesNotMatch(text, /<script/);
+      }
     }
     assert.deepEqual(faults, []);
     await close();
