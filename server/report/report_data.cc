@@ -15,6 +15,7 @@
 #include "server/http/page_text.h"
 #include "server/report/report_analyses.h"
 #include "server/report/report_fits.h"
+#include "server/report/report_forecasts.h"
 #include "server/report/report_study.h"
 #include "server/version.h"
 
@@ -23,6 +24,7 @@ namespace {
 
 using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
 
+constexpr int kMostForecasts = 500;
 constexpr std::size_t kMostRuns = 20'000, kMostFits = 12, kMostCurves = 24, kMostPointsOfACurve = 250;
 // More digits than a chart shows; 2 MB is the most that a report may have.
 constexpr int kDigits = 6;
@@ -222,6 +224,8 @@ grpc::Status CollectReport(const std::shared_ptr<grpc::Channel>& channel, const 
   if (status.ok()) status = ReadCurves(client, study, kMostCurves, kMostPointsOfACurve, &curves);
   ReportAnalyses analyses;
   if (status.ok()) status = ReadAnalyses(client, study, LawsOfLoss(fits), &analyses);
+  std::vector<std::unique_ptr<google::protobuf::Message>> forecasts;
+  if (status.ok()) status = ReadForecasts(channel, request, kMostForecasts, &forecasts);
   if (!status.ok()) return status;
   rapidjson::StringBuffer buffer;
   Writer writer(buffer);
@@ -243,6 +247,10 @@ grpc::Status CollectReport(const std::shared_ptr<grpc::Channel>& channel, const 
   Message(analyses.estimators, &writer);
   writer.Key("compared_laws");
   Message(analyses.laws, &writer);
+  writer.Key("forecasts");
+  writer.StartArray();
+  for (const auto& forecast : forecasts) Message(*forecast, &writer);
+  writer.EndArray();
   writer.EndObject();
   // In a page "<" would end the data ("</script>") or begin a comment; in JSON it stands in strings alone.
   *json = absl::StrReplaceAll(std::string(buffer.GetString(), buffer.GetSize()), {{"<", "\\u003c"}});
