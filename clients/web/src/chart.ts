@@ -3,7 +3,7 @@
 // and its data as CSV and itself as SVG.
 import { h, s, save } from "./dom";
 import { csv, safe } from "./format";
-import { at, Axis, label, Scale, scaleOf, ticksOf } from "./scale";
+import { at, Axis, label, Scale, scaleOf, ticksOf, valueAt } from "./scale";
 
 export interface Series {
   name: string;
@@ -30,6 +30,9 @@ export interface ChartSpec {
 }
 
 const WIDTH = 680, EDGE = 70, EDGE_OF_NAMES = 120, RIGHT = 16, TOP = 12, HEIGHT = 320, BELOW = 48;
+const MANY = 1500; // points of a series from which on they are one path
+const ZOOM = 1.4; // of one step
+const PAN = 0.15; // of the axis, of one press of a key
 const BAND_SHARE = 0.5; // of the axis that bands may add: an interval over decades would hide the lines
 
 const className = (color: number | string): string => (typeof color === "number" ? `c${color % 6}` : color);
@@ -58,14 +61,17 @@ export function chart(spec: ChartSpec): HTMLElement {
   const LEFT = spec.y.names ? EDGE_OF_NAMES : EDGE;
   const holder = h("div", { class: "plot" });
   const readout = h("p", { class: "readout", role: "status", "aria-live": "polite" });
-  let spots: { x: number; y: number; text: string }[] = [];
+  let spots: { x: number; y: number; text: () => string }[] = [];
+  // What is looked at, when it is not everything; and what was drawn last.
+  const view: { x: Scale | null; y: Scale | null } = { x: null, y: null };
+  let drawn: { x: Scale; y: Scale } | null = null;
   let marker: SVGElement | null = null;
   let chosen = -1;
 
   const choose = (index: number): void => {
     chosen = index;
     const spot = spots[index];
-    readout.textContent = spot ? spot.text : "";
+    readout.textContent = spot ? spot.text() : "";
     marker?.setAttribute("visibility", spot ? "visible" : "hidden");
     if (spot) {
       marker?.setAttribute("cx", spot.x.toFixed(1));
@@ -76,7 +82,8 @@ export function chart(spec: ChartSpec): HTMLElement {
   const draw = (): void => {
     const shown = spec.series.filter((one) => !hidden.has(one));
     const xAxis = { ...spec.x, log: log.x }, yAxis = { ...spec.y, log: log.y };
-    const xs = scaleOf(log.x, shown.flatMap((one) => one.x)), ys = yScale(log.y, shown);
+    const xs = view.x ?? scaleOf(log.x, shown.flatMap((one) => one.x)), ys = view.y ?? yScale(log.y, shown);
+    drawn = { x: xs, y: ys };
     const X = (v: number): number => LEFT + at(xs, v) * (WIDTH - LEFT - RIGHT);
     const Y = (v: number): number => TOP + (1 - at(ys, v)) * HEIGHT;
     const svg = s("svg", {
@@ -145,13 +152,17 @@ export function chart(spec: ChartSpec): HTMLElement {
       if (!one.still && px >= LEFT - 1 && px <= WIDTH - RIGHT + 1 && py >= TOP - 1 && py <= TOP + HEIGHT + 1) {
         spots.push({
           x: px, y: py,
-          text: `${name}: ${xAxis.label} ${label(xAxis, x)}, ${yAxis.label} ${label(yAxis, y)}` +
+          text: () => `${name}: ${xAxis.label} ${label(xAxis, x)}, ${yAxis.label} ${label(yAxis, y)}` +
             (interval ? ` [${label(yAxis, low)}, ${label(yAxis, high)}]` : ""),
         });
       }
       if (one.kind === "line") {
         parts.push(`${pen}${px.toFixed(1)} ${py.toFixed(1)}`);
         pen = "L";
+        return;
+      }
+      if (one.x.length > MANY) {
+        parts.push(`M${px.toFixed(1)} ${py.toFixed(1)}h0`);
         return;
       }
       if (interval && !Number.isNaN(Y(high))) {
@@ -162,7 +173,9 @@ export function chart(spec: ChartSpec): HTMLElement {
         ? s("path", { class: `line ${color}`, d: `M${(px - 4).toFixed(1)} ${(py - 4).toFixed(1)}l8 8m0-8l-8 8` })
         : s("circle", { class: one.hollow ? `hollow ${color}` : `fill-${color}`, cx: px.toFixed(1), cy: py.toFixed(1), r: 4 }));
     });
-    if (parts.length) into.append(s("path", { class: `line ${color}${one.dashed ? " dashed" : ""}`, d: parts.join("") }));
+    if (!parts.length) return;
+    const style = one.kind === "points" ? `dots ${color}` : `line ${color}${one.dashed ? " dashed" : ""}`;
+    into.append(s("path", { class: style, d: parts.join("") }));
   };
 
   const nearest = (event: MouseEvent): number => {
@@ -176,12 +189,69 @@ export function chart(spec: ChartSpec): HTMLElement {
     });
     return best;
   };
-  holder.addEventListener("mousemove", (event) => choose(nearest(event)));
+  // Looking closer: drag, or Shift and arrows, to move; Ctrl and the wheel, + and −, to come nearer; 0 for everything.
+  let waiting = false;
+  const drawSoon = (): void => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      draw();
+    });
+  };
+  const change = (dx: number, dy: number, factor: number, around = { x: 0.5, y: 0.5 }): void => {
+    if (!drawn) return;
+    const part = (scale: Scale, by: number, centre: number): Scale => {
+      const from = centre - centre / factor + by, to = centre + (1 - centre) / factor + by;
+      return { ...scale, low: valueAt(scale, from), high: valueAt(scale, to) };
+    };
+    view.x = part(drawn.x, dx, around.x);
+    view.y = part(drawn.y, dy, around.y);
+    drawn = { x: view.x, y: view.y };
+    drawSoon();
+  };
+  const everything = (): void => {
+    view.x = view.y = null;
+    drawSoon();
+  };
+  let held: { x: number; y: number } | null = null;
+  const share = (event: MouseEvent): { x: number; y: number } => {
+    const box = holder.getBoundingClientRect(), scale = WIDTH / box.width;
+    return { x: ((event.clientX - box.left) * scale - LEFT) / (WIDTH - LEFT - RIGHT), y: 1 - ((event.clientY - box.top) * scale - TOP) / HEIGHT };
+  };
+  holder.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || event.pointerType === "touch") return;
+    held = share(event);
+    holder.setPointerCapture(event.pointerId);
+  });
+  holder.addEventListener("pointermove", (event) => {
+    if (!held) return;
+    const now = share(event);
+    if (Math.abs(now.x - held.x) + Math.abs(now.y - held.y) < 0.004) return;
+    change(held.x - now.x, held.y - now.y, 1);
+    held = now;
+  });
+  for (const end of ["pointerup", "pointercancel"]) holder.addEventListener(end, () => { held = null; });
+  holder.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey) return; // or nobody could scroll past a chart
+    event.preventDefault();
+    change(0, 0, event.deltaY < 0 ? ZOOM : 1 / ZOOM, share(event));
+  }, { passive: false });
+  holder.addEventListener("mousemove", (event) => { if (!held) choose(nearest(event)); });
   holder.addEventListener("mouseleave", () => choose(-1));
   holder.tabIndex = 0;
   holder.setAttribute("role", "group");
-  holder.setAttribute("aria-label", `${spec.title}: arrow keys go through the points`);
+  holder.setAttribute("aria-label", `${spec.title}: arrow keys go through the points, Shift and arrows move, plus and minus zoom, 0 shows everything`);
   holder.addEventListener("keydown", (event) => {
+    const move = event.shiftKey ? { ArrowRight: [PAN, 0], ArrowLeft: [-PAN, 0], ArrowUp: [0, PAN], ArrowDown: [0, -PAN] }[event.key] : undefined;
+    const closer = { "+": ZOOM, "=": ZOOM, "-": 1 / ZOOM }[event.key];
+    if (move || closer || event.key === "0") {
+      event.preventDefault();
+      if (move) change(move[0], move[1], 1);
+      else if (closer) change(0, 0, closer);
+      else everything();
+      return;
+    }
     const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
     if (step === undefined || spots.length === 0) return;
     event.preventDefault();
@@ -192,6 +262,7 @@ export function chart(spec: ChartSpec): HTMLElement {
     h("button", {
       type: "button", "aria-pressed": String(log[axis]), click: (event: Event) => {
         log[axis] = !log[axis];
+        view.x = view.y = null;
         (event.currentTarget as HTMLElement).setAttribute("aria-pressed", String(log[axis]));
         draw();
       },
@@ -220,7 +291,10 @@ export function chart(spec: ChartSpec): HTMLElement {
   const element = h(
     "figure", { class: "figure" },
     h("figcaption", { id: `${id}-title` }, spec.title),
-    h("div", { class: "tools" }, spec.x.names ? null : toggle("x"), spec.y.names ? null : toggle("y"),
+    h("div", { class: "tools" },
+      h("button", { type: "button", "aria-label": "closer", click: () => change(0, 0, ZOOM) }, "+"),
+      h("button", { type: "button", "aria-label": "further", click: () => change(0, 0, 1 / ZOOM) }, "−"),
+      h("button", { type: "button", click: everything }, "all"), spec.x.names ? null : toggle("x"), spec.y.names ? null : toggle("y"),
       h("button", { type: "button", click: () => save(`${fileName}.csv`, "text/csv", rows(spec)) }, "CSV"),
       h("button", { type: "button", click: () => save(`${fileName}.svg`, "image/svg+xml", standalone(holder, spec.title)) }, "SVG")),
     holder, readout, legend, spec.note ? h("p", { class: "note" }, spec.note) : null,
@@ -240,7 +314,7 @@ function standalone(holder: HTMLElement, title: string): string {
   const svg = holder.querySelector("svg");
   if (!svg) return "";
   const copy = svg.cloneNode(true) as SVGElement;
-  const wanted = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-family", "font-size"];
+  const wanted = ["fill", "stroke", "stroke-width", "stroke-linecap", "stroke-dasharray", "opacity", "font-family", "font-size"];
   const from = [svg, ...svg.querySelectorAll("*")], to = [copy, ...copy.querySelectorAll("*")];
   from.forEach((element, i) => {
     const style = getComputedStyle(element);

@@ -278,6 +278,18 @@ export function provenance(report: Report): HTMLElement {
     rows.length ? table(["Law", "Fit", "Runs", "Filter", "Held out", "Loss", "Replicates", "Seed", "Made", "Digest of the data"], rows, [false, false, true, false, false, false, true, true], "Fits") : null);
 }
 
+/** Every run that the page holds, by what it cost and where it ended. */
+function allRuns(report: Report): HTMLElement | null {
+  const { runs } = report;
+  const unit = lossUnitWords(report.study.loss_unit);
+  const rows = runs.params.map((_, i) => i).filter((i) => runs.params[i] !== null && runs.tokens[i] !== null && runs.loss[i] !== null && runs.state[i] !== "d");
+  if (rows.length < 2) return null;
+  return chart({ title: "Every run by compute and loss", x: { label: "compute 6ND (FLOPs)", log: true }, y: { label: `loss (${unit})`, log: true },
+    series: [{ name: "runs", kind: "points", color: 0, x: rows.map((i) => 6 * runs.params[i]! * runs.tokens[i]!), y: rows.map((i) => runs.loss[i]),
+      notes: rows.map((i) => safe(runs.id[i], 60)) }],
+    note: runs.id.length < runs.total ? `${runs.id.length} of ${runs.total} runs: every ${Math.ceil(runs.total / runs.id.length)}th.` : undefined });
+}
+
 export function data(report: Report): HTMLElement {
   const { runs } = report;
   const head = ["Run", "Parameters", "Tokens", "Learning rate", "Batch (tokens)", "Loss", "State"];
@@ -295,7 +307,7 @@ export function data(report: Report): HTMLElement {
         count(runs.batch_size_tokens[i]), number(runs.loss[i], 6), STATES[runs.state[i]] ?? runs.state[i]]), [false, true, true, true, true, true, false], "Runs"));
   };
   show();
-  return h("section", {}, h("h2", {}, "Data"),
+  return h("section", {}, h("h2", {}, "Data"), allRuns(report),
     h("p", { class: "screen" }, h("label", { for: "run-filter" }, "Id holds "), filter, " ", h("label", { for: "run-state" }, "State "), state, " ",
       h("button", { type: "button", click: () => save("runs.csv", "text/csv", csv([
         ["run", "params", "tokens", "learning_rate", "batch_size_tokens", "loss", "state"],

@@ -187,6 +187,35 @@ const tests = {
     await close();
   },
 
+  async "charts are moved and looked at closer"() {
+    const { page, faults, close } = await open(pathToFileURL(report).href, ["file:"]);
+    const figure = page.locator("figure", { hasText: "Every run by compute and loss" });
+    await figure.scrollIntoViewIfNeeded();
+    const labels = async () => {
+      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+      return (await figure.locator(".plot text").allTextContents()).join(" ");
+    };
+    const all = await labels();
+    await figure.getByRole("button", { name: "closer" }).click();
+    const near = await labels();
+    assert.notEqual(near, all);
+    const box = await figure.locator(".plot").boundingBox();
+    await page.mouse.move(box.x + 300, box.y + 150);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 420, box.y + 190, { steps: 4 });
+    await page.mouse.up();
+    assert.notEqual(await labels(), near);
+    await figure.locator(".plot").focus();
+    await page.keyboard.press("0");
+    assert.equal(await labels(), all);
+    await page.keyboard.press("Shift+ArrowRight");
+    assert.notEqual(await labels(), all);
+    await figure.getByRole("button", { name: "all", exact: true }).click();
+    assert.equal(await labels(), all);
+    assert.deepEqual(faults, []);
+    await close();
+  },
+
   async "runs are filtered, cells are chosen"() {
     const { page, faults, close } = await open(pathToFileURL(report).href, ["file:"]);
     const status = page.locator("section", { has: page.locator("#run-filter") }).locator("[role=status]");

@@ -147,13 +147,15 @@ class ReportTest(CliTest):
         self.run_cli("report", "--study", "none", "--out", out, code=69)
         self.assertFalse(out.exists())
 
-    def test_in_a_browser(self):
+    def need_browser(self):
         chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
         if not (shutil.which("node") and chromium and (WEB / "node_modules" / "playwright-core").is_dir()):
             self.skipTest("needs node, chromium and `npm ci` in clients/web")
-        report, hostile = self.make_rich_report(), self.make_hostile_report()
-        ledger = self.make_ledger_report(report)
-        port_file = self.folder / "http-port"
+        return chromium
+
+    def start_http(self):
+        """The URL of a server over the database of the commands."""
+        port_file = self.folder / f"http-port-{time.monotonic_ns()}"
         server = subprocess.Popen([BIN / "sextantd", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--http-port-file", port_file,
                                    "--db", self.folder / "runs.db"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.env)
         self.addCleanup(self.stop_server, server)
@@ -161,8 +163,31 @@ class ReportTest(CliTest):
         while not port_file.exists():
             self.assertLess(time.monotonic(), deadline, "sextantd does not listen")
             time.sleep(0.02)
+        return f"http://127.0.0.1:{port_file.read_text().strip()}"
+
+    def test_a_large_study_opens_and_moves_at_once(self):
+        """168 160 runs, as the largest public sweep has."""
+        chromium = self.need_browser()
+        total, lines = 168_160, ["run_id,params_non_embedding,tokens,learning_rate,batch_size_tokens,loss_nats"]
+        for i in range(total):
+            n, d, rate, batch = 1e6 * 1.6 ** (i % 20), 1e8 * 1.5 ** (i // 20 % 20), 1e-3 * 1.05 ** (i // 400 % 21), 65536 * 1.2 ** (i // 8400)
+            loss = (1.7 + 400 / n**0.34 + 400 / d**0.28) * (1 + 0.02 * ((i // 400 % 21) - 10) ** 2 / 100)
+            lines.append(f"r{i},{n:.0f},{d:.0f},{rate:.6g},{batch:.0f},{loss:.6f}")
+        self.run_cli("studies", "create", "large")
+        self.run_cli("runs", "import", self.write("large.csv", "\n".join(lines) + "\n"), "--study", "large")
+        done = subprocess.run(["node", "test/large_test.mjs", self.start_http() + "/?study=large", str(total)], cwd=WEB, capture_output=True, text=True,
+                              timeout=300, env={**self.env, "CHROMIUM": chromium,
+                                                **({"SEXTANT_MEASURE_ONLY": "1"} if "SEXTANT_MEASURE_ONLY" in os.environ else {})}, check=False)
+        print(done.stdout, done.stderr)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_in_a_browser(self):
+        chromium = self.need_browser()
+        report, hostile = self.make_rich_report(), self.make_hostile_report()
+        ledger = self.make_ledger_report(report)
+        url = self.start_http()
         screenshots = os.environ.get("SEXTANT_SCREENSHOTS", "")
-        done = subprocess.run(["node", "test/page_test.mjs", report, hostile, ledger, f"http://127.0.0.1:{port_file.read_text().strip()}",
+        done = subprocess.run(["node", "test/page_test.mjs", report, hostile, ledger, url,
                                *([str(pathlib.Path(screenshots).absolute())] if screenshots else [])],
                               cwd=WEB, capture_output=True, text=True, timeout=500, env={**self.env, "CHROMIUM": chromium}, check=False)
         print(done.stdout, done.stderr)
