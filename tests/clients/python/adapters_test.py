@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Adapters get the calls that their libraries make; the libraries themselves are not in Debian, so stand-ins with their
 documented interfaces are used."""
+import importlib.util
 import pathlib
 import sys
 import tempfile
@@ -79,6 +80,30 @@ class AdaptersTest(unittest.TestCase):
         logger.close()
         _, curve = self.stored()
         self.assertEqual((list(curve["train_loss"]), list(curve["tokens"])), ([3.0], [80]))
+
+    @unittest.skipUnless(importlib.util.find_spec("torch"), "python3-torch is not installed")
+    def test_a_plain_loop_of_torch(self):
+        import torch
+        torch.manual_seed(0)
+        model = torch.nn.Linear(4, 1)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 20)
+        run = sextant.init(study="mine", **self.options)
+        for step in range(1, 21):
+            x = torch.randn(64, 4)
+            loss = torch.nn.functional.mse_loss(model(x), x.sum(1, keepdim=True))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            # As they come: a tensor with a gradient, and torch's own numbers.
+            run.log({"train_loss": loss, "learning_rate": schedule.get_last_lr()[0]}, step=step)
+        run.finish(loss=loss.detach())
+        fields, curve = self.stored()
+        self.assertEqual((fields["state"], list(curve["step"])), ("FINISHED", list(range(1, 21))))
+        self.assertAlmostEqual(fields["loss_nats"], float(loss.detach()), places=5)
+        self.assertAlmostEqual(curve["train_loss"][-1], float(loss.detach()), places=5)
+        self.assertIsNotNone(loss.grad_fn, "logging took the graph away")
 
 
 if __name__ == "__main__":
