@@ -70,7 +70,7 @@ const tests = {
 
   async "deadlines end calls"({ transport }) {
     const client = createClient(service("StudyService"), transport);
-    await failure(() => client.listStudies({}, { timeoutMs: 0 }), Code.DeadlineExceeded);
+    await failure(() => client.listStudies({}, { headers: { "Connect-Timeout-Ms": "0" } }), Code.DeadlineExceeded);
   },
 
   async "uploads and watches stream"({ transport, name, duplex }) {
@@ -80,11 +80,11 @@ const tests = {
     if (duplex) {
       const requests = async function* () {
         yield { message: { case: "header", value: { parent: `studies/${name}`, uploadId: "u1" } } };
-        yield { message: { case: "chunk", value: { index: 0n, batch: { runs: sweep() }, last: true } } };
+        yield { message: { case: "chunk", value: { index: 0n, content: { case: "batch", value: { runs: sweep() } }, last: true } } };
       };
       let last;
       for await (const answer of runs.uploadRuns(requests())) last = answer;
-      assert.equal(last.accepted, sweep().length);
+      assert.equal(last.accepted, sweep().length, JSON.stringify(last.rejects?.[0] ?? last, (_, v) => (typeof v === "bigint" ? String(v) : v)));
     }
     const fits = createClient(service("FitService"), transport);
     const error = await failure(async () => {
@@ -98,9 +98,7 @@ const tests = {
     assert.equal(seen.state, 2, "FIT_SUCCEEDED");
     const many = createClient(service("PredictionService"), transport);
     let answered = 0;
-    for await (const part of many.predictBatch({ studies: [`studies/${name}`], targets: [{ params: 1e8, tokens: 2e9 }, { params: 1e9, tokens: 2e10 }] })) {
-      answered += part.answers.length;
-    }
+    for await (const part of many.predictBatch({ studies: [`studies/${name}`], params: [1e8, 1e9], tokens: [2e9, 2e10] })) answered += part.count;
     assert.equal(answered, 2);
   },
 
