@@ -4,6 +4,7 @@
 documented interfaces are used."""
 import importlib.util
 import pathlib
+import subprocess
 import sys
 import tempfile
 import types
@@ -36,8 +37,11 @@ class AdaptersTest(unittest.TestCase):
         return {name: column[0] for name, column in runs.items()}, sextant.curve("mine", "r", server=self.server.address)
 
     def test_importing_adapters_imports_no_library(self):
-        import sextant.adapters.huggingface, sextant.adapters.lightning, sextant.adapters.torchtitan  # noqa: F401, E401
-        self.assertFalse({"transformers", "lightning", "torchtitan", "torch"} & set(sys.modules))
+        code = ("import sys, sextant.adapters.huggingface, sextant.adapters.lightning, sextant.adapters.torchtitan\n"
+                "print({'transformers', 'lightning', 'torchtitan', 'torch'} & set(sys.modules))")
+        done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(pathlib.Path(sextant.__file__).parents[1])}, capture_output=True,
+                              text=True, check=True)
+        self.assertEqual(done.stdout.strip(), "set()")
 
     def test_hugging_face(self):
         from sextant.adapters.huggingface import SextantCallback
