@@ -24,7 +24,7 @@ absl::Status WrongFile(const std::string& path, const char* what) {
 // Clients that offer protocols by ALPN get the one that is spoken here.
 int ChooseProtocol(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in,
                    unsigned int in_size, void*) {
-  constexpr unsigned char kHttp11[] = "\x08http/1.1";
+  static constexpr unsigned char kHttp11[] = "\x08http/1.1";
   unsigned char* chosen = nullptr;
   if (SSL_select_next_proto(&chosen, out_size, kHttp11, sizeof(kHttp11) - 1, in, in_size) !=
       OPENSSL_NPN_NEGOTIATED) {
