@@ -105,8 +105,7 @@ class Candidates {
     v1::ListFitsRequest request;
     v1::ListFitsResponse response;
     request.set_page_size(1000);
-    OfferChildren("fits", &v1::FitService::Stub::ListFits, request, &response,
-                  [&] { return &response.fits(); });
+    OfferChildren(&v1::FitService::Stub::ListFits, request, &response, [&] { return &response.fits(); });
   }
 
   /// The first runs of the same.
@@ -115,8 +114,7 @@ class Candidates {
     v1::ListRunsResponse response;
     request.set_page_size(1000);
     request.mutable_read_mask()->add_paths("name");
-    OfferChildren("runs", &v1::RunService::Stub::ListRuns, request, &response,
-                  [&] { return &response.runs(); });
+    OfferChildren(&v1::RunService::Stub::ListRuns, request, &response, [&] { return &response.runs(); });
   }
 
   void OfferLaws() {
@@ -136,8 +134,7 @@ class Candidates {
   }
 
   template <class Method, class Request, class Response, class Items>
-  void OfferChildren(const std::string& kind, Method method, Request request, Response* response,
-                     Items items) {
+  void OfferChildren(Method method, Request request, Response* response, Items items) {
     const std::size_t slash = prefix_.find('/');
     const bool is_full = prefix_.rfind("studies/", 0) == 0;
     if (is_full || !Reach()) return;
