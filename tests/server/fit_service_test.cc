@@ -197,6 +197,7 @@ TEST_F(FitServiceTest, ManyWatchersSeeTheEndAndGivenUpOnesDoNoHarm) {
 
 TEST_F(FitServiceTest, AWatchTellsHowFarALongFitHasCome) {
   v1::CreateFitRequest request = RateFit(100'000);
+  request.set_law("loss-chinchilla");
   request.set_estimator("auto");
   v1::Fit fit, seen;
   ASSERT_TRUE(Create(request, fit).ok());
@@ -231,7 +232,7 @@ TEST_F(FitServiceTest, AWatchTellsHowFarALongFitHasCome) {
   while (stream->Read(&seen)) {
   }
   EXPECT_TRUE(stream->Finish().ok());
-  EXPECT_TRUE(is_cancelled || seen.state() == v1::FIT_SUCCEEDED) << "100 000 replicates ended without a word";
+  EXPECT_TRUE(is_cancelled) << "100 000 replicates ended without a word; the last was " << phases.back();
 }
 
 TEST_F(FitServiceTest, ListsNewestFirstAndDeletes) {

@@ -82,7 +82,7 @@ class AnswersTest(unittest.TestCase):
 
     def test_a_long_fit_tells_how_far_it_has_come(self):
         seen = []
-        sextant.fit("bytes", "lr-power-nd", progress=seen.append, bootstrap_replicates=30_000, server=self.server.address)
+        sextant.fit("bytes", "loss-chinchilla", progress=seen.append, bootstrap_replicates=10_000, server=self.server.address)
         stages = [(each.phase, each.fraction) for each in seen if each.state == "running" and each.fraction is not None]
         self.assertTrue(stages, [each.phase for each in seen])
         self.assertTrue(all(0 <= fraction <= 1 for _, fraction in stages), stages)
