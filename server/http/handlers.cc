@@ -310,6 +310,8 @@ void Handlers::Report(const httplib::Request& request, httplib::Response& respon
   if (!status.ok()) return Refuse(response, status, false);
   report::ReportRequest wanted;
   wanted.study = "studies/" + request.get_param_value("study");
+  wanted.part = request.get_param_value("part") == "analyses" ? report::ReportPart::kAnalyses
+                                                              : report::ReportPart::kStudy;
   wanted.metadata = *std::move(metadata);
   wanted.cancelled = [this] { return cancelled_.load(); };
   std::string json;

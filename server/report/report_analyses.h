@@ -2,7 +2,7 @@
 // What a report shows beside the fits: critical batches, and which estimator and law to trust.
 #pragma once
 
-#include "server/report/report_study.h"
+#include "server/report/service_client.h"
 #include "sextant/v1/critical_batch_service.pb.h"
 #include "sextant/v1/fit_service.pb.h"
 
@@ -15,8 +15,7 @@ struct ReportAnalyses {
   v1::CompareFitsResponse laws;                      ///< of the loss: those that were fitted to the study
 };
 
-/// `laws_of_loss` are ids.
-grpc::Status ReadAnalyses(const ServiceClient& client, const ReportStudy& study,
-                          const std::vector<std::string>& laws_of_loss, ReportAnalyses* analyses);
+/// `study` is studies/{study}.
+grpc::Status ReadAnalyses(const ServiceClient& client, const std::string& study, ReportAnalyses* analyses);
 
 }  // namespace sextant::server::report

@@ -200,13 +200,18 @@ void Curves(const std::vector<ReportCurve>& curves, Writer* writer) {
   writer->EndArray();
 }
 
-// What loss-average is of, each by itself.
-std::vector<std::string> LawsOfLoss(const std::vector<ReportFit>& fits) {
-  std::vector<std::string> laws;
-  for (const ReportFit& each : fits) {
-    if (each.fit.predicts() == "loss" && each.fit.averaged().empty()) laws.push_back(each.fit.law());
-  }
-  return laws;
+void Analyses(const ReportAnalyses& analyses, Writer* writer) {
+  writer->Key("critical_batch");
+  Message(analyses.critical_batch, writer);
+  writer->Key("compared_estimators");
+  Message(analyses.estimators, writer);
+  writer->Key("compared_laws");
+  Message(analyses.laws, writer);
+}
+
+// In a page "<" would end the data ("</script>") or begin a comment; in JSON it stands in strings alone.
+std::string Finished(const rapidjson::StringBuffer& buffer) {
+  return absl::StrReplaceAll(std::string(buffer.GetString(), buffer.GetSize()), {{"<", "\\u003c"}});
 }
 
 }  // namespace
@@ -214,6 +219,18 @@ std::vector<std::string> LawsOfLoss(const std::vector<ReportFit>& fits) {
 grpc::Status CollectReport(const std::shared_ptr<grpc::Channel>& channel, const ReportRequest& request,
                            std::string* json) {
   const ServiceClient client(channel, request);
+  rapidjson::StringBuffer buffer;
+  Writer writer(buffer);
+  ReportAnalyses analyses;
+  if (request.part == ReportPart::kAnalyses) {
+    const grpc::Status read = ReadAnalyses(client, request.study, &analyses);
+    if (!read.ok()) return read;
+    writer.StartObject();
+    Analyses(analyses, &writer);
+    writer.EndObject();
+    *json = Finished(buffer);
+    return read;
+  }
   ReportStudy study;
   std::vector<ReportFit> fits;
   ReportGrid grid;
@@ -222,13 +239,11 @@ grpc::Status CollectReport(const std::shared_ptr<grpc::Channel>& channel, const 
   if (status.ok()) status = ReadFits(client, study, kMostFits, &fits);
   if (status.ok() && !fits.empty()) status = ReadGrid(client, study, &grid);
   if (status.ok()) status = ReadCurves(client, study, kMostCurves, kMostPointsOfACurve, &curves);
-  ReportAnalyses analyses;
-  if (status.ok()) status = ReadAnalyses(client, study, LawsOfLoss(fits), &analyses);
+  if (status.ok() && request.part == ReportPart::kAll)
+    status = ReadAnalyses(client, request.study, &analyses);
   std::vector<std::unique_ptr<google::protobuf::Message>> forecasts;
   if (status.ok()) status = ReadForecasts(channel, request, kMostForecasts, &forecasts);
   if (!status.ok()) return status;
-  rapidjson::StringBuffer buffer;
-  Writer writer(buffer);
   writer.StartObject();
   writer.Key("version");
   writer.String(kVersion);
@@ -241,19 +256,13 @@ grpc::Status CollectReport(const std::shared_ptr<grpc::Channel>& channel, const 
   Fits(fits, &writer);
   Grid(grid, &writer);
   Curves(curves, &writer);
-  writer.Key("critical_batch");
-  Message(analyses.critical_batch, &writer);
-  writer.Key("compared_estimators");
-  Message(analyses.estimators, &writer);
-  writer.Key("compared_laws");
-  Message(analyses.laws, &writer);
+  if (request.part == ReportPart::kAll) Analyses(analyses, &writer);
   writer.Key("forecasts");
   writer.StartArray();
   for (const auto& forecast : forecasts) Message(*forecast, &writer);
   writer.EndArray();
   writer.EndObject();
-  // In a page "<" would end the data ("</script>") or begin a comment; in JSON it stands in strings alone.
-  *json = absl::StrReplaceAll(std::string(buffer.GetString(), buffer.GetSize()), {{"<", "\\u003c"}});
+  *json = Finished(buffer);
   return grpc::Status::OK;
 }
 

@@ -174,6 +174,11 @@ export async function listStudies(token: string): Promise<StudyLine[]> {
   return studies.filter((study) => !study.readOnly);
 }
 
+/** What takes seconds: critical batches, estimators and laws compared. */
+export async function fetchAnalyses(study: string, token: string): Promise<Pick<Report, "critical_batch" | "compared_estimators" | "compared_laws">> {
+  return (await answer(await fetch(`/report?study=${encodeURIComponent(study)}&part=analyses`, { headers: headers(token) }))) as Report;
+}
+
 export async function fetchReport(study: string, token: string): Promise<Report> {
   return (await answer(await fetch(`/report?study=${encodeURIComponent(study)}`, { headers: headers(token) }))) as Report;
 }

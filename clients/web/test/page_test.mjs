@@ -2,7 +2,6 @@
 // A report and the served page in Chromium:
 // node page_test.mjs REPORT.html HOSTILE.html LEDGER.html http://127.0.0.1:PORT [SCREENSHOTS]
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
@@ -165,7 +164,7 @@ const tests = {
     assert.ok((await section.locator(".plot svg g circle").count()) >= 3);
     const text = await section.textContent();
     assert.match(text, /2 of 3/);
-    assert.match(text, /<b>odd<\/b>/);
+    assert.match(text, /<b>odd/);
     assert.match(text, /waiting/);
     await checkAccessibility(page, "ledger");
     assert.deepEqual(faults, []);
@@ -174,11 +173,15 @@ const tests = {
 
   async "every chart can be taken along as CSV and SVG"() {
     const { page, faults, close } = await open(pathToFileURL(report).href, ["file:"]);
+    // Chromium asks before it saves more than ten files: what would be saved is read instead.
+    await page.evaluate(() => {
+      HTMLAnchorElement.prototype.click = function () { globalThis.taken = fetch(this.href).then((r) => r.text()); };
+    });
     const figures = page.locator("figure");
     for (let i = 0; i < (await figures.count()); ++i) {
       for (const [name, begins] of [["CSV", "series,"], ["SVG", "<svg"]]) {
-        const [download] = await Promise.all([page.waitForEvent("download"), figures.nth(i).getByRole("button", { name, exact: true }).click()]);
-        const text = readFileSync(await download.path(), "utf8");
+        await figures.nth(i).getByRole("button", { name, exact: true }).click();
+        const text = await page.evaluate(() => globalThis.taken);
         assert.ok(text.startsWith(begins) && text.length > 60, `figure ${i}: ${name} begins ${text.slice(0, 20)}`);
         assert.doesNotMatch(text, /<script/);
       }
@@ -218,7 +221,7 @@ const tests = {
 
   async "runs are filtered, cells are chosen"() {
     const { page, faults, close } = await open(pathToFileURL(report).href, ["file:"]);
-    const status = page.locator("section", { has: page.locator("#run-filter") }).locator("[role=status]");
+    const status = page.locator("section", { has: page.locator("#run-filter") }).locator("p[role=status]:not(.readout)");
     const all = Number.parseInt(await status.textContent(), 10);
     await page.fill("#run-filter", "r0-0");
     const some = Number.parseInt(await status.textContent(), 10);
@@ -257,8 +260,11 @@ const tests = {
   },
 
   async "a server's page shows its studies"() {
-    const { page, faults, close } = await open(server, [server]);
+    const { page, faults, close } = await open(`${server}/?study=rich`, [server]);
     await page.waitForSelector("figure");
+    // What takes seconds comes behind what does not.
+    await page.locator("h2", { hasText: "Estimators and laws compared" }).waitFor({ timeout: 60_000 });
+    assert.ok((await page.locator("h2", { hasText: "Critical batch" }).count()) === 1);
     assert.ok((await page.locator("#study option").count()) >= 1);
     assert.ok((await page.locator("figure").count()) >= 6);
     await checkAccessibility(page, "served");

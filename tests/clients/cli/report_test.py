@@ -84,7 +84,7 @@ class ReportTest(CliTest):
                     "prediction": {"loss": {"value": value, "low": 0.97 * value, "high": 1.03 * value}, "extrapolation": {"params": 2.0, "tokens": 1.5}},
                     "scores": [{"quantity": "loss", "actual": actual, "error": math.log(actual / value), "verdict": verdict}] if actual else []}
         data["forecasts"] = [forecast("a", 3.01, "inside"), forecast("b", 2.95, "inside"), forecast("c", 3.3, "outside"),
-                             forecast("<b>odd</b>", None, "")]
+                             forecast("<b>odd", None, "")]
         text = json.dumps(data).replace("<", "\\u003c")
         out = self.folder / "ledger.html"
         out.write_text(page[:page.index('id="sextant-data">') + len('id="sextant-data">')] + text + page[page.index("</script>", page.index('id="sextant-data">')):],
