@@ -4,6 +4,7 @@ import { calculator, defaultTarget, predict, targetFromAddress } from "./calcula
 import { embeddedReport, fetchAnalyses, fetchReport, listStudies, Report, ServerError } from "./data";
 import { h } from "./dom";
 import { safe } from "./format";
+import { cells } from "./cells";
 import { compared } from "./compared";
 import { criticalBatches } from "./critical";
 import { forecasts } from "./forecasts";
@@ -36,7 +37,7 @@ function render(report: Report, before: Node | null = null): () => void {
     before, heading,
     h("section", { "aria-labelledby": "decision" }, h("h2", { id: "decision" }, "Decision"), lead,
       report.fits.length && report.cells.params.length ? calculator(report, decide) : null),
-    sections.laws(report), sections.cells(report), valleys(report), late.batches, sections.residuals(report), forecasts(report), late.comparison,
+    sections.laws(report), cells(report), valleys(report), late.batches, sections.residuals(report), forecasts(report), late.comparison,
     sections.identifiability(report), sections.curves(report),
     sections.provenance(report), sections.data(report),
   ].filter((part): part is HTMLElement => part !== null));
