@@ -65,7 +65,7 @@ class Folder:
     def run(self, line):
         """Exit code, and stdout and stderr together."""
         done = subprocess.run(["bash", "-c", line], cwd=self.path, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT_S, check=False)
+                              stderr=subprocess.STDOUT, text=True, errors="replace", timeout=TIMEOUT_S, check=False)
         return done.returncode, done.stdout
 
     def remove(self):
