@@ -63,6 +63,8 @@ SEXTANT_FUZZ_PACKAGES=(
 
 # What builds the page, where it is asked for (./quickstart --web).
 SEXTANT_WEB_PACKAGES=(npm)
+# What the tests of the page need on top.
+SEXTANT_BROWSER_PACKAGES=(chromium)
 
 # build_page: the page and reports, from npm, into clients/web/dist, from where the build takes it. Needs npm.
 build_page() {

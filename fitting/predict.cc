@@ -81,7 +81,7 @@ class LawPredictor : public Predictor {
     if (resolved.refusal.empty() && target.max_extrapolation &&
         resolved.extrapolation > *target.max_extrapolation) {
       resolved.refusal = absl::StrFormat(
-          "the target lies %.3gx beyond the fitted range; the limit is %.3gx (--max-extrapolation)",
+          "the target lies %.3gx beyond the fitted range; the limit is %.3gx (max_extrapolation)",
           resolved.extrapolation, *target.max_extrapolation);
     }
     if (resolved.refusal.empty()) return true;
@@ -286,7 +286,7 @@ class OptimumPredictor : public LawPredictor {
     ResolvedVariables resolved;
     if (!Prepare(target, result_.fitted_range, into, resolved)) return;
     if (target.params == 0 || target.tokens == 0) {
-      Withhold("needs N and D: give --params and --tokens", into);
+      Withhold("needs N and D: give params and tokens", into);
       return;
     }
     const bool rate = this->target() == Target::kLearningRate;

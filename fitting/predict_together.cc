@@ -2,10 +2,14 @@
 // Several fits at one target: the loss is charged for a rate or a batch that is not the best.
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
+#include <absl/strings/str_join.h>
 
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "fitting/predict.h"
 
@@ -77,6 +81,39 @@ std::optional<Charge> ChargeBy(const Predictor& predictor, const PredictionTarge
   return std::isfinite(charge.high) ? std::optional(charge) : std::nullopt;
 }
 
+/// Warnings of several fits: each said once, by the laws that it is about; those that all share name none.
+class SharedWarnings {
+ public:
+  explicit SharedWarnings(std::size_t fits) : fits_(fits) {}
+
+  void Take(const std::string& law, std::vector<std::string>& warnings) {
+    for (std::string& text : warnings) {
+      const auto found =
+          std::find_if(lines_.begin(), lines_.end(), [&](const Line& line) { return line.text == text; });
+      Line& line = found == lines_.end() ? lines_.emplace_back(Line{std::move(text), {}}) : *found;
+      line.laws.push_back(law);
+    }
+    warnings.clear();
+  }
+
+  std::vector<std::string> Lines() const {
+    std::vector<std::string> lines;
+    for (const Line& line : lines_) {
+      const bool of_all = line.laws.size() == fits_;
+      lines.push_back(of_all ? line.text : absl::StrCat(absl::StrJoin(line.laws, ", "), ": ", line.text));
+    }
+    return lines;
+  }
+
+ private:
+  struct Line {
+    std::string text;
+    std::vector<std::string> laws;
+  };
+  const std::size_t fits_;
+  std::vector<Line> lines_;
+};
+
 void ChargeSetting(const Group& group, const PredictionTarget& target, Prediction& prediction) {
   const auto loss = prediction.quantities.find(Target::kLoss);
   if (loss == prediction.quantities.end() || (!target.learning_rate && !target.batch_size_tokens)) return;
@@ -131,7 +168,12 @@ void ChargeSetting(const Group& group, const PredictionTarget& target, Predictio
 
 Prediction PredictTogether(const Group& group, const PredictionTarget& target) {
   Prediction prediction;
-  for (const auto& predictor : group) predictor->Predict(target, prediction);
+  SharedWarnings warnings(group.size());
+  for (const auto& predictor : group) {
+    predictor->Predict(target, prediction);
+    warnings.Take(predictor->law()->spec().id, prediction.warnings);
+  }
+  prediction.warnings = warnings.Lines();
   ChargeSetting(group, target, prediction);
   return prediction;
 }

@@ -12,6 +12,9 @@
 namespace sextant::fitting {
 namespace {
 
+// Below this a ratio is printed as 1.
+constexpr double kBeyondRounding = 1.005;
+
 std::string Number(double value) { return absl::StrFormat("%.4g", value); }
 
 /// The value of `variable`, or nothing with the reason in `resolved.refusal`.
@@ -19,16 +22,14 @@ std::optional<double> Resolve(const VariableSpec& variable, const PredictionTarg
                               const Catalogue* catalogue, ResolvedVariables& resolved) {
   const std::string& name = variable.name;
   if (const auto given = target.at.find(name); given != target.at.end()) return given->second;
-  const auto lacks = [&](const char* what, const char* flag) {
-    resolved.refusal = absl::StrCat("needs ", what, ": give ", flag);
+  const auto lacks = [&](const char* what, const char* field) {
+    resolved.refusal = absl::StrCat("needs ", what, ": give ", field);
     return std::nullopt;
   };
-  if (name == "N")
-    return target.params > 0 ? std::optional(target.params) : lacks("N", "--params or --at N=…");
-  if (name == "D")
-    return target.tokens > 0 ? std::optional(target.tokens) : lacks("D", "--tokens or --at D=…");
+  if (name == "N") return target.params > 0 ? std::optional(target.params) : lacks("N", "params or at[N]");
+  if (name == "D") return target.tokens > 0 ? std::optional(target.tokens) : lacks("D", "tokens or at[D]");
   if (name == "C") {
-    if (target.params == 0 || target.tokens == 0) return lacks("C", "--params and --tokens, or --at C=…");
+    if (target.params == 0 || target.tokens == 0) return lacks("C", "params and tokens, or at[C]");
     if (!variable.counting.empty() && variable.counting != "6ND" && !target.brief) {
       resolved.warnings.push_back(
           absl::StrCat("C is taken as 6ND = ", Number(6 * target.params * target.tokens),
@@ -37,11 +38,10 @@ std::optional<double> Resolve(const VariableSpec& variable, const PredictionTarg
     return 6 * target.params * target.tokens;
   }
   if (name == "B" || name == "S") {
-    if (name == "S" && target.batch_size_tokens && target.tokens == 0)
-      return lacks("S", "--tokens or --at S=…");
+    if (name == "S" && target.batch_size_tokens && target.tokens == 0) return lacks("S", "tokens or at[S]");
     if (!target.batch_size_tokens) {
-      resolved.refusal = name == "B" ? "needs a batch size: give --batch-size-tokens"
-                                     : "needs a number of steps: give --batch-size-tokens";
+      resolved.refusal = name == "B" ? "needs a batch size: give batch_size_tokens"
+                                     : "needs a number of steps: give batch_size_tokens";
       return std::nullopt;
     }
     return name == "B" ? *target.batch_size_tokens : target.tokens / *target.batch_size_tokens;
@@ -56,17 +56,17 @@ std::optional<double> Resolve(const VariableSpec& variable, const PredictionTarg
         const double value = source->Evaluate(inner.values, source->PublishedParameters());
         resolved.warnings.push_back(absl::StrCat(name, " = ", Number(value), " is predicted by ",
                                                  variable.from_law,
-                                                 name == "L" ? "; give --loss to set it" : ""));
+                                                 name == "L" ? "; give loss_nats to set it" : ""));
         return value;
       }
     }
   }
   if (name == "L") {
-    resolved.refusal = "needs a loss: give --loss";
+    resolved.refusal = "needs a loss: give loss_nats";
   } else {
     resolved.refusal =
         absl::StrCat("needs ", name, variable.unit.empty() ? "" : absl::StrCat(" (", variable.unit, ")"),
-                     ": give --at ", name, "=NUMBER");
+                     ": give at[", name, "]");
   }
   return std::nullopt;
 }
@@ -91,7 +91,7 @@ ResolvedVariables ResolveVariables(const Law& law, const PredictionTarget& targe
                                    const std::map<std::string, Range>& ranges, const Catalogue* catalogue) {
   ResolvedVariables resolved;
   if (law.needs_schedule() && target.learning_rates == nullptr) {
-    resolved.refusal = "sums over the learning rates of a run: give --schedule";
+    resolved.refusal = "sums over the learning rates of a run: give a schedule";
     return resolved;
   }
   for (const VariableSpec& variable : law.spec().variables) {
@@ -116,7 +116,8 @@ ResolvedVariables ResolveVariables(const Law& law, const PredictionTarget& targe
     resolved.extrapolation = std::max(resolved.extrapolation, beyond);
     if (variable.name == "N") resolved.extrapolation_params = beyond;
     if (variable.name == "D") resolved.extrapolation_tokens = beyond;
-    if (beyond > 1 + 1e-9 && !target.brief) {
+    // A target at the edge of the runs, rounded, is not beyond them.
+    if (beyond > kBeyondRounding && !target.brief) {
       const bool above = std::isfinite(range.high) && *value > range.high;
       resolved.warnings.push_back(absl::StrCat(what, " is ", absl::StrFormat("%.3gx", beyond),
                                                above ? " above" : " below", " the fitted range ",

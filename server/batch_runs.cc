@@ -67,7 +67,7 @@ absl::Status CheckOneGroup(const std::vector<fitting::BatchRun>& runs) {
     absl::StrAppend(&names, names.empty() ? "" : "; ", group.empty() ? "unknown" : group);
   return absl::FailedPreconditionError(absl::StrCat(
       "the runs are of ", groups.size(), " groups, which are not pooled into one critical batch (", names,
-      "): choose one with a filter, as --where 'optimizer = adam'"));
+      "): choose one with a filter, as optimizer = adam"));
 }
 
 }  // namespace sextant::server

@@ -121,6 +121,7 @@ absl::Status Core::LoadStudy(const std::string& id) {
   ASSIGN_OR_RETURN(const auto snapshot, store->Read());
   RETURN_IF_ERROR(LoadLaws(*snapshot));
   fits.AddStudy(id);
+  sizes.Learn(*snapshot, id);
   const FitTable::Loading loading(fits, {id});
   return LoadFits(*snapshot, id);
 }
@@ -158,7 +159,10 @@ absl::Status Core::LoadFromStore() {
     for (const storage::Study& study : page.items) studies.push_back(study.id);
     after = page.next_key;
   } while (!after.empty());
-  for (const std::string& study : studies) fits.AddStudy(study);
+  for (const std::string& study : studies) {
+    fits.AddStudy(study);
+    sizes.Learn(*snapshot, study);
+  }
   const FitTable::Loading loading(fits, studies);
 
   auto stored = snapshot->LoadAllFits();

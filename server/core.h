@@ -14,6 +14,7 @@
 #include "server/law_table.h"
 #include "server/observe/metrics.h"
 #include "server/quota.h"
+#include "server/study_sizes.h"
 #include "storage/store.h"
 #include "storage/writer.h"
 
@@ -28,6 +29,7 @@ struct Core {
   Metrics metrics;
   const std::unique_ptr<LawTable> laws;
   FitTable fits;
+  StudySizes sizes;
   storage::Writer writer;
   FitJobs jobs;
   Executor executor, heavy, copies;

@@ -18,6 +18,7 @@
 #include "server/names.h"
 #include "server/run_labels.h"
 #include "server/status.h"
+#include "server/study_sizes.h"
 
 namespace sextant::server {
 namespace {
@@ -107,6 +108,15 @@ void FitJobs::Unwatch(const std::string& fit_name, std::uint64_t watch) {
   if (found != active_.end()) found->second->watchers.erase(watch);
 }
 
+std::optional<Progress::State> FitJobs::StageOf(const std::string& fit_name) {
+  const std::lock_guard lock(mutex_);
+  const auto found = active_.find(fit_name);
+  if (found == active_.end()) return std::nullopt;
+  Progress::State state = found->second->progress.Now();
+  if (state.phase[0] == '\0') state.phase = "waiting";
+  return state;
+}
+
 bool FitJobs::IsActive(const std::string& fit_name) {
   const std::lock_guard lock(mutex_);
   return active_.count(fit_name) > 0;
@@ -165,21 +175,31 @@ void FitJobs::Loop() {
 absl::StatusOr<fitting::FitResult> FitJobs::Solve(Job& job) {
   if (job.cancelled) return absl::CancelledError("cancelled before it began");
   FitData data;
+  {
+    const ProgressScope scope(job.progress);
+    const ProgressPhase reading("data", 0);
+  }
   data.input.table = job.order.table;
+  storage::StudySize size;
   if (data.input.table == nullptr) {
     ASSIGN_OR_RETURN(auto snapshot, store_->Read());  // all that the fit sees is of one state
+    ASSIGN_OR_RETURN(size, snapshot->GetStudySize(job.fit.study_id));
     ASSIGN_OR_RETURN(data, LoadFitData(*snapshot, job.fit.study_id, job.order.where, job.order.holdout,
                                        fitting::NeedsOf(job.law->spec()), job.order.request.columns));
   }
   data.input.laws = job.order.laws;
   absl::StatusOr<fitting::FitResult> result = absl::UnknownError("the fit did not run");
   RETURN_IF_ERROR(StopExceptions([&] {
-    arena_.execute([&] { result = fitting::Fit(job.law, data.input, job.order.request); });
+    arena_.execute([&] {
+      const ProgressScope scope(job.progress);
+      result = fitting::Fit(job.law, data.input, job.order.request);
+    });
     return absl::OkStatus();
   }));
   const std::vector<std::string> left_out = LeftOut(data);
   if (result.ok()) {
     result->warnings.insert(result->warnings.end(), left_out.begin(), left_out.end());
+    if (data.input.table == nullptr) NoteOrigin(size, job.order.request, *result);
     return result;
   }
   std::string message(result.status().message());

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/progress.h"
 #include "fitting/law/law.h"
 #include "server/convert/fit.h"
 #include "server/fair_queue.h"
@@ -59,6 +60,9 @@ class FitJobs {
   std::optional<Watch> OnEnd(const std::string& fit_name, Watcher watcher);
   void Unwatch(const std::string& fit_name, std::uint64_t watch);
 
+  /// Where an active fit stands; nullopt for others.
+  std::optional<Progress::State> StageOf(const std::string& fit_name);
+
   bool IsActive(const std::string& fit_name);
   /// How a fit ended whose end the store had no room for, while the store still has it as running.
   std::optional<storage::Fit> UnstoredEnd(const std::string& fit_name);
@@ -83,6 +87,7 @@ class FitJobs {
     FitOrder order;
     std::shared_ptr<const fitting::Law> law;
     std::atomic<bool> cancelled{false};
+    Progress progress;
     std::map<std::uint64_t, Watcher> watchers;  // guarded by mutex_
   };
 

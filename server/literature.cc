@@ -160,7 +160,7 @@ fitting::Prediction PredictFromLiterature(const LawTable::Snapshot& laws, const 
   prediction.warnings.push_back(
       absl::StrCat("for AdamW-like recipes that tune rate and batch together; expected to give away ",
                    std::round(1000 * 100 * belief.expected_excess) / 1000,
-                   " % of the loss at the estimate: a few small runs shrink that most (sextant suggest)"));
+                   " % of the loss at the estimate: a few small runs shrink that most (SuggestRuns)"));
   return prediction;
 }
 

@@ -153,6 +153,7 @@ int Serve(Flags& flags, const sigset_t& signals) {
   std::unique_ptr<sextant::server::http::HttpServer> http;
   if (!flags.http.listen.empty()) {
     flags.http.insecure_non_loopback = flags.server.insecure_non_loopback;
+    flags.http.tls = {flags.server.tls_certificate, flags.server.tls_key, flags.server.tls_client_ca};
     auto started = sextant::server::http::HttpServer::Start(flags.http, (*server)->InProcessChannel());
     if (!started.ok()) return Fail(started.status());
     http = *std::move(started);

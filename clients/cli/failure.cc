@@ -2,9 +2,11 @@
 #include "clients/cli/failure.h"
 
 #include <set>
+#include <utility>
 
 #include "base/printable.h"
 #include "clients/cli/exit_codes.h"
+#include "clients/cli/flag_terms.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace sextant::cli {
@@ -142,6 +144,8 @@ Failure FromServer(const grpc::Status& status, const std::string& target) {
     const std::string description = colon == std::string::npos ? line : line.substr(colon + 2);
     if (failure.what.find(description) == std::string::npos) failure.details.push_back(line);
   }
+  failure.what = InFlagTerms(std::move(failure.what));
+  for (std::string& line : failure.details) line = InFlagTerms(std::move(line));
   failure.advice = AdviceForReason(details.info.reason(), details.resource.resource_name());
   if (failure.advice.empty()) failure.advice = AdviceForCode(status.error_code(), target, details.retry);
   failure.exit_code =
@@ -151,7 +155,7 @@ Failure FromServer(const grpc::Status& status, const std::string& target) {
 
 Failure FromFitError(int code, const std::string& reason, const std::string& message) {
   Failure failure;
-  failure.what = message.empty() ? "the fit failed" : Safe(message);
+  failure.what = message.empty() ? "the fit failed" : InFlagTerms(Safe(message));
   failure.advice = AdviceForReason(reason, "");
   failure.exit_code = MeansWithheld(reason) ? kExitWithheld : kExitServerBase + code;
   return failure;

@@ -14,4 +14,12 @@ std::string DefaultDatabasePath() {
   return std::string(home) + "/.local/share/sextant/sextant.db";
 }
 
+std::string DefaultSettingsPath() {
+  const char* config = std::getenv("XDG_CONFIG_HOME");
+  if (config != nullptr && config[0] == '/') return std::string(config) + "/sextant/config.toml";
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || home[0] == '\0') return {};
+  return std::string(home) + "/.config/sextant/config.toml";
+}
+
 }  // namespace sextant::cli

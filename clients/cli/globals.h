@@ -27,5 +27,7 @@ struct Globals {
 
 /// $XDG_DATA_HOME/sextant/sextant.db, or ~/.local/share/sextant/sextant.db; empty without a home.
 std::string DefaultDatabasePath();
+/// $XDG_CONFIG_HOME/sextant/config.toml, or ~/.config/sextant/config.toml; empty without a home.
+std::string DefaultSettingsPath();
 
 }  // namespace sextant::cli

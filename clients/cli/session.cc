@@ -12,7 +12,9 @@
 
 #include "base/status_macros.h"
 #include "clients/cli/embedded.h"
+#include "clients/cli/flag_terms.h"
 #include "clients/cli/target.h"
+#include "clients/cli/upload/waiting.h"
 
 namespace sextant::cli {
 namespace {
@@ -101,6 +103,10 @@ int Session::Connect() {
 
 std::string Session::why_read_only() const { return embedded_ ? embedded_->why_read_only() : ""; }
 
+std::shared_ptr<void> Session::ShowWaiting() const {
+  return progress_wanted() ? std::make_shared<Waiting>(*this, "working") : nullptr;
+}
+
 grpc::Status Session::NotConnected() { return {grpc::StatusCode::FAILED_PRECONDITION, "not connected"}; }
 
 std::map<std::string, std::string> Session::CallMetadata() const {
@@ -149,7 +155,7 @@ std::size_t Session::table_width() const {
 }
 
 void Session::Note(const std::string& text) const {
-  if (!globals_.quiet) std::fputs((SafeLines(text) + "\n").c_str(), stderr);
+  if (!globals_.quiet) std::fputs((SafeLines(InFlagTerms(text)) + "\n").c_str(), stderr);
 }
 
 void Session::Detail(const std::string& text) const {

@@ -55,6 +55,7 @@ class Session {
     grpc::ClientContext context;
     Prepare(&context, kDefaultTimeoutSeconds);
     const InterruptScope scope([&] { context.TryCancel(); });
+    const std::shared_ptr<void> waiting = ShowWaiting();
     return (stub.*method)(&context, request, response);
   }
 
@@ -83,6 +84,8 @@ class Session {
 
  private:
   static grpc::Status NotConnected();
+  /// A line that says that something goes on, where somebody sees it; gone with what is returned.
+  std::shared_ptr<void> ShowWaiting() const;
   absl::Status ConnectToServer();
 
   Globals globals_;

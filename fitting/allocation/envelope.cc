@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/progress.h"
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "fitting/allocation/allocation.h"
@@ -127,7 +128,9 @@ void AddCurveReplicates(const std::vector<BudgetCurve>& curves, double low, doub
     return;
   }
   const int free = std::max(1, static_cast<int>(curves.size()) - kSurfaceShare);
+  const ProgressPhase phase("replicates", bootstrap.replicates);
   for (int r = 0; r < bootstrap.replicates; ++r) {
+    phase.Add();
     RandomStream random(bootstrap.seed, static_cast<std::uint64_t>(r));
     const double scale =
         std::sqrt(static_cast<double>(curves.size()) / free) * std::sqrt(free / random.ChiSquared(free));

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/progress.h"
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "fitting/allocation/allocation.h"
@@ -174,7 +175,9 @@ void AddReplicates(const std::vector<Group>& groups, const absl::StatusOr<solve:
   }
   std::vector<std::vector<double>> places(groups.size());
   std::vector<AllocationFit> replicates;
+  const ProgressPhase phase("replicates", bootstrap.replicates);
   for (int r = 0; r < bootstrap.replicates; ++r) {
+    phase.Add();
     RandomStream random(bootstrap.seed, static_cast<std::uint64_t>(r));
     const double sd = noise.first * std::sqrt(noise.second / random.ChiSquared(noise.second));
     std::vector<AllocationFit::Point> optima;

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/give_up.h"
+#include "base/progress.h"
 #include "base/quantile.h"
 #include "base/random.h"
 #include "fitting/critical_batch/noise_model.h"
@@ -124,8 +125,10 @@ CurveFit FitCurve(std::span<const StepsToTarget> points, const FromStepsOptions&
   fit.log_min_steps.resize(options.replicates);
   fit.log_critical.resize(options.replicates);
   const GiveUpOfCaller caller;
+  const ProgressPhase phase("replicates", options.replicates);
   tbb::parallel_for(0, options.replicates, [&](int i) {
     const auto scope = caller.Enter();
+    phase.Add();
     RandomStream random(options.seed, static_cast<uint64_t>(i));
     const std::vector<double> drawn = noise.Redraw(fitted, fit.solution.objective, 2, random);
     const DenseSolution replicate = SolveQuickly(CurveProblem(points, drawn, noise.sd(), range), p, 40, 1e-9);

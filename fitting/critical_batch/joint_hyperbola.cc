@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "base/give_up.h"
+#include "base/progress.h"
 #include "base/quantile.h"
 #include "base/random.h"
 #include "base/status_macros.h"
@@ -167,8 +168,10 @@ absl::StatusOr<JointHyperbolaFit> FitJointHyperbola(std::span<const StepsToTarge
   law.b_star_draws.resize(options.replicates);
   law.alpha_draws.resize(options.replicates);
   const GiveUpOfCaller caller;
+  const ProgressPhase phase("replicates", options.replicates);
   tbb::parallel_for(0, options.replicates, [&](int replicate) {
     const auto scope = caller.Enter();
+    phase.Add();
     RandomStream random(options.seed, static_cast<uint64_t>(replicate));
     const double scale = widen * std::sqrt(free / random.ChiSquared(free));
     std::vector<double> factor(layout.clusters), shift(layout.clusters), drawn(n);

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "base/give_up.h"
+#include "base/progress.h"
 #include "base/quantile.h"
 #include "base/random.h"
 #include "fitting/curve/dense_solver.h"
@@ -126,7 +127,9 @@ ScaleLaw FitOne(std::span<const ScaledCriticalBatch> points, const char* name, b
   law.leave_one_out_error = std::sqrt(left_out);
 
   std::vector<double> coefficients, ns, ds;
+  const ProgressPhase phase("replicates", replicates);
   for (int i = 0; i < replicates; ++i) {
+    phase.Add();
     CheckGivenUp();
     RandomStream random(seed, static_cast<uint64_t>(i));
     Eigen::VectorXd drawn;

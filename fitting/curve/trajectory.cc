@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "base/give_up.h"
+#include "base/progress.h"
 #include "base/quantile.h"
 #include "base/random.h"
 #include "fitting/curve/dense_solver.h"
@@ -198,8 +199,10 @@ absl::StatusOr<TrajectoryFit> FitTrajectory(std::span<const TrajectoryPoint> poi
   }
   fit.replicates.resize(options.replicates);
   const GiveUpOfCaller caller;
+  const ProgressPhase phase("replicates", options.replicates);
   tbb::parallel_for(0, options.replicates, [&](int i) {
     const auto scope = caller.Enter();
+    phase.Add();
     RandomStream random(options.seed, 1'000'000 + static_cast<uint64_t>(i));
     std::vector<double> count(run_index.size(), 0.0), weight;
     for (size_t k = 0; k < count.size(); ++k) count[random.Index(count.size())] += 1;

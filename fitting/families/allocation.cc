@@ -236,7 +236,7 @@ void WarnOfFlatness(const AllocationFit& fit, std::vector<std::string>& warnings
   warnings.push_back(
       absl::StrFormat("flat valley: at %d of %d budgets the noise of the runs (%.2g in the loss) alone moves "
                       "the optimal size by a "
-                      "factor of up to %.2f either way; --estimator parametric ties the budgets together, "
+                      "factor of up to %.2f either way; estimator parametric ties the budgets together, "
                       "and sizes further from "
                       "the optimum or repeated seeds steady it",
                       flat, fit.optimum_errors.size(), fit.noise, std::exp(farthest)));

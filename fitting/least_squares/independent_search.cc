@@ -10,6 +10,7 @@
 #include <numeric>
 #include <utility>
 
+#include "base/progress.h"
 #include "base/random.h"
 
 namespace sextant::fitting::solve {
@@ -148,7 +149,9 @@ absl::Status SearchIndependently(const Evaluator& evaluator, const Objective& ob
   pool.push_back(search.best);
   Shrink(pool);
   if (pool.empty()) return absl::OkStatus();
+  const ProgressPhase phase("search", kMostRounds);
   for (int round = 0, quiet = 0; round < kMostRounds && quiet < kQuietRounds; ++round) {
+    phase.Add();
     const std::vector<double> spread = Spread(pool);
     std::vector<Polished> proposals(kRound);
     std::atomic<bool> stopped{false};

@@ -240,12 +240,10 @@ absl::StatusOr<LawInput> LawInputFromRuns(const Law& law, const RunTable& runs, 
             return name == kCurve ? OfRuns("loss_nats", runs) : std::nullopt;
           },
           known,
-          absl::StrCat(
-              "no field of runs, and nothing that the study declares, has this name (it declares ",
-              NamesOf(runs.declared),
-              "). Declare it (`studies declare STUDY --variable VARIABLE:UNIT`) and import it, say what "
-              "the study calls it (--map VARIABLE=NAME), or give the data as a table (--table FILE "
-              "--map VARIABLE=COLUMN)")));
+          absl::StrCat("no field of runs, and nothing that the study declares, has this name (it declares ",
+                       NamesOf(runs.declared),
+                       "). Declare it (UpdateStudy) and import it, say what "
+                       "the study calls it (columns), or give the data as a table (table, columns)")));
   LawInput input = Assemble(spec, std::move(columns));
   bool own = false;
   for (const auto& [variable, column] : input.columns) own = own || runs.declared.contains(column);
@@ -286,7 +284,7 @@ absl::StatusOr<LawInput> LawInputFromColumns(const Law& law, const DataColumns& 
                                         },
                                         NamesOf(table.columns),
                                         absl::StrCat("the table's columns are ", NamesOf(table.columns),
-                                                     "; say which it is with --map VARIABLE=COLUMN")));
+                                                     "; say which it is (columns)")));
   LawInput input = Assemble(spec, std::move(columns));
   std::vector<std::size_t> all(table.rows());
   for (std::size_t row = 0; row < all.size(); ++row) all[row] = row;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/progress.h"
 #include "base/status_macros.h"
 #include "fitting/least_squares/compose_laws.h"
 #include "fitting/least_squares/loss_scales.h"
@@ -264,7 +265,8 @@ absl::StatusOr<FitResult> FitLossAverage(const std::vector<std::shared_ptr<const
     if (first.ok()) first = why;
     left_out.push_back(absl::StrCat(laws[l]->spec().id, ": ", std::string(why.message())));
   };
-  for (std::size_t l = 0; l < laws.size(); ++l) {
+  const ProgressPhase phase("laws", static_cast<std::int64_t>(laws.size()));
+  for (std::size_t l = 0; l < laws.size(); ++l, phase.Add()) {
     if (!SameVariables(laws[l]->spec(), laws.front()->spec())) {
       leave_out(
           l, absl::InvalidArgumentError(absl::StrCat("has other variables than ", laws.front()->spec().id)));

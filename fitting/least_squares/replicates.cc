@@ -10,6 +10,8 @@
 #include <limits>
 #include <memory>
 
+#include "base/progress.h"
+
 namespace sextant::fitting::solve {
 namespace {
 
@@ -82,6 +84,7 @@ absl::Status FitReplicates(const Evaluator& evaluator, const Objective& objectiv
   std::vector<char> unconverged(total, 0), contested(total, 0);
   std::atomic<bool> stopped{false};
   std::atomic<int> done{0};
+  const ProgressPhase phase("replicates", count);
   tbb::parallel_for(tbb::blocked_range<std::size_t>(0, (total + kBlock - 1) / kBlock, 1),
                     [&](const auto& range) {
                       const std::unique_ptr<Evaluator> own = evaluator.Clone();
@@ -107,6 +110,7 @@ absl::Status FitReplicates(const Evaluator& evaluator, const Objective& objectiv
                         }
                         const int finished = done += static_cast<int>(end - block * kBlock);
                         if (progress) progress(finished, count);
+                        phase.Add(static_cast<std::int64_t>(end - block * kBlock));
                       }
                     });
   if (stopped) return stop();

@@ -9,6 +9,7 @@
 #include <limits>
 #include <numeric>
 
+#include "base/progress.h"
 #include "base/random.h"
 
 namespace sextant::fitting::solve {
@@ -168,6 +169,7 @@ absl::Status PolishStarts(const Evaluator& evaluator, const Objective& objective
                           const std::vector<std::vector<double>>& starts, bool all, const StopCheck& stop,
                           Search& search) {
   std::vector<Polished> polished(starts.size());
+  const ProgressPhase phase("starts", static_cast<std::int64_t>(starts.size()));
   std::atomic<bool> stopped{false};
   const auto polish = [&](std::size_t begin, std::size_t end) {
     tbb::parallel_for(tbb::blocked_range<std::size_t>(begin, end, 4), [&](const auto& range) {
@@ -179,6 +181,7 @@ absl::Status PolishStarts(const Evaluator& evaluator, const Objective& objective
           return;
         }
         polished[i] = polisher.PolishWidened(starts[i], kWidening);
+        phase.Add();
       }
     });
     search = Search();

@@ -8,6 +8,7 @@
 #include <atomic>
 
 #include "absl/status/status.h"
+#include "base/progress.h"
 
 namespace sextant::fitting::optimum {
 namespace {
@@ -36,6 +37,7 @@ absl::StatusOr<Replicates> RunReplicates(const std::vector<Cell>& cells, int cou
   std::vector<double> rows(total * columns);
   std::vector<int> draws(total, 0);
   std::atomic<bool> stop{false};
+  const ProgressPhase phase("replicates", count);
   tbb::parallel_for(tbb::blocked_range<std::size_t>(0, total),
                     [&](const tbb::blocked_range<std::size_t>& range) {
                       std::vector<DrawnCell> drawn;
@@ -55,6 +57,7 @@ absl::StatusOr<Replicates> RunReplicates(const std::vector<Cell>& cells, int cou
                           done = fit(drawn, random, rows.data() + r * columns);
                         }
                         draws[r] = done ? draws[r] : -draws[r];
+                        phase.Add();
                       }
                     });
   if (stop) {

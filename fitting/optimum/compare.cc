@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/progress.h"
 #include "fitting/optimum/cells.h"
 #include "fitting/optimum/excess_loss.h"
 #include "fitting/optimum/identifiability.h"
@@ -293,7 +294,9 @@ absl::StatusOr<Comparison> CompareEstimators(const RunTable& all_runs, const Com
       }
     }
   }
+  const ProgressPhase phase("held-out fits", static_cast<std::int64_t>(jobs.size()));
   tbb::parallel_for(std::size_t{0}, jobs.size(), [&](std::size_t j) {
+    phase.Add();
     if (!options.cancelled || !options.cancelled()) {
       jobs[j].result =
           ScoreFold(jobs[j].train, jobs[j].test, axes, comparison.scores[jobs[j].score].estimator, options);

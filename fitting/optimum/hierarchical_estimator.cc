@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "base/progress.h"
 #include "fitting/optimum/bootstrap.h"
 #include "fitting/optimum/cell_process.h"
 #include "fitting/optimum/hierarchical.h"
@@ -213,6 +214,7 @@ absl::StatusOr<OptimumFit> FitHierarchical(const std::vector<Cell>& cells, Axes 
   // Shapes of the bowl, each from a draw of cells and of their runs; each serves every kShapes-th replicate.
   const std::size_t shapes = std::min(kShapes, fit.replicate_count);
   std::atomic<bool> stop{false};
+  const ProgressPhase phase("replicates", static_cast<std::int64_t>(fit.replicate_count));
   tbb::parallel_for(std::size_t{0}, shapes, [&](std::size_t s) {
     if (stop || (options.cancelled && options.cancelled())) {
       stop = true;
@@ -236,6 +238,7 @@ absl::StatusOr<OptimumFit> FitHierarchical(const std::vector<Cell>& cells, Axes 
       law.batch = draw.law[1];
       WriteSurfaceRow(options, law, law, shape, axes, draw.bend, draw.offset,
                       fit.replicates.data() + r * columns);
+      phase.Add();
     }
   });
   if (stop) {

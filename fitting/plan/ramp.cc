@@ -42,7 +42,7 @@ absl::StatusOr<BatchRamp> PlanRamp(const RampRequest& r) {
     return absl::FailedPreconditionError(absl::StrFormat(
         "ramp: this run goes through losses of %.4g to %.4g and critical batches of %.3g to %.3g tokens; the "
         "critical batch is known for losses of %.4g to %.4g and batches up to %.3g: beyond that no ramp is "
-        "given. Measure it there (sextant critical-batch estimate) or plan a smaller run",
+        "given. Measure it there (EstimateCriticalBatch) or plan a smaller run",
         points.front().loss, points.back().loss, points.front().critical, points.back().critical,
         r.losses.low, r.losses.high, r.batches.high));
   }

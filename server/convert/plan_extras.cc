@@ -126,7 +126,7 @@ void AddRamp(const std::vector<const fitting::Predictor*>& recipe, const fitting
   });
   if (law == recipe.end()) {
     return refuse(
-        "no source predicts a critical batch; cbs-power-loss fitted to the study, or --law kaplan-bcrit, "
+        "no source predicts a critical batch; cbs-power-loss fitted to the study, or the law kaplan-bcrit, "
         "does");
   }
   if (surface == nullptr) return refuse("it needs a law of the loss in N and D");

@@ -132,7 +132,7 @@ bool Handlers::CheckOrigin(const httplib::Request& request, httplib::Response& r
     return false;
   }
   const std::string origin = request.get_header_value("Origin");
-  if (origin.empty() || origin == "http://" + host) return true;
+  if (origin.empty() || origin == (options_.tls.wanted() ? "https://" : "http://") + host) return true;
   const auto& allowed = options_.allowed_origins;
   if (std::find(allowed.begin(), allowed.end(), origin) == allowed.end()) {
     Refuse(response,
@@ -310,6 +310,8 @@ void Handlers::Report(const httplib::Request& request, httplib::Response& respon
   if (!status.ok()) return Refuse(response, status, false);
   report::ReportRequest wanted;
   wanted.study = "studies/" + request.get_param_value("study");
+  wanted.part = request.get_param_value("part") == "analyses" ? report::ReportPart::kAnalyses
+                                                              : report::ReportPart::kStudy;
   wanted.metadata = *std::move(metadata);
   wanted.cancelled = [this] { return cancelled_.load(); };
   std::string json;

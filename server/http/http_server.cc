@@ -35,6 +35,7 @@ class Router final : public httplib::Server {
   void StopAnswers() { svr_sock_ = INVALID_SOCKET; }
 
   void Serve(SocketStream& stream) {
+    if (!stream.Handshake()) return;
     for (int left = kRequestsPerConnection; left > 0 && stream.AwaitRequest(); --left) {
       bool closed = false;
       const bool answered = process_request(stream, left == 1, closed, nullptr);
@@ -69,7 +70,7 @@ struct HttpServer::Impl {
   // On the listener's thread.
   void Take(int connection) {
     const std::string peer = NameOfPeer(connection);
-    auto stream = std::make_shared<SocketStream>(connection, peer);
+    auto stream = std::make_shared<SocketStream>(connection, peer, tls ? tls->Current() : nullptr);
     {
       const std::lock_guard lock(mutex);
       if (stopped || static_cast<int>(open.size()) >= kMaxConnections ||
@@ -91,7 +92,9 @@ struct HttpServer::Impl {
     }
   }
 
-  static void Refuse(int connection) {
+  // Over TLS nobody could read it before a handshake.
+  void Refuse(int connection) const {
+    if (tls) return;
     const std::string answer = BusyAnswer();
     send(connection, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   }
@@ -116,6 +119,7 @@ struct HttpServer::Impl {
 
   Handlers handlers;
   Router router;
+  std::unique_ptr<TlsContext> tls;  // null: in the clear
   std::mutex mutex;
   std::condition_variable all_done;
   bool stopped = false;                          // guarded by mutex
@@ -129,16 +133,18 @@ struct HttpServer::Impl {
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpOptions& options,
                                                               std::shared_ptr<grpc::Channel> channel) {
   auto impl = std::make_unique<Impl>(options, std::move(channel));
+  if (options.tls.wanted()) {
+    ASSIGN_OR_RETURN(impl->tls, TlsContext::Load(options.tls));
+  }
   for (const std::string& address : options.listen) {
     if (address.rfind(':') == std::string::npos || address.rfind("unix:", 0) == 0) {
       return absl::InvalidArgumentError(absl::StrCat("--http ", address, ": use HOST:PORT"));
     }
-    if (!options.insecure_non_loopback && !IsLocalAddress(address)) {
+    if (!options.tls.wanted() && !options.insecure_non_loopback && !IsLocalAddress(address)) {
       return absl::InvalidArgumentError(
           absl::StrCat("--http ", address,
-                       " can be reached from other machines and the connection would not be encrypted: put a "
-                       "proxy with TLS "
-                       "in front of a loopback address, or accept it with --insecure-non-loopback"));
+                       " can be reached from other machines and the connection would not be encrypted: give "
+                       "--tls-cert and --tls-key, or accept it with --insecure-non-loopback"));
     }
     ASSIGN_OR_RETURN(const int port,
                      impl->listener.Listen(

@@ -11,21 +11,24 @@
 #include <string>
 #include <vector>
 
+#include "server/http/tls_context.h"
+
 namespace sextant::server::http {
 
 struct HttpOptions {
   std::vector<std::string> listen;  ///< HOST:PORT; port 0: any free one
   /// Origins ("https://example.org") whose pages may call from a browser; none by default.
   std::vector<std::string> allowed_origins;
-  bool insecure_non_loopback = false;  ///< allow addresses that others can reach
+  bool insecure_non_loopback = false;  ///< allow addresses that others can reach without TLS
+  TlsFiles tls;                        ///< as of gRPC; empty: not encrypted
 };
 
 /// Calls go through `channel`, which leads into this process: they meet the checks, tokens, limits and errors
 /// that gRPC's meet. From Start to Stop, or the destructor.
 class HttpServer {
  public:
-  /// Binds and serves. INVALID_ARGUMENT (an address others can reach without insecure_non_loopback),
-  /// UNAVAILABLE (an address cannot be bound).
+  /// Binds and serves. INVALID_ARGUMENT (an address others can reach, with neither TLS nor
+  /// insecure_non_loopback; a certificate that cannot be used), UNAVAILABLE (an address cannot be bound).
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const HttpOptions& options,
                                                            std::shared_ptr<grpc::Channel> channel);
   ~HttpServer();

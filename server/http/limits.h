@@ -18,6 +18,7 @@ inline constexpr std::int64_t kMaxBodies = 256 << 20, kMaxBodiesPerPeer = 64 << 
 inline constexpr int kMaxReports = 4, kMaxReportsPerPeer = 2;
 inline constexpr int kMaxMessagesPerBody = 10'000;
 
+inline constexpr std::chrono::seconds kToShakeHands{10};     ///< of TLS, as gRPC's connections
 inline constexpr std::chrono::seconds kBetweenRequests{15};  ///< on an open connection
 inline constexpr std::chrono::seconds kToReceive{60};        ///< a whole request
 inline constexpr std::chrono::seconds kToSend{30};           ///< until the client takes some bytes

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <httplib.h>
+#include <openssl/ssl.h>
 
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <string>
 
 namespace sextant::server::http {
@@ -14,11 +16,14 @@ namespace sextant::server::http {
 /// Owns the descriptor, which is non-blocking. Used by one thread; Close may come from another.
 class SocketStream final : public httplib::Stream {
  public:
-  SocketStream(int descriptor, std::string peer) : descriptor_(descriptor), peer_(std::move(peer)) {}
+  /// `tls`: null for a connection in the clear.
+  SocketStream(int descriptor, std::string peer, std::shared_ptr<SSL_CTX> tls);
   ~SocketStream() override;
   SocketStream(const SocketStream&) = delete;
   SocketStream& operator=(const SocketStream&) = delete;
 
+  /// Agrees with the client on how to encrypt; true at once where nothing is. False: the client does not.
+  bool Handshake();
   /// Waits for the next request on the connection; false when none comes in time.
   bool AwaitRequest();
   /// Ends what waits, for good.
@@ -37,10 +42,17 @@ class SocketStream final : public httplib::Stream {
   using Clock = std::chrono::steady_clock;
   bool Wait(short events, Clock::time_point until) const;
   bool Fill(Clock::time_point until);
+  /// As recv and send, whatever the connection is; `waits_for` is what poll is to wait for when they say
+  /// EAGAIN.
+  ssize_t Receive(char* data, std::size_t size, short* waits_for);
+  ssize_t Send(const char* data, std::size_t size, short* waits_for);
+  ssize_t SslResult(int result, std::size_t moved, short* waits_for);
   /// False once the headers of the request are longer than they may be.
   bool CountHeaders(const char* data, std::size_t size);
 
   const int descriptor_;
+  const std::shared_ptr<SSL_CTX> tls_;
+  std::unique_ptr<SSL, decltype(&SSL_free)> ssl_{nullptr, SSL_free};
   const std::string peer_;
   std::string buffer_;
   std::size_t taken_ = 0;  // of buffer_

@@ -13,7 +13,9 @@
 #include <cstdio>
 
 #include "server/http/page_text.h"
+#include "server/report/report_analyses.h"
 #include "server/report/report_fits.h"
+#include "server/report/report_forecasts.h"
 #include "server/report/report_study.h"
 #include "server/version.h"
 
@@ -22,6 +24,7 @@ namespace {
 
 using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
 
+constexpr int kMostForecasts = 500;
 constexpr std::size_t kMostRuns = 20'000, kMostFits = 12, kMostCurves = 24, kMostPointsOfACurve = 250;
 // More digits than a chart shows; 2 MB is the most that a report may have.
 constexpr int kDigits = 6;
@@ -82,6 +85,8 @@ void Runs(const ReportStudy& study, Writer* writer) {
   numbers("learning_rate", &ReportRun::rate);
   numbers("batch_size_tokens", &ReportRun::batch);
   numbers("loss", &ReportRun::loss);
+  Column(
+      "cell", study.runs, stride, [&](const ReportRun& run) { writer->Int(run.cell); }, writer);
   Column(
       "state", study.runs, stride, [&](const ReportRun& run) { Text(std::string(1, run.state), writer); },
       writer);
@@ -195,11 +200,37 @@ void Curves(const std::vector<ReportCurve>& curves, Writer* writer) {
   writer->EndArray();
 }
 
+void Analyses(const ReportAnalyses& analyses, Writer* writer) {
+  writer->Key("critical_batch");
+  Message(analyses.critical_batch, writer);
+  writer->Key("compared_estimators");
+  Message(analyses.estimators, writer);
+  writer->Key("compared_laws");
+  Message(analyses.laws, writer);
+}
+
+// In a page "<" would end the data ("</script>") or begin a comment; in JSON it stands in strings alone.
+std::string Finished(const rapidjson::StringBuffer& buffer) {
+  return absl::StrReplaceAll(std::string(buffer.GetString(), buffer.GetSize()), {{"<", "\\u003c"}});
+}
+
 }  // namespace
 
 grpc::Status CollectReport(const std::shared_ptr<grpc::Channel>& channel, const ReportRequest& request,
                            std::string* json) {
   const ServiceClient client(channel, request);
+  rapidjson::StringBuffer buffer;
+  Writer writer(buffer);
+  ReportAnalyses analyses;
+  if (request.part == ReportPart::kAnalyses) {
+    const grpc::Status read = ReadAnalyses(client, request.study, &analyses);
+    if (!read.ok()) return read;
+    writer.StartObject();
+    Analyses(analyses, &writer);
+    writer.EndObject();
+    *json = Finished(buffer);
+    return read;
+  }
   ReportStudy study;
   std::vector<ReportFit> fits;
   ReportGrid grid;
@@ -208,9 +239,11 @@ grpc::Status CollectReport(const std::shared_ptr<grpc::Channel>& channel, const 
   if (status.ok()) status = ReadFits(client, study, kMostFits, &fits);
   if (status.ok() && !fits.empty()) status = ReadGrid(client, study, &grid);
   if (status.ok()) status = ReadCurves(client, study, kMostCurves, kMostPointsOfACurve, &curves);
+  if (status.ok() && request.part == ReportPart::kAll)
+    status = ReadAnalyses(client, request.study, &analyses);
+  std::vector<std::unique_ptr<google::protobuf::Message>> forecasts;
+  if (status.ok()) status = ReadForecasts(channel, request, kMostForecasts, &forecasts);
   if (!status.ok()) return status;
-  rapidjson::StringBuffer buffer;
-  Writer writer(buffer);
   writer.StartObject();
   writer.Key("version");
   writer.String(kVersion);
@@ -223,9 +256,13 @@ grpc::Status CollectReport(const std::shared_ptr<grpc::Channel>& channel, const 
   Fits(fits, &writer);
   Grid(grid, &writer);
   Curves(curves, &writer);
+  if (request.part == ReportPart::kAll) Analyses(analyses, &writer);
+  writer.Key("forecasts");
+  writer.StartArray();
+  for (const auto& forecast : forecasts) Message(*forecast, &writer);
+  writer.EndArray();
   writer.EndObject();
-  // In a page "<" would end the data ("</script>") or begin a comment; in JSON it stands in strings alone.
-  *json = absl::StrReplaceAll(std::string(buffer.GetString(), buffer.GetSize()), {{"<", "\\u003c"}});
+  *json = Finished(buffer);
   return grpc::Status::OK;
 }
 

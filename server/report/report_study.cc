@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
+#include <utility>
+#include <vector>
 
 #include "sextant/v1/run_service.grpc.pb.h"
 #include "sextant/v1/study_service.grpc.pb.h"
@@ -45,13 +46,31 @@ char StateOf(const v1::Run& run) {
   }
 }
 
+// Runs of one N whose D differs by less: a horizon is rounded to whole steps of each batch (as
+// fitting/optimum/cells.h).
+constexpr double kSameTokens = 1.005, kSameParams = 1 + 1e-6;
+
 void MakeCells(ReportStudy* study) {
-  std::map<std::pair<double, double>, ReportCell> cells;
-  for (const ReportRun& run : study->runs) {
-    if (!(run.params > 0) || !(run.tokens > 0)) continue;
-    ReportCell& cell = cells[{run.params, run.tokens}];
+  std::vector<ReportRun*> order;
+  for (ReportRun& run : study->runs) {
+    if (run.params > 0 && run.tokens > 0) order.push_back(&run);
+  }
+  std::stable_sort(order.begin(), order.end(), [](const ReportRun* a, const ReportRun* b) {
+    return std::pair(a->params, a->tokens) < std::pair(b->params, b->tokens);
+  });
+  std::vector<ReportCell> cells;
+  std::size_t first = 0;  // of `order`, in the last cell
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    ReportRun& run = *order[i];
+    if (cells.empty() || run.params > kSameParams * order[first]->params ||
+        run.tokens > kSameTokens * order[first]->tokens) {
+      cells.emplace_back();
+      first = i;
+    }
+    ReportCell& cell = cells.back();
+    run.cell = static_cast<int>(cells.size()) - 1;
     cell.params = run.params;
-    cell.tokens = run.tokens;
+    cell.tokens = order[first + (i - first) / 2]->tokens;  // the median of those that came
     ++cell.runs;
     if (run.state == 'd') ++cell.diverged;
     const bool better =
@@ -59,10 +78,12 @@ void MakeCells(ReportStudy* study) {
     if (better) cell.best = &run;
   }
   // Of a table where hardly two runs share N and D, as of unplanned runs, a part stands for all.
-  const std::size_t stride = (cells.size() + kMostCells - 1) / kMostCells;
-  std::size_t at = 0;
-  for (const auto& [key, cell] : cells) {
-    if (at++ % std::max<std::size_t>(1, stride) == 0) study->cells.push_back(cell);
+  const std::size_t stride = std::max<std::size_t>(1, (cells.size() + kMostCells - 1) / kMostCells);
+  for (std::size_t at = 0; at < cells.size(); at += stride) study->cells.push_back(cells[at]);
+  for (ReportRun& run : study->runs) {
+    const int at = run.cell;
+    const auto step = static_cast<int>(stride);
+    run.cell = at >= 0 && at % step == 0 ? at / step : -1;
   }
 }
 

@@ -17,9 +17,10 @@ struct ReportRun {
   double params = 0, tokens = 0, rate = 0, batch = 0, loss = 0;
   char state = '?';  ///< f(inished), d(iverged), r(unning), c(rashed), x: excluded by hand
   int curve_points = 0;
+  int cell = -1;  ///< of ReportStudy::cells; -1: none of those that are shown
 };
 
-/// Runs of one N and one D.
+/// Runs of one N and one D, within 0.5 % of D.
 struct ReportCell {
   double params = 0, tokens = 0;
   int runs = 0, diverged = 0;

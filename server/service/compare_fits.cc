@@ -4,6 +4,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,35 @@ namespace {
 
 constexpr int kMaxLaws = 50;
 
+// What to take, by the split that is most like the question: from small models to large ones, else from other
+// N, else from other cells.
+std::string VerdictOnEstimators(const fitting::Comparison& comparison) {
+  for (const auto split : {fitting::HoldoutSplit::kSmallToLarge, fitting::HoldoutSplit::kLeaveOneModelOut,
+                           fitting::HoldoutSplit::kLeaveOneCellOut}) {
+    std::vector<const fitting::SplitScore*> scores;
+    int most = 0;
+    for (const fitting::SplitScore& score : comparison.scores) {
+      if (score.split == split) most = std::max(most, score.cells);
+    }
+    // Means over fewer cells are not those of the others.
+    for (const fitting::SplitScore& score : comparison.scores) {
+      if (score.split == split && score.cells == most && most > 0) scores.push_back(&score);
+    }
+    if (scores.empty()) continue;
+    std::stable_sort(scores.begin(), scores.end(),
+                     [](const auto* a, const auto* b) { return a->mean_excess_pct < b->mean_excess_pct; });
+    const auto words = [](const fitting::SplitScore& score) {
+      return absl::StrFormat("%s (%.3g %% on average, %.3g %% at worst)", score.estimator,
+                             score.mean_excess_pct, score.max_excess_pct);
+    };
+    std::string text = absl::StrCat("least excess loss, ", fitting::SplitName(split), " over ", most,
+                                    " cells: ", words(*scores[0]));
+    if (scores.size() > 1) absl::StrAppend(&text, ", then ", words(*scores[1]));
+    return absl::StrCat(text, "; differences below the noise of a few cells say nothing");
+  }
+  return {};
+}
+
 absl::Status CompareEstimators(const v1::CompareFitsRequest& request, const fitting::RunTable& runs,
                                v1::CompareFitsResponse& response) {
   fitting::CompareOptions options;
@@ -39,6 +69,7 @@ absl::Status CompareEstimators(const v1::CompareFitsRequest& request, const fitt
     out.set_cells(score.cells);
   }
   response.set_cells_scored(comparison->cells_scored);
+  response.set_verdict(VerdictOnEstimators(*comparison));
   for (const std::string& warning : comparison->warnings) response.add_warnings(warning);
   return absl::OkStatus();
 }

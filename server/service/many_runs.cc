@@ -77,11 +77,12 @@ grpc::ServerUnaryReactor* RunService::DeleteRuns(grpc::CallbackServerContext* co
         }
         Commit(
             core_.writer, "study", request->parent(),
-            [chosen = std::move(chosen), response](storage::Transaction& transaction) {
+            [this, chosen = std::move(chosen), response](storage::Transaction& transaction) {
               return transaction.Nested([&](storage::Transaction& part) -> absl::Status {
                 ASSIGN_OR_RETURN(const auto ids, IdsOf(part, chosen));
                 for (const std::string& id : ids) RETURN_IF_ERROR(part.DeleteRun(chosen.study, id));
                 response->set_run_count(static_cast<int>(ids.size()));
+                core_.sizes.Learn(part, chosen.study);
                 return absl::OkStatus();
               });
             },

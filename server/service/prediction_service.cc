@@ -21,6 +21,24 @@
 namespace sextant::server {
 namespace {
 
+// Fits that have missed runs say so: their answers stand, but a new fit would know more.
+void WarnOfMissedRuns(const Core& core, v1::PredictResponse& response) {
+  const auto fits = core.fits.Load();
+  for (v1::Prediction& prediction : *response.mutable_predictions()) {
+    for (const std::string& name : prediction.fits()) {
+      const auto fit = ParseFitName(name);
+      if (!fit) continue;
+      const auto study = fits->find(fit->study);
+      if (study == fits->end()) continue;
+      const auto served = study->second->fits.find(fit->id);
+      const auto size = core.sizes.Find(fit->study);
+      if (served == study->second->fits.end() || !served->second.predictor || !size) continue;
+      const std::string missed = WhatFitMissed(*served->second.predictor->fit(), *size);
+      if (!missed.empty()) prediction.add_warnings(absl::StrCat("fit ", fit->id, " is old: ", missed));
+    }
+  }
+}
+
 // Why nothing was answered: too far out, if dropping that limit gives an answer.
 absl::Status NothingAnswered(const std::vector<PredictorGroup>& groups, fitting::PredictionTarget target,
                              const v1::PredictResponse& response) {
@@ -75,6 +93,7 @@ absl::Status AnswerAll(const Core& core, const grpc::CallbackServerContext& cont
     std::rotate(predictions.pointer_begin(), predictions.pointer_end() - 1, predictions.pointer_end());
   }
   if (response.predictions_size() == 0) return NothingAnswered(*groups, *target, response);
+  WarnOfMissedRuns(core, response);
   return absl::OkStatus();
 }
 
@@ -123,7 +142,7 @@ absl::Status AnswerWithLiterature(const Core& core, const grpc::CallbackServerCo
     prediction.warnings.push_back(
         absl::StrCat(StudyName(id), " has no finished fit: published laws",
                      runs.finished > 0 ? absl::StrCat(", corrected by its ", runs.finished, " runs,") : "",
-                     " stand in (sextant fits create)"));
+                     " stand in: CreateFit makes one"));
     AddPrediction(prediction, response);
   }
   return absl::OkStatus();

@@ -172,8 +172,10 @@ ServerUnaryReactor* RunService::DeleteRun(CallbackServerContext* context, const 
     RETURN_IF_ERROR(RefusePublished(name->study));
     Commit(
         core_.writer, "run", request->name(),
-        [name = *name](storage::Transaction& transaction) {
-          return transaction.DeleteRun(name.study, name.id);
+        [this, name = *name](storage::Transaction& transaction) {
+          RETURN_IF_ERROR(transaction.DeleteRun(name.study, name.id));
+          core_.sizes.Learn(transaction, name.study);
+          return absl::OkStatus();
         },
         std::move(finish));
     return absl::OkStatus();

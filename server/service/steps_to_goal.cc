@@ -111,7 +111,7 @@ absl::Status GroupRuns(Core& core, const v1::AnalyzeStepsToGoalRequest& request,
   if (groups.empty()) {
     return UnmetPrecondition("DESIGN_NOT_IDENTIFIABLE", request.parent(),
                              absl::StrCat("no finished run records ", batch_name, " and ", steps_name,
-                                          ": say which columns they are (--batch, --steps)"));
+                                          ": say which columns they are (batch, steps)"));
   }
   return absl::OkStatus();
 }

@@ -171,6 +171,7 @@ ServerUnaryReactor* StudyService::DeleteStudy(CallbackServerContext* context,
           if (status.ok()) {
             core_.jobs.CancelStudy(id);
             core_.fits.RemoveStudy(id);
+            core_.sizes.Forget(id);
           }
           finish(status);
         });

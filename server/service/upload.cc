@@ -132,7 +132,9 @@ absl::Status UploadStream::TakeChunk(v1::UploadChunk& chunk) {
   Commit(
       core_.writer, "study", StudyName(study_.id),
       [this, work, study = study_, resumable = resumable_](storage::Transaction& transaction) {
-        return CommitChunk(transaction, study, resumable, work->first, work->second, refused_);
+        RETURN_IF_ERROR(CommitChunk(transaction, study, resumable, work->first, work->second, refused_));
+        core_.sizes.Learn(transaction, study.id);
+        return absl::OkStatus();
       },
       [this, work](const absl::Status& status) { Committed(status, work->first, work->second); });
   return absl::OkStatus();

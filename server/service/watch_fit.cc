@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/service/watch_fit.h"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "server/convert/fit.h"
+#include "server/convert/times.h"
 #include "server/service/read_fit.h"
 #include "server/status.h"
 
 namespace sextant::server {
+namespace {
+
+constexpr std::chrono::seconds kBetweenTicks{1};
+
+}  // namespace
 
 FitWatch* FitWatch::Begin(Core& core, const grpc::CallbackServerContext& context,
                           const v1::WatchFitRequest& request) {
@@ -58,7 +66,10 @@ void FitWatch::Found(std::uint64_t watch, const absl::Status& status, v1::Fit fi
     has_last_ = true;
   } else {
     first_ = std::move(fit);
+    running_ = first_;
+    SetProgress(first_);
     has_first_ = true;
+    ScheduleTick();
   }
   Advance();
 }
@@ -79,6 +90,43 @@ void FitWatch::Advance() {
     finished_ = true;
     StartWriteAndFinish(&last_, grpc::WriteOptions(), grpc::Status::OK);
   }
+}
+
+void FitWatch::SetProgress(v1::Fit& fit) const {
+  const auto stage = core_.jobs.StageOf(name_);
+  if (!stage) return;
+  v1::FitProgress& progress = *fit.mutable_progress();
+  progress.set_phase(stage->phase);
+  progress.clear_fraction();
+  if (stage->total > 0) {
+    progress.set_fraction(
+        std::clamp(static_cast<double>(stage->done) / static_cast<double>(stage->total), 0.0, 1.0));
+  }
+  const double created = static_cast<double>(fit.create_time().seconds()) + 1e-9 * fit.create_time().nanos();
+  progress.set_elapsed_seconds(std::max(0.0, 1e-6 * static_cast<double>(Now()) - created));
+}
+
+void FitWatch::ScheduleTick() {
+  if (finished_) return;
+  // A new one each time: an alarm cannot be set anew from what it calls.
+  handle_->tick = std::make_unique<grpc::Alarm>();
+  handle_->tick->Set(std::chrono::system_clock::now() + kBetweenTicks, [handle = handle_](bool is_due) {
+    const std::lock_guard lock(handle->mutex);
+    if (is_due && handle->stream != nullptr) handle->stream->Tick();
+  });
+}
+
+void FitWatch::Tick() {
+  if (finished_ || has_last_) return;
+  if (!writing_ && !has_first_) {
+    running_.clear_progress();
+    SetProgress(running_);
+    if (running_.has_progress()) {
+      writing_ = true;
+      StartWrite(&running_);
+    }
+  }
+  ScheduleTick();
 }
 
 void FitWatch::FinishOnce(const grpc::Status& status) {
@@ -104,10 +152,12 @@ void FitWatch::OnCancel() {
 
 void FitWatch::OnDone() {
   std::uint64_t watch = 0;
+  std::unique_ptr<grpc::Alarm> tick;  // ends without the mutex, which what it calls takes
   {
     const std::lock_guard lock(handle_->mutex);
     handle_->stream = nullptr;
     watch = watch_;
+    tick.swap(handle_->tick);
   }
   if (watch != 0) core_.jobs.Unwatch(name_, watch);
   delete this;

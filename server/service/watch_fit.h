@@ -2,6 +2,7 @@
 // The stream of FitService.WatchFit.
 #pragma once
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <cstdint>
@@ -14,10 +15,11 @@
 
 namespace sextant::server {
 
-/// Sends the fit as it is and, if it is active, once more when it has ended. Deletes itself.
+/// Sends the fit as it is and, if it is active, how far it has come every second and its end. Deletes itself.
 ///
-/// The end of a fit, the end of a write and a cancellation come from different threads; one mutex orders
-/// them. A shared handle stands between the stream and FitJobs, which may call after the stream is gone.
+/// The end of a fit, the end of a write, a tick and a cancellation come from different threads; one mutex
+/// orders them. A shared handle stands between the stream and FitJobs, which may call after the stream is
+/// gone.
 class FitWatch final : public grpc::ServerWriteReactor<v1::Fit> {
  public:
   static FitWatch* Begin(Core& core, const grpc::CallbackServerContext& context,
@@ -31,6 +33,7 @@ class FitWatch final : public grpc::ServerWriteReactor<v1::Fit> {
   struct Handle {
     std::mutex mutex;
     FitWatch* stream = nullptr;  // null once the stream is done
+    std::unique_ptr<grpc::Alarm> tick;
   };
 
   FitWatch(Core& core, std::string name) : core_(core), name_(std::move(name)) {}
@@ -39,6 +42,9 @@ class FitWatch final : public grpc::ServerWriteReactor<v1::Fit> {
   void Found(std::uint64_t watch, const absl::Status& status, v1::Fit fit);
   void Ended(const storage::Fit& fit);
   void Advance();
+  void ScheduleTick();
+  void Tick();
+  void SetProgress(v1::Fit& fit) const;
   void FinishOnce(const grpc::Status& status);
 
   Core& core_;
@@ -46,7 +52,7 @@ class FitWatch final : public grpc::ServerWriteReactor<v1::Fit> {
   const std::string name_;
   const std::shared_ptr<Handle> handle_ = std::make_shared<Handle>();
   // All below guarded by handle_->mutex.
-  v1::Fit first_, last_;
+  v1::Fit first_, running_, last_;
   bool has_first_ = false, has_last_ = false;
   bool writing_ = false, finished_ = false;
   std::uint64_t watch_ = 0;

@@ -9,11 +9,14 @@ import pathlib
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import tempfile
 import time
 import unittest
+
+from tls_files import make_certificate
 
 BIN = pathlib.Path(os.environ["SEXTANT_BIN_DIR"])
 JSON = {"Content-Type": "application/json"}
@@ -46,9 +49,10 @@ class Daemon:
         self.log.close()
         self.folder.cleanup()
 
-    def request(self, path, body=b"", headers=JSON, method="POST"):
-        """(status, headers, body) of one request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+    def request(self, path, body=b"", headers=JSON, method="POST", tls=None):
+        """(status, headers, body) of one request on a connection of its own. `tls`: an ssl.SSLContext."""
+        connection = (http.client.HTTPSConnection("localhost", self.port, timeout=60, context=tls) if tls else
+                      http.client.HTTPConnection("127.0.0.1", self.port, timeout=60))
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
@@ -341,6 +345,72 @@ class AccessTest(unittest.TestCase):
                                    pathlib.Path(folder) / "x.db"], capture_output=True, text=True, timeout=60, check=False)
             self.assertEqual(done.returncode, 2)
             self.assertIn("--insecure-non-loopback", done.stderr)
+
+    def test_tls_is_that_of_grpc(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            certificate, key = make_certificate(folder)
+            daemon = Daemon("--tls-cert", certificate, "--tls-key", key)
+            try:
+                path = "/sextant.v1.StudyService/ListStudies"
+                trusting = ssl.create_default_context(cafile=str(certificate))
+                self.assertEqual(daemon.request(path, b"{}", tls=trusting)[0], 200)
+                # Longer than one record in both directions.
+                big = json.dumps({"laws": ["step-law-lr"] * 2, "params": 1e9, "tokens": 1e11, "at": {}}).encode() + b" " * (1 << 20)
+                self.assertEqual(daemon.request("/sextant.v1.PredictionService/Predict", big, tls=trusting)[0], 200)
+                self.assertGreater(len(daemon.request("/sextant.v1.LawService/ListLaws", b'{"pageSize": 1000}', tls=trusting)[2]), 1 << 16)
+                with self.assertRaises(ssl.SSLError):
+                    daemon.request(path, b"{}", tls=ssl.create_default_context())
+                old = ssl.create_default_context(cafile=str(certificate))
+                old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+                with self.assertRaises((ssl.SSLError, OSError)):
+                    daemon.request(path, b"{}", tls=old)
+                # In the clear nothing is answered, and nobody else is held up by one who says nothing.
+                with socket.create_connection(("127.0.0.1", daemon.port), timeout=60) as silent:
+                    with self.assertRaises((http.client.HTTPException, OSError)):
+                        daemon.request(path, b"{}")
+                    self.assertEqual(daemon.request(path, b"{}", tls=trusting)[0], 200)
+                    silent.settimeout(30)
+                    self.assertEqual(silent.recv(1), b"", "a connection without a handshake is closed")
+                # A page of the server itself may call it.
+                own = f"localhost:{daemon.port}"
+                self.assertEqual(daemon.request(path, b"{}", {**JSON, "Origin": "https://" + own}, tls=trusting)[0], 200)
+                self.assertEqual(daemon.request(path, b"{}", {**JSON, "Origin": "http://" + own}, tls=trusting)[0], 403)
+                if shutil.which("curl"):
+                    done = subprocess.run(["curl", "-sS", "--noproxy", "*", "--cacert", certificate, "-H", "Content-Type: application/json",
+                                           "-d", "{}", f"https://localhost:{daemon.port}{path}"], capture_output=True, text=True, timeout=60,
+                                          check=True)
+                    self.assertIn("studies", json.loads(done.stdout))
+                # Renewed files are taken up.
+                make_certificate(folder)
+                renewed = ssl.create_default_context(cafile=str(certificate))
+                deadline = time.monotonic() + 40
+                while True:
+                    try:
+                        self.assertEqual(daemon.request(path, b"{}", tls=renewed)[0], 200)
+                        break
+                    except ssl.SSLError:
+                        self.assertLess(time.monotonic(), deadline, "the old certificate is still shown")
+                        time.sleep(0.5)
+            finally:
+                daemon.close()
+
+    def test_client_certificates_are_asked_for(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            certificate, key = make_certificate(folder)
+            mine, my_key = make_certificate(folder, "client")
+            daemon = Daemon("--tls-cert", certificate, "--tls-key", key, "--tls-client-ca", mine)
+            try:
+                path = "/sextant.v1.StudyService/ListStudies"
+                without = ssl.create_default_context(cafile=str(certificate))
+                with self.assertRaises((ssl.SSLError, OSError, http.client.HTTPException)):
+                    daemon.request(path, b"{}", tls=without)
+                having = ssl.create_default_context(cafile=str(certificate))
+                having.load_cert_chain(mine, my_key)
+                self.assertEqual(daemon.request(path, b"{}", tls=having)[0], 200)
+            finally:
+                daemon.close()
 
     def test_a_stop_ends_watches(self):
         daemon = Daemon()

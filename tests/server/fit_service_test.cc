@@ -195,6 +195,46 @@ TEST_F(FitServiceTest, ManyWatchersSeeTheEndAndGivenUpOnesDoNoHarm) {
   EXPECT_EQ(ended, 4);
 }
 
+TEST_F(FitServiceTest, AWatchTellsHowFarALongFitHasCome) {
+  v1::CreateFitRequest request = RateFit(100'000);
+  request.set_law("loss-chinchilla");
+  request.set_estimator("auto");
+  v1::Fit fit, seen;
+  ASSERT_TRUE(Create(request, fit).ok());
+  v1::WatchFitRequest watch;
+  watch.set_name(fit.name());
+  Context context;
+  auto stream = fits->WatchFit(&context, watch);
+  std::vector<std::string> phases;
+  double last = 0, elapsed = 0;
+  bool is_cancelled = false;
+  while (stream->Read(&seen)) {
+    if (seen.state() != v1::FIT_RUNNING) break;
+    ASSERT_TRUE(seen.has_progress());
+    EXPECT_GE(seen.progress().elapsed_seconds(), elapsed);
+    elapsed = seen.progress().elapsed_seconds();
+    if (phases.empty() || phases.back() != seen.progress().phase()) phases.push_back(seen.progress().phase());
+    if (seen.progress().has_fraction()) {
+      EXPECT_GE(seen.progress().fraction(), 0);
+      EXPECT_LE(seen.progress().fraction(), 1);
+      last = seen.progress().fraction();
+    }
+    if (phases.back() == "replicates" && last > 0 && !is_cancelled) {
+      is_cancelled = true;
+      v1::CancelFitRequest cancel;
+      cancel.set_name(fit.name());
+      Context other;
+      v1::Fit cancelled;
+      ASSERT_TRUE(fits->CancelFit(&other, cancel, &cancelled).ok());
+    }
+  }
+  EXPECT_FALSE(seen.has_progress()) << "a fit that has ended has come to its end";
+  while (stream->Read(&seen)) {
+  }
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_TRUE(is_cancelled) << "100 000 replicates ended without a word; the last was " << phases.back();
+}
+
 TEST_F(FitServiceTest, ListsNewestFirstAndDeletes) {
   const v1::Fit first = Fit(RateFit(0)), second = Fit(RateFit(0));
   v1::ListFitsRequest list;

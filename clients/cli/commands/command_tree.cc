@@ -5,12 +5,14 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <utility>
 
 #include "base/edit_distance.h"
 #include "base/numbers.h"
 #include "base/whole_file.h"
 #include "clients/importers/text.h"
+#include "server/daemon/config_file.h"
 #include "server/daemon/man_page.h"
 
 namespace sextant::cli {
@@ -213,6 +215,11 @@ int CommandTree::RunWords(std::vector<std::string> words) {
   return Dispatch();
 }
 
+void CommandTree::UseDatabase(const std::string& path) {
+  globals_.db = path;
+  globals_.server.clear();
+}
+
 int CommandTree::FailUsage(const CLI::ParseError& error) const {
   const CLI::App* at = DeepestParsed(&root_);
   std::string what, advice;
@@ -235,6 +242,54 @@ int CommandTree::FailUsage(const CLI::ParseError& error) const {
   return Session(globals_).FailUsage(what, "see `" + PathOf(at) + " --help`");
 }
 
+int CommandTree::ReadSettings() {
+  // A flag beats both variables, and those the file.
+  if (globals_.db.empty() && globals_.server.empty()) {
+    globals_.server = FromEnvironment("SEXTANT_SERVER");
+    if (globals_.server.empty()) globals_.db = FromEnvironment("SEXTANT_DB");
+  }
+  const bool is_named = !FromEnvironment("SEXTANT_CONFIG").empty();
+  const std::string path = is_named ? FromEnvironment("SEXTANT_CONFIG") : DefaultSettingsPath();
+  std::error_code error;
+  if (path.empty() || (!is_named && !std::filesystem::exists(path, error))) return kExitOk;
+  Globals of_file;
+  std::string output, color;
+  CLI::App settings;
+  settings.add_option("--db", of_file.db);
+  settings.add_option("--server", of_file.server);
+  settings.add_option("--tls-ca", of_file.tls.ca);
+  settings.add_option("--tls-cert", of_file.tls.certificate);
+  settings.add_option("--tls-key", of_file.tls.key);
+  settings.add_option("--output", output);
+  settings.add_option("--color", color);
+  settings.add_option("--timeout", of_file.timeout_s);
+  const auto problems = server::ApplyConfigFile(settings, path);
+  if (!problems.empty()) {
+    Failure failure{kExitUsage, "the settings in " + Printable(path) + " cannot be used", {}, ""};
+    for (const server::ConfigProblem& problem : problems) {
+      failure.details.push_back((problem.line > 0 ? "line " + std::to_string(problem.line) + ": " : "") +
+                                problem.text);
+    }
+    return Session(globals_).Fail(failure);
+  }
+  if (!of_file.db.empty() && !of_file.server.empty()) {
+    return Session(globals_).FailUsage("the settings in " + Printable(path) + " name both a db and a server");
+  }
+  const bool is_elsewhere = !globals_.db.empty() || !globals_.server.empty();
+  if (!is_elsewhere) {
+    globals_.db = of_file.db;
+    globals_.server = of_file.server;
+    for (auto member : {&TlsFiles::ca, &TlsFiles::certificate, &TlsFiles::key}) {
+      if ((globals_.tls.*member).empty()) globals_.tls.*member = of_file.tls.*member;
+    }
+  }
+  const auto given = [this](const char* flag) { return root_.get_option(flag)->count() > 0; };
+  if (!output.empty() && !given("--output")) output_name_ = output;
+  if (!color.empty() && !given("--color")) color_name_ = color;
+  if (of_file.timeout_s != 0 && !given("--timeout")) globals_.timeout_s = of_file.timeout_s;
+  return kExitOk;
+}
+
 int CommandTree::Dispatch() {
   const CLI::App* command = DeepestParsed(&root_);
   const Session early(globals_);
@@ -245,6 +300,7 @@ int CommandTree::Dispatch() {
     return early.FailUsage("`" + PathOf(command) + "` needs a command: " + verbs,
                            "see `" + PathOf(command) + " --help`");
   }
+  if (const int code = ReadSettings(); code != kExitOk) return code;
   const auto format = OutputFormats().find(output_name_);
   if (format == OutputFormats().end()) {
     return early.FailUsage("unknown output format '" + Printable(output_name_) + "'",
@@ -263,11 +319,6 @@ int CommandTree::Dispatch() {
   if (!globals_.db.empty() && !globals_.server.empty()) {
     return early.FailUsage("--db and --server exclude each other",
                            "--db serves a file in this process, --server asks a running sextantd");
-  }
-  // A flag beats both variables.
-  if (globals_.db.empty() && globals_.server.empty()) {
-    globals_.server = FromEnvironment("SEXTANT_SERVER");
-    if (globals_.server.empty()) globals_.db = FromEnvironment("SEXTANT_DB");
   }
   for (const auto& [value, variable] : {std::pair(&globals_.tls.ca, "SEXTANT_TLS_CA"),
                                         {&globals_.tls.certificate, "SEXTANT_TLS_CERT"},

@@ -37,6 +37,8 @@ class CommandTree {
 
   /// The same for a command that another one is made of; global flags stay as they were given.
   int RunWords(std::vector<std::string> words);
+  /// Commands from here on work on this file, whatever was given.
+  void UseDatabase(const std::string& path);
 
   /// Every command as its words ("studies create"), one per line on stdout: what the tests go through.
   void PrintCommands() const;
@@ -51,6 +53,8 @@ class CommandTree {
   void AddGlobalOptions();
   int FailUsage(const CLI::ParseError& error) const;
   int Dispatch();
+  /// Takes from the settings file what neither flags nor the environment say; an exit code.
+  int ReadSettings();
 
   CLI::App root_;
   Globals globals_;

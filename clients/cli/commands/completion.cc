@@ -7,7 +7,9 @@
 
 #include "clients/cli/commands/paging.h"
 #include "clients/importers/import.h"
+#include "sextant/v1/fit_service.grpc.pb.h"
 #include "sextant/v1/law_service.grpc.pb.h"
+#include "sextant/v1/run_service.grpc.pb.h"
 #include "sextant/v1/study_service.grpc.pb.h"
 
 namespace sextant::cli {
@@ -75,6 +77,7 @@ class Candidates {
     globals.server = environment("SEXTANT_SERVER");
     if (globals.server.empty()) globals.db = environment("SEXTANT_DB");
     for (std::size_t i = 0; i + 2 < words.size(); ++i) {
+      if (words[i] == "--study") study_ = words[i + 1];
       if (words[i] == "--server") globals.server = words[i + 1];
       if (words[i] == "--db") {
         globals.db = words[i + 1];
@@ -97,6 +100,23 @@ class Candidates {
     for (const v1::Study& study : response.studies()) Offer(IdOf(study.name()));
   }
 
+  /// Fits of --study by their ids; without it as STUDY/FIT, once a study has been typed.
+  void OfferFits() {
+    v1::ListFitsRequest request;
+    v1::ListFitsResponse response;
+    request.set_page_size(1000);
+    OfferChildren(&v1::FitService::Stub::ListFits, request, &response, [&] { return &response.fits(); });
+  }
+
+  /// The first runs of the same.
+  void OfferRuns() {
+    v1::ListRunsRequest request;
+    v1::ListRunsResponse response;
+    request.set_page_size(1000);
+    request.mutable_read_mask()->add_paths("name");
+    OfferChildren(&v1::RunService::Stub::ListRuns, request, &response, [&] { return &response.runs(); });
+  }
+
   void OfferLaws() {
     if (!Reach()) return;
     v1::ListLawsRequest request;
@@ -113,7 +133,27 @@ class Candidates {
     return (remote || std::filesystem::exists(session_->database(), error)) && session_->Connect() == kExitOk;
   }
 
-  std::string prefix_;
+  template <class Method, class Request, class Response, class Items>
+  void OfferChildren(Method method, Request request, Response* response, Items items) {
+    const std::size_t slash = prefix_.find('/');
+    const bool is_full = prefix_.rfind("studies/", 0) == 0;
+    if (is_full || !Reach()) return;
+    const std::string study = slash == std::string::npos ? study_ : prefix_.substr(0, slash);
+    if (study.empty()) {
+      v1::ListStudiesRequest list;
+      v1::ListStudiesResponse studies;
+      list.set_page_size(1000);
+      if (!session_->TryCall(&v1::StudyService::Stub::ListStudies, list, &studies).ok()) return;
+      for (const v1::Study& each : studies.studies()) Offer(IdOf(each.name()) + "/");
+      return;
+    }
+    request.set_parent(StudyName(study));
+    if (!session_->TryCall(method, request, response).ok()) return;
+    const std::string before = slash == std::string::npos ? "" : study + "/";
+    for (const auto& item : *items()) Offer(before + IdOf(item.name()));
+  }
+
+  std::string prefix_, study_;
   std::unique_ptr<Session> session_;
 };
 
@@ -123,6 +163,10 @@ void OfferValues(const CLI::Option& option, Candidates* candidates) {
     candidates->OfferStudies();
   } else if (name == "--law") {
     candidates->OfferLaws();
+  } else if (name == "--fit") {
+    candidates->OfferFits();
+  } else if (name == "--run") {
+    candidates->OfferRuns();
   } else if (option.check_name("--output")) {
     for (const char* format : {"table", "json", "jsonl", "csv", "tsv", "markdown"}) candidates->Offer(format);
   } else if (name == "--format") {
@@ -149,7 +193,7 @@ int PrintCompletions(const CommandTree& tree, const std::vector<std::string>& wo
       continue;
     }
     for (const CLI::App* sub : at->get_subcommands([](const CLI::App*) { return true; })) {
-      if (sub->get_name() == word) at = sub;
+      if (sub->check_name(word)) at = sub;
     }
   }
   Candidates candidates(words);
@@ -170,6 +214,10 @@ int PrintCompletions(const CommandTree& tree, const std::vector<std::string>& wo
   const CLI::App* parent = at->get_parent();
   const std::string path = parent == nullptr ? "" : parent->get_name() + " " + at->get_name();
   if (path == "studies show" || path == "studies delete") candidates.OfferStudies();
+  for (const CLI::Option* option : at->get_options()) {
+    if (option->get_name() == "FIT") candidates.OfferFits();
+    if (option->get_name() == "RUN") candidates.OfferRuns();
+  }
   if (path == "laws show" || path == "laws delete") candidates.OfferLaws();
   if (path == "sextant completion") {
     for (const char* shell : {"bash", "zsh", "fish"}) candidates.Offer(shell);

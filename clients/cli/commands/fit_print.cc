@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "clients/cli/commands/command_tree.h"
+#include "clients/cli/flag_terms.h"
 #include "clients/cli/output/json.h"
 #include "clients/cli/output/quantity.h"
 
@@ -117,6 +118,11 @@ std::string ParameterTable(const Fit& fit, bool bold, bool markdown) {
 
 }  // namespace
 
+std::string FitStageText(const v1::FitProgress& progress) {
+  if (!progress.has_fraction()) return Safe(progress.phase());
+  return fmt::format("{} {:.0f} %", Safe(progress.phase()), std::floor(100 * progress.fraction()));
+}
+
 std::string FitStateWord(v1::FitState state) {
   switch (state) {
     case v1::FIT_RUNNING:
@@ -174,7 +180,7 @@ int PrintFit(const Session& session, const Fit& fit) {
   std::string out = markdown ? "" : Summary(fit, bold);
   out += ParameterTable(fit, bold, markdown);
   for (const std::string& warning : fit.warnings())
-    out += (markdown ? "\n- " : "\nwarning: ") + Safe(warning);
+    out += (markdown ? "\n- " : "\nwarning: ") + InFlagTerms(Safe(warning));
   if (!fit.warnings().empty()) out += "\n";
   if (markdown && out.front() == '\n') out.erase(0, 1);
   std::fwrite(out.data(), 1, out.size(), stdout);

@@ -13,5 +13,7 @@ std::vector<RecordColumn> FitColumns();
 int PrintFit(const Session& session, const v1::Fit& fit);
 
 std::string FitStateWord(v1::FitState state);
+/// "replicates 34 %", or "data" where the length of the phase is not known.
+std::string FitStageText(const v1::FitProgress& progress);
 
 }  // namespace sextant::cli

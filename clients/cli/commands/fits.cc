@@ -7,10 +7,10 @@
 #include "clients/cli/commands/deletion.h"
 #include "clients/cli/commands/fit_chart.h"
 #include "clients/cli/commands/fit_print.h"
+#include "clients/cli/commands/fit_wait.h"
 #include "clients/cli/commands/number_pairs.h"
 #include "clients/cli/commands/paging.h"
 #include "clients/cli/commands/plot_output.h"
-#include "clients/cli/upload/waiting.h"
 #include "sextant/v1/fit_service.grpc.pb.h"
 
 namespace sextant::cli {
@@ -27,47 +27,12 @@ struct FitOptions {
   std::string table;
 };
 
-// Reads the stream until the fit has ended. `fit` is the last that came.
-grpc::Status Watch(Session& session, const std::string& name, Fit* fit) {
-  const auto stub = FitService::NewStub(session.channel());
-  grpc::ClientContext context;
-  session.Prepare(&context, 0);
-  const InterruptScope scope([&] { context.TryCancel(); });
-  v1::WatchFitRequest request;
-  request.set_name(name);
-  const auto stream = stub->WatchFit(&context, request);
-  const Waiting waiting(session, "fitting " + (fit->law().empty() ? IdOf(name) : fit->law()));
-  while (stream->Read(fit)) session.Detail(Safe(name) + ": " + FitStateWord(fit->state()));
-  return stream->Finish();
-}
-
-// Prints the ended fit, or why it has no result.
-int Conclude(Session& session, const Fit& fit) {
-  if (fit.state() == v1::FIT_SUCCEEDED) return PrintFit(session, fit);
-  if (fit.state() == v1::FIT_CANCELLED) {
-    return session.Fail(
-        {kExitServerBase + grpc::StatusCode::CANCELLED, Safe(fit.name()) + " was cancelled", {}, ""});
-  }
-  Failure failure = FromFitError(fit.error().code(), fit.error().reason(), fit.error().message());
-  failure.what = Safe(fit.law()) + ": " + failure.what;
-  return session.Fail(failure);
-}
-
-// After Ctrl-C: stops the fit where it runs.
-int Abandon(Session& session, const std::string& name) {
-  v1::CancelFitRequest request;
-  request.set_name(name);
-  Fit cancelled;
-  const bool stopped = session.TryCall(&FitService::Stub::CancelFit, request, &cancelled).ok();
-  session.Note(stopped ? "interrupted: the fit was cancelled" : "interrupted");
-  return kExitInterrupted;
-}
-
 int WaitAndPrint(Session& session, const std::string& name) {
   Fit fit;
-  const grpc::Status status = Watch(session, name, &fit);
+  const grpc::Status status = WatchToEnd(session, name, &fit);
   if (!status.ok()) return session.FailServer(status);
-  return Conclude(session, fit);
+  const int code = FailUnlessSucceeded(session, fit);
+  return code != kExitOk ? code : PrintFit(session, fit);
 }
 
 int FillRequest(const Session& session, const FitOptions& options, v1::CreateFitRequest* request) {
@@ -114,14 +79,8 @@ int CreateFit(Session& session, const FitOptions& options) {
   // Between the calls a signal only sets the flag, so that the fit can still be cancelled.
   const InterruptScope scope([] {});
   Fit fit;
-  if (const int code = session.Call(&FitService::Stub::CreateFit, request, &fit); code != kExitOk)
-    return code;
-  const std::string name = fit.name();
-  if (fit.state() == v1::FIT_RUNNING && !Interrupted()) {
-    const grpc::Status status = Watch(session, name, &fit);
-    if (!status.ok() && !Interrupted()) return session.FailServer(status);
-  }
-  return Interrupted() ? Abandon(session, name) : Conclude(session, fit);
+  const int code = MakeFit(session, request, &fit);
+  return code != kExitOk ? code : PrintFit(session, fit);
 }
 
 int ListFits(Session& session, const std::string& study) {

@@ -2,6 +2,7 @@
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/output/quantity.h"
 #include "clients/cli/output/records.h"
+#include "clients/cli/upload/waiting.h"
 #include "sextant/v1/fit_service.grpc.pb.h"
 
 namespace sextant::cli {
@@ -75,6 +76,7 @@ int RunCompare(Session& session, const CompareOptions& options) {
   session.Prepare(&context, 0);
   {
     const InterruptScope scope([&] { context.TryCancel(); });
+    const Waiting waiting(session, "comparing");
     const grpc::Status status = stub.CompareFits(&context, request, &response);
     if (!status.ok()) return session.FailServer(status);
   }

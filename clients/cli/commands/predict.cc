@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <set>
 
 #include "base/numbers.h"
@@ -105,6 +106,21 @@ int RunManyTargets(Session& session, const PredictOptions& options) {
   return RunTargets(session, options.targets, std::move(request));
 }
 
+// Which command renews a fit that predates runs of its study.
+void NoteOldFits(const Session& session, const v1::PredictResponse& response) {
+  std::set<std::string> studies;
+  for (const v1::Prediction& prediction : response.predictions()) {
+    const bool is_old =
+        std::any_of(prediction.warnings().begin(), prediction.warnings().end(),
+                    [](const std::string& text) { return text.find(" is old: ") != text.npos; });
+    if (!is_old || prediction.fits().empty()) continue;
+    const std::string& fit = prediction.fits(0);
+    studies.insert(fit.substr(8, fit.find('/', 8) - 8));
+  }
+  for (const std::string& study : studies)
+    session.Note("`sextant fits refresh --study " + Safe(study) + "` makes old fits again");
+}
+
 int RunPredict(Session& session, const PredictOptions& options) {
   if (const int code = CheckPlotOptions(session, options.plot); code != kExitOk) return code;
   if (options.plot.wanted() && (!options.run.empty() || options.penalty_grid)) {
@@ -149,6 +165,7 @@ int RunPredict(Session& session, const PredictOptions& options) {
   const bool text = format != OutputFormat::kJson && format != OutputFormat::kJsonl;
   const int code = PrintPredictions(session, request, response,
                                     text && session.globals().verbose == 0 ? LawNotes(session) : QuietLaws());
+  NoteOldFits(session, response);
   if (code != kExitOk || !options.plot.wanted()) return code;
   std::vector<chart::Chart> charts;
   if (const int failed = PredictionCharts(session, request, response, &charts); failed != kExitOk)

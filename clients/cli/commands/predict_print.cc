@@ -9,6 +9,7 @@
 
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/schedule_words.h"
+#include "clients/cli/flag_terms.h"
 #include "clients/cli/output/json.h"
 #include "clients/cli/output/quantity.h"
 #include "clients/cli/output/records.h"
@@ -90,7 +91,7 @@ std::string WarningLines(const v1::PredictResponse& response, const std::set<std
   for (const auto& [warning, sources] : grouped) {
     std::string names = sources.front();
     for (std::size_t i = 1; i < sources.size(); ++i) names += ", " + sources[i];
-    out += bullet + Safe(names) + ": " + Safe(warning) + "\n";
+    out += bullet + Safe(names) + ": " + InFlagTerms(Safe(warning)) + "\n";
   }
   return out;
 }
@@ -129,7 +130,7 @@ std::string UnansweredLines(const v1::PredictResponse& response, const std::set<
       continue;
     }
     const std::string quantity = item.quantity().empty() ? "" : " (" + item.quantity() + ")";
-    out += bullet + Safe(item.source() + quantity) + ": " + Safe(item.reason()) + "\n";
+    out += bullet + Safe(item.source() + quantity) + ": " + InFlagTerms(Safe(item.reason())) + "\n";
   }
   if (left_out > 0) {
     out += bullet +

@@ -6,9 +6,20 @@
 #include <utility>
 
 namespace sextant::cli {
+namespace {
 
-Waiting::Waiting(const Session& session, std::string what) : what_(Safe(what)) {
-  if (session.progress_wanted()) thread_ = std::thread([this] { Loop(); });
+constexpr int kSecondsBetweenLines = 10;  // as of uploads (progress.cc)
+
+}  // namespace
+
+Waiting::Waiting(const Session& session, std::string what)
+    : is_terminal_(session.progress_wanted()), what_(Safe(what)) {
+  if (!session.globals().quiet) thread_ = std::thread([this] { Loop(); });
+}
+
+void Waiting::Say(const std::string& what) {
+  const std::lock_guard lock(mutex_);
+  what_ = Safe(what);
 }
 
 Waiting::~Waiting() {
@@ -25,9 +36,10 @@ void Waiting::Loop() {
   std::unique_lock lock(mutex_);
   bool shown = false;
   for (int seconds = 1; !wake_.wait_for(lock, std::chrono::seconds(1), [this] { return done_; }); ++seconds) {
-    std::fprintf(stderr, "\r\033[K%s, %d s", what_.c_str(), seconds);
+    if (!is_terminal_ && seconds % kSecondsBetweenLines != 0) continue;
+    std::fprintf(stderr, is_terminal_ ? "\r\033[K%s, %d s" : "%s, %d s\n", what_.c_str(), seconds);
     std::fflush(stderr);
-    shown = true;
+    shown = is_terminal_;
   }
   if (shown) std::fputs("\r\033[K", stderr);
 }

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fits of laws to a study."""
 import dataclasses
+import math
 from html import escape
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Iterable, Optional
 
+from sextant.charts import Series, Svg, chart
 from sextant.connection import connect
 from sextant.errors import SextantError
+from sextant.predictions import predict
 from sextant.v1 import fit_service_pb2 as pb
 
 
@@ -20,6 +23,8 @@ class Fit:
     parameters: "dict[str, tuple[float, Optional[float], Optional[float]]]"
     warnings: "tuple[str, ...]"
     error: str
+    phase: str = ""  # of a fit that runs: what it does now
+    fraction: Optional[float] = None  # of the phase, where its length is known
 
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.law} by {self.estimator} from {self.runs_used} runs"]
@@ -39,14 +44,15 @@ def _from_message(message: Any) -> Fit:
     parameters = {p.name: (p.estimate, p.low if p.HasField("low") else None, p.high if p.HasField("high") else None)
                   for p in message.parameters}
     return Fit(message.name, message.law, pb.FitState.Name(message.state).removeprefix("FIT_").lower(),
-               message.estimator, message.runs_used, parameters, tuple(message.warnings), message.error.message)
+               message.estimator, message.runs_used, parameters, tuple(message.warnings), message.error.message, message.progress.phase,
+               message.progress.fraction if message.progress.HasField("fraction") else None)
 
 
 def fit(study: str, law: str, progress: Optional[Callable[[Fit], None]] = None, server: Optional[str] = None,
         token: Optional[str] = None, **options: Any) -> Fit:
     """Fits `law` to the runs of `study` and waits. options: fields of CreateFitRequest (estimator, filter,
-    holdout_filter, bootstrap_replicates, seed, ...). `progress` is called with the fit at every change. SextantError
-    when it fails, with the reason."""
+    holdout_filter, bootstrap_replicates, seed, ...). `progress` is called with the fit at every change, and
+    about once per second while it runs, with `phase` and `fraction`. SextantError when it fails, with the reason."""
     try:
         request = pb.CreateFitRequest(parent=f"studies/{study}", law=law, **options)
     except ValueError as error:
@@ -60,6 +66,25 @@ def fit(study: str, law: str, progress: Optional[Callable[[Fit], None]] = None, 
     if message.state != pb.FIT_SUCCEEDED:
         raise SextantError(f"{message.name}: {message.error.message or pb.FitState.Name(message.state)}")
     return _from_message(message)
+
+
+def law_chart(fit: Fit, params: "Iterable[float]", tokens: "Iterable[float]", quantity: str = "learning_rate", server: Optional[str] = None,
+              token: Optional[str] = None) -> Svg:
+    """What the fit says of `quantity` over `tokens`, a line with its interval for each of `params`. What is withheld is left out."""
+    tokens = list(tokens)
+    lines = []
+    for n in params:
+        found = []
+        for d in tokens:
+            try:
+                found.append((d, getattr(predict(n, d, fit=fit.name, server=server, token=token)[0], quantity)))
+            except SextantError:
+                continue
+        found = [(d, value) for d, value in found if value is not None]
+        lines.append(Series(f"N = {n:.3g}", [d for d, _ in found], [value.value for _, value in found],
+                            [value.low if value.low is not None else math.nan for _, value in found],
+                            [value.high if value.high is not None else math.nan for _, value in found]))
+    return chart(f"{fit.law}: {quantity.replace('_', ' ')}", "tokens", quantity.replace("_", " "), lines)
 
 
 def fits(study: str, server: Optional[str] = None, token: Optional[str] = None) -> "list[Fit]":

@@ -3,6 +3,7 @@
 import math
 from typing import Any, Optional
 
+from sextant.charts import Series, Svg, chart
 from sextant.connection import connect
 from sextant.run import NUMBER_FIELDS, TEXT_FIELDS
 from sextant.v1 import run_service_pb2, study_service_pb2
@@ -18,6 +19,17 @@ class Columns(dict):
     def to_polars(self) -> Any:
         import polars
         return polars.DataFrame(dict(self))
+
+
+class Curve(Columns):
+    """The points of a run; draws itself in notebooks."""
+
+    def chart(self) -> Svg:
+        lines = [Series(name.replace("_", " "), self["step"], self[name]) for name in ("train_loss", "validation_loss") if name in self]
+        return chart("Loss over steps", "step", "loss", lines)
+
+    def _repr_svg_(self) -> str:
+        return self.chart().text
 
 
 def studies(server: Optional[str] = None, token: Optional[str] = None) -> Columns:
@@ -66,11 +78,11 @@ def runs(study: str, filter: str = "", server: Optional[str] = None, token: Opti
             return columns
 
 
-def curve(study: str, run: str, server: Optional[str] = None, token: Optional[str] = None) -> Columns:
+def curve(study: str, run: str, server: Optional[str] = None, token: Optional[str] = None) -> Curve:
     """The points of a run, in the order of their steps; columns that were not measured are absent."""
     connection = connect(server, token)
     connection.ensure_running()
-    columns, page = Columns(step=[]), ""
+    columns, page = Curve(step=[]), ""
     while True:
         request = run_service_pb2.GetCurveRequest(name=f"studies/{study}/runs/{run}", page_token=page)
         response = connection.call("RunService/GetCurve", request, run_service_pb2.GetCurveResponse)

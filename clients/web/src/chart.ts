@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // One chart: axes that may be logarithmic, series that may be switched off, values under the pointer or the arrow keys,
 // and its data as CSV and itself as SVG.
+import { rows, standalone } from "./chart_files";
+import { lookCloser } from "./closer";
 import { h, s, save } from "./dom";
-import { csv, safe } from "./format";
+import { legendOf } from "./legend";
 import { at, Axis, label, Scale, scaleOf, ticksOf } from "./scale";
 
 export interface Series {
@@ -18,6 +20,7 @@ export interface Series {
   color: number | string; // of the palette, or a class
   notes?: string[]; // what each point is
   key?: boolean; // in the legend; true unless said
+  still?: boolean; // a guide: the pointer passes its points over
 }
 
 export interface ChartSpec {
@@ -28,10 +31,12 @@ export interface ChartSpec {
   note?: string;
 }
 
-const WIDTH = 680, LEFT = 70, RIGHT = 16, TOP = 12, HEIGHT = 320, BELOW = 48;
+const WIDTH = 680, EDGE = 70, EDGE_OF_NAMES = 120, RIGHT = 16, TOP = 12, HEIGHT = 320, BELOW = 48;
+const MANY = 1500; // points of a series from which on they are pixels, and in files one path
+const FINE = 2; // pixels of the canvas per unit of the drawing
 const BAND_SHARE = 0.5; // of the axis that bands may add: an interval over decades would hide the lines
 
-const className = (color: number | string): string => (typeof color === "number" ? `c${color % 6}` : color);
+export const className = (color: number | string): string => (typeof color === "number" ? `c${color % 6}` : color);
 const real = (values: (number | null)[]): number[] => values.filter((v): v is number => v !== null && Number.isFinite(v));
 
 function yScale(log: boolean, series: Series[]): Scale {
@@ -54,16 +59,22 @@ export function chart(spec: ChartSpec): HTMLElement {
   const id = `chart-${++charts}`;
   const hidden = new Set<Series>();
   const log = { x: spec.x.log, y: spec.y.log };
+  const LEFT = spec.y.names ? EDGE_OF_NAMES : EDGE;
   const holder = h("div", { class: "plot" });
   const readout = h("p", { class: "readout", role: "status", "aria-live": "polite" });
-  let spots: { x: number; y: number; text: string }[] = [];
+  let spots: { x: number; y: number; text: () => string }[] = [];
+  // What is looked at, when it is not everything; and what was drawn last.
+  const view: { x: Scale | null; y: Scale | null } = { x: null, y: null };
+  let drawn: { x: Scale; y: Scale } | null = null;
+  let later: (() => void)[] = []; // fills `spots` with those of many points, once somebody asks
   let marker: SVGElement | null = null;
+  let canvas: HTMLCanvasElement | null = null;
   let chosen = -1;
 
   const choose = (index: number): void => {
     chosen = index;
     const spot = spots[index];
-    readout.textContent = spot ? spot.text : "";
+    readout.textContent = spot ? spot.text() : "";
     marker?.setAttribute("visibility", spot ? "visible" : "hidden");
     if (spot) {
       marker?.setAttribute("cx", spot.x.toFixed(1));
@@ -71,10 +82,32 @@ export function chart(spec: ChartSpec): HTMLElement {
     }
   };
 
-  const draw = (): void => {
+  const findSpots = (): void => {
+    for (const find of later) find();
+    later = [];
+  };
+
+  /** Points by thousands: each an element would take the browser seconds. */
+  const cloud = (one: Series, X: (v: number) => number, Y: (v: number) => number): void => {
+    canvas ??= h("canvas", { width: FINE * WIDTH, height: FINE * (TOP + HEIGHT + BELOW), "aria-hidden": "true" });
+    const pen = canvas.getContext("2d");
+    if (!pen) return;
+    pen.setTransform(FINE, 0, 0, FINE, 0, 0);
+    pen.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(`--${className(one.color)}`);
+    pen.globalAlpha = 0.45;
+    for (let i = 0; i < one.x.length; ++i) {
+      const y = one.y[i];
+      if (y === null) continue;
+      const px = X(one.x[i]), py = Y(y);
+      if (px >= LEFT && px <= WIDTH - RIGHT && py >= TOP && py <= TOP + HEIGHT) pen.fillRect(px - 1.5, py - 1.5, 3, 3);
+    }
+  };
+
+  const draw = (forFile = false): void => {
     const shown = spec.series.filter((one) => !hidden.has(one));
     const xAxis = { ...spec.x, log: log.x }, yAxis = { ...spec.y, log: log.y };
-    const xs = scaleOf(log.x, shown.flatMap((one) => one.x)), ys = yScale(log.y, shown);
+    const xs = view.x ?? scaleOf(log.x, shown.flatMap((one) => one.x)), ys = view.y ?? yScale(log.y, shown);
+    drawn = { x: xs, y: ys };
     const X = (v: number): number => LEFT + at(xs, v) * (WIDTH - LEFT - RIGHT);
     const Y = (v: number): number => TOP + (1 - at(ys, v)) * HEIGHT;
     const svg = s("svg", {
@@ -101,19 +134,40 @@ export function chart(spec: ChartSpec): HTMLElement {
     const inner = s("g", { "clip-path": `url(#${id}-clip)` });
     svg.append(inner);
     spots = [];
+    later = [];
+    canvas?.getContext("2d")?.clearRect(0, 0, WIDTH, TOP + HEIGHT + BELOW);
     for (const kind of ["band", "line", "points"]) {
-      for (const one of shown) if (one.kind === kind) drawSeries(one, inner, X, Y, xAxis, yAxis, ys);
+      for (const one of shown) if (one.kind === kind) drawSeries(one, inner, X, Y, xAxis, yAxis, ys, forFile);
     }
     marker = s("circle", { class: "marker", r: 7, visibility: "hidden" });
     svg.append(marker);
     chosen = -1;
-    holder.replaceChildren(svg);
+    holder.replaceChildren(...(canvas ? [canvas, svg] : [svg]));
   };
 
   const drawSeries = (
     one: Series, into: SVGElement, X: (v: number) => number, Y: (v: number) => number, xAxis: Axis, yAxis: Axis, ys: Scale,
+    forFile: boolean,
   ): void => {
     const color = className(one.color);
+    const many = one.kind === "points" && one.x.length > MANY;
+    const addSpot = (i: number, px: number, py: number): void => {
+      if (one.still || px < LEFT - 1 || px > WIDTH - RIGHT + 1 || py < TOP - 1 || py > TOP + HEIGHT + 1) return;
+      const x = one.x[i], y = one.y[i]!, low = one.low?.[i] ?? null, high = one.high?.[i] ?? null;
+      spots.push({
+        x: px, y: py,
+        text: () => `${one.notes?.[i] ?? one.name}: ${xAxis.label} ${label(xAxis, x)}, ${yAxis.label} ${label(yAxis, y)}` +
+          (low !== null && high !== null ? ` [${label(yAxis, low)}, ${label(yAxis, high)}]` : ""),
+      });
+    };
+    if (many && !forFile) {
+      cloud(one, X, Y);
+      later.push(() => one.x.forEach((x, i) => {
+        const y = one.y[i];
+        if (y !== null && !Number.isNaN(X(x)) && !Number.isNaN(Y(y))) addSpot(i, X(x), Y(y));
+      }));
+      return;
+    }
     if (one.kind === "band") {
       const top: string[] = [], bottom: string[] = [];
       one.x.forEach((x, i) => {
@@ -139,17 +193,14 @@ export function chart(spec: ChartSpec): HTMLElement {
       }
       const low = one.low?.[i], high = one.high?.[i];
       const interval = low !== null && low !== undefined && high !== null && high !== undefined;
-      const name = one.notes?.[i] ?? one.name;
-      if (px >= LEFT - 1 && px <= WIDTH - RIGHT + 1 && py >= TOP - 1 && py <= TOP + HEIGHT + 1) {
-        spots.push({
-          x: px, y: py,
-          text: `${name}: ${xAxis.label} ${label(xAxis, x)}, ${yAxis.label} ${label(yAxis, y)}` +
-            (interval ? ` [${label(yAxis, low)}, ${label(yAxis, high)}]` : ""),
-        });
-      }
+      addSpot(i, px, py);
       if (one.kind === "line") {
         parts.push(`${pen}${px.toFixed(1)} ${py.toFixed(1)}`);
         pen = "L";
+        return;
+      }
+      if (many) {
+        parts.push(`M${px.toFixed(1)} ${py.toFixed(1)}h0`);
         return;
       }
       if (interval && !Number.isNaN(Y(high))) {
@@ -160,10 +211,13 @@ export function chart(spec: ChartSpec): HTMLElement {
         ? s("path", { class: `line ${color}`, d: `M${(px - 4).toFixed(1)} ${(py - 4).toFixed(1)}l8 8m0-8l-8 8` })
         : s("circle", { class: one.hollow ? `hollow ${color}` : `fill-${color}`, cx: px.toFixed(1), cy: py.toFixed(1), r: 4 }));
     });
-    if (parts.length) into.append(s("path", { class: `line ${color}${one.dashed ? " dashed" : ""}`, d: parts.join("") }));
+    if (!parts.length) return;
+    const style = one.kind === "points" ? `dots ${color}` : `line ${color}${one.dashed ? " dashed" : ""}`;
+    into.append(s("path", { class: style, d: parts.join("") }));
   };
 
   const nearest = (event: MouseEvent): number => {
+    findSpots();
     const box = holder.getBoundingClientRect();
     const scale = WIDTH / box.width;
     const x = (event.clientX - box.left) * scale, y = (event.clientY - box.top) * scale;
@@ -174,13 +228,16 @@ export function chart(spec: ChartSpec): HTMLElement {
     });
     return best;
   };
-  holder.addEventListener("mousemove", (event) => choose(nearest(event)));
+  const closer = lookCloser(holder, { width: WIDTH, left: LEFT, right: RIGHT, top: TOP, height: HEIGHT }, view, () => drawn, () => draw());
+  holder.addEventListener("mousemove", (event) => { if (!closer.held()) choose(nearest(event)); });
   holder.addEventListener("mouseleave", () => choose(-1));
   holder.tabIndex = 0;
   holder.setAttribute("role", "group");
-  holder.setAttribute("aria-label", `${spec.title}: arrow keys go through the points`);
+  holder.setAttribute("aria-label", `${spec.title}: arrow keys go through the points, Shift and arrows move, plus and minus zoom, 0 shows everything`);
   holder.addEventListener("keydown", (event) => {
+    if (closer.key(event)) return;
     const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+    findSpots();
     if (step === undefined || spots.length === 0) return;
     event.preventDefault();
     choose((chosen + step + spots.length) % spots.length);
@@ -190,61 +247,32 @@ export function chart(spec: ChartSpec): HTMLElement {
     h("button", {
       type: "button", "aria-pressed": String(log[axis]), click: (event: Event) => {
         log[axis] = !log[axis];
+        view.x = view.y = null;
         (event.currentTarget as HTMLElement).setAttribute("aria-pressed", String(log[axis]));
         draw();
       },
     }, `log ${axis}`);
-  const legend = h("ul", { class: "legend" });
-  for (const one of spec.series) {
-    if (one.key === false) continue;
-    const swatch = s("svg", { viewBox: "0 0 24 12", class: "swatch", "aria-hidden": "true" });
-    const color = className(one.color);
-    if (one.kind === "band") swatch.append(s("rect", { class: `band fill-${color}`, width: 24, height: 12 }));
-    if (one.kind === "line") swatch.append(s("path", { class: `line ${color}${one.dashed ? " dashed" : ""}`, d: "M0 6h24" }));
-    if (one.kind === "points") {
-      swatch.append(one.cross ? s("path", { class: `line ${color}`, d: "M8 2l8 8m0-8l-8 8" })
-        : s("circle", { class: one.hollow ? `hollow ${color}` : `fill-${color}`, cx: 12, cy: 6, r: 4 }));
-    }
-    legend.append(h("li", {}, h("button", {
-      type: "button", "aria-pressed": "true", click: (event: Event) => {
-        if (hidden.has(one)) hidden.delete(one);
-        else hidden.add(one);
-        (event.currentTarget as HTMLElement).setAttribute("aria-pressed", String(!hidden.has(one)));
-        draw();
-      },
-    }, swatch, one.name)));
-  }
+  const legend = legendOf(spec.series, hidden, () => draw());
+  const forFile = (): string => {
+    draw(true);
+    const text = standalone(holder, spec.title, WIDTH);
+    draw();
+    return text;
+  };
   const fileName = spec.title.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 60) || "chart";
   const element = h(
     "figure", { class: "figure" },
     h("figcaption", { id: `${id}-title` }, spec.title),
-    h("div", { class: "tools" }, toggle("x"), toggle("y"),
+    h("div", { class: "tools" },
+      h("button", { type: "button", "aria-label": "closer", click: () => closer.zoom(true) }, "+"),
+      h("button", { type: "button", "aria-label": "further", click: () => closer.zoom(false) }, "−"),
+      h("button", { type: "button", click: closer.everything }, "all"), spec.x.names ? null : toggle("x"), spec.y.names ? null : toggle("y"),
       h("button", { type: "button", click: () => save(`${fileName}.csv`, "text/csv", rows(spec)) }, "CSV"),
-      h("button", { type: "button", click: () => save(`${fileName}.svg`, "image/svg+xml", standalone(holder, spec.title)) }, "SVG")),
+      h("button", { type: "button", click: () => save(`${fileName}.svg`, "image/svg+xml", forFile()) }, "SVG")),
     holder, readout, legend, spec.note ? h("p", { class: "note" }, spec.note) : null,
   );
   draw();
+  // Pixels do not follow the style by themselves.
+  if (canvas) matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw());
   return element;
-}
-
-function rows(spec: ChartSpec): string {
-  const body = spec.series.flatMap((one) => one.x.map((x, i) =>
-    [one.name, one.notes?.[i] ?? "", x, one.y[i] ?? null, one.low?.[i] ?? null, one.high?.[i] ?? null]));
-  return csv([["series", "point", spec.x.label, spec.y.label, "low", "high"], ...body]);
-}
-
-/** The drawing with the styles that it has on the page, for where the page's are not. */
-function standalone(holder: HTMLElement, title: string): string {
-  const svg = holder.querySelector("svg");
-  if (!svg) return "";
-  const copy = svg.cloneNode(true) as SVGElement;
-  const wanted = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-family", "font-size"];
-  const from = [svg, ...svg.querySelectorAll("*")], to = [copy, ...copy.querySelectorAll("*")];
-  from.forEach((element, i) => {
-    const style = getComputedStyle(element);
-    to[i].setAttribute("style", wanted.map((name) => `${name}:${style.getPropertyValue(name)}`).join(";"));
-  });
-  copy.prepend(s("title", {}, safe(title)));
-  copy.setAttribute("width", String(WIDTH));
-  return new XMLSerializer().serializeToString(copy);
 }

@@ -56,6 +56,34 @@ export interface Grid {
   quantities: Record<string, Values & { near_low: Maybe[]; near_high: Maybe[] }>;
 }
 
+export interface Interval {
+  value: number;
+  low: number;
+  high: number;
+}
+
+export interface CriticalCell {
+  params: number;
+  tokens: number;
+  points?: { batch_size_tokens: number; learning_rate: number; steps: number; tokens: number }[];
+  estimates?: { definition: string; batch_size_tokens?: Interval; target_loss?: number; min_steps?: Interval }[];
+}
+
+export interface Compared {
+  estimators?: { estimator: string; split: string; mean_excess_pct?: number; max_excess_pct?: number; cells?: number }[];
+  laws?: { law: string; mean_relative_error?: number; aic?: number; bic?: number; rank_by_aic?: number; error?: string }[];
+  verdict?: string;
+}
+
+export interface Forecast {
+  name?: string;
+  seal_time?: string;
+  inputs?: { params?: number; tokens?: number; interval?: number };
+  prediction?: Record<string, unknown>;
+  seal_broken?: boolean;
+  scores?: { quantity: string; run?: string; actual?: number; error?: number; verdict?: string }[];
+}
+
 export interface Report {
   version: string;
   generated: string;
@@ -77,6 +105,7 @@ export interface Report {
     learning_rate: Maybe[];
     batch_size_tokens: Maybe[];
     loss: Maybe[];
+    cell: number[]; // of `cells`; -1: none of them
     state: string[];
   };
   cells: {
@@ -91,6 +120,10 @@ export interface Report {
   fits: ReportFit[];
   grid: Partial<Grid>;
   curves: { run: string; params: Maybe; tokens: Maybe; validation: boolean; step: number[]; loss: number[] }[];
+  critical_batch?: { cells?: CriticalCell[] };
+  compared_estimators?: Compared;
+  compared_laws?: Compared;
+  forecasts?: Forecast[];
 }
 
 /** The data in the page itself; null in the page that a server sends. */
@@ -139,6 +172,11 @@ export async function listStudies(token: string): Promise<StudyLine[]> {
     pageToken = page.nextPageToken ?? "";
   } while (pageToken);
   return studies.filter((study) => !study.readOnly);
+}
+
+/** What takes seconds: critical batches, estimators and laws compared. */
+export async function fetchAnalyses(study: string, token: string): Promise<Pick<Report, "critical_batch" | "compared_estimators" | "compared_laws">> {
+  return (await answer(await fetch(`/report?study=${encodeURIComponent(study)}&part=analyses`, { headers: headers(token) }))) as Report;
 }
 
 export async function fetchReport(study: string, token: string): Promise<Report> {

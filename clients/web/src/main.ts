@@ -1,14 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 import "./style.css";
 import { calculator, defaultTarget, predict, targetFromAddress } from "./calculator";
-import { embeddedReport, fetchReport, listStudies, Report, ServerError } from "./data";
+import { embeddedReport, fetchAnalyses, fetchReport, listStudies, Report, ServerError } from "./data";
 import { h } from "./dom";
 import { safe } from "./format";
+import { cells } from "./cells";
+import { compared } from "./compared";
+import { criticalBatches } from "./critical";
+import { forecasts } from "./forecasts";
 import * as sections from "./sections";
+import { valleys } from "./valleys";
 
 const main = document.getElementById("main") as HTMLElement;
 
-function render(report: Report, before: Node | null = null): void {
+/** The sections that need analyses, in their places; `analysed` fills them. */
+function analyses(report: Report): { batches: HTMLElement; comparison: HTMLElement; analysed: () => void } {
+  const batches = h("div"), comparison = h("div");
+  const analysed = (): void => {
+    batches.replaceChildren(...[criticalBatches(report)].filter((part): part is HTMLElement => part !== null));
+    comparison.replaceChildren(...[compared(report)].filter((part): part is HTMLElement => part !== null));
+  };
+  analysed();
+  return { batches, comparison, analysed };
+}
+
+/** Draws it all, and returns what draws the analyses once they have come. */
+function render(report: Report, before: Node | null = null): () => void {
+  const late = analyses(report);
   const id = safe(report.study.name.replace(/^studies\//, ""));
   document.title = `${id} – Sextant`;
   const heading = h("h1", {}, report.study.title ? safe(report.study.title) : id);
@@ -19,10 +37,12 @@ function render(report: Report, before: Node | null = null): void {
     before, heading,
     h("section", { "aria-labelledby": "decision" }, h("h2", { id: "decision" }, "Decision"), lead,
       report.fits.length && report.cells.params.length ? calculator(report, decide) : null),
-    sections.laws(report), sections.cells(report), sections.residuals(report), sections.identifiability(report), sections.curves(report),
+    sections.laws(report), cells(report), valleys(report), late.batches, sections.residuals(report), forecasts(report), late.comparison,
+    sections.identifiability(report), sections.curves(report),
     sections.provenance(report), sections.data(report),
   ].filter((part): part is HTMLElement => part !== null));
   if (!report.fits.length || !report.cells.params.length) lead.replaceChildren(sections.decision(report, { params: 0, tokens: 0 }, []));
+  return late.analysed;
 }
 
 /** The page of a server: which study, and then its report. */
@@ -46,7 +66,12 @@ async function browse(): Promise<void> {
     try {
       const report = await fetchReport(study, token);
       status.textContent = "";
-      render(report, bar);
+      const analysed = render(report, bar);
+      // What the runs do not tell is left out; that the analysis failed changes nothing of the rest.
+      fetchAnalyses(study, token).then((more) => {
+        Object.assign(report, more);
+        if (choice.value === study) analysed();
+      }).catch(() => undefined);
     } catch (error) {
       main.replaceChildren(bar, h("h1", {}, "Sextant"), status);
       fail(error);

@@ -6,6 +6,7 @@ export interface Axis {
   label: string;
   log: boolean;
   count?: boolean;
+  names?: string[]; // what 0, 1, 2, … are called
 }
 
 export interface Scale {
@@ -29,6 +30,13 @@ export function at(scale: Scale, value: number): number {
   return (project(scale, value) - low) / (high - low);
 }
 
+/** The value at a share of the axis: the other way round. */
+export function valueAt(scale: Scale, share: number): number {
+  const low = project(scale, scale.low), high = project(scale, scale.high);
+  const value = low + share * (high - low);
+  return scale.log ? 10 ** value : value;
+}
+
 export function scaleOf(log: boolean, values: number[]): Scale {
   let low = Infinity, high = -Infinity;
   for (const value of values) {
@@ -49,6 +57,7 @@ export function scaleOf(log: boolean, values: number[]): Scale {
 }
 
 export function label(axis: Axis, value: number): string {
+  if (axis.names) return axis.names[value] ?? "";
   return axis.count ? count(value, 3) : number(value, 4);
 }
 
@@ -65,6 +74,7 @@ function linear(axis: Axis, scale: Scale, most: number): Tick[] {
 }
 
 export function ticksOf(axis: Axis, scale: Scale, most: number): Tick[] {
+  if (axis.names) return axis.names.map((text, i) => ({ at: at(scale, i), label: text })).filter((tick) => tick.at >= 0 && tick.at <= 1);
   if (!scale.log) return linear(axis, scale, most);
   const decades = Math.log10(scale.high / scale.low);
   const stride = Math.max(1, Math.ceil(decades / most));

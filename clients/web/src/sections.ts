@@ -10,7 +10,6 @@ import { count, csv, isCount, lossUnitWords, number, quantity, quantityName, saf
 const STATES: Record<string, string> = { f: "finished", d: "diverged", r: "running", c: "crashed", x: "excluded", "?": "not known" };
 const MOST_ROWS = 500;
 const OVER: Record<string, string> = { D: "tokens", N: "parameters", C: "compute 6ND (FLOPs)" };
-const MULTIPLES = [1.0025, 1.01, 1.03, 1.1]; // of a cell's best loss: what a wrong choice costs
 
 export function decision(report: Report, target: Target, answers: Answer[]): HTMLElement {
   const unit = lossUnitWords(report.study.loss_unit);
@@ -28,99 +27,6 @@ export function decision(report: Report, target: Target, answers: Answer[]): HTM
     lead.append(".");
   }
   return lead;
-}
-
-const same = (a: number, b: number): boolean => Math.abs(a / b - 1) < 1e-6;
-
-/** The runs of one cell over rate and batch, with what is predicted there. */
-export function cells(report: Report): HTMLElement | null {
-  const { cells: all, runs } = report;
-  const order = all.params.map((_, i) => i).filter((i) => all.learning_rate[i] !== null && all.runs[i] > 2);
-  if (order.length === 0) return null;
-  const unit = lossUnitWords(report.study.loss_unit);
-  const holder = h("div");
-  const draw = (cell: number): void => {
-    const rows = runs.params.map((_, i) => i).filter((i) =>
-      runs.params[i] !== null && runs.tokens[i] !== null && same(runs.params[i]!, all.params[cell]) && same(runs.tokens[i]!, all.tokens[cell]) &&
-      runs.learning_rate[i] !== null);
-    const good = rows.filter((i) => runs.state[i] === "f" && runs.loss[i] !== null);
-    const best = good.reduce((a, b) => (runs.loss[b]! < runs.loss[a]! ? b : a), good[0]);
-    const bad = rows.filter((i) => runs.state[i] === "d");
-    const title = `N = ${count(all.params[cell])}, D = ${count(all.tokens[cell])}`;
-    holder.replaceChildren(lossOverRate(report, unit, title, cell, good, bad, best));
-    if (good.some((i) => runs.batch_size_tokens[i] !== null)) holder.append(map(report, title, cell, good, bad, best));
-  };
-  const select = h("select", { id: "cell", change: () => draw(Number(select.value)) },
-    ...order.map((i) => h("option", { value: i }, `N = ${count(all.params[i])}, D = ${count(all.tokens[i])} (${all.runs[i]} runs)`)));
-  draw(order[order.length - 1]);
-  select.value = String(order[order.length - 1]);
-  return h("section", {}, h("h2", {}, "The sweep, cell by cell"),
-    h("p", {}, h("label", { for: "cell" }, "Runs of one N and D: "), select), holder);
-}
-
-function predictedAt(report: Report, predicts: string, cell: number): { value: number; low: Maybe; high: Maybe } | null {
-  const fit = report.fits.find((each) => each.fit.predicts === predicts);
-  const value = fit?.at_cells.value[cell];
-  if (!fit || value === null || value === undefined) return null;
-  return { value, low: fit.at_cells.low[cell], high: fit.at_cells.high[cell] };
-}
-
-function lossOverRate(report: Report, unit: string, title: string, cell: number, good: number[], bad: number[], best: number): HTMLElement {
-  const { runs } = report;
-  const batches = [...new Set(good.map((i) => runs.batch_size_tokens[i]))].sort((a, b) => (a ?? 0) - (b ?? 0));
-  const series: Series[] = [];
-  batches.forEach((batch, k) => {
-    const rows = good.filter((i) => runs.batch_size_tokens[i] === batch).sort((a, b) => runs.learning_rate[a]! - runs.learning_rate[b]!);
-    const name = batch === null ? "runs" : `batch ${count(batch)}`;
-    const x = rows.map((i) => runs.learning_rate[i]!), y = rows.map((i) => runs.loss[i]);
-    const notes = rows.map((i) => `${safe(runs.id[i], 60)}${batch === null ? "" : `, batch ${count(batch)}`}`);
-    series.push({ name, kind: "line", x, y, color: k, key: false }, { name, kind: "points", x, y, color: k, notes });
-  });
-  if (good.length) {
-    series.push({ name: "best run", kind: "points", hollow: true, x: [runs.learning_rate[best]!], y: [runs.loss[best]], color: "ink",
-      notes: [`best run, ${safe(runs.id[best], 60)}`] });
-  }
-  const losses = good.map((i) => runs.loss[i]!);
-  const predicted = predictedAt(report, "learning_rate", cell);
-  if (predicted && losses.length) {
-    const low = Math.min(...losses), high = Math.max(...losses);
-    series.push({ name: "predicted rate", kind: "line", dashed: true, x: [predicted.value, predicted.value], y: [low, high], color: "ink" });
-  }
-  if (bad.length && losses.length) {
-    series.push({ name: "diverged", kind: "points", cross: true, x: bad.map((i) => runs.learning_rate[i]!), y: bad.map(() => Math.max(...losses)), color: 1,
-      notes: bad.map((i) => `diverged, ${safe(runs.id[i], 60)}`) });
-  }
-  return chart({
-    title: `Loss over learning rate: ${title}`, x: { label: "peak learning rate", log: true }, y: { label: `loss (${unit})`, log: false }, series,
-    note: bad.length ? "Diverged runs stand at the top: their loss is not a number to compare." : undefined,
-  });
-}
-
-function map(report: Report, title: string, cell: number, good: number[], bad: number[], best: number): HTMLElement {
-  const { runs } = report;
-  const lowest = runs.loss[best]!;
-  const series: Series[] = [];
-  const groups = [...MULTIPLES, Infinity];
-  groups.forEach((most, k) => {
-    const least = k === 0 ? 0 : groups[k - 1];
-    const rows = good.filter((i) => runs.loss[i]! / lowest <= most && runs.loss[i]! / lowest > least && runs.batch_size_tokens[i] !== null);
-    if (!rows.length) return;
-    const name = most === Infinity ? `more than ${number(100 * (least - 1), 2)} % above the best` : `within ${number(100 * (most - 1), 2)} % of the best`;
-    series.push({ name, kind: "points", x: rows.map((i) => runs.learning_rate[i]!), y: rows.map((i) => runs.batch_size_tokens[i]), color: `q${k}`,
-      notes: rows.map((i) => `${safe(runs.id[i], 60)}, loss ${number(runs.loss[i], 5)}`) });
-  });
-  const crosses = bad.filter((i) => runs.batch_size_tokens[i] !== null);
-  if (crosses.length) {
-    series.push({ name: "diverged", kind: "points", cross: true, x: crosses.map((i) => runs.learning_rate[i]!), y: crosses.map((i) => runs.batch_size_tokens[i]), color: 1,
-      notes: crosses.map((i) => `diverged, ${safe(runs.id[i], 60)}`) });
-  }
-  series.push({ name: "best run", kind: "points", hollow: true, x: [runs.learning_rate[best]!], y: [runs.batch_size_tokens[best]], color: "ink" });
-  const rate = predictedAt(report, "learning_rate", cell), batch = predictedAt(report, "batch_size_tokens", cell);
-  if (rate && batch) {
-    series.push({ name: "predicted optimum", kind: "points", x: [rate.value], y: [batch.value], low: [batch.low], high: [batch.high], color: 4 });
-  }
-  return chart({ title: `What a wrong rate or batch costs: ${title}`, x: { label: "peak learning rate", log: true },
-    y: { label: "batch size (tokens)", log: true, count: true }, series });
 }
 
 function observed(report: Report, fit: ReportFit): Maybe[] | null {
@@ -226,15 +132,31 @@ export function identifiability(report: Report): HTMLElement | null {
   return section;
 }
 
+type Curve = Report["curves"][number];
+// Of a curve at a step; null where the run does not say.
+const CURVE_AXES: Record<string, { axis: Axis; at: (curve: Curve, step: number) => number | null }> = {
+  steps: { axis: { label: "step", log: true, count: true }, at: (_, step) => step },
+  tokens: { axis: { label: "tokens", log: true, count: true }, at: (c, step) => (c.tokens === null ? null : (c.tokens * step) / c.step[c.step.length - 1]) },
+  FLOPs: { axis: { label: "compute 6ND (FLOPs)", log: true }, at: (c, step) => (c.tokens === null || c.params === null ? null : (6 * c.params * c.tokens * step) / c.step[c.step.length - 1]) },
+};
+
 export function curves(report: Report): HTMLElement | null {
   if (report.curves.length === 0) return null;
   const unit = lossUnitWords(report.study.loss_unit);
-  return h("section", {}, h("h2", {}, "Curves"), chart({
-    title: "Loss over steps: the best run of each cell", x: { label: "step", log: true, count: true }, y: { label: `loss (${unit})`, log: true },
-    series: report.curves.map((curve, i) => ({ name: `N = ${count(curve.params)}, D = ${count(curve.tokens)}`, kind: "line" as const, x: curve.step, y: curve.loss,
-      color: i, dashed: curve.validation })),
-    note: report.curves.some((curve) => curve.validation) ? "Dashed: validation loss, where no training loss was recorded." : undefined,
-  }));
+  const holder = h("div");
+  const draw = (): void => {
+    const { axis, at } = CURVE_AXES[over.value];
+    const usable = report.curves.filter((curve) => at(curve, 1) !== null);
+    holder.replaceChildren(chart({
+      title: `Loss over ${over.value}: the best run of each cell`, x: axis, y: { label: `loss (${unit})`, log: true },
+      series: usable.map((curve, i) => ({ name: `N = ${count(curve.params)}, D = ${count(curve.tokens)}`, kind: "line" as const,
+        x: curve.step.map((step) => at(curve, step)!), y: curve.loss, color: i, dashed: curve.validation })),
+      note: report.curves.some((curve) => curve.validation) ? "Dashed: validation loss, where no training loss was recorded." : undefined,
+    }));
+  };
+  const over = h("select", { id: "curve-axis", change: draw }, ...Object.keys(CURVE_AXES).map((key) => h("option", { value: key }, key)));
+  draw();
+  return h("section", {}, h("h2", {}, "Curves"), h("p", { class: "screen" }, h("label", { for: "curve-axis" }, "Losses over "), over), holder);
 }
 
 export function provenance(report: Report): HTMLElement {
@@ -244,6 +166,18 @@ export function provenance(report: Report): HTMLElement {
     h("p", {}, `Study ${safe(report.study.name)}${report.study.title ? ` (${safe(report.study.title)})` : ""}: ${report.runs.total} runs; N counts ${lossUnitWords(report.study.param_count ?? "NON_EMBEDDING")} parameters; loss in ${lossUnitWords(report.study.loss_unit)}. Written by sextant ${safe(report.version)} at ${safe(report.generated)}.`),
     report.study.description ? h("p", {}, safe(report.study.description, 16000)) : null,
     rows.length ? table(["Law", "Fit", "Runs", "Filter", "Held out", "Loss", "Replicates", "Seed", "Made", "Digest of the data"], rows, [false, false, true, false, false, false, true, true], "Fits") : null);
+}
+
+/** Every run that the page holds, by what it cost and where it ended. */
+function allRuns(report: Report): HTMLElement | null {
+  const { runs } = report;
+  const unit = lossUnitWords(report.study.loss_unit);
+  const rows = runs.params.map((_, i) => i).filter((i) => runs.params[i] !== null && runs.tokens[i] !== null && runs.loss[i] !== null && runs.state[i] !== "d");
+  if (rows.length < 2) return null;
+  return chart({ title: "Every run by compute and loss", x: { label: "compute 6ND (FLOPs)", log: true }, y: { label: `loss (${unit})`, log: true },
+    series: [{ name: "runs", kind: "points", color: 0, x: rows.map((i) => 6 * runs.params[i]! * runs.tokens[i]!), y: rows.map((i) => runs.loss[i]),
+      notes: rows.map((i) => safe(runs.id[i], 60)) }],
+    note: runs.id.length < runs.total ? `${runs.id.length} of ${runs.total} runs: every ${Math.ceil(runs.total / runs.id.length)}th.` : undefined });
 }
 
 export function data(report: Report): HTMLElement {
@@ -263,7 +197,7 @@ export function data(report: Report): HTMLElement {
         count(runs.batch_size_tokens[i]), number(runs.loss[i], 6), STATES[runs.state[i]] ?? runs.state[i]]), [false, true, true, true, true, true, false], "Runs"));
   };
   show();
-  return h("section", {}, h("h2", {}, "Data"),
+  return h("section", {}, h("h2", {}, "Data"), allRuns(report),
     h("p", { class: "screen" }, h("label", { for: "run-filter" }, "Id holds "), filter, " ", h("label", { for: "run-state" }, "State "), state, " ",
       h("button", { type: "button", click: () => save("runs.csv", "text/csv", csv([
         ["run", "params", "tokens", "learning_rate", "batch_size_tokens", "loss", "state"],

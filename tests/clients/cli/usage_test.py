@@ -143,6 +143,14 @@ class UsageTest(CliTest):
         self.assertEqual(complete("studies", "list", "-o", "js"), ["json", "jsonl"])
         self.assertIn("lr-power-nd", complete("fits", "create", "--law", "lr-p"))
         self.assertEqual(complete("completion", "z"), ["zsh"])
+        self.make_study("beta")
+        self.run_cli("fits", "create", "--study", "beta", "--law", "lr-power-nd", "--id", "rate", "--bootstrap", "0")
+        self.assertEqual(complete("fits", "show", "be"), ["beta/"])
+        self.assertEqual(complete("fits", "show", "beta/r"), ["beta/rate"])
+        self.assertEqual(complete("fit", "show", "--study", "beta", "r"), ["rate"])
+        self.assertEqual(complete("predict", "--fit", "beta/"), ["beta/rate"])
+        self.assertEqual(complete("runs", "show", "beta/r0-0-0"), [f"beta/r0-0-0-{m}" for m in range(5)])
+        self.assertEqual(complete("predict", "--study", "beta", "--run", "r0-0-0-1"), ["r0-0-0-1"])
 
     def test_bash_completion_script_is_sound(self):
         out, _ = self.run_cli("completion", "bash")

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Adapters get the calls that their libraries make; the libraries themselves are not in Debian, so stand-ins with their
 documented interfaces are used."""
+import importlib.util
 import pathlib
+import subprocess
 import sys
 import tempfile
 import types
@@ -35,8 +37,11 @@ class AdaptersTest(unittest.TestCase):
         return {name: column[0] for name, column in runs.items()}, sextant.curve("mine", "r", server=self.server.address)
 
     def test_importing_adapters_imports_no_library(self):
-        import sextant.adapters.huggingface, sextant.adapters.lightning, sextant.adapters.torchtitan  # noqa: F401, E401
-        self.assertFalse({"transformers", "lightning", "torchtitan", "torch"} & set(sys.modules))
+        code = ("import sys, sextant.adapters.huggingface, sextant.adapters.lightning, sextant.adapters.torchtitan\n"
+                "print({'transformers', 'lightning', 'torchtitan', 'torch'} & set(sys.modules))")
+        done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(pathlib.Path(sextant.__file__).parents[1])}, capture_output=True,
+                              text=True, check=True)
+        self.assertEqual(done.stdout.strip(), "set()")
 
     def test_hugging_face(self):
         from sextant.adapters.huggingface import SextantCallback
@@ -79,6 +84,30 @@ class AdaptersTest(unittest.TestCase):
         logger.close()
         _, curve = self.stored()
         self.assertEqual((list(curve["train_loss"]), list(curve["tokens"])), ([3.0], [80]))
+
+    @unittest.skipUnless(importlib.util.find_spec("torch"), "python3-torch is not installed")
+    def test_a_plain_loop_of_torch(self):
+        import torch
+        torch.manual_seed(0)
+        model = torch.nn.Linear(4, 1)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 20)
+        run = sextant.init(study="mine", **self.options)
+        for step in range(1, 21):
+            x = torch.randn(64, 4)
+            loss = torch.nn.functional.mse_loss(model(x), x.sum(1, keepdim=True))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            # As they come: a tensor with a gradient, and torch's own numbers.
+            run.log({"train_loss": loss, "learning_rate": schedule.get_last_lr()[0]}, step=step)
+        run.finish(loss=loss.detach())
+        fields, curve = self.stored()
+        self.assertEqual((fields["state"], list(curve["step"])), ("FINISHED", list(range(1, 21))))
+        self.assertAlmostEqual(fields["loss_nats"], float(loss.detach()), places=5)
+        self.assertAlmostEqual(curve["train_loss"][-1], float(loss.detach()), places=5)
+        self.assertIsNotNone(loss.grad_fn, "logging took the graph away")
 
 
 if __name__ == "__main__":

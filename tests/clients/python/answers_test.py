@@ -80,6 +80,50 @@ class AnswersTest(unittest.TestCase):
         self.assertIn("learning_rate", str(answer))
         self.assertIn("<td>", answer._repr_html_())
 
+    def test_a_long_fit_tells_how_far_it_has_come(self):
+        seen = []
+        sextant.fit("bytes", "loss-chinchilla", progress=seen.append, bootstrap_replicates=10_000, server=self.server.address)
+        stages = [(each.phase, each.fraction) for each in seen if each.state == "running" and each.fraction is not None]
+        self.assertTrue(stages, [each.phase for each in seen])
+        self.assertTrue(all(0 <= fraction <= 1 for _, fraction in stages), stages)
+
+    def test_the_next_runs_are_suggested(self):
+        suggestion = sextant.suggest("bytes", target_params=50e6, target_tokens=1e9, budget_flops=1e17, max_runs=5, server=self.server.address)
+        self.assertEqual(len(suggestion.runs["learning_rate"]), 5)
+        self.assertLess(suggestion.excess_loss_after, suggestion.excess_loss_before)
+        self.assertIn("<td>", suggestion._repr_html_())
+        self.assertIn("<svg", suggestion.chart()._repr_svg_())
+        with self.assertRaisesRegex(sextant.SextantError, "SuggestRunsRequest"):
+            sextant.suggest("bytes", 1e9, 1e10, 1e18, no_such_option=1, server=self.server.address)
+
+    def test_recipes_and_fits_are_compared(self):
+        runs = {"baseline_filter": "batch_size_tokens >= 8192", "candidate_filter": "batch_size_tokens < 8192"}
+        comparison = sextant.compare("bytes", "bytes", server=self.server.address, **runs)
+        self.assertIn(comparison.verdict, ("better", "worse", "cannot-tell"))
+        self.assertTrue(comparison.common["flops"])
+        self.assertIn("multiplier", str(comparison))
+        self.assertIn("<td>", comparison._repr_html_())
+        self.assertIn("<svg", comparison.chart()._repr_svg_())
+        scores = sextant.compare_fits("bytes", server=self.server.address)
+        self.assertIn("least excess loss", scores.verdict)
+        self.assertIn("average", scores.columns["estimator"])
+        laws = sextant.compare_fits("bytes", laws=["loss-chinchilla", "loss-kaplan"], server=self.server.address)
+        self.assertEqual(sorted(laws.columns["law"]), ["loss-chinchilla", "loss-kaplan"])
+        self.assertIn("<caption>", laws._repr_html_())
+
+    def test_charts_are_drawings_without_script(self):
+        import xml.dom.minidom
+        fit = sextant.fit("bytes", "lr-power-nd", estimator="band", bootstrap_replicates=20, server=self.server.address)
+        drawing = sextant.law_chart(fit, [1e6, 4e6], [1e7, 1e8, 1e9], server=self.server.address)
+        hostile = sextant.chart("<script>alert(1)</script>", "x & y", "y", [sextant.Series("</text>", [1, 2, 0], [1.0, float("nan"), 3.0])])
+        empty = sextant.chart("none", "x", "y", [])
+        curve = sextant.Curve(step=[10, 20, 30], train_loss=[3.0, 2.5, float("nan")], validation_loss=[float("nan"), 2.6, 2.4])
+        for svg in (drawing._repr_svg_(), hostile.text, empty.text, curve._repr_svg_()):
+            root = xml.dom.minidom.parseString(svg).documentElement
+            self.assertEqual(root.tagName, "svg")
+            self.assertFalse(root.getElementsByTagName("script"))
+        self.assertGreater(drawing.text.count("<path"), 4)
+
     def test_errors_say_what_the_server_said(self):
         with self.assertRaisesRegex(sextant.SextantError, "no-such-law"):
             sextant.fit("bytes", "no-such-law", server=self.server.address)
