@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP beside gRPC: the Connect protocol for every method, health for probes, and the page.
+// HTTP beside gRPC: the Connect protocol for every method, the page, and what monitoring asks for.
 #pragma once
 
 #include <absl/status/status.h>
@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "server/observe/monitor_sources.h"
+
 namespace sextant::server::http {
 
 struct HttpOptions {
@@ -18,16 +20,23 @@ struct HttpOptions {
   /// Origins ("https://example.org") whose pages may call from a browser; none by default.
   std::vector<std::string> allowed_origins;
   bool insecure_non_loopback = false;  ///< allow addresses that others can reach
+  MonitorSources monitoring;           ///< what /healthz and /readyz answer from
 };
 
-/// Calls go through `channel`, which leads into this process: they meet the checks, tokens, limits and errors
-/// that gRPC's meet. From Start to Stop, or the destructor.
+class Site;
+
+/// From Start to Stop, or the destructor.
 class HttpServer {
  public:
   /// Binds and serves. INVALID_ARGUMENT (an address others can reach without insecure_non_loopback),
-  /// UNAVAILABLE (an address cannot be bound).
+  /// UNAVAILABLE (an address cannot be bound). Calls go through `channel`, which leads into this process:
+  /// they meet the checks, tokens, limits and errors that gRPC's meet.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const HttpOptions& options,
                                                            std::shared_ptr<grpc::Channel> channel);
+  /// The same for monitoring alone, on one address (`--metrics`): /metrics, /healthz, /readyz.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> StartMonitor(const std::string& address,
+                                                                  bool insecure_non_loopback,
+                                                                  MonitorSources sources);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
