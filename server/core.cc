@@ -10,12 +10,12 @@
 #include "server/error.h"
 #include "server/limits.h"
 #include "server/log.h"
+#include "server/low_priority.h"
 #include "server/names.h"
 
 namespace sextant::server {
 namespace {
 
-constexpr int kHeavyNiceness = 10;
 constexpr int kFitsLoadedAtATime = 20;  // one may have megabytes of replicates
 
 }  // namespace
@@ -27,7 +27,7 @@ Core::Core(std::shared_ptr<storage::Store> the_store, std::unique_ptr<LawTable> 
       jobs(store, writer, fits, threads),
       executor(kReaderThreads, kReaderQueue),
       heavy(kHeavyThreads, kHeavyQueue, kHeavyNiceness),
-      copies(kCopyThreads, kCopyQueue),
+      copies(kCopyThreads, kCopyQueue, kHeavyNiceness),
       calls(access, executor, heavy),
       uploads("UPLOAD_LIMIT", "uploads", kMaxOpenUploads, kMaxOpenUploadsPerPeer),
       imports("IMPORT_LIMIT", "imports of studies", kMaxImports, kMaxImportsPerPeer),

@@ -201,6 +201,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& opti
   impl->core.disk_reserve_mb = options.disk_reserve_mb;
   impl->core.asks_for_tokens = !options.listen.empty();
   if (impl->core.asks_for_tokens) {
+    impl->core.jobs.GiveWay();
     ASSIGN_OR_RETURN(impl->access_refresh, AccessRefresh::Begin(impl->core, options.token_file));
   }
   if (!options.audit_log.empty()) {
