@@ -26,6 +26,7 @@ Core::Core(std::shared_ptr<storage::Store> the_store, std::unique_ptr<LawTable> 
       writer(store, kWriterQueue),
       jobs(store, writer, fits, threads),
       executor(kReaderThreads, kReaderQueue),
+      ingest(kIngestThreads, kIngestQueue, kIngestNiceness),
       heavy(kHeavyThreads, kHeavyQueue, kHeavyNiceness),
       copies(kCopyThreads, kCopyQueue, kHeavyNiceness),
       calls(access, executor, heavy),
@@ -53,6 +54,7 @@ void Core::AddGauges() {
   };
   const auto depth_of = [](Executor& of) { return [&of] { return static_cast<double>(of.waiting()); }; };
   waiting("reads", depth_of(executor));
+  waiting("ingest", depth_of(ingest));
   waiting("heavy", depth_of(heavy));
   waiting("copies", depth_of(copies));
   waiting("fits", [this] { return static_cast<double>(jobs.load().first); });
@@ -186,6 +188,7 @@ void Core::Stop() {
   heavy.Stop();
   copies.Stop();
   executor.Stop();
+  ingest.Stop();
   writer.Stop();
   if (absl::Status status = store->Checkpoint(); !status.ok()) {
     Log().warn("{}", std::string(status.message()));

@@ -30,7 +30,7 @@ struct Core {
   FitTable fits;
   storage::Writer writer;
   FitJobs jobs;
-  Executor executor, heavy, copies;
+  Executor executor, ingest, heavy, copies;
   const Calls calls;
   Quota uploads, imports, downloads, watches, batches;
   Quota scratch;                                 ///< bytes of files beside the database

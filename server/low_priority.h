@@ -7,12 +7,16 @@
 
 namespace sextant::server {
 
-/// Over the process's niceness. Linux then gives such a thread about a tenth of what another one that wants
-/// to run gets, and runs the other first when it wakes (sched(7)).
+/// Over the process's niceness: Linux then gives such a thread about a tenth of what another one that wants
+/// to run gets (sched(7)).
 inline constexpr int kHeavyNiceness = 10;
+/// Of threads whose work somebody waits for, but not as one waits for a Predict: a third.
+inline constexpr int kIngestNiceness = 5;
 
-/// Makes the calling thread nicer than its process by `niceness`, for good: going back takes a right that
-/// servers do not have. Without effect on systems where threads have no niceness of their own.
+/// Makes the calling thread nicer than its process by `niceness`, and gives it the shortest slice that Linux
+/// has (6.12 and newer), so that a thread which wakes need not wait for the end of a long one. For good:
+/// going back takes a right that servers do not have. Without effect on systems where threads have no
+/// niceness of their own.
 void LowerPriority(int niceness);
 
 /// While it lives, threads of TBB that come into the arena to help have kHeavyNiceness. Whoever enters it by
