@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Debian packages: `cmake --build build --target packages` writes them to build/packages. sextant-server, sextant,
 # sextant-trainer and python3-sextant. Nothing of this belongs to `cmake --install`.
+find_package(Protobuf REQUIRED)
 set(_packaging "${CMAKE_CURRENT_LIST_DIR}")
 set(_made "${PROJECT_BINARY_DIR}/packaging")
 file(MAKE_DIRECTORY "${_made}/man" "${_made}/python")
