@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Debian packages: `cmake --build build --target packages` writes them to build/packages. sextant-server, sextant,
 # sextant-trainer and python3-sextant. Nothing of this belongs to `cmake --install`.
+find_package(Protobuf REQUIRED)
 set(_packaging "${CMAKE_CURRENT_LIST_DIR}")
 set(_made "${PROJECT_BINARY_DIR}/packaging")
 file(MAKE_DIRECTORY "${_made}/man" "${_made}/python")
@@ -83,7 +84,16 @@ set(CPACK_COMPONENTS_ALL server cli trainer python)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_COMPONENTS_GROUPING IGNORE)
-set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+# Files of one name, so that `apt install ./sextant_*.deb` takes what lies there.
+foreach(_component SERVER CLI TRAINER PYTHON)
+  string(TOLOWER "${_component}" _lower)
+  set(_architecture "${CMAKE_SYSTEM_PROCESSOR}")
+  execute_process(COMMAND dpkg --print-architecture OUTPUT_VARIABLE _architecture OUTPUT_STRIP_TRAILING_WHITESPACE)
+  if(_component STREQUAL "PYTHON")
+    set(_architecture all)
+  endif()
+  set(CPACK_DEBIAN_${_component}_FILE_NAME "sextant_${SEXTANT_PACKAGE_VERSION}_${_lower}_${_architecture}.deb")
+endforeach()
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 

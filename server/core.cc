@@ -10,12 +10,12 @@
 #include "server/error.h"
 #include "server/limits.h"
 #include "server/log.h"
+#include "server/low_priority.h"
 #include "server/names.h"
 
 namespace sextant::server {
 namespace {
 
-constexpr int kHeavyNiceness = 10;
 constexpr int kFitsLoadedAtATime = 20;  // one may have megabytes of replicates
 
 }  // namespace
@@ -26,8 +26,9 @@ Core::Core(std::shared_ptr<storage::Store> the_store, std::unique_ptr<LawTable> 
       writer(store, kWriterQueue),
       jobs(store, writer, fits, threads),
       executor(kReaderThreads, kReaderQueue),
+      ingest(kIngestThreads, kIngestQueue, kIngestNiceness),
       heavy(kHeavyThreads, kHeavyQueue, kHeavyNiceness),
-      copies(kCopyThreads, kCopyQueue),
+      copies(kCopyThreads, kCopyQueue, kHeavyNiceness),
       calls(access, executor, heavy),
       uploads("UPLOAD_LIMIT", "uploads", kMaxOpenUploads, kMaxOpenUploadsPerPeer),
       imports("IMPORT_LIMIT", "imports of studies", kMaxImports, kMaxImportsPerPeer),
@@ -53,6 +54,7 @@ void Core::AddGauges() {
   };
   const auto depth_of = [](Executor& of) { return [&of] { return static_cast<double>(of.waiting()); }; };
   waiting("reads", depth_of(executor));
+  waiting("ingest", depth_of(ingest));
   waiting("heavy", depth_of(heavy));
   waiting("copies", depth_of(copies));
   waiting("fits", [this] { return static_cast<double>(jobs.load().first); });
@@ -190,6 +192,7 @@ void Core::Stop() {
   heavy.Stop();
   copies.Stop();
   executor.Stop();
+  ingest.Stop();
   writer.Stop();
   if (absl::Status status = store->Checkpoint(); !status.ok()) {
     Log().warn("{}", std::string(status.message()));

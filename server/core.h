@@ -32,7 +32,7 @@ struct Core {
   StudySizes sizes;
   storage::Writer writer;
   FitJobs jobs;
-  Executor executor, heavy, copies;
+  Executor executor, ingest, heavy, copies;
   const Calls calls;
   Quota uploads, imports, downloads, watches, batches;
   Quota scratch;                                 ///< bytes of files beside the database

@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/executor.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <utility>
 
 #include "server/error.h"
+#include "server/low_priority.h"
 
 namespace sextant::server {
 
 Executor::Executor(int threads, std::size_t queue_limit, int niceness) : queue_limit_(queue_limit) {
   for (int i = 0; i < threads; ++i) {
     threads_.emplace_back([this, niceness] {
-      // Linux has a niceness for each thread (setpriority(2)); without it only the order of work differs.
-      if (niceness != 0) setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), niceness);
+      if (niceness != 0) LowerPriority(niceness);
       Loop();
     });
   }

@@ -164,7 +164,9 @@ void FitJobs::Loop() {
       wake_.wait(lock, [this] { return draining_ || !queue_.empty(); });
       if (queue_.empty()) return;
       job = queue_.Pop().second;
+      if (gives_way_ && !low_workers_) low_workers_.emplace(arena_);
     }
+    if (gives_way_) LowerPriority(kHeavyNiceness);
     StoreUnstoredEnds();
     Run(job);
     const std::lock_guard lock(mutex_);

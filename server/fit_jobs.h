@@ -23,6 +23,7 @@
 #include "server/convert/fit.h"
 #include "server/fair_queue.h"
 #include "server/fit_table.h"
+#include "server/low_priority.h"
 #include "storage/writer.h"
 
 namespace sextant::server {
@@ -77,6 +78,9 @@ class FitJobs {
   int threads() const { return threads_; }
   /// Fits that wait, and that run.
   std::pair<std::size_t, std::size_t> load();
+  /// From now on fits leave the processor to other threads of this process: for one that answers others
+  /// meanwhile. For good.
+  void GiveWay() { gives_way_ = true; }
   /// Told of every end; on a thread that must not be held up. Before the first fit.
   void SetObserver(Watcher observer) { observer_ = std::move(observer); }
 
@@ -108,6 +112,8 @@ class FitJobs {
   FitTable& table_;
   const int threads_;
   oneapi::tbb::task_arena arena_;
+  std::optional<LowPriorityWorkers> low_workers_;  // made under mutex_
+  std::atomic<bool> gives_way_{false};
 
   std::mutex mutex_;
   std::condition_variable wake_;

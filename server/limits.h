@@ -104,6 +104,8 @@ inline constexpr int kMaxHeavyCalls = 64, kMaxHeavyCallsPerPeer = 16;  ///< wait
 // Threads and queues.
 inline constexpr int kCopyThreads = 2;  ///< backups and exports
 inline constexpr std::size_t kCopyQueue = 16;
+inline constexpr int kIngestThreads = 4;  ///< chunks of uploads: checking and compressing them
+inline constexpr std::size_t kIngestQueue = 1024;
 inline constexpr int kReaderThreads = 4;  ///< SQLite reads and conversions
 inline constexpr std::size_t kReaderQueue = 1024;
 inline constexpr std::size_t kWriterQueue = 1024;

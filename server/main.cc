@@ -150,10 +150,18 @@ int Serve(Flags& flags, const sigset_t& signals) {
   const sextant::server::MemoryReturn memory_return;
   auto server = sextant::server::Server::Create(flags.server);
   if (!server.ok()) return Fail(server.status());
-  std::unique_ptr<sextant::server::http::HttpServer> http;
+  std::unique_ptr<sextant::server::http::HttpServer> http, monitor;
+  if (!flags.server.metrics.empty()) {
+    auto started = sextant::server::http::HttpServer::StartMonitor(
+        flags.server.metrics, flags.server.insecure_non_loopback, (*server)->Monitoring());
+    if (!started.ok()) return Fail(started.status());
+    monitor = *std::move(started);
+    Log().info("metrics on http://{}/metrics", Join(monitor->addresses()));
+  }
   if (!flags.http.listen.empty()) {
     flags.http.insecure_non_loopback = flags.server.insecure_non_loopback;
     flags.http.tls = {flags.server.tls_certificate, flags.server.tls_key, flags.server.tls_client_ca};
+    flags.http.monitoring = (*server)->Monitoring();
     auto started = sextant::server::http::HttpServer::Start(flags.http, (*server)->InProcessChannel());
     if (!started.ok()) return Fail(started.status());
     http = *std::move(started);
@@ -196,6 +204,7 @@ int Serve(Flags& flags, const sigset_t& signals) {
   if (http != nullptr) http->Stop(patience);
   http.reset();
   (*server)->Shutdown(patience);
+  monitor.reset();  // it tells of the stop until here
   server->reset();
   return 0;
 }

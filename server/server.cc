@@ -13,6 +13,7 @@
 #include "base/status_macros.h"
 #include "grpc/health/v1/health.pb.h"
 #include "server/access/access.h"
+#include "server/access/call_context.h"
 #include "server/access_refresh.h"
 #include "server/convert/times.h"
 #include "server/core.h"
@@ -23,7 +24,6 @@
 #include "server/log.h"
 #include "server/observe/audit_log.h"
 #include "server/observe/call_observer.h"
-#include "server/observe/monitor.h"
 #include "server/service/access_service.h"
 #include "server/service/comparison_service.h"
 #include "server/service/conversion_service.h"
@@ -94,14 +94,12 @@ struct Server::Impl {
   std::atomic<bool> serving{false};
   std::unique_ptr<Entrance> entrance;
   std::unique_ptr<grpc::Server> grpc;
-  std::unique_ptr<Monitor> monitor;  // asks all of the above
 
   std::vector<grpc::Service*> Services() {
     return {&studies,          &runs,        &laws,        &fits,        &predictions, &plans, &curves,
             &critical_batches, &comparisons, &suggestions, &conversions, &system,      &tokens};
   }
   absl::Status Start(const ServerOptions& options);
-  absl::Status Watch(const std::string& address);
   bool AnswersItself(std::chrono::milliseconds patience);
 };
 
@@ -121,6 +119,7 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
 
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.SetContextAllocator(std::make_unique<CallContexts>());
   ASSIGN_OR_RETURN(auto opened, Entrance::Open(options, builder));
   entrance = std::move(opened);
   for (grpc::Service* service : Services()) builder.RegisterService(service);
@@ -162,27 +161,17 @@ bool Server::Impl::AnswersItself(std::chrono::milliseconds patience) {
          status.error_code() != grpc::StatusCode::UNAVAILABLE;
 }
 
-absl::Status Server::Impl::Watch(const std::string& address) {
-  core.metrics.AddGauge("sextant_connections_open", "Connections of clients", "", "",
-                        [] { return static_cast<double>(Connections::OfProcess().counts().open); });
-  MonitorSources sources;
-  sources.metrics = [this] { return core.metrics.Render(); };
-  sources.alive = [this] { return AnswersItself(kSelfCallPatience); };
-  sources.ready = [this] { return serving.load(); };
-  ASSIGN_OR_RETURN(monitor, Monitor::Start(address, std::move(sources)));
-  Log().info("metrics on http://{}/metrics", monitor->address());
-  return absl::OkStatus();
-}
-
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& options) {
   RETURN_IF_ERROR(ValidateOptions(options));
   ASSIGN_OR_RETURN(const auto path, DatabasePath(options.database));
   storage::StoreOptions opening;
   opening.reads_ahead = !options.listen.empty();
+  opening.renew_checksums = options.renew_checksums;
   opening.durability = options.full_fsync ? storage::Durability::kFull : storage::Durability::kNormal;
   auto store = storage::OpenStore(options.database, opening);
   std::string why_read_only;
-  if (!store.ok() && options.read_only_if_needed && MayNotBeWritten(store.status())) {
+  if (!store.ok() && options.read_only_if_needed && !options.renew_checksums &&
+      MayNotBeWritten(store.status())) {
     why_read_only = std::string(store.status().message());
     opening.read_only = true;
     opening.why_read_only = why_read_only;
@@ -212,6 +201,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& opti
   impl->core.disk_reserve_mb = options.disk_reserve_mb;
   impl->core.asks_for_tokens = !options.listen.empty();
   if (impl->core.asks_for_tokens) {
+    impl->core.jobs.GiveWay();
     ASSIGN_OR_RETURN(impl->access_refresh, AccessRefresh::Begin(impl->core, options.token_file));
   }
   if (!options.audit_log.empty()) {
@@ -219,10 +209,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& opti
   }
   impl->core.stream_patience = std::chrono::seconds(options.stream_idle_seconds);
   RETURN_IF_ERROR(impl->core.LoadFromStore());
+  impl->core.metrics.AddGauge("sextant_connections_open", "Connections of clients", "", "",
+                              [] { return static_cast<double>(Connections::OfProcess().counts().open); });
   RETURN_IF_ERROR(impl->Start(options));
-  if (!options.metrics.empty()) {
-    RETURN_IF_ERROR(impl->Watch(options.metrics));
-  }
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 
@@ -259,9 +248,12 @@ absl::Status Server::BackUp(const std::string& path) {
 
 bool Server::AnswersItself(std::chrono::milliseconds patience) { return impl_->AnswersItself(patience); }
 
-const std::string& Server::metrics_address() const {
-  static const std::string none;
-  return impl_->monitor ? impl_->monitor->address() : none;
+MonitorSources Server::Monitoring() {
+  Impl* impl = impl_.get();
+  return {[impl] { return impl->core.metrics.Render(); },
+          // While it stops it takes no calls, and is not stuck.
+          [impl] { return !impl->serving || impl->AnswersItself(kSelfCallPatience); },
+          [impl] { return impl->serving.load(); }};
 }
 
 void Server::Shutdown(std::chrono::milliseconds patience) {
@@ -274,7 +266,6 @@ void Server::Shutdown(std::chrono::milliseconds patience) {
   impl_->core.jobs.Drain();
   impl_->grpc->Shutdown(std::chrono::system_clock::now() + patience);
   impl_->grpc->Wait();
-  impl_->monitor.reset();
   impl_->core.Stop();
 }
 

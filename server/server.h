@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "server/observe/monitor_sources.h"
 #include "server/options.h"
 #include "storage/store.h"
 
@@ -47,8 +48,8 @@ class Server {
   /// wire.
   std::shared_ptr<grpc::Channel> InProcessChannel();
 
-  /// Where --metrics listens, with the real port; empty without it.
-  const std::string& metrics_address() const;
+  /// What monitoring asks, while this lives.
+  MonitorSources Monitoring();
 
   /// Reads the token file and the tokens of the database again; with an error the tokens stay as they were.
   /// Opens the audit log again. Tokens and certificates that change are taken up within seconds without it.

@@ -24,6 +24,11 @@ struct StoreOptions {
   bool read_only = false;  ///< takes no lock, writes nothing; Store::Write answers FailedPrecondition
   std::string why_read_only = "it was asked for";  ///< for that answer
   Durability durability = Durability::kFull;
+  /// A new store notices what changes on the disk behind its back. Files that travel leave it out.
+  bool page_checksums = true;
+  /// First makes the store that is there notice so too, by a copy that takes its place; one that says it was
+  /// changed is taken as it stands, if it can be read. Needs room for a second one.
+  bool renew_checksums = false;
   /// May use a thread of its own to read what listings need before they come: for processes that stay.
   bool reads_ahead = false;
   std::function<Micros()> clock;  ///< for request ids; empty: the system's

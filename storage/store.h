@@ -22,9 +22,10 @@ namespace sextant::storage {
 struct StoreHealth {
   std::string location;  ///< the file
   int schema_version = 0;
-  std::int64_t file_bytes = 0;  ///< the file; with log_bytes, all that is on disk
-  std::int64_t log_bytes = 0;   ///< writes that are durable but not moved into the file yet
-  std::int64_t free_bytes = 0;  ///< of the file: left by deletions, used again by later writes
+  std::int64_t file_bytes = 0;      ///< the file; with log_bytes, all that is on disk
+  std::int64_t log_bytes = 0;       ///< writes that are durable but not moved into the file yet
+  std::int64_t free_bytes = 0;      ///< of the file: left by deletions, used again by later writes
+  bool has_page_checksums = false;  ///< numbers that change on the disk are noticed when they are read
 };
 
 /// Thread-safe. Held by a shared_ptr, which its snapshots share.

@@ -101,7 +101,9 @@ absl::Status ExportStudyFile(Snapshot& from, const std::string& study_id, const 
   }
   absl::Status status;
   {
-    ASSIGN_OR_RETURN(auto to, OpenStore(UrlOfFile(path)));
+    StoreOptions options;
+    options.page_checksums = false;  // any program may make such a file
+    ASSIGN_OR_RETURN(auto to, OpenStore(UrlOfFile(path), options));
     status = to->Write([&](Transaction& transaction) { return CopyStudy(from, study_id, transaction); });
   }
   if (status.ok()) status = Finish(path);

@@ -54,6 +54,14 @@ absl::StatusOr<std::unique_ptr<EmbeddedServer>> EmbeddedServer::Open(const std::
   return std::unique_ptr<EmbeddedServer>(new EmbeddedServer(std::move(server)));
 }
 
+absl::Status EmbeddedServer::RenewChecksums(const std::string& database) {
+  server::ServerOptions options;
+  ASSIGN_OR_RETURN(options.database, server::DatabasePath(database));
+  options.renew_checksums = true;
+  options.reflection = false;
+  return server::Server::Create(options).status();
+}
+
 const std::string& EmbeddedServer::why_read_only() const { return server_->why_read_only(); }
 
 std::shared_ptr<grpc::Channel> EmbeddedServer::channel() { return server_->InProcessChannel(); }

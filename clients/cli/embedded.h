@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace sextant::server {
@@ -25,6 +26,9 @@ class EmbeddedServer {
   /// `database` is a URL or a path. Creates the file and its folder if they are not there; a file that may
   /// not be written is opened for reading. The status says what to do about it.
   static absl::StatusOr<std::unique_ptr<EmbeddedServer>> Open(const std::string& database);
+  /// Gives the pages of a database that is there checksums, or makes them again. The status says what is in
+  /// the way; the file is then as it was.
+  static absl::Status RenewChecksums(const std::string& database);
   ~EmbeddedServer();
   EmbeddedServer(const EmbeddedServer&) = delete;
   EmbeddedServer& operator=(const EmbeddedServer&) = delete;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/sha256.h"
+#include "server/access/call_context.h"
 #include "server/caller_peer.h"
 #include "server/convert/times.h"
 #include "server/error.h"
@@ -104,6 +105,13 @@ void Access::SetStoredTokens(const std::vector<storage::AccessToken>& tokens) {
 }
 
 Access::Found Access::Find(const grpc::ServerContextBase& context) const {
+  const auto* own = dynamic_cast<const CallContext*>(&context);
+  if (own == nullptr) return LookUp(context);
+  std::call_once(own->once_, [&] { own->found_ = LookUp(context); });
+  return own->found_;
+}
+
+Access::Found Access::LookUp(const grpc::ServerContextBase& context) const {
   Found found;
   found.state = state_.load();
   if (!found.state->required) {

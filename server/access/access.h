@@ -72,7 +72,10 @@ class Access {
     const storage::AccessToken* token = nullptr;
     bool let_in = false;
   };
+  friend class CallContext;
+  /// Looked up once a call, where the context has room for it (CallContext).
   Found Find(const grpc::ServerContextBase& context) const;
+  Found LookUp(const grpc::ServerContextBase& context) const;
   static absl::Status CheckFound(const Found& found, const Rule& rule);
   template <typename Change>
   void Replace(Change change);

@@ -26,7 +26,7 @@ constexpr std::uintmax_t kMaxConfigBytes = 1 << 20;
 // Said on the command line alone.
 bool IsCommand(const std::string& name) {
   return name == "help" || name == "version" || name == "config" || name == "check-config" ||
-         name == "man-page";
+         name == "man-page" || name == "renew-checksums";
 }
 
 std::vector<std::string> KeysOf(const CLI::App& app) {

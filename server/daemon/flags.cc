@@ -30,6 +30,9 @@ void AddServiceFlags(CLI::App& app, Flags& flags) {
   app.add_option("--http-port-file", flags.http_port_file,
                  "write the bound HTTP port to this file when ready");
   app.add_option("--db", flags.server.database, "SQLite file; made if missing; required");
+  app.add_flag("--renew-checksums", flags.server.renew_checksums,
+               "first give every page of the database a checksum, as new databases have, or make them again "
+               "where another program has changed it; once, not for the configuration file");
   app.add_option("--threads", flags.server.threads, "threads of the solvers; 0: one a core")
       ->capture_default_str();
   app.add_option("--laws", flags.server.laws_folder,

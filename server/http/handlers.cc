@@ -12,6 +12,7 @@
 #include "server/error.h"
 #include "server/http/connect_call.h"
 #include "server/http/limits.h"
+#include "server/http/monitor_site.h"
 #include "server/http/page.h"
 #include "server/options.h"
 #include "server/report/report_data.h"
@@ -29,11 +30,6 @@ constexpr std::size_t kMostTokenBytes = 8 << 10;
 void Refuse(httplib::Response& response, const grpc::Status& status) {
   response.status = HttpStatusOf(status.error_code());
   response.set_content(ErrorJson(status), "application/json");
-}
-
-bool& LeftBytesFlag() {
-  static thread_local bool left = false;
-  return left;
 }
 
 // In the form that the caller's encoding asks for.
@@ -103,8 +99,6 @@ Handlers::Handlers(const HttpOptions& options, std::shared_ptr<grpc::Channel> ch
       channel_(std::move(channel)),
       bodies_("BODY_LIMIT", "bytes of HTTP bodies", kMaxBodies, kMaxBodiesPerPeer),
       reports_("REPORT_LIMIT", "reports", kMaxReports, kMaxReportsPerPeer) {}
-
-bool Handlers::LeftBytes() { return std::exchange(LeftBytesFlag(), false); }
 
 bool Handlers::CheckShape(const httplib::Request& request, httplib::Response& response) {
   const bool is_call = request.method == "POST";
@@ -334,13 +328,7 @@ void Handlers::Install(httplib::Server& server) {
   });
   server.Post("/.*", [this](const httplib::Request& request, httplib::Response& response,
                             const httplib::ContentReader& reader) { Call(request, response, reader); });
-  server.Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
-    response.set_content("ok\n", "text/plain");
-  });
-  server.Get("/readyz", [this](const httplib::Request&, httplib::Response& response) {
-    response.status = stopped_ ? 503 : 200;
-    response.set_content(stopped_ ? "stopping\n" : "ok\n", "text/plain");
-  });
+  InstallProbes(server, options_.monitoring, stopped_);
   server.Get("/report", [this](const httplib::Request& request, httplib::Response& response) {
     Report(request, response);
   });

@@ -14,21 +14,18 @@
 
 #include "server/http/connect_codec.h"
 #include "server/http/http_server.h"
+#include "server/http/site.h"
 #include "server/quota.h"
 
 namespace sextant::server::http {
 
-/// Thread-safe; outlives the server that it is installed in.
-class Handlers {
+/// The Connect protocol, the page and its report, and probes.
+class Handlers final : public Site {
  public:
   Handlers(const HttpOptions& options, std::shared_ptr<grpc::Channel> channel);
 
-  void Install(httplib::Server& server);
-  /// Whether the request that this thread has just answered has left bytes behind, which would be taken for
-  /// the next one's. Asking forgets it.
-  static bool LeftBytes();
-  /// Refuses new calls, waits until those that go on have ended or `patience` is over, and cancels the rest.
-  void Stop(std::chrono::milliseconds patience);
+  void Install(httplib::Server& server) override;
+  void Stop(std::chrono::milliseconds patience) override;
 
  private:
   class Active;

@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "server/guard/peer_name.h"
 #include "server/http/handlers.h"
 #include "server/http/limits.h"
+#include "server/http/monitor_site.h"
 #include "server/http/socket_stream.h"
 #include "server/options.h"
 
@@ -39,7 +41,7 @@ class Router final : public httplib::Server {
     for (int left = kRequestsPerConnection; left > 0 && stream.AwaitRequest(); --left) {
       bool closed = false;
       const bool answered = process_request(stream, left == 1, closed, nullptr);
-      if (http::Handlers::LeftBytes() || !answered || closed) return;
+      if (Site::LeftBytes() || !answered || closed) return;
     }
   }
 };
@@ -62,10 +64,9 @@ std::string NameOfPeer(int connection) {
 }  // namespace
 
 struct HttpServer::Impl {
-  explicit Impl(const HttpOptions& options, std::shared_ptr<grpc::Channel> channel)
-      : handlers(options, std::move(channel)) {
-    handlers.Install(router);
-  }
+  explicit Impl(std::unique_ptr<Site> answers) : site(std::move(answers)) { site->Install(router); }
+
+  absl::Status Listen(const char* flag, const std::vector<std::string>& listen, bool insecure_non_loopback);
 
   // On the listener's thread.
   void Take(int connection) {
@@ -109,7 +110,7 @@ struct HttpServer::Impl {
 
   void Stop(std::chrono::milliseconds patience) {
     listener.Stop();
-    handlers.Stop(patience);
+    site->Stop(patience);
     std::unique_lock lock(mutex);
     stopped = true;
     router.StopAnswers();
@@ -117,7 +118,7 @@ struct HttpServer::Impl {
     all_done.wait(lock, [this] { return open.empty(); });
   }
 
-  Handlers handlers;
+  const std::unique_ptr<Site> site;
   Router router;
   std::unique_ptr<TlsContext> tls;  // null: in the clear
   std::mutex mutex;
@@ -130,29 +131,43 @@ struct HttpServer::Impl {
   Listener listener;  // last: its thread uses the rest
 };
 
+absl::Status HttpServer::Impl::Listen(const char* flag, const std::vector<std::string>& listen,
+                                      bool insecure_non_loopback) {
+  const char* remedy =
+      std::string_view(flag) == "--metrics" ? "use a loopback address" : "give --tls-cert and --tls-key";
+  for (const std::string& address : listen) {
+    if (address.rfind(':') == std::string::npos || address.rfind("unix:", 0) == 0) {
+      return absl::InvalidArgumentError(absl::StrCat(flag, " ", address, ": use HOST:PORT"));
+    }
+    if (tls == nullptr && !insecure_non_loopback && !IsLocalAddress(address)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          flag, " ", address,
+          " can be reached from other machines and the connection would not be encrypted: ", remedy,
+          ", or accept it with --insecure-non-loopback"));
+    }
+    ASSIGN_OR_RETURN(const int bound,
+                     listener.Listen(address, false, [this](int, int connection) { Take(connection); }));
+    if (port == 0) port = bound;
+    addresses.push_back(absl::StrCat(address.substr(0, address.rfind(':') + 1), bound));
+  }
+  return listener.Start();
+}
+
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpOptions& options,
                                                               std::shared_ptr<grpc::Channel> channel) {
-  auto impl = std::make_unique<Impl>(options, std::move(channel));
+  auto impl = std::make_unique<Impl>(std::make_unique<Handlers>(options, std::move(channel)));
   if (options.tls.wanted()) {
     ASSIGN_OR_RETURN(impl->tls, TlsContext::Load(options.tls));
   }
-  for (const std::string& address : options.listen) {
-    if (address.rfind(':') == std::string::npos || address.rfind("unix:", 0) == 0) {
-      return absl::InvalidArgumentError(absl::StrCat("--http ", address, ": use HOST:PORT"));
-    }
-    if (!options.tls.wanted() && !options.insecure_non_loopback && !IsLocalAddress(address)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--http ", address,
-                       " can be reached from other machines and the connection would not be encrypted: give "
-                       "--tls-cert and --tls-key, or accept it with --insecure-non-loopback"));
-    }
-    ASSIGN_OR_RETURN(const int port,
-                     impl->listener.Listen(
-                         address, false, [raw = impl.get()](int, int connection) { raw->Take(connection); }));
-    if (impl->port == 0) impl->port = port;
-    impl->addresses.push_back(absl::StrCat(address.substr(0, address.rfind(':') + 1), port));
-  }
-  RETURN_IF_ERROR(impl->listener.Start());
+  RETURN_IF_ERROR(impl->Listen("--http", options.listen, options.insecure_non_loopback));
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
+}
+
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::StartMonitor(const std::string& address,
+                                                                     bool insecure_non_loopback,
+                                                                     MonitorSources sources) {
+  auto impl = std::make_unique<Impl>(std::make_unique<MonitorSite>(std::move(sources)));
+  RETURN_IF_ERROR(impl->Listen("--metrics", {address}, insecure_non_loopback));
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP beside gRPC: the Connect protocol for every method, health for probes, and the page.
+// HTTP beside gRPC: the Connect protocol for every method, the page, and what monitoring asks for.
 #pragma once
 
 #include <absl/status/status.h>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "server/http/tls_context.h"
+#include "server/observe/monitor_sources.h"
 
 namespace sextant::server::http {
 
@@ -21,16 +22,24 @@ struct HttpOptions {
   std::vector<std::string> allowed_origins;
   bool insecure_non_loopback = false;  ///< allow addresses that others can reach without TLS
   TlsFiles tls;                        ///< as of gRPC; empty: not encrypted
+  MonitorSources monitoring;           ///< what /healthz and /readyz answer from
 };
 
-/// Calls go through `channel`, which leads into this process: they meet the checks, tokens, limits and errors
-/// that gRPC's meet. From Start to Stop, or the destructor.
+class Site;
+
+/// From Start to Stop, or the destructor.
 class HttpServer {
  public:
   /// Binds and serves. INVALID_ARGUMENT (an address others can reach, with neither TLS nor
-  /// insecure_non_loopback; a certificate that cannot be used), UNAVAILABLE (an address cannot be bound).
+  /// insecure_non_loopback; a certificate that cannot be used), UNAVAILABLE (an address cannot be bound). Calls
+  /// go through `channel`, which leads into this process: they meet the checks, tokens, limits and errors that
+  /// gRPC's meet.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const HttpOptions& options,
                                                            std::shared_ptr<grpc::Channel> channel);
+  /// The same for monitoring alone, on one address (`--metrics`): /metrics, /healthz, /readyz.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> StartMonitor(const std::string& address,
+                                                                  bool insecure_non_loopback,
+                                                                  MonitorSources sources);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

@@ -36,7 +36,7 @@ void UploadStream::OnReadDone(bool ok) {
   // The client has closed its side, or is gone: what was answered is durable, the rest can be resumed.
   if (!ok) return End(grpc::Status::OK);
   place_->Touch();
-  const absl::Status submitted = core_.executor.Submit([this] {
+  const absl::Status submitted = core_.ingest.Submit([this] {
     const absl::Status status = StopExceptions([this] { return Handle(); });
     if (!status.ok()) End(ToGrpc(status));
   });

@@ -19,6 +19,7 @@
 #include "storage/sqlite/file/file_lock.h"
 #include "storage/sqlite/file/file_watch.h"
 #include "storage/sqlite/file/open.h"
+#include "storage/sqlite/file/renew_checksums.h"
 #include "storage/sqlite/quiet_task.h"
 #include "storage/sqlite/reader_pool.h"
 #include "storage/sqlite/snapshot.h"
@@ -110,8 +111,8 @@ class SqliteStore final : public Store, public std::enable_shared_from_this<Sqli
   }
   absl::Status CheckIntegrity() override {
     if (absl::Status status = watch_.Check(); !status.ok()) return absl::DataLossError(status.message());
-    ASSIGN_OR_RETURN(auto lease, readers_->Acquire());
-    return sqlite::CheckIntegrity(*lease);
+    ASSIGN_OR_RETURN(auto reader, OpenOneReader());
+    return sqlite::CheckIntegrity(*reader);
   }
   absl::Status BackUp(const std::string& path) override {
     ASSIGN_OR_RETURN(auto lease, readers_->Acquire());
@@ -191,8 +192,13 @@ absl::StatusOr<std::shared_ptr<Store>> OpenSqliteStore(const std::string& path,
     lock.emplace(std::move(held));
     RETURN_IF_ERROR(lock->HoldFile(canonical, false));
     RETURN_IF_ERROR(sqlite::CheckLog(canonical, lock->log_was_left()));
+    if (options.renew_checksums) {
+      lock->LetFileGo();
+      RETURN_IF_ERROR(sqlite::RenewChecksums(canonical));
+    }
     RETURN_IF_ERROR(lock->HoldFile(canonical, true));
-    ASSIGN_OR_RETURN(writer, sqlite::OpenWriter(canonical, options.durability, options.write_cache_bytes));
+    ASSIGN_OR_RETURN(writer, sqlite::OpenWriter(canonical, options.durability, options.write_cache_bytes,
+                                                options.page_checksums));
   }
   auto store = std::make_shared<sqlite::SqliteStore>(std::move(lock), canonical, std::move(writer), options);
   // One reader from the start: what is taken away later can still be read, and saved.

@@ -4,6 +4,7 @@
 // otherwise.
 //
 //   storage_bench [--runs N] [--points N] [--durability full|normal] [--batch RUNS] [--folder DIR] [--keep]
+//                 [--no-checksums]
 #include <absl/strings/str_format.h>
 #include <getopt.h>
 #include <sys/resource.h>
@@ -30,7 +31,7 @@ struct Options {
   std::int64_t runs = kShallueRuns, points = kShalluePoints, batch = 100;
   int variables = 0;
   std::string durability = "full", folder = "/tmp";
-  bool keep = false;
+  bool keep = false, page_checksums = true;
 };
 
 void Report(const char* what, double value, const char* unit, const std::string& beside = "") {
@@ -47,6 +48,7 @@ void ReportTime(const std::string& what, const Spent& spent, const std::string& 
 std::shared_ptr<Store> Open(const std::string& path, const Options& options) {
   SqliteOptions sqlite;
   sqlite.durability = options.durability == "normal" ? Durability::kNormal : Durability::kFull;
+  sqlite.page_checksums = options.page_checksums;
   return Take(OpenSqliteStore(path, sqlite));
 }
 
@@ -227,11 +229,15 @@ int Main(const Options& options) {
 
 int main(int argc, char** argv) {
   sextant::storage::Options options;
-  const option flags[] = {
-      {"runs", required_argument, nullptr, 'r'},      {"points", required_argument, nullptr, 'p'},
-      {"batch", required_argument, nullptr, 'b'},     {"durability", required_argument, nullptr, 'd'},
-      {"folder", required_argument, nullptr, 'f'},    {"keep", no_argument, nullptr, 'k'},
-      {"variables", required_argument, nullptr, 'v'}, {nullptr, 0, nullptr, 0}};
+  const option flags[] = {{"runs", required_argument, nullptr, 'r'},
+                          {"points", required_argument, nullptr, 'p'},
+                          {"batch", required_argument, nullptr, 'b'},
+                          {"durability", required_argument, nullptr, 'd'},
+                          {"folder", required_argument, nullptr, 'f'},
+                          {"keep", no_argument, nullptr, 'k'},
+                          {"variables", required_argument, nullptr, 'v'},
+                          {"no-checksums", no_argument, nullptr, 'n'},
+                          {nullptr, 0, nullptr, 0}};
   for (int flag = 0; (flag = getopt_long(argc, argv, "", flags, nullptr)) != -1;) {
     if (flag == 'r') options.runs = std::stoll(optarg);
     if (flag == 'p') options.points = std::stoll(optarg);
@@ -239,6 +245,7 @@ int main(int argc, char** argv) {
     if (flag == 'd') options.durability = optarg;
     if (flag == 'f') options.folder = optarg;
     if (flag == 'k') options.keep = true;
+    if (flag == 'n') options.page_checksums = false;
     if (flag == 'v') options.variables = std::stoi(optarg);
     if (flag == '?') return 2;
   }

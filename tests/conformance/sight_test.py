@@ -5,6 +5,7 @@ the caller's ids; health."""
 import json
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -133,6 +134,45 @@ class SightTest(unittest.TestCase):
         self.assertEqual(get(self.metrics, "/healthz"), (200, "ok\n"))
         self.assertEqual(get(self.metrics, "/readyz"), (200, "ok\n"))
         self.assertEqual(get(self.metrics, "/etc/passwd")[0], 404)
+
+    def test_the_port_for_monitoring_has_the_limits_of_the_other_one(self):
+        host, port = self.metrics.split(":")
+
+        def exchange(request):
+            with socket.create_connection((host, int(port)), timeout=TIMEOUT) as connection:
+                connection.sendall(request)
+                answer = b""
+                while piece := connection.recv(65536):
+                    answer += piece
+                return answer
+
+        # A body that nobody reads is not taken for the next request.
+        inner = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+        for start, code in ((b"POST /metrics", b"405"), (b"GET /metrics", b"400"), (b"DELETE /healthz", b"405")):
+            answer = exchange(start + b" HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(inner) + inner)
+            self.assertEqual(re.findall(rb"HTTP/1\.1 (\d+)", answer), [code], start)
+        # One address has 32 connections (server/http/limits.h); those that say nothing are closed.
+        idle = [socket.create_connection((host, int(port)), timeout=TIMEOUT) for _ in range(32)]
+        self.assertIn(b" 503 ", exchange(b""))
+        for connection in idle:
+            connection.close()
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            try:
+                if get(self.metrics, "/healthz") == (200, "ok\n"):
+                    break
+            except OSError:
+                pass
+            self.assertLess(time.monotonic(), deadline)
+
+    def test_probes_on_the_port_for_calls_are_the_same(self):
+        with Sextantd(str(binaries() / "sextantd"), ["--http", "127.0.0.1:0", "--http-port-file",
+                                                     f"{self.folder.name}/http"]) as server:
+            address = "127.0.0.1:" + pathlib.Path(self.folder.name, "http").read_text().strip()
+            self.assertEqual(get(address, "/healthz"), (200, "ok\n"))
+            self.assertEqual(get(address, "/readyz"), (200, "ok\n"))
+            self.assertEqual(get(address, "/metrics")[0], 404, "numbers about the server are for --metrics alone")
+            self.assertIsNone(server.process.poll())
 
     def test_changes_are_in_the_audit_log_and_nothing_else(self):
         self.work()

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import tempfile
 import time
@@ -104,7 +105,7 @@ class OperationTest(unittest.TestCase):
         help_text = self.run_daemon("--help").stdout
         flags = set(re.findall(r"--([a-z][a-z-]+)", help_text)) - {"help", "version", "config", "check-config"}
         # What only a command line wants.
-        self.assertEqual(flags - named - {"port-file", "http-port-file", "laws", "no-reflection"}, set(), "settings that the sample leaves out")
+        self.assertEqual(flags - named - {"port-file", "http-port-file", "laws", "no-reflection", "renew-checksums"}, set(), "settings that the sample leaves out")
         self.assertEqual(named - flags, set(), "settings that there are not")
         # With every comment taken away it is still right, but for the files that it names.
         full = re.sub(r"(?m)^# ([a-z][a-z-]* = )", r"\1", sample)
@@ -180,6 +181,78 @@ class OperationTest(unittest.TestCase):
         done = self.run_daemon("--db", self.folder / "x.db", "--listen", "systemd")
         self.assertEqual(done.returncode, 2)
         self.assertIn("no socket", done.stderr)
+
+    # Who it runs as, and what it is renewed with.
+    @unittest.skipUnless(os.geteuid() == 0, "not root")
+    def test_root_is_warned(self):
+        self.start("--db", self.folder / "r.db", "--listen", "127.0.0.1:0")
+        self.assertIn("runs as root", (self.folder / "log").read_text())
+
+    def certificate(self, name, serial):
+        """NAME.pem and NAME.key, signed by themselves."""
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                        "-set_serial", str(serial), "-keyout", self.folder / f"{name}.key", "-out", self.folder / f"{name}.pem"],
+                       check=True, capture_output=True)
+
+    @unittest.skipUnless(shutil.which("openssl"), "no openssl")
+    def test_a_renewed_certificate_is_taken_up_without_a_restart(self):
+        self.certificate("old", 1)
+        self.certificate("new", 2)
+        for end in ("pem", "key"):
+            shutil.copy(self.folder / f"old.{end}", self.folder / f"server.{end}")
+        server, address = self.start("--db", self.folder / "t.db", "--listen", "127.0.0.1:0",
+                                     "--tls-cert", self.folder / "server.pem", "--tls-key", self.folder / "server.key")
+
+        def served():
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            context.set_alpn_protocols(["h2"])
+            host, port = address.split(":")
+            with socket.create_connection((host, int(port)), timeout=TIMEOUT) as plain, context.wrap_socket(plain) as tls:
+                return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True))
+
+        pem = lambda name: (self.folder / f"{name}.pem").read_text()
+        self.assertEqual(served(), pem("old"))
+        self.sextant("--server", f"https://{address}", "--tls-ca", self.folder / "old.pem", "studies", "create", "s")
+        # The certificate first, and its key a while later: the two do not fit meanwhile, and the old ones are served on.
+        for end in ("pem", "key"):
+            shutil.copy(self.folder / f"new.{end}", self.folder / f"next.{end}")
+        os.rename(self.folder / "next.pem", self.folder / "server.pem")
+        time.sleep(1)
+        self.assertEqual(served(), pem("old"))
+        os.rename(self.folder / "next.key", self.folder / "server.key")
+        deadline = time.monotonic() + TIMEOUT
+        while served() != pem("new"):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.2)
+        self.assertIsNone(server.poll())
+        listed = self.sextant("--server", f"https://{address}", "--tls-ca", self.folder / "new.pem", "studies", "list", "-o", "csv")
+        self.assertIn("studies/s", listed)
+
+    # Checksums of pages.
+    def test_an_old_database_gets_checksums_once_it_is_asked_for(self):
+        database = self.folder / "old.db"
+        shutil.copy(ROOT / "tests" / "fixtures" / "v0.1" / "database.db", database)
+        reserved = lambda: database.read_bytes()[20]  # of each page (SQLite's file format, 1.3.4)
+        self.sextant("--db", database, "studies", "list")
+        self.assertEqual(reserved(), 0)
+        runs = self.sextant("--db", database, "runs", "list", "--study", "calibration", "--limit", "1000", "-o", "csv")
+        self.assertIn("every page", self.sextant("--db", database, "doctor", "--renew-checksums"))
+        self.assertEqual(reserved(), 8)
+        self.assertEqual(self.sextant("--db", database, "runs", "list", "--study", "calibration", "--limit", "1000", "-o", "csv"),
+                         runs)
+        # Another program writes into it, and it is noticed; on request it is taken as it stands.
+        with sqlite3.connect(database) as file:
+            file.execute("UPDATE runs SET loss = loss + 1")
+        file.close()
+        done = subprocess.run([str(BIN / "sextant"), "--db", str(database), "runs", "list", "--study", "calibration"],
+                              capture_output=True, text=True, timeout=TIMEOUT, env=self.environment)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("is not as Sextant wrote it", done.stderr)
+        server, address = self.start("--db", database, "--listen", "127.0.0.1:0", "--renew-checksums")
+        self.assertNotEqual(self.sextant("--server", address, "runs", "list", "--study", "calibration", "--limit", "1000",
+                                         "-o", "csv"), runs)
 
     # Backups.
     def test_backups_are_made_by_themselves_and_the_oldest_go(self):

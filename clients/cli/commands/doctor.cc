@@ -8,6 +8,7 @@
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/probe.h"
 #include "clients/cli/commands/restore_drill.h"
+#include "clients/cli/embedded.h"
 #include "clients/cli/output/records.h"
 #include "clients/cli/output/text_table.h"
 #include "sextant/v1/system_service.grpc.pb.h"
@@ -96,6 +97,21 @@ void CheckDatabase(Session& session, std::vector<Check>* checks, int* exit_code)
   }
 }
 
+void RenewChecksums(Session& session, std::vector<Check>* checks, int* exit_code) {
+  const std::string path = session.database();
+  std::error_code error;
+  const bool is_there = !path.empty() && std::filesystem::exists(path, error);
+  const absl::Status renewed =
+      is_there ? EmbeddedServer::RenewChecksums(path) : absl::NotFoundError(path + " is not there");
+  if (renewed.ok()) {
+    checks->push_back({"checksums", "ok", "every page of " + Safe(path) + " has one, made now", ""});
+    return;
+  }
+  *exit_code = kExitLocal;
+  checks->push_back(
+      {"checksums", "problem", Safe(std::string(renewed.message())), "the database is as it was"});
+}
+
 std::string Json(const std::vector<Check>& checks) {
   rapidjson::StringBuffer buffer;
   rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(buffer);
@@ -120,7 +136,7 @@ std::string Json(const std::vector<Check>& checks) {
   return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
 }
 
-int RunDoctor(Session& session, const std::string& drill_file) {
+int RunDoctor(Session& session, const std::string& drill_file, bool renew_checksums) {
   int exit_code = kExitOk;
   std::vector<Check> checks{
       {"sextant", "ok", std::string("version ") + SEXTANT_VERSION + ", gRPC " + grpc::Version(), ""},
@@ -133,6 +149,7 @@ int RunDoctor(Session& session, const std::string& drill_file) {
                         good ? "" : "this backup does not restore: keep an older one"});
     }
   } else if (session.globals().server.empty()) {
+    if (renew_checksums) RenewChecksums(session, &checks, &exit_code);
     CheckDatabase(session, &checks, &exit_code);
   } else {
     CheckServer(session, &checks, &exit_code);
@@ -166,10 +183,21 @@ void AddDoctor(CommandTree& tree) {
   auto drill_file = std::make_shared<std::string>();
   CLI::App* command = tree.AddCommand(nullptr, "doctor", "say what works, what does not, and why",
                                       {"sextant doctor", "sextant doctor --server 127.0.0.1:7433",
+                                       "sextant --db old.db doctor --renew-checksums",
                                        "sextant doctor --restore-drill sextant-20260131T120000Z.db"});
   command->add_option("--restore-drill", *drill_file, "restore a copy of this backup, and read all of it")
       ->type_name("FILE");
-  tree.SetRun(command, [drill_file](Session& session) { return RunDoctor(session, *drill_file); });
+  auto renew = std::make_shared<bool>(false);
+  command->add_flag(
+      "--renew-checksums", *renew,
+      "first give every page of the file of --db a checksum, as new ones have, or make them again "
+      "where another program has changed it");
+  tree.SetRun(command, [drill_file, renew](Session& session) {
+    if (*renew && !session.globals().server.empty()) {
+      return session.FailUsage("--renew-checksums is for a file of --db that no server has open");
+    }
+    return RunDoctor(session, *drill_file, *renew);
+  });
 }
 
 }  // namespace sextant::cli

@@ -16,6 +16,7 @@
 #include "storage/sqlite/file/open.h"
 #include "storage/sqlite/file/schema.h"
 #include "storage/sqlite/rows/curve_rows.h"
+#include "storage/sqlite/sql/checked_vfs.h"
 #include "storage/sqlite/sql/error.h"
 
 namespace sextant::storage::sqlite {
@@ -90,6 +91,7 @@ absl::Status CopyFailed(const Connection& from, const std::string& path, const a
 
 absl::Status CopyPages(Connection& from, const std::string& path) {
   ASSIGN_OR_RETURN(auto to, Connection::Open(path, OpenMode::kCreate));
+  StampAs(from.handle(), to->handle());
   // One step copies everything under a read lock, which in WAL mode stops nobody; several steps would start
   // over whenever somebody wrote in between.
   sqlite3_backup* backup = sqlite3_backup_init(to->handle(), "main", from.handle(), "main");
@@ -107,6 +109,7 @@ absl::StatusOr<StoreHealth> GetHealth(Connection& connection) {
   health.location = connection.path();
   ASSIGN_OR_RETURN(auto version, ReadSchemaVersion(connection));
   health.schema_version = version;
+  health.has_page_checksums = HasPageChecksums(connection.handle());
   ASSIGN_OR_RETURN(auto pages,
                    connection.Prepare("SELECT page_count * page_size, freelist_count * page_size "
                                       "FROM pragma_page_count, pragma_page_size, pragma_freelist_count"));
@@ -119,9 +122,13 @@ absl::StatusOr<StoreHealth> GetHealth(Connection& connection) {
   return health;
 }
 
+absl::Status CheckPages(Connection& connection) {
+  return ExpectNoFinding(connection, "PRAGMA integrity_check(10)");
+}
+
 absl::Status CheckIntegrity(Connection& connection) {
   RETURN_IF_ERROR(CheckLength(connection));
-  RETURN_IF_ERROR(ExpectNoFinding(connection, "PRAGMA integrity_check(10)"));
+  RETURN_IF_ERROR(CheckPages(connection));
   absl::Status status =
       ExpectNoFinding(connection,
                       "SELECT \"table\" || ' row ' || coalesce(rowid, '') || ' refers to a missing row' "

@@ -14,8 +14,11 @@ namespace sextant::storage::sqlite {
 
 absl::StatusOr<StoreHealth> GetHealth(Connection& connection);
 
-/// SQLite's own check of pages and indexes, foreign keys, and that every curve decodes and has the points its
-/// run says. DataLoss lists the first findings. Reads the whole file.
+/// SQLite's own check of pages and indexes. DataLoss lists the first findings.
+absl::Status CheckPages(Connection& connection);
+
+/// The same, foreign keys, and that every curve decodes and has the points its run says. Reads the whole file
+/// on a connection that has read nothing yet, so that each page comes from the disk.
 absl::Status CheckIntegrity(Connection& connection);
 
 /// A consistent copy while others read and write. `path` must not exist (AlreadyExists); it appears only when

@@ -131,9 +131,15 @@ FileLock::FileLock(FileLock&& other) noexcept
       held_(std::exchange(other.held_, {})),
       log_was_left_(other.log_was_left_) {}
 
-FileLock::~FileLock() {
+void FileLock::LetFileGo() {
   if (file_ >= 0) close(file_);
+  file_ = -1;
   if (held_ != FileId{}) HeldFiles::OfProcess().Remove(held_);
+  held_ = {};
+}
+
+FileLock::~FileLock() {
+  LetFileGo();
   if (descriptor_ >= 0) close(descriptor_);
 }
 

@@ -26,6 +26,10 @@ class FileLock {
   /// outlives SQLite's connections to it.
   absl::Status HoldFile(const std::string& database_path, bool create);
 
+  /// Lets the database file go, not the sidecar: for one that is about to be replaced. HoldFile takes the new
+  /// one.
+  void LetFileGo();
+
   /// The holder before left the mark: it did not close the database in order.
   bool log_was_left() const { return log_was_left_; }
   /// Says that from now on there is a log, or no longer. As far as the disk lets it.

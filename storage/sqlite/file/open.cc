@@ -12,6 +12,7 @@
 #include "base/status_macros.h"
 #include "storage/sqlite/file/schema.h"
 #include "storage/sqlite/rows/declared_rows.h"
+#include "storage/sqlite/sql/checked_vfs.h"
 #include "storage/sqlite/sql/error.h"
 
 namespace sextant::storage::sqlite {
@@ -106,8 +107,11 @@ absl::Status CheckLog(const std::string& path, bool log_was_left) {
 }
 
 absl::StatusOr<std::unique_ptr<Connection>> OpenWriter(const std::string& path, Durability durability,
-                                                       std::int64_t cache_bytes) {
+                                                       std::int64_t cache_bytes, bool page_checksums) {
   ASSIGN_OR_RETURN(auto connection, Connection::Open(path, OpenMode::kCreate));
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(path, error);
+  if (page_checksums && !error && bytes == 0) BeginPageChecksums(connection->handle());
   // The page size counts only in a new file. 16 KiB pages hold several chunks each, 4 KiB pages few with
   // waste.
   const std::string settings = absl::StrCat(

@@ -24,9 +24,10 @@ absl::Status CheckLog(const std::string& path, bool log_was_left);
 /// True when a write-ahead log that holds anything is beside the file.
 bool HasLog(const std::string& path);
 
-/// The connection that writes, with a page cache of `cache_bytes` and the schema brought up to date.
+/// The connection that writes, with a page cache of `cache_bytes` and the schema brought up to date. The
+/// pages of a new file carry checksums if `page_checksums`; those of others do as before.
 absl::StatusOr<std::unique_ptr<Connection>> OpenWriter(const std::string& path, Durability durability,
-                                                       std::int64_t cache_bytes);
+                                                       std::int64_t cache_bytes, bool page_checksums);
 
 absl::StatusOr<std::unique_ptr<Connection>> OpenReader(const std::string& path);
 

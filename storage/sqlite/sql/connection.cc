@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "storage/sqlite/sql/checked_vfs.h"
 #include "storage/sqlite/sql/error.h"
 
 namespace sextant::storage::sqlite {
@@ -148,6 +149,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& 
       flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
       break;
     case OpenMode::kReadWrite:
+    case OpenMode::kUnchecked:
       flags |= SQLITE_OPEN_READWRITE;
       break;
     case OpenMode::kReadOnly:
@@ -159,7 +161,8 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& 
       break;
   }
   sqlite3* db = nullptr;
-  const int code = sqlite3_open_v2(name.c_str(), &db, flags, nullptr);
+  const int code =
+      sqlite3_open_v2(name.c_str(), &db, flags, mode == OpenMode::kUnchecked ? nullptr : CheckedVfs());
   if (code != SQLITE_OK) {
     const int system_errno = db != nullptr ? sqlite3_system_errno(db) : 0;
     const std::string detail = db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code);

@@ -74,8 +74,8 @@ class Statement {
 };
 
 /// kImmutable reads a file that nobody writes, without the shared-memory sidecar that reading in WAL mode
-/// needs.
-enum class OpenMode { kCreate, kReadWrite, kReadOnly, kImmutable };
+/// needs. kUnchecked reads and writes pages without their checksums (checked_vfs.h).
+enum class OpenMode { kCreate, kReadWrite, kReadOnly, kImmutable, kUnchecked };
 
 /// One SQLite connection. Used by one thread at a time.
 class Connection {

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "storage/fault.h"
+#include "storage/sqlite/sql/checked_vfs.h"
 
 namespace sextant::storage::sqlite {
 namespace {
@@ -117,6 +118,13 @@ absl::Status StatusFromCode(int extended_code, int system_errno, const std::stri
       }
       return absl::InternalError(absl::StrCat(path, ": ", detail));
     case SQLITE_IOERR:
+      if (extended_code == SQLITE_IOERR_DATA) {
+        return absl::DataLossError(
+            absl::StrCat(path, " is damaged (page ", LastDamagedPage(),
+                         " is not as Sextant wrote it): restore a backup. Where another program has changed "
+                         "the file and it "
+                         "is to be taken as it stands, sextantd --renew-checksums does so"));
+      }
       return absl::DataLossError(absl::StrCat("input/output error on ", path, " (", detail, ", code ",
                                               extended_code, ", errno ", system_errno,
                                               "): check the disk and the file's length"));
