@@ -12,13 +12,22 @@
 namespace sextant::trainer {
 namespace {
 
-Curve MakeCurve(const Sweep& sweep, const StepLog& log, size_t run, const Measured& validation,
-                const Measured& noise) {
+// Steps at which the curve is written. A branch to another batch has those of its trunk and as many of its
+// own, with none that averages over both.
+std::set<int64_t> PointsOf(const RunSpec& run, int64_t steps, int points) {
+  std::set<int64_t> at;
+  const int64_t start = run.role == RunRole::kBatch ? run.from.step : 0;
+  if (start > 0)
+    for (const int64_t step : CurveSteps(start, points)) at.insert(step);
+  if (steps > start)
+    for (const int64_t step : CurveSteps(steps - start, points)) at.insert(start + step);
+  return at;
+}
+
+Curve MakeCurve(const Sweep& sweep, const RunSpec& spec, const StepLog& log, size_t run,
+                const Measured& validation, const Measured& noise) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  std::set<int64_t> steps;
-  for (const int64_t step : CurveSteps(static_cast<int64_t>(log.train_loss.size()), sweep.curve.points)) {
-    steps.insert(step);
-  }
+  std::set<int64_t> steps = PointsOf(spec, static_cast<int64_t>(log.train_loss.size()), sweep.curve.points);
   for (const auto& [step, values] : validation) steps.insert(step);
   for (const auto& [step, values] : noise) steps.insert(step);
   Curve curve;
@@ -188,7 +197,7 @@ class PackTrainer {
     record.fused_runs = static_cast<int>(pack_.runs.size());
     record.device = training_.backend->name();
     record.sweep = training_.sweep.name;
-    record.curve = MakeCurve(training_.sweep, log, run, validation_, noise_);
+    record.curve = MakeCurve(training_.sweep, pack_.runs[run], log, run, validation_, noise_);
     return record;
   }
 

@@ -56,7 +56,7 @@ class BranchesTest(CliTest):
         self.assertEqual(self.run_json("runs", "import", "runs.jsonl", "--study", "mine")["duplicate"], 12)
 
         def listed(condition):
-            return self.run_json("runs", "list", "--study", "mine", "--filter", condition)["runs"]
+            return self.run_json("runs", "list", "--study", "mine", "--filter", condition)
         horizons = listed('tags.branch = "horizon"')
         self.assertEqual(len(horizons), 6)
         trunks = {run["name"].split("/")[-1]: run for run in listed('tags.branch = "trunk"')}

@@ -231,13 +231,14 @@ class TrunkSweepTest : public testing::Test {
     options.out = Path(out);
     return RunSweep(ParseSweep(Swapped(kHead, "TOKENS", Path(tokens)) + tables, "s").value(), options, stop_);
   }
-  // Records by id, without what differs between two trainings of the same: the id, and how long they took.
+  // Records by id, without what differs between two trainings of the same: the id, how long they took and, of
+  // packs that were written in part, with how many.
   std::map<std::string, std::string> Records(const std::string& out) const {
     std::ifstream in(Path(out));
     std::map<std::string, std::string> records;
     for (std::string line; std::getline(in, line);) {
       const size_t id = line.find("\",\"params");
-      const size_t seconds = line.find(",\"pack_seconds\"");
+      const size_t seconds = line.find(",\"fused_runs\"");
       records[line.substr(11, id - 11)] =
           line.substr(id, seconds - id) + line.substr(line.find(",\"device\""));
     }
@@ -365,7 +366,12 @@ TEST_F(TrunkSweepTest, AFurtherHorizonLeavesTheTrunkThatIsKept) {
   const auto grown = Records("grown");
   const auto fresh = Records("fresh");
   EXPECT_EQ(grown.size(), fresh.size() + 2);  // the shorter trunks
-  for (const auto& [id, record] : fresh) EXPECT_EQ(Deeds(At(grown, id)), Deeds(record)) << id;
+  const auto losses = [](const std::string& record) { return record.substr(0, record.find(",\"tags\"")); };
+  for (const auto& [id, record] : fresh) {
+    EXPECT_EQ(losses(At(grown, id)), losses(record)) << id;
+    // Trunks and batch branches have a few more validations from before.
+    if (id.find("horizon") != std::string::npos) EXPECT_EQ(Deeds(At(grown, id)), Deeds(record)) << id;
+  }
 }
 
 TEST_F(TrunkSweepTest, TakesNoStateThatIsDamagedOrOfAnotherText) {
