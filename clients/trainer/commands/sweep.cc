@@ -35,6 +35,8 @@ int Train(const Sweep& sweep, const SweepOptions& options) {
 void AddTrainingOptions(CLI::App* command, SweepOptions* options) {
   command->add_option("-o,--out", options->out,
                       "JSONL to append to, skipping the runs it holds; - for stdout");
+  command->add_option("--checkpoints", options->checkpoints,
+                      "folder for the state that branches leave from; OUT.trunks if not given");
   command->add_flag("--cpu", options->cpu, "train on the fp32 CPU reference, which is slow");
   command->add_option("--max-fused-tokens", options->max_fused_tokens,
                       "tokens a step of runs trained together");

@@ -17,7 +17,7 @@ __global__ void LoadBatchKernel(BatchSource source, bool validation, const RunCo
     const int64_t last = source.validation_windows - 1;
     start = source.validation_start + (window < last ? window : last) * source.sequence_length;
   } else {
-    const int64_t position = state[run].step * source.batch_sequences + sequence;
+    const int64_t position = source.first_window + state[run].step * source.batch_sequences + sequence;
     start = WindowAt(constants[run].data_seed, source.train_windows, position) * source.sequence_length;
   }
   const size_t row = (static_cast<size_t>(run) * source.batch_sequences + sequence) * source.sequence_length;

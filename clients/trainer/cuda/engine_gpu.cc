@@ -33,6 +33,7 @@ GpuEngine<T>::GpuEngine(const FusedJob& job, const DeviceLoan& loan)
   source_.validation_windows = job.validation_windows;
   source_.sequence_length = job.shape.sequence_length;
   source_.batch_sequences = job.batch_sequences;
+  source_.first_window = job.first_window;
   optimizer_ = {job.schedule, static_cast<float>(job.beta1), static_cast<float>(job.beta2),
                 static_cast<float>(job.epsilon), static_cast<float>(job.clip_norm)};
 }

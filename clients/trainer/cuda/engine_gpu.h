@@ -43,6 +43,8 @@ class GpuEngine final : public Engine {
   absl::StatusOr<std::vector<double>> ValidationLoss() override;
   absl::StatusOr<std::vector<GradientNorms>> MeasureGradientNorms() override;
   absl::StatusOr<std::vector<StepLog>> ReadLog() override;
+  absl::StatusOr<Snapshot> Save() override;
+  absl::Status Restore(const Snapshot& snapshot) override;
   absl::StatusOr<std::vector<float>> ReadParameters(int run) override;
   absl::Status WriteParameters(int run, const std::vector<float>& values) override;
   absl::StatusOr<std::vector<float>> ComputeGradient(int run) override;
@@ -54,6 +56,8 @@ class GpuEngine final : public Engine {
   absl::Status MakeProducts();
   absl::Status MakeLinear(int out, int in, Linear* linear) const;
   absl::Status UploadConstants();
+  // Copies count floats from the device, or to it, behind what is queued on the main stream.
+  absl::Status Copy(float* to, const float* from, size_t count, cudaMemcpyKind kind, const char* doing);
 
   // Each queues one operation; with profiling on, its name and body are kept.
   void Do(const char* name, const std::function<void(cudaStream_t)>& body);

@@ -48,6 +48,7 @@ struct BatchSource {
   int64_t validation_windows;  // scored
   int sequence_length;
   int batch_sequences;
+  int64_t first_window;  // position of step 0 in the order of training windows
 };
 // Fills inputs and targets with the windows of each run's current step, or of its current validation batch.
 void LoadBatch(const BatchSource& source, bool validation, const Stack& stack, const RunConstants* constants,

@@ -48,4 +48,27 @@ absl::Status Validate(const FusedJob& job, const TokenSet& tokens) {
   return absl::OkStatus();
 }
 
+absl::Status Validate(const FusedJob& job, const Snapshot& snapshot) {
+  if (snapshot.runs.size() != job.runs.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the state is of ", snapshot.runs.size(), " runs, not of ", job.runs.size()));
+  }
+  if (snapshot.step < 0 || snapshot.step > job.schedule.steps) {
+    return absl::InvalidArgumentError(absl::StrCat("the state is of step ", snapshot.step,
+                                                   ", the schedule has ", job.schedule.steps, " steps"));
+  }
+  if (job.first_window + snapshot.step * job.batch_sequences < 0) {
+    return absl::InvalidArgumentError("the first window lies before the start of the data");
+  }
+  const size_t size = ParameterLayout(job.shape).size;
+  const auto steps = static_cast<size_t>(snapshot.step);
+  for (const RunSnapshot& run : snapshot.runs) {
+    if (run.weights.size() != size || run.first_moment.size() != size || run.second_moment.size() != size ||
+        run.log.train_loss.size() != steps || run.log.gradient_norm.size() != steps) {
+      return absl::InvalidArgumentError("the state is of another shape");
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace sextant::trainer

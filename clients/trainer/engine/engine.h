@@ -34,6 +34,10 @@ struct FusedJob {
   double epsilon = 1e-8;
   double clip_norm = 1.0;
   int64_t validation_windows = 0;  // scored from the start of the validation part
+  // Step s trains on the windows from first_window + s x batch_sequences of the order. 0, unless the runs
+  // took over from others of another batch; then it may be negative, and no step before the one taken over is
+  // run.
+  int64_t first_window = 0;
   std::vector<RunSettings> runs;
 };
 
@@ -41,6 +45,18 @@ struct FusedJob {
 struct StepLog {
   std::vector<float> train_loss;     // nats a token; NaN from the step that diverged on
   std::vector<float> gradient_norm;  // before clipping
+};
+
+// All that a run needs to go on elsewhere with the same bits. Its windows and random numbers are functions of
+// seeds and step alone.
+struct RunSnapshot {
+  std::vector<float> weights, first_moment, second_moment;  // ParameterLayout order
+  bool diverged = false;
+  StepLog log;  // of the steps done
+};
+struct Snapshot {
+  int64_t step = 0;  // optimizer updates done
+  std::vector<RunSnapshot> runs;
 };
 
 // Squared gradient norms of one batch and the mean over its halves, the ingredients of the noise scale.
@@ -67,7 +83,13 @@ class Engine {
   // Waits for the work queued and returns each run's log of all steps done.
   virtual absl::StatusOr<std::vector<StepLog>> ReadLog() = 0;
 
-  // For tests and checkpoints: fp32 weights of run `run`, ParameterLayout order.
+  // Waits for the work queued and returns the state reached.
+  virtual absl::StatusOr<Snapshot> Save() = 0;
+  // Goes on from a state that an engine of the same shape and number of runs saved, whatever its batch or
+  // schedule. InvalidArgument when it is of another shape, or lies behind the end of this job's schedule.
+  virtual absl::Status Restore(const Snapshot& snapshot) = 0;
+
+  // For tests: fp32 weights of run `run`, ParameterLayout order.
   virtual absl::StatusOr<std::vector<float>> ReadParameters(int run) = 0;
   virtual absl::Status WriteParameters(int run, const std::vector<float>& values) = 0;
   // Gradient of the mean loss of the batch that comes next, before clipping.
@@ -77,6 +99,9 @@ class Engine {
 // Checks a job against its tokens: shape, batch, schedule, rates, vocabulary, windows. InvalidArgument says
 // which.
 absl::Status Validate(const FusedJob& job, const TokenSet& tokens);
+
+// Whether an engine of this job can go on from the snapshot; InvalidArgument says why not.
+absl::Status Validate(const FusedJob& job, const Snapshot& snapshot);
 
 // fp32, plain C++, runs one after another. `tokens` must outlive the engine.
 absl::StatusOr<std::unique_ptr<Engine>> NewReferenceEngine(const FusedJob& job, const TokenSet& tokens);

@@ -88,6 +88,25 @@ class ReferenceEngine final : public Engine {
   }
 
   absl::StatusOr<std::vector<StepLog>> ReadLog() override { return log_; }
+  absl::StatusOr<Snapshot> Save() override {
+    Snapshot snapshot{step_, {}};
+    for (size_t run = 0; run < runs_.size(); ++run) {
+      const RunState& state = runs_[run];
+      snapshot.runs.push_back(
+          {state.weights, state.first_moment, state.second_moment, state.diverged, log_[run]});
+    }
+    return snapshot;
+  }
+  absl::Status Restore(const Snapshot& snapshot) override {
+    RETURN_IF_ERROR(Validate(job_, snapshot));
+    step_ = snapshot.step;
+    for (size_t run = 0; run < runs_.size(); ++run) {
+      const RunSnapshot& from = snapshot.runs[run];
+      runs_[run] = {from.weights, from.first_moment, from.second_moment, from.diverged};
+      log_[run] = from.log;
+    }
+    return absl::OkStatus();
+  }
   absl::StatusOr<std::vector<float>> ReadParameters(int run) override { return runs_[run].weights; }
   absl::Status WriteParameters(int run, const std::vector<float>& values) override {
     if (values.size() != layout_.size) return absl::InvalidArgumentError("wrong number of parameters");
@@ -115,7 +134,8 @@ class ReferenceEngine final : public Engine {
     const int t = job_.shape.sequence_length;
     const int64_t windows = tokens_.TrainWindows(t);
     for (int i = 0; i < job_.batch_sequences; ++i) {
-      Load(WindowAt(job_.runs[run].data_seed, windows, step_ * job_.batch_sequences + i) * t, i);
+      const int64_t position = job_.first_window + step_ * job_.batch_sequences + i;
+      Load(WindowAt(job_.runs[run].data_seed, windows, position) * t, i);
       std::fill_n(weight_.begin() + static_cast<int64_t>(i) * t, t,
                   i >= begin && i < end ? 1.0F / static_cast<float>((end - begin) * t) : 0.0F);
     }

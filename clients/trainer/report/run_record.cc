@@ -48,8 +48,8 @@ std::string CurveJson(const RunRecord& record) {
   std::vector<double> rates;
   for (const int64_t step : curve.step) {
     absl::StrAppend(&steps, steps.empty() ? "" : ",", step);
-    absl::StrAppend(&tokens, tokens.empty() ? "" : ",", step * record.run.batch_size_tokens());
-    rates.push_back(record.run.settings.learning_rate * ScheduleFactor(record.run.schedule, step - 1));
+    absl::StrAppend(&tokens, tokens.empty() ? "" : ",", record.run.TokensAt(step));
+    rates.push_back(record.run.RateAt(step - 1));
   }
   return absl::StrCat("{\"step\":[", steps, "],\"tokens\":[", tokens, "]",
                       Column("train_loss", curve.train_loss, 6),
@@ -57,9 +57,36 @@ std::string CurveJson(const RunRecord& record) {
                       Column("gradient_noise_scale", curve.gradient_noise_scale, 5), "}");
 }
 
-const char* Name(ScheduleKind kind) {
-  if (kind == ScheduleKind::kWsd) return "wsd";
-  return kind == ScheduleKind::kLinear ? "linear" : "cosine";
+const char* Name(const RunSpec& run) {
+  const Schedule& schedule = run.schedule;
+  if (run.role != RunRole::kAlone && schedule.decay_steps == 0) return "constant";
+  if (schedule.kind == ScheduleKind::kWsd) return "wsd";
+  return schedule.kind == ScheduleKind::kLinear ? "linear" : "cosine";
+}
+
+// What a branch came from and what it cost beside the trunk; nothing for a run on its own.
+std::string BranchTags(const RunSpec& run, double flops_per_token) {
+  if (run.role == RunRole::kAlone) return "";
+  const char* role = run.role == RunRole::kTrunk     ? "trunk"
+                     : run.role == RunRole::kHorizon ? "horizon"
+                                                     : "batch";
+  std::string tags = absl::StrCat(",\"branch\":\"", role, "\"");
+  if (run.role == RunRole::kTrunk) return tags;
+  absl::StrAppend(&tags, ",\"parent\":", Quote(run.from.parent), ",\"branch_step\":\"", run.from.step,
+                  "\",\"branch_tokens\":\"", run.from.tokens, "\",\"flops_own\":\"",
+                  absl::StrFormat("%.9g", flops_per_token * static_cast<double>(run.own_tokens())),
+                  "\",\"flops_trunk_share\":\"",
+                  absl::StrFormat("%.9g", flops_per_token * run.from.shared_tokens), "\"");
+  return tags;
+}
+
+// Runs whose rate has not fallen, or whose batch changed, do not lie on a law of those whose has: they come
+// in labelled, so that fits leave them out.
+std::string Labels(const RunSpec& run) {
+  if (run.role == RunRole::kTrunk)
+    return R"(,"labels":["excluded","excluded: a trunk, whose rate never falls"])";
+  if (run.role == RunRole::kBatch) return R"(,"labels":["excluded","excluded: a branch to another batch"])";
+  return "";
 }
 
 }  // namespace
@@ -77,7 +104,7 @@ std::string ToJson(const RunRecord& record) {
                   ",\"sequence_length\":", run.shape.sequence_length);
   absl::StrAppend(&out, ",\"steps\":", run.schedule.steps, ",\"warmup_steps\":", run.schedule.warmup_steps,
                   ",\"loss_nats\":", Number(record.loss_nats, 8), ",\"state\":", Quote(record.state));
-  absl::StrAppend(&out, ",\"schedule\":", Quote(Name(run.schedule.kind)),
+  absl::StrAppend(&out, ",\"schedule\":", Quote(Name(run)),
                   ",\"weight_decay\":", Number(run.settings.weight_decay, 12),
                   ",\"seed\":", run.settings.seed, ",\"flops\":", Number(flops.exact() * tokens, 12));
   absl::StrAppend(&out, ",\"tags\":{\"d_model\":\"", run.shape.d_model, "\",\"layers\":\"", run.shape.layers,
@@ -90,7 +117,7 @@ std::string ToJson(const RunRecord& record) {
                   absl::StrFormat("%.9g", (flops.matrices + flops.attention_full) * tokens), "\"");
   absl::StrAppend(&out, ",\"fused_runs\":\"", record.fused_runs, "\",\"pack_seconds\":\"",
                   absl::StrFormat("%.4g", record.seconds), "\",\"device\":", Quote(record.device),
-                  ",\"sweep\":", Quote(record.sweep), "}");
+                  ",\"sweep\":", Quote(record.sweep), BranchTags(run, flops.exact()), "}", Labels(run));
   absl::StrAppend(&out, ",\"curve\":", CurveJson(record), "}");
   return out;
 }

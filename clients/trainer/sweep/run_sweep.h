@@ -20,13 +20,16 @@ struct SweepOptions {
   int64_t max_fused_tokens = 1 << 18;
   int max_fused_runs = 64;
   int concurrent_packs = 2;  // trained at a time on each GPU: one's small kernels fill the other's gaps
-  int shard = 0;             // this process trains packs shard, shard + shards, ... of the plan
+  std::string checkpoints;   // folder for the state of trunks; OUT.trunks when empty
+  int shard = 0;             // this process trains packs shard, shard + shards, ... of the plan, and branches
+                             // where their trunks are
   int shards = 1;
 };
 
 // Everything that can be refused is refused before training: the file, the tokens, missing GPUs, runs that do
-// not fit into memory. Runs that `out` already holds are skipped. Records of a pack are written when it ends.
-// Cancelled when *stop is set.
+// not fit into memory. Runs that `out` already holds are skipped. Records of a pack are written when it ends;
+// the state of trunks is kept wherever a branch leaves, and stays for later sweeps. Cancelled when *stop is
+// set.
 absl::Status RunSweep(Sweep sweep, const SweepOptions& options, const std::atomic<bool>& stop);
 
 }  // namespace sextant::trainer
