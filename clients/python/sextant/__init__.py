@@ -11,6 +11,7 @@
 Only errors of your own calls (`predict`, `fit`, `runs`, ...) are raised, as `SextantError`; logging never raises.
 """
 from sextant.connection import Connection, connect
+from sextant.declarations import declare
 from sextant.errors import SextantError
 from sextant.fits import Fit, fit, fits
 from sextant.plans import Plan, plan
@@ -18,6 +19,6 @@ from sextant.predictions import Prediction, Quantity, predict
 from sextant.records import Columns, curve, runs, studies
 from sextant.run import Run, init
 
-__all__ = ["Columns", "Connection", "Fit", "Plan", "Prediction", "Quantity", "Run", "SextantError", "connect", "curve", "fit",
-           "fits", "init", "plan", "predict", "runs", "studies"]
+__all__ = ["Columns", "Connection", "Fit", "Plan", "Prediction", "Quantity", "Run", "SextantError", "connect", "curve",
+           "declare", "fit", "fits", "init", "plan", "predict", "runs", "studies"]
 __version__ = "0.2.0"

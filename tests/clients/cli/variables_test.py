@@ -54,7 +54,23 @@ class VariablesTest(CliTest):
         self.run_cli("runs", "import", lines, "--study", "from-lines", "--create-study", *DECLARE)
         self.run_cli("studies", "export", "mixes", "--format", "csv", "--out", "folder")
         self.run_cli("runs", "import", "folder/runs.csv", "--study", "from-csv", "--create-study", *DECLARE)
-        for study in ("from-file", "from-lines", "from-csv"):
+        # The exports say what the study declares, also to a study that is there and through a pipe.
+        self.run_cli("studies", "export", "mixes", "--format", "jsonl", "--out", "alone.jsonl")
+        self.run_cli("runs", "import", "alone.jsonl", "--study", "lines-alone", "--create-study")
+        self.run_cli("runs", "import", "-", "--study", "piped", "--create-study",
+                     stdin=(self.folder / "alone.jsonl").read_text())
+        self.run_cli("runs", "import", "folder/runs.csv", "--study", "csv-alone", "--create-study")
+        self.run_cli("studies", "create", "there", "--variable", "r:share:share of code")
+        self.run_cli("runs", "import", "folder/runs.csv", "--study", "there")
+        declared = self.run_json("--fields", "param_count,loss_unit,variables,objectives", "studies", "show", "mixes")
+        for study in ("lines-alone", "piped", "csv-alone", "there"):
+            with self.subTest(study):
+                self.assertEqual(self.run_json("--fields", "param_count,loss_unit,variables,objectives", "studies", "show",
+                                               study), declared)
+        self.run_cli("studies", "create", "bytes", "--loss-unit", "nats-per-byte")
+        _, error = self.run_cli("runs", "import", "alone.jsonl", "--study", "bytes", code=1)
+        self.assertIn("nats-per-byte", error)
+        for study in ("from-file", "from-lines", "from-csv", "lines-alone", "piped", "csv-alone", "there"):
             with self.subTest(study):
                 self.assertEqual(self.run_json("--fields", "run_id,variables,loss_nats", "runs", "list", "--study", study),
                                  runs)
