@@ -18,8 +18,8 @@ namespace {
 constexpr std::size_t kMostScored = 1000;  // submissions or workloads
 
 /// A column as texts; what the rows are called by may be numbers too.
-std::vector<std::string> Names(const DataTable& table, const std::string& given, const char* field,
-                               std::vector<FieldViolation>& violations) {
+std::vector<std::string> ColumnOfNames(const DataTable& table, const std::string& given, const char* field,
+                                       std::vector<FieldViolation>& violations) {
   const std::string name = given.empty() ? field : given;
   if (const auto texts = table.texts.find(name); texts != table.texts.end()) return texts->second;
   std::vector<std::string> names;
@@ -37,8 +37,9 @@ absl::Status ScoreSubmissions(const v1::ScoreSubmissionsRequest& request,
                               v1::ScoreSubmissionsResponse& response) {
   std::vector<FieldViolation> violations;
   const DataTable table = DataTableFromProto(request.table(), violations);
-  const std::vector<std::string> workloads = Names(table, request.workload(), "workload", violations);
-  const std::vector<std::string> submissions = Names(table, request.submission(), "submission", violations);
+  const std::vector<std::string> workloads = ColumnOfNames(table, request.workload(), "workload", violations);
+  const std::vector<std::string> submissions =
+      ColumnOfNames(table, request.submission(), "submission", violations);
   const std::string time_name = request.time().empty() ? "time" : request.time();
   const auto times = table.numbers.columns.find(time_name);
   if (times == table.numbers.columns.end())

@@ -28,7 +28,7 @@ std::string RatiosText(const SubmissionScore& row) {
   return text;
 }
 
-std::vector<RecordColumn> ScoreColumns() {
+std::vector<RecordColumn> SubmissionColumns() {
   using S = SubmissionScore;
   return {MakeColumn<S>(
               "submission", "submission", false, true, [](const S& row) { return row.submission(); },
@@ -53,7 +53,7 @@ int RunScore(Session& session, const ScoreOptions& options) {
       code != kExitOk)
     return code;
   if (WantsJson(session)) return PrintJson(session, response);
-  RecordPrinter printer(session, ScoreColumns(), SubmissionScore::descriptor(), false);
+  RecordPrinter printer(session, SubmissionColumns(), SubmissionScore::descriptor(), false);
   if (const int code = printer.Begin(); code != kExitOk) return code;
   for (const SubmissionScore& row : response.submissions()) printer.Add(row);
   return printer.End();

@@ -98,7 +98,8 @@ int PrintResult(const Session& session, const ImportResult& result) {
   return FlushStdout(session);
 }
 
-// Looks the study up, or makes it, and says which parameter count its laws use. What the input says of its study
+// Looks the study up, or makes it, and says which parameter count its laws use. What the input says of its
+// study
 // (`header`) holds where no flag says otherwise.
 int PrepareStudy(Session& session, const ImportFlags& flags, const v1::Study& header,
                  importers::ImportOptions* options) {
@@ -129,8 +130,9 @@ int PrepareStudy(Session& session, const ImportFlags& flags, const v1::Study& he
     if (update.study().variables_size() + update.study().objectives_size() > 0)
       status = session.TryCall(&v1::StudyService::Stub::UpdateStudy, update, &study);
     if (header.loss_unit() != v1::LOSS_UNIT_UNSPECIFIED && header.loss_unit() != study.loss_unit()) {
-      return session.FailLocal("the losses of the file are in " + LossUnitWord(header.loss_unit()) + ", those of study " +
-                                   Safe(IdOf(flags.study)) + " in " + LossUnitWord(study.loss_unit()),
+      return session.FailLocal("the losses of the file are in " + LossUnitWord(header.loss_unit()) +
+                                   ", those of study " + Safe(IdOf(flags.study)) + " in " +
+                                   LossUnitWord(study.loss_unit()),
                                "import them into a study of their unit");
     }
   }

@@ -237,10 +237,11 @@ void AddStudyFiles(CommandTree& tree) {
         ->type_name("PATH")
         ->required();
     command
-        ->add_option(
-            "--format", options->format,
-            "sqlite: everything, fits too, a database of its own; jsonl: what the study declares, then runs with "
-            "curves, a run a line; csv: runs.csv, curves.csv and, where the study declares anything, study.json")
+        ->add_option("--format", options->format,
+                     "sqlite: everything, fits too, a database of its own; jsonl: what the study declares, "
+                     "then runs with "
+                     "curves, a run a line; csv: runs.csv, curves.csv and, where the study declares "
+                     "anything, study.json")
         ->type_name("NAME")
         ->capture_default_str();
     tree.SetRun(command, [options](Session& session) { return RunExport(session, *options); });
