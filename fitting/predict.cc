@@ -20,6 +20,7 @@
 #include "fitting/optimum/draws.h"
 #include "fitting/optimum/predict.h"
 #include "fitting/replicate_law.h"
+#include "fitting/replicate_schedule.h"
 #include "fitting/variables.h"
 
 namespace sextant::fitting {
@@ -201,10 +202,14 @@ class FittedPredictor : public LawPredictor {
       Withhold(absl::StrFormat("the fitted law gives %g here", quantity.value), into);
       return;
     }
-    if (replicates_.count() > 0 && !law_->needs_schedule()) {
+    if (replicates_.count() > 0) {
       thread_local std::vector<double> values, scratch;
-      values.resize(replicates_.count());
-      replicates_.Evaluate(resolved.values, values);
+      if (law_->needs_schedule()) {
+        values = ReplicatesOnSchedule(*law_, *target.learning_rates, result_.replicates);
+      } else {
+        values.resize(replicates_.count());
+        replicates_.Evaluate(resolved.values, values);
+      }
       const auto [low, high] = TailQuantiles(values, (1 - target.interval) / 2, scratch);
       if (std::isfinite(low) && std::isfinite(high)) {
         SetInterval(resolved.values, low, high, target.interval, quantity);

@@ -23,6 +23,12 @@ absl::Status ErrnoStatus(int error, const std::string& name, const char* what) {
   return absl::UnknownError(message);
 }
 
+/// What was looked at of standard input, for the source that is opened on it next.
+std::string& PeekedInput() {
+  static std::string peeked;
+  return peeked;
+}
+
 }  // namespace
 
 ByteSource::ByteSource(int fd, std::string path)
@@ -41,7 +47,21 @@ absl::StatusOr<std::unique_ptr<ByteSource>> ByteSource::Open(const std::string& 
   if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode)) {
     return absl::FailedPreconditionError(absl::StrCat(name, " is a directory, not a file"));
   }
+  if (path == "-" && !PeekedInput().empty()) {
+    source->head_ = std::exchange(PeekedInput(), {});
+    source->head_read_ = true;
+  }
   return source;
+}
+
+absl::StatusOr<std::string> PeekLine(const std::string& path) {
+  auto source = ByteSource::Open(path);
+  if (!source.ok()) return source.status();
+  const auto head = (*source)->Head();
+  if (!head.ok()) return head.status();
+  const std::string line(head->substr(0, head->find('\n')));
+  if (path == "-") PeekedInput() = std::string(*head);
+  return line;
 }
 
 absl::StatusOr<std::size_t> ByteSource::ReadFd(char* buffer, std::size_t bytes) {

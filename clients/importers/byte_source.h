@@ -43,6 +43,7 @@ class ByteSource {
   const std::string& name() const { return name_; }
 
  private:
+  friend absl::StatusOr<std::string> PeekLine(const std::string& path);
   ByteSource(int fd, std::string path);
   absl::StatusOr<std::size_t> ReadFd(char* buffer, std::size_t bytes);
 
@@ -53,6 +54,10 @@ class ByteSource {
   bool head_read_ = false;
   std::int64_t* count_ = nullptr;
 };
+
+/// The beginning of `path` up to the end of its first line, at most kHeadBytes; of standard input ("-") too, whose
+/// next source has it all the same. Not thread-safe.
+absl::StatusOr<std::string> PeekLine(const std::string& path);
 
 /// The rest of the source. INVALID_ARGUMENT when it is more than `max_bytes`.
 absl::StatusOr<std::string> ReadWhole(ByteSource* source, std::size_t max_bytes);

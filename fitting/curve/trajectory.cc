@@ -145,6 +145,29 @@ double TrajectoryLoss(const TrajectoryLaw& law, double params, double steps, dou
   return loss;
 }
 
+absl::StatusOr<TrajectoryCost> TrajectoryCostOf(const TrajectoryLaw& law, double params, double loss,
+                                                double batch_size_tokens) {
+  for (double v : {params, loss, law.n_c, law.alpha_n, law.s_c, law.alpha_s, law.b_star, law.alpha_b}) {
+    if (!Positive(v)) return absl::InvalidArgumentError("sizes, losses and constants are above 0 and finite");
+  }
+  if (!(batch_size_tokens >= 0) || !std::isfinite(batch_size_tokens))
+    return absl::InvalidArgumentError("the batch is 0 or more, and finite");
+  const double floor = std::pow(law.n_c / params, law.alpha_n);
+  if (!(loss > floor)) {
+    return absl::FailedPreconditionError(
+        "no number of steps reaches it: a model of that size comes down to " + std::to_string(floor) +
+        " at best");
+  }
+  TrajectoryCost cost;
+  cost.critical_batch_tokens = CriticalBatchAtLoss(loss, law.b_star, law.alpha_b);
+  cost.min_steps = law.s_c * std::pow(loss - floor, -1 / law.alpha_s);
+  cost.min_tokens = cost.min_steps * cost.critical_batch_tokens;
+  const double batch = batch_size_tokens > 0 ? batch_size_tokens : cost.critical_batch_tokens;
+  cost.steps = cost.min_steps * (1 + cost.critical_batch_tokens / batch);
+  cost.tokens = cost.steps * batch;
+  return cost;
+}
+
 absl::StatusOr<TrajectoryFit> FitTrajectory(std::span<const TrajectoryPoint> points,
                                             const TrajectoryFitOptions& options) {
   if (absl::Status status = Check(points, options); !status.ok()) return status;

@@ -36,6 +36,19 @@ double MinimumCompute(double compute, double batch_size_tokens, double critical_
 double TrajectoryLoss(const TrajectoryLaw& law, double params, double steps, double batch_size_tokens,
                       double* gradient = nullptr);
 
+// What a wanted loss takes: solved backwards, in closed form.
+struct TrajectoryCost {
+  double critical_batch_tokens = 0;  // B_crit at the loss
+  double min_steps = 0;              // at an unlimited batch
+  double min_tokens = 0;             // at an unlimited number of steps: min_steps B_crit
+  double steps = 0, tokens = 0;      // at the batch asked for
+};
+// At `batch_size_tokens`, or, where that is 0, at the critical batch. FailedPrecondition, naming the floor,
+// where no number of steps brings a model of `params` to the loss; InvalidArgument for numbers that are not
+// positive.
+absl::StatusOr<TrajectoryCost> TrajectoryCostOf(const TrajectoryLaw& law, double params, double loss,
+                                                double batch_size_tokens);
+
 // One point of a training curve.
 struct TrajectoryPoint {
   double params = 0, steps = 0, batch_size_tokens = 0, loss = 0;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Laws that sum over a learning-rate schedule, fitted to whole curves with the rates they were trained at.
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
 
 #include <algorithm>
 #include <limits>
 #include <utility>
 
+#include "base/quantile.h"
 #include "base/status_macros.h"
 #include "fitting/curve/schedule_fit.h"
 #include "fitting/families/family.h"
@@ -14,6 +16,8 @@ namespace sextant::fitting {
 namespace {
 
 constexpr char kMultiPower[] = "multi-power", kTissue[] = "tissue";
+constexpr std::int64_t kMostCurveReplicates = 200;  // each is a fit from the optimum
+constexpr double kCurvesConfidence = 0.95;          // of the parameters' printed intervals
 
 const std::vector<std::string>& NoScheduleEstimators() {
   static const std::vector<std::string> none;
@@ -40,21 +44,45 @@ std::vector<ScheduledCurve> Usable(const std::vector<ScheduledRun>& runs, FitRes
   return curves;
 }
 
-void SetParameters(const LawSpec& spec, const std::map<std::string, double>& values, FitResult& result) {
-  for (const ParameterSpec& parameter : spec.parameters) {
-    ParameterEstimate estimate;
-    estimate.name = parameter.name;
-    estimate.estimate = values.at(parameter.name);
-    result.parameters.push_back(std::move(estimate));
-  }
+using NamedValues = std::map<std::string, double>;
+
+NamedValues ValuesOf(const TissueLaw& law) {
+  return {{"L0", law.l0}, {"A", law.a}, {"alpha", law.alpha}, {"C", law.c}, {"lambda", law.lambda}};
+}
+
+NamedValues ValuesOf(const MultiPowerLaw& law) {
+  return {{"L0", law.l0}, {"A", law.a},       {"alpha", law.alpha}, {"B", law.b},
+          {"C", law.c},   {"beta", law.beta}, {"gamma", law.gamma}};
 }
 
 template <typename Fit>
-void Report(const Fit& fit, FitResult& result) {
+void Report(const LawSpec& spec, const Fit& fit, FitResult& result) {
+  const NamedValues values = ValuesOf(fit.law);
+  for (const auto& law : fit.replicates) {
+    const NamedValues drawn = ValuesOf(law);
+    for (const ParameterSpec& parameter : spec.parameters)
+      result.replicates.push_back(drawn.at(parameter.name));
+  }
+  const std::size_t count = fit.replicates.size(), width = spec.parameters.size();
+  for (std::size_t p = 0; p < width; ++p) {
+    ParameterEstimate estimate;
+    estimate.name = spec.parameters[p].name;
+    estimate.estimate = values.at(estimate.name);
+    std::vector<double> column, scratch;
+    for (std::size_t r = 0; r < count; ++r) column.push_back(result.replicates[r * width + p]);
+    if (count > 0) {
+      const auto [low, high] = TailQuantiles(column, (1 - kCurvesConfidence) / 2, scratch);
+      estimate.low = low;
+      estimate.high = high;
+    }
+    result.parameters.push_back(std::move(estimate));
+  }
+  result.bootstrap_replicates = static_cast<std::int64_t>(count);
   result.objective = fit.objective;
   result.starts = fit.starts;
   result.starts_at_optimum = fit.starts_at_optimum;
   result.diagnostics["mean_relative_error"] = fit.relative_error;
+  result.diagnostics["huber_delta"] = fit.delta;
   result.diagnostics["converged"] = fit.converged ? 1 : 0;
   result.warnings.insert(result.warnings.end(), fit.warnings.begin(), fit.warnings.end());
 }
@@ -73,28 +101,17 @@ absl::StatusOr<FitResult> FitScheduleLaw(const std::shared_ptr<const Law>& law, 
         "' is fitted to loss curves with the learning rate of their steps: no finished run of the "
         "study has one (curves need the columns step, train_loss or validation_loss, and learning_rate)"));
   }
+  ScheduleFitOptions options;
+  options.seed = request.seed;
+  options.replicates =
+      static_cast<int>(std::min<std::int64_t>(request.bootstrap_replicates, kMostCurveReplicates));
   if (spec.evaluator == kTissue) {
-    ASSIGN_OR_RETURN(const TissueFit fit, FitTissue(curves));
-    SetParameters(spec,
-                  {{"L0", fit.law.l0},
-                   {"A", fit.law.a},
-                   {"alpha", fit.law.alpha},
-                   {"C", fit.law.c},
-                   {"lambda", fit.law.lambda}},
-                  result);
-    Report(fit, result);
+    ASSIGN_OR_RETURN(const TissueFit fit, FitTissue(curves, options));
+    Report(spec, fit, result);
   } else {
-    ASSIGN_OR_RETURN(const MultiPowerFit fit, FitMultiPower(curves));
-    SetParameters(spec,
-                  {{"L0", fit.law.l0},
-                   {"A", fit.law.a},
-                   {"alpha", fit.law.alpha},
-                   {"B", fit.law.b},
-                   {"C", fit.law.c},
-                   {"beta", fit.law.beta},
-                   {"gamma", fit.law.gamma}},
-                  result);
-    Report(fit, result);
+    ASSIGN_OR_RETURN(const MultiPowerFit fit, FitMultiPower(curves, options));
+    Report(spec, fit, result);
+    result.diagnostics["prior_share"] = fit.prior_share;
   }
   Range steps{std::numeric_limits<double>::infinity(), 0}, rates = steps;
   std::int64_t points = 0;
@@ -110,15 +127,11 @@ absl::StatusOr<FitResult> FitScheduleLaw(const std::shared_ptr<const Law>& law, 
   result.fitted_range["learning_rate"] = rates;
   result.diagnostics["points"] = static_cast<double>(points);
   result.estimator = "curves";
-  result.objective_kind = "huber:0.001";
+  result.objective_kind = absl::StrFormat("huber:%.4g", result.diagnostics["huber_delta"]);
   result.runs_used = static_cast<std::int64_t>(curves.size());
   result.cells_used = result.runs_used;
   result.columns = {{"t", "curve.step"}, {kObservedColumn, "curve.loss"}};
   result.data_source = "curves";
-  if (request.bootstrap_replicates > 0) {
-    result.warnings.push_back(
-        "no intervals: points of a curve share their errors, and a few curves are too few to resample");
-  }
   result.model = LeastSquaresModel{};
   return result;
 }

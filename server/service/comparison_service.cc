@@ -158,11 +158,12 @@ absl::StatusOr<Side> LoadSide(storage::Snapshot& snapshot, const char* field, co
   const auto id = ParseStudyName(name);
   if (!id) return InvalidField(field, "not of the form studies/STUDY");
   if (*id == kPublishedStudy) return InvalidField(field, "the published laws have no runs");
-  ASSIGN_OR_RETURN(const auto where, ParseRunFilter(filter));
   Side side;
   auto study = snapshot.GetStudy(*id);
   if (!study.ok()) return Annotate(study.status(), "study", name);
   side.study = *std::move(study);
+  ASSIGN_OR_RETURN(const auto where,
+                   ParseRunFilter(filter, absl::StrCat(field, "_filter"), side.study.declared));
   auto recipe = LoadRecipeRuns(snapshot, side.study, where);
   if (!recipe.ok()) return Annotate(recipe.status(), "study", name);
   side.recipe = *std::move(recipe);

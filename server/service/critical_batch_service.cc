@@ -19,7 +19,10 @@
 #include "server/filter.h"
 #include "server/names.h"
 #include "server/run_groups.h"
+#include "server/service/batch_by_noise.h"
 #include "server/service/steps_to_goal.h"
+#include "server/service/submission_scores.h"
+#include "server/service/trajectory_answers.h"
 
 namespace sextant::server {
 namespace {
@@ -250,6 +253,30 @@ grpc::ServerUnaryReactor* CriticalBatchService::AnalyzeStepsToGoal(
     v1::AnalyzeStepsToGoalResponse* response) {
   return core_.calls.OffloadHeavy(context, *request, *response, [this, request, response] {
     return server::AnalyzeStepsToGoal(core_, *request, *response);
+  });
+}
+
+grpc::ServerUnaryReactor* CriticalBatchService::AnswerTrajectory(grpc::CallbackServerContext* context,
+                                                                 const v1::AnswerTrajectoryRequest* request,
+                                                                 v1::AnswerTrajectoryResponse* response) {
+  return core_.calls.OffloadHeavy(context, *request, *response, [this, request, response] {
+    return server::AnswerTrajectory(core_, *request, *response);
+  });
+}
+
+grpc::ServerUnaryReactor* CriticalBatchService::ScoreSubmissions(grpc::CallbackServerContext* context,
+                                                                 const v1::ScoreSubmissionsRequest* request,
+                                                                 v1::ScoreSubmissionsResponse* response) {
+  return core_.calls.OffloadHeavy(context, *request, *response, [request, response] {
+    return server::ScoreSubmissions(*request, *response);
+  });
+}
+
+grpc::ServerUnaryReactor* CriticalBatchService::PlanBatchByNormTest(
+    grpc::CallbackServerContext* context, const v1::PlanBatchByNormTestRequest* request,
+    v1::PlanBatchByNormTestResponse* response) {
+  return core_.calls.OffloadHeavy(context, *request, *response, [this, request, response] {
+    return server::PlanBatchByNormTest(core_, *request, *response);
   });
 }
 

@@ -18,6 +18,15 @@ class CriticalBatchService final : public v1::CriticalBatchService::CallbackServ
   grpc::ServerUnaryReactor* AnalyzeStepsToGoal(grpc::CallbackServerContext* context,
                                                const v1::AnalyzeStepsToGoalRequest* request,
                                                v1::AnalyzeStepsToGoalResponse* response) override;
+  grpc::ServerUnaryReactor* AnswerTrajectory(grpc::CallbackServerContext* context,
+                                             const v1::AnswerTrajectoryRequest* request,
+                                             v1::AnswerTrajectoryResponse* response) override;
+  grpc::ServerUnaryReactor* ScoreSubmissions(grpc::CallbackServerContext* context,
+                                             const v1::ScoreSubmissionsRequest* request,
+                                             v1::ScoreSubmissionsResponse* response) override;
+  grpc::ServerUnaryReactor* PlanBatchByNormTest(grpc::CallbackServerContext* context,
+                                                const v1::PlanBatchByNormTestRequest* request,
+                                                v1::PlanBatchByNormTestResponse* response) override;
 
  private:
   Core& core_;

@@ -20,9 +20,9 @@ namespace {
 
 constexpr std::int64_t kIdsAtATime = 10'000;
 
+// What the study declares is known only in the store: the filter is read there.
 struct ChosenRuns {
-  std::string study;
-  std::vector<storage::Condition> where;
+  std::string study, filter;
 };
 
 // Of a request with `parent` and `filter`.
@@ -31,18 +31,17 @@ absl::StatusOr<ChosenRuns> ChosenRunsOf(const Request& request) {
   const auto study = ParseStudyName(request.parent());
   if (!study) return InvalidField("parent", "not of the form studies/STUDY");
   RETURN_IF_ERROR(RefusePublished(*study));
-  ASSIGN_OR_RETURN(auto where, ParseRunFilter(request.filter()));
-  if (where.empty()) {
-    return InvalidField("filter", "required: it says which runs; 'tokens > 0' lets every run in");
-  }
-  return ChosenRuns{*study, std::move(where)};
+  return ChosenRuns{*study, request.filter()};
 }
 
 absl::StatusOr<std::vector<std::string>> IdsOf(storage::Snapshot& snapshot, const ChosenRuns& chosen) {
-  RETURN_IF_ERROR(snapshot.GetStudy(chosen.study).status());
+  ASSIGN_OR_RETURN(const auto study, snapshot.GetStudy(chosen.study));
   storage::RunQuery query;
   query.study_id = chosen.study;
-  query.where = chosen.where;
+  ASSIGN_OR_RETURN(query.where, ParseRunFilter(chosen.filter, "filter", study.declared));
+  if (query.where.empty()) {
+    return InvalidField("filter", "required: it says which runs; 'tokens > 0' lets every run in");
+  }
   query.limit = kIdsAtATime;
   std::vector<std::string> ids;
   RETURN_IF_ERROR(ForEachRun(snapshot, std::move(query), [&](storage::Run&& run) {

@@ -265,11 +265,14 @@ absl::Status Profile(Core& core, const grpc::CallbackServerContext& context,
     return UnmetPrecondition("ANSWER_WITHHELD", request.name(),
                              "a published law has no runs to refit: fit it to a study first");
   }
-  ASSIGN_OR_RETURN(const auto where, ParseRunFilter(fit->filter));
-  ASSIGN_OR_RETURN(const auto holdout, ParseRunFilter(fit->holdout_filter));
   FitData data;
   {
     ASSIGN_OR_RETURN(const auto snapshot, core.Read());
+    const auto study = snapshot->GetStudy(fit->study_id);
+    if (!study.ok()) return Annotate(study.status(), "study", fit->study_id);
+    ASSIGN_OR_RETURN(const auto where, ParseRunFilter(fit->filter, "filter", study->declared));
+    ASSIGN_OR_RETURN(const auto holdout,
+                     ParseRunFilter(fit->holdout_filter, "holdout_filter", study->declared));
     ASSIGN_OR_RETURN(data, LoadFitData(*snapshot, fit->study_id, where, holdout, {}));
   }
   fitting::FitRequest refit;

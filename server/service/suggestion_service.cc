@@ -138,7 +138,6 @@ absl::Status Suggest(const Core& core, const v1::SuggestRunsRequest& request,
   if (!id) return InvalidField("study", "not of the form studies/STUDY");
   if (*id == kPublishedStudy) return InvalidField("study", "the published laws take no runs");
   ASSIGN_OR_RETURN(SuggestOrder order, OrderOf(request));
-  ASSIGN_OR_RETURN(const auto where, ParseRunFilter(request.filter()));
   storage::Study study;
   SweepRuns sweep;
   {
@@ -146,6 +145,7 @@ absl::Status Suggest(const Core& core, const v1::SuggestRunsRequest& request,
     auto found = snapshot->GetStudy(*id);
     if (!found.ok()) return Annotate(found.status(), "study", request.study());
     study = *std::move(found);
+    ASSIGN_OR_RETURN(const auto where, ParseRunFilter(request.filter(), "filter", study.declared));
     ASSIGN_OR_RETURN(sweep, LoadSweepRuns(*snapshot, study, where));
   }
   AddCells(sweep, request, order);

@@ -3,7 +3,8 @@
 // put straight into a bare SQLite table in the same run. The server is a process of its own, so its CPU time
 // and memory are its alone. The default is a twentieth of the whole; --scale 1 is all of it.
 //
-//   ingest_bench [--scale S] [--batch RUNS] [--durability full|normal] [--digest] [--folder DIR]
+//   ingest_bench [--scale S] [--batch RUNS] [--durability full|normal] [--digest] [--folder DIR] [--variables
+//   N]
 #include <getopt.h>
 #include <unistd.h>
 
@@ -36,6 +37,7 @@ struct Options {
   std::int64_t batch = 100;
   std::string durability = "full", folder = "/tmp";
   bool digest = false;  // as the command line sends: bytes under a SHA-256
+  int variables = 0;    // that the study declares
 };
 
 void CheckCall(const grpc::Status& status) {
@@ -64,7 +66,7 @@ double PeakMebibytes(pid_t pid) {
 
 v1::Run Message(const storage::RunWithCurve& run) {
   v1::Run message;
-  RunToProto(run.run, message);
+  RunToProto(run.run, message, storage::BenchVariables(static_cast<int>(run.run.values.size())));
   message.clear_name();
   CurveToProto(run.curve, 0, run.curve.size(), *message.mutable_curve());
   return message;
@@ -108,6 +110,8 @@ void Ingest(const Daemon& daemon, const std::string& raw_path, const Options& op
   v1::Study study;
   create.set_study_id("shallue");
   create.mutable_study()->set_param_count(v1::TOTAL);
+  for (const storage::DeclaredColumn& variable : storage::BenchVariables(options.variables))
+    create.mutable_study()->add_variables()->set_name(variable.name);
   const auto channel = daemon.Channel();
   CheckCall(v1::StudyService::NewStub(channel)->CreateStudy(&study_context, create, &study));
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::hours(1));
@@ -130,6 +134,7 @@ void Ingest(const Daemon& daemon, const std::string& raw_path, const Options& op
     batch.clear();
     for (; i < runs && static_cast<std::int64_t>(batch.size()) < options.batch; ++i) {
       batch.push_back(storage::ShallueRun("shallue", i, runs, points));
+      batch.back().run.values = storage::BenchValues(options.variables, i);
     }
     Measure(raw_time, [&] { raw.Put(batch); });
     elsewhere += storage::Clock(CLOCK_MONOTONIC) - begin;
@@ -225,9 +230,10 @@ int Main(const Options& options) {
   std::filesystem::create_directories(folder);
   const auto runs = static_cast<std::int64_t>(static_cast<double>(storage::kShallueRuns) * options.scale);
   const auto points = static_cast<std::int64_t>(static_cast<double>(storage::kShalluePoints) * options.scale);
-  std::printf("%lld runs, %lld points, synchronous %s, %lld runs a chunk%s\n", static_cast<long long>(runs),
-              static_cast<long long>(points), options.durability.c_str(),
-              static_cast<long long>(options.batch), options.digest ? ", bytes under SHA-256" : "");
+  std::printf("%lld runs, %lld points, %d variables, synchronous %s, %lld runs a chunk%s\n",
+              static_cast<long long>(runs), static_cast<long long>(points), options.variables,
+              options.durability.c_str(), static_cast<long long>(options.batch),
+              options.digest ? ", bytes under SHA-256" : "");
   const std::string database = folder / "store.db";
   Daemon daemon(folder, database, {"--fsync", options.durability});
   if (!daemon.ready()) storage::Fail(absl::InternalError("sextantd did not start"));
@@ -247,16 +253,20 @@ int Main(const Options& options) {
 
 int main(int argc, char** argv) {
   sextant::server::Options options;
-  const option flags[] = {
-      {"scale", required_argument, nullptr, 's'},      {"batch", required_argument, nullptr, 'b'},
-      {"durability", required_argument, nullptr, 'd'}, {"digest", no_argument, nullptr, 'g'},
-      {"folder", required_argument, nullptr, 'f'},     {nullptr, 0, nullptr, 0}};
+  const option flags[] = {{"scale", required_argument, nullptr, 's'},
+                          {"batch", required_argument, nullptr, 'b'},
+                          {"durability", required_argument, nullptr, 'd'},
+                          {"digest", no_argument, nullptr, 'g'},
+                          {"folder", required_argument, nullptr, 'f'},
+                          {"variables", required_argument, nullptr, 'v'},
+                          {nullptr, 0, nullptr, 0}};
   for (int flag = 0; (flag = getopt_long(argc, argv, "", flags, nullptr)) != -1;) {
     if (flag == 's') options.scale = std::stod(optarg);
     if (flag == 'b') options.batch = std::stoll(optarg);
     if (flag == 'd') options.durability = optarg;
     if (flag == 'g') options.digest = true;
     if (flag == 'f') options.folder = optarg;
+    if (flag == 'v') options.variables = std::stoi(optarg);
     if (flag == '?') return 2;
   }
   return sextant::server::Main(options);

@@ -10,6 +10,7 @@
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/import_explain.h"
 #include "clients/cli/commands/import_inputs.h"
+#include "clients/cli/commands/study_header.h"
 #include "clients/cli/commands/study_words.h"
 #include "clients/cli/output/quantity.h"
 #include "clients/cli/output/records.h"
@@ -97,8 +98,11 @@ int PrintResult(const Session& session, const ImportResult& result) {
   return FlushStdout(session);
 }
 
-// Looks the study up, or makes it, and says which parameter count its laws use.
-int PrepareStudy(Session& session, const ImportFlags& flags, importers::ImportOptions* options) {
+// Looks the study up, or makes it, and says which parameter count its laws use. What the input says of its
+// study
+// (`header`) holds where no flag says otherwise.
+int PrepareStudy(Session& session, const ImportFlags& flags, const v1::Study& header,
+                 importers::ImportOptions* options) {
   v1::GetStudyRequest request;
   request.set_name(StudyName(flags.study));
   v1::Study study;
@@ -106,16 +110,31 @@ int PrepareStudy(Session& session, const ImportFlags& flags, importers::ImportOp
   if (status.error_code() == grpc::StatusCode::NOT_FOUND && flags.create_study) {
     v1::CreateStudyRequest create;
     create.set_study_id(IdOf(flags.study));
-    if (const int code = ReadDeclared(session, flags.declared, create.mutable_study()); code != kExitOk)
-      return code;
+    v1::Study flagged;
+    if (const int code = ReadDeclared(session, flags.declared, &flagged); code != kExitOk) return code;
+    *create.mutable_study() = header;
+    *create.mutable_study()->mutable_variables() = flagged.variables();
+    *create.mutable_study()->mutable_objectives() = flagged.objectives();
+    DeclareMissing(header, flagged, create.mutable_study());
     status = session.TryCall(&v1::StudyService::Stub::CreateStudy, create, &study);
     if (status.ok()) session.Note("created study " + Safe(IdOf(flags.study)));
-  } else if (status.ok() && !flags.declared.empty()) {
+  } else if (status.ok()) {
     v1::UpdateStudyRequest update;
     update.mutable_study()->set_name(StudyName(flags.study));
     if (const int code = ReadDeclared(session, flags.declared, update.mutable_study()); code != kExitOk)
       return code;
-    status = session.TryCall(&v1::StudyService::Stub::UpdateStudy, update, &study);
+    v1::Study known = study;
+    known.MergeFrom(update.study());
+    if (DeclareMissing(header, known, update.mutable_study()))
+      session.Note("the study also declares what the file says that its own does");
+    if (update.study().variables_size() + update.study().objectives_size() > 0)
+      status = session.TryCall(&v1::StudyService::Stub::UpdateStudy, update, &study);
+    if (header.loss_unit() != v1::LOSS_UNIT_UNSPECIFIED && header.loss_unit() != study.loss_unit()) {
+      return session.FailLocal("the losses of the file are in " + LossUnitWord(header.loss_unit()) +
+                                   ", those of study " + Safe(IdOf(flags.study)) + " in " +
+                                   LossUnitWord(study.loss_unit()),
+                               "import them into a study of their unit");
+    }
   }
   if (!status.ok()) {
     Failure failure = FromServer(status, session.globals().server);
@@ -230,13 +249,15 @@ int RunImport(Session& session, ImportFlags flags) {
   }
   if (flags.explain) return ExplainImport(session, flags, options);
   if (flags.study.empty()) return session.FailUsage("--study is required");
+  importers::ExpandedInputs found;
+  if (const int code = FindInputs(session, flags, &found); code != kExitOk) return code;
+  v1::Study header;
+  FindStudyHeader(found.inputs, &header);
   if (const int code = session.Connect(); code != kExitOk) return code;
-  if (const int code = PrepareStudy(session, flags, &options); code != kExitOk) return code;
+  if (const int code = PrepareStudy(session, flags, header, &options); code != kExitOk) return code;
   if (!standard) {
     if (const int code = FillOptions(session, flags, &options); code != kExitOk) return code;
   }
-  importers::ExpandedInputs found;
-  if (const int code = FindInputs(session, flags, &found); code != kExitOk) return code;
   const std::string parent = StudyName(flags.study);
   auto upload_id = UploadIdOf(flags, found.inputs, options.required_params);
   if (!upload_id.ok()) return session.Fail(FromLocal(upload_id.status()));

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "clients/cli/commands/command_tree.h"
@@ -13,6 +14,7 @@
 #include "clients/cli/commands/output_file.h"
 #include "clients/cli/commands/paging.h"
 #include "clients/cli/commands/run_columns.h"
+#include "clients/cli/commands/study_header.h"
 #include "clients/cli/output/json.h"
 #include "clients/cli/output/text_table.h"
 #include "sextant/v1/run_service.grpc.pb.h"
@@ -55,10 +57,19 @@ int ForEachRun(Session& session, const std::string& study, Each each) {
   return code != kExitOk ? code : inner;
 }
 
+int ReadStudy(Session& session, const std::string& id, v1::Study* study) {
+  v1::GetStudyRequest request;
+  request.set_name(StudyName(id));
+  return session.Call(&v1::StudyService::Stub::GetStudy, request, study);
+}
+
 int ExportJsonl(Session& session, const ExportOptions& options) {
   OutputFile out(options.out);
   if (!out.ok()) return out.Close(session);
   if (const int code = session.Connect(); code != kExitOk) return code;
+  v1::Study study;
+  if (const int code = ReadStudy(session, options.id, &study); code != kExitOk) return code;
+  if (const std::string header = StudyHeader(study); !header.empty()) out.Write(header + "\n");
   int too_long = 0;
   const int code = ForEachRun(session, options.id, [&](v1::Run run, const v1::Curve& curve) {
     too_long += curve.step_size() > kPointsAJsonLine;
@@ -98,11 +109,15 @@ int WriteCsv(Session& session, const ExportOptions& options) {
   // What the service fills in itself, and what has columns of its own, is left out.
   const std::set<std::string> left_out = {"name",   "run_id",     "tags", "curve_point_count",
                                           "source", "create_time"};
-  v1::GetStudyRequest of;
-  of.set_name(StudyName(options.id));
   v1::Study study;
-  if (const int code = session.Call(&v1::StudyService::Stub::GetStudy, of, &study); code != kExitOk)
-    return code;
+  if (const int code = ReadStudy(session, options.id, &study); code != kExitOk) return code;
+  const std::string header_of_study = StudyHeader(study);
+  std::optional<OutputFile> about;
+  if (!header_of_study.empty()) {
+    about.emplace(options.out + "/" + kStudyFileName);
+    if (!about->ok()) return about->Close(session);
+    about->Write(header_of_study + "\n");
+  }
   std::vector<RecordColumn> columns = RunColumns(DeclaredNames(study));
   std::erase_if(columns, [&](const RecordColumn& column) { return left_out.contains(column.name); });
   std::vector<std::string> header{"run_id"};
@@ -129,16 +144,18 @@ int WriteCsv(Session& session, const ExportOptions& options) {
     return runs.ok() && curves.ok();
   });
   if (code != kExitOk) return code;
-  // Both or neither, as far as the disk is concerned.
+  // All or none, as far as the disk is concerned.
+  if (about && !about->Finish()) return about->Close(session);
   if (!runs.Finish()) return runs.Close(session);
   if (!curves.Finish()) return curves.Close(session);
-  const int closed = runs.Close(session);
+  int closed = about ? about->Close(session) : kExitOk;
+  if (closed == kExitOk) closed = runs.Close(session);
   return closed != kExitOk ? closed : curves.Close(session);
 }
 
 int ExportCsv(Session& session, const ExportOptions& options) {
   if (options.out == "-" || options.out.ends_with(".csv")) {
-    return session.FailUsage("csv is two files, runs.csv and curves.csv, in the folder that --out names",
+    return session.FailUsage("csv is several files, runs.csv and curves.csv, in the folder that --out names",
                              options.out == "-" ? "`sextant runs list -o csv` prints runs alone"
                                                 : "name a folder, for example --out " +
                                                       Safe(options.out.substr(0, options.out.size() - 4)));
@@ -220,10 +237,11 @@ void AddStudyFiles(CommandTree& tree) {
         ->type_name("PATH")
         ->required();
     command
-        ->add_option(
-            "--format", options->format,
-            "sqlite: everything, fits too, a database of its own; jsonl: runs with curves, a run a line; "
-            "csv: runs.csv and curves.csv")
+        ->add_option("--format", options->format,
+                     "sqlite: everything, fits too, a database of its own; jsonl: what the study declares, "
+                     "then runs with "
+                     "curves, a run a line; csv: runs.csv, curves.csv and, where the study declares "
+                     "anything, study.json")
         ->type_name("NAME")
         ->capture_default_str();
     tree.SetRun(command, [options](Session& session) { return RunExport(session, *options); });

@@ -186,11 +186,17 @@ std::string ReadByMap(const Value& object, const std::vector<FieldMapping>& map,
   return wrong;
 }
 
+// The line before the runs of an export: {"study": {…}}. Whoever imports asks for it before (study_header.h).
+bool IsStudyLine(const Value& row) {
+  const Value* study = row.MemberCount() == 1 ? FindMember(row, "study") : nullptr;
+  return study != nullptr && study->IsObject();
+}
+
 absl::Status ReadRunJsonl(ByteSource* source, Emitter& emitter) {
   std::set<std::string> unknown;
   absl::Status emitted;
   const absl::Status read = ForEachJsonRow(source, emitter, [&](const Value& row, std::int64_t number) {
-    if (!emitted.ok()) return;
+    if (!emitted.ok() || IsStudyLine(row)) return;
     ImportedRun run = emitter.Prototype();
     const std::vector<FieldMapping>& map = emitter.options().map;
     const std::string wrong = map.empty() ? ReadByName(row, emitter.options().variables, &run, &unknown)
@@ -207,6 +213,7 @@ absl::Status ReadRunJsonl(ByteSource* source, Emitter& emitter) {
 Match Detect(const Sample& sample) {
   if (!sample.looks_like_json()) return {};
   if (sample.mapped()) return {100, "JSON lines with mapped keys"};
+  if (sample.object() != nullptr && IsStudyLine(*sample.object())) return {100, "an exported study"};
   const bool run = sample.HasKey("params_non_embedding") || sample.HasKey("params_total") ||
                    sample.HasKey("params_active") || sample.HasKey("params_non_input_embedding") ||
                    sample.HasKey("params") || sample.HasKey("curve");

@@ -82,6 +82,13 @@ std::string LogRun::ApplyConfig(Emitter& emitter) {
       break;
     }
   }
+  // What the study declares, under its own name; one that is no number is left alone likewise.
+  for (const std::string& variable : emitter.options().variables) {
+    const auto found = config_.find(variable);
+    const auto value = found == config_.end() ? std::nullopt : ParseDouble(found->second);
+    if (!value || !std::isfinite(*value)) continue;
+    if (run_.variables.try_emplace(variable, *value).second) emitter.report().AddSetting(variable, variable);
+  }
   if (!run_.seed && config_.count("seed") > 0) run_.seed = ParseInt64(config_["seed"]);
   ApplyParams(emitter);
   for (const auto& [key, value] : config_) emitter.report().AddSetting("", key);

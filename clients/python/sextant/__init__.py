@@ -15,6 +15,7 @@ Only errors of your own calls (`predict`, `fit`, `runs`, ...) are raised, as `Se
 from sextant.charts import Series, Svg, chart
 from sextant.comparisons import Comparison, Scores, compare, compare_fits
 from sextant.connection import Connection, connect
+from sextant.declarations import declare
 from sextant.errors import SextantError
 from sextant.fits import Fit, fit, fits, law_chart
 from sextant.plans import Plan, plan
@@ -23,7 +24,7 @@ from sextant.records import Columns, Curve, curve, runs, studies
 from sextant.run import Run, init
 from sextant.suggestions import Suggestion, suggest
 
-__all__ = ["Columns", "Comparison", "Connection", "Curve", "Fit", "Plan", "Prediction", "Quantity", "Run", "Scores", "Series",
-           "SextantError", "Suggestion", "Svg", "chart", "compare", "compare_fits", "connect", "curve", "fit", "fits", "init",
-           "law_chart", "plan", "predict", "runs", "studies", "suggest"]
+__all__ = ["Columns", "Comparison", "Connection", "Curve", "Fit", "Plan", "Prediction", "Quantity", "Run", "Scores",
+           "Series", "SextantError", "Suggestion", "Svg", "chart", "compare", "compare_fits", "connect", "curve",
+           "declare", "fit", "fits", "init", "law_chart", "plan", "predict", "runs", "studies", "suggest"]
 __version__ = "0.2.0"

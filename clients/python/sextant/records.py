@@ -4,6 +4,7 @@ import math
 from typing import Any, Optional
 
 from sextant.charts import Series, Svg, chart
+from sextant import declarations
 from sextant.connection import connect
 from sextant.run import NUMBER_FIELDS, TEXT_FIELDS
 from sextant.v1 import run_service_pb2, study_service_pb2
@@ -33,10 +34,10 @@ class Curve(Columns):
 
 
 def studies(server: Optional[str] = None, token: Optional[str] = None) -> Columns:
-    """All studies: name, title, param_count, loss_unit, runs, fits."""
+    """All studies: name, title, param_count, loss_unit, runs, fits, and the names of declared variables and objectives."""
     connection = connect(server, token)
     connection.ensure_running()
-    columns = Columns(name=[], title=[], param_count=[], loss_unit=[], runs=[], fits=[])
+    columns = Columns(name=[], title=[], param_count=[], loss_unit=[], runs=[], fits=[], variables=[], objectives=[])
     page = ""
     while True:
         response = connection.call("StudyService/ListStudies",
@@ -49,17 +50,22 @@ def studies(server: Optional[str] = None, token: Optional[str] = None) -> Column
             columns["loss_unit"].append(study_service_pb2.LossUnit.Name(study.loss_unit))
             columns["runs"].append(study.run_count)
             columns["fits"].append(study.fit_count)
+            columns["variables"].append([variable.name for variable in study.variables])
+            columns["objectives"].append([objective.name for objective in study.objectives])
         page = response.next_page_token
         if not page:
             return columns
 
 
 def runs(study: str, filter: str = "", server: Optional[str] = None, token: Optional[str] = None) -> Columns:
-    """The runs of a study that match `filter` ("tokens > 1e9 AND state = FINISHED"), ordered by id."""
+    """The runs of a study that match `filter` ("tokens > 1e9 AND state = FINISHED"), ordered by id; with a column for
+    each variable and objective that the study declares."""
     connection = connect(server, token)
     connection.ensure_running()
     numbers = (*NUMBER_FIELDS, "loss_nats")
-    columns = Columns({"run": [], "state": [], **{name: [] for name in (*numbers, *TEXT_FIELDS)}, "tags": []})
+    declared = declarations.names(connection.call(
+        "StudyService/GetStudy", study_service_pb2.GetStudyRequest(name=f"studies/{study}"), study_service_pb2.Study))
+    columns = Columns({"run": [], "state": [], **{name: [] for name in (*numbers, *TEXT_FIELDS, *declared)}, "tags": []})
     page = ""
     while True:
         request = run_service_pb2.ListRunsRequest(parent=f"studies/{study}", page_size=10_000, page_token=page,
@@ -72,6 +78,8 @@ def runs(study: str, filter: str = "", server: Optional[str] = None, token: Opti
                 columns[name].append(getattr(run, name) if run.HasField(name) else math.nan)
             for name in TEXT_FIELDS:
                 columns[name].append(getattr(run, name))
+            for name in declared:
+                columns[name].append(run.variables[name] if name in run.variables else math.nan)
             columns["tags"].append(dict(run.tags))
         page = response.next_page_token
         if not page:

@@ -7,9 +7,9 @@ import re
 import time
 import uuid
 import warnings
-from typing import Any, Mapping, Optional
+from typing import Any, Mapping, Optional, Sequence
 
-from sextant import sender, spool
+from sextant import declarations, sender, spool
 from sextant.connection import connect
 from sextant.v1 import run_service_pb2
 
@@ -25,6 +25,8 @@ class Run:
 
     def __init__(self, run_sender: "sender.Sender", name: str, study: str):
         self.name, self.study = name, study
+        self.config = run_sender.config  # what the run is made with; what is set later is sent with the end
+        self.summary: "dict[str, Any]" = {}  # results, sent with the end: what the study declares, else tags
         self._sender = run_sender
         self._append = run_sender.queue.append  # looked up once: log is called at every step
         self._step = 0
@@ -51,7 +53,7 @@ class Run:
         self._ended = True
         atexit.unregister(self._abandon)
         try:
-            return self._sender.finish(loss, state, timeout)
+            return self._sender.finish(loss, state, timeout, self.summary)
         except Exception as error:  # a training script must not die of its logging
             warnings.warn(f"sextant: {error}; everything logged is in {self.spool}")
             return False
@@ -70,11 +72,19 @@ class Run:
             pass
 
 
-def _split(config: Mapping[str, Any]) -> "tuple[dict[str, Any], dict[str, str]]":
-    """A configuration as fields of a run and tags."""
+def split(config: Mapping[str, Any],
+          declared: "Sequence[str]" = ()) -> "tuple[dict[str, Any], dict[str, str], dict[str, float]]":
+    """A configuration as fields of a run, tags, and values of what its study declares."""
     fields: dict[str, Any] = {}
     tags: dict[str, str] = {}
-    for key, value in config.items():
+    values: dict[str, float] = {}
+    for key, value in dict(config).items():
+        if key in declared:
+            try:
+                values[key] = float(value)
+                continue
+            except (TypeError, ValueError):
+                pass  # kept as a tag
         if key in NUMBER_FIELDS and isinstance(value, (int, float)) and not isinstance(value, bool):
             fields[key] = float(value)
         elif key in TEXT_FIELDS:
@@ -83,17 +93,21 @@ def _split(config: Mapping[str, Any]) -> "tuple[dict[str, Any], dict[str, str]]"
             fields[key] = value
         else:
             tags[str(key)] = str(value)
-    return fields, tags
+    return fields, tags, values
 
 
 def init(study: str, config: Optional[Mapping[str, Any]] = None, name: Optional[str] = None,
          server: Optional[str] = None, token: Optional[str] = None, create_study: bool = True,
          param_count: str = "NON_EMBEDDING", loss_unit: str = "NATS_PER_TOKEN",
+         variables: Optional[declarations.Variables] = None, objectives: Optional[declarations.Objectives] = None,
          spool_folder: Optional[os.PathLike] = None, max_queued: int = 1_000_000) -> Run:
     """Starts logging a run. Never raises and never waits for a server: what is wrong is a warning.
 
     config: what the run is made with; see NUMBER_FIELDS and TEXT_FIELDS for what laws can use, other keys are kept as
-    tags. batch_size_tokens gives the curve its tokens. name: its id ([A-Za-z0-9._~+=:@-], 200 at most); chosen when
+    tags. Numbers under the name of a variable or objective of the study are its values; `run.summary["error_rate"] = 0.1`
+    and later values of `run.config` are sent by `finish`. variables, objectives: what the study declares
+    ({"r": "share"}, {"error_rate": "min"}; see declarations.py), added to it where it does not yet.
+    batch_size_tokens gives the curve its tokens. name: its id ([A-Za-z0-9._~+=:@-], 200 at most); chosen when
     absent. create_study: makes the study, with these units, if it is missing. max_queued: values that may wait for the
     sending thread; beyond that new ones are dropped, counted and warned about.
     """
@@ -103,10 +117,14 @@ def init(study: str, config: Optional[Mapping[str, Any]] = None, name: Optional[
         plain = re.sub(r"[^A-Za-z0-9._~+=:@-]", "-", name)[:180] + "-" + uuid.uuid5(uuid.NAMESPACE_OID, name).hex[:8]
         config.setdefault("run_name", name)
         name = plain
-    fields, tags = _split(config)
+    try:
+        declared = declarations.to_study(variables, objectives)
+    except Exception as error:  # a training script must not die of its logging
+        warnings.warn(f"sextant: {error}; nothing is declared")
+        declared = declarations.to_study(None, None)
     path = pathlib.Path(spool_folder) if spool_folder else spool.default_folder()
-    run_sender = sender.Sender(connect(server, token), study, name, fields, tags, path / f"{study}-{name}.jsonl",
-                               config=config,
+    run_sender = sender.Sender(connect(server, token), study, name, split, path / f"{study}-{name}.jsonl",
+                               config=config, declared=declared,
                                new_study={"param_count": param_count, "loss_unit": loss_unit} if create_study else None,
                                max_queued=max_queued)
     run_sender.start()

@@ -6,8 +6,9 @@ import pathlib
 import threading
 import time
 import warnings
-from typing import Any, Mapping, Optional
+from typing import Any, Callable, Mapping, Optional
 
+from sextant import declarations
 from sextant.connection import Connection
 from sextant.errors import SextantError
 from sextant.points import Points
@@ -33,18 +34,22 @@ class Sender(threading.Thread):
     recognises. Only this thread touches spool, points and stream.
     """
 
-    def __init__(self, connection: Connection, study: str, name: str, fields: Mapping[str, Any],
-                 tags: Mapping[str, str], spool_path: pathlib.Path, config: Mapping[str, Any],
+    def __init__(self, connection: Connection, study: str, name: str, split: Callable[..., Any],
+                 spool_path: pathlib.Path, config: "dict[str, Any]", declared: Any,
                  new_study: Optional[Mapping[str, str]], max_queued: int):
+        """split(config, declared names) gives fields, tags and values of a run; `declared` is a Study message."""
         super().__init__(name=f"sextant-{name}", daemon=True)
         self.queue: "collections.deque[tuple[int, Mapping[str, Any]]]" = _Bounded(max_queued)
         self.spool_path = spool_path
         self.complete = False  # the server has everything, the end included
         self.problem = ""      # why not, so far
         self._connection, self._study, self._run_name = connection, study, name
-        self._fields, self._tags, self._config = dict(fields), dict(tags), config
-        self._new_study = new_study
-        self._points = Points(fields.get("batch_size_tokens"))
+        self.config = config
+        self._split, self._declared, self._new_study = split, declared, new_study
+        self._names = declarations.names(declared)  # those of the study, once it is known
+        self._summary: "Mapping[str, Any]" = {}
+        self._fields, self._tags, self._values = split(config, self._names)
+        self._points = Points(self._fields.get("batch_size_tokens"))
         self._acknowledged = 0
         self._stored = False  # the server knows the run
         self._wake, self._closing = threading.Event(), threading.Event()
@@ -53,9 +58,10 @@ class Sender(threading.Thread):
 
     # Called by the training's thread.
 
-    def finish(self, loss: Optional[float], state: str, timeout: float) -> bool:
+    def finish(self, loss: Optional[float], state: str, timeout: float, summary: Mapping[str, Any]) -> bool:
         if state not in _STATES:
             raise ValueError(f"state is one of {', '.join(_STATES)}, not {state!r}")
+        self._summary = dict(summary)
         self._final = (loss, state)
         self.close(timeout)
         if not self.complete:
@@ -79,11 +85,15 @@ class Sender(threading.Thread):
             warnings.warn(f"sextant: logging stopped: {self.problem}")
 
     def _work(self) -> None:
-        spool = Spool(self.spool_path, self._run_name, self._config)
-        wait, next_try, refused = _FIRST_RETRY_SECONDS, 0.0, False
+        spool = Spool(self.spool_path, self._run_name, self.config)
+        wait, next_try, refused, summed_up = _FIRST_RETRY_SECONDS, 0.0, False, False
         while True:
             closing = self._closing.is_set()  # read first: what was queued before it is drained below
             self._drain(spool)
+            if closing and self._final is not None and not summed_up:
+                summed_up = True
+                if self._summary:  # settings of the run, for whoever imports the spool
+                    spool.write([(self._points.last_step, {"config": self._summary})])
             if not refused and time.monotonic() >= next_try:
                 try:
                     self._upload(all_points=closing)
@@ -139,8 +149,9 @@ class Sender(threading.Thread):
     def _ensure_study(self) -> None:
         name = f"studies/{self._study}"
         try:
-            self._connection.call("StudyService/GetStudy", study_service_pb2.GetStudyRequest(name=name),
-                                  study_service_pb2.Study, timeout=10)
+            study = self._connection.call("StudyService/GetStudy", study_service_pb2.GetStudyRequest(name=name),
+                                          study_service_pb2.Study, timeout=10)
+            self._take_declared(study)
             return
         except SextantError as error:
             if error.code is None or error.code.name != "NOT_FOUND":
@@ -149,7 +160,8 @@ class Sender(threading.Thread):
                 raise _Refused(f"there is no study {self._study!r}") from None
         study = study_service_pb2.Study(
             param_count=study_service_pb2.ParamCount.Value(self._new_study["param_count"]),
-            loss_unit=study_service_pb2.LossUnit.Value(self._new_study["loss_unit"]))
+            loss_unit=study_service_pb2.LossUnit.Value(self._new_study["loss_unit"]),
+            variables=self._declared.variables, objectives=self._declared.objectives)
         request = study_service_pb2.CreateStudyRequest(study_id=self._study, study=study)
         try:
             self._connection.call("StudyService/CreateStudy", request, study_service_pb2.Study, timeout=10)
@@ -158,6 +170,18 @@ class Sender(threading.Thread):
                 raise _Refused(str(error)) from None
             if error.code is None or error.code.name != "ALREADY_EXISTS":
                 raise
+            self._ensure_study()  # another process was first
+
+    def _take_declared(self, study: Any) -> None:
+        """What the study declares, with what the caller declares added; numbers of those names are values then."""
+        try:
+            study = declarations.add_missing(self._connection, study, self._declared)
+        except SextantError as error:
+            if error.retryable:
+                raise
+            raise _Refused(str(error)) from None
+        self._names = declarations.names(study)
+        self._fields, self._tags, self._values = self._split(self.config, self._names)
 
     def _base_message(self) -> Any:
         message = run_service_pb2.Run(run_id=self._run_name, state=run_service_pb2.RUNNING, source="sextant for Python")
@@ -170,6 +194,9 @@ class Sender(threading.Thread):
                 message.tags[f"planned_{field}"] = repr(self._fields[field])
         for key, value in self._tags.items():
             message.tags[key] = value
+        for key, value in self._values.items():
+            if math.isfinite(value):
+                message.variables[key] = value
         return message
 
     def _message(self, begin: int, end: int) -> Any:
@@ -191,6 +218,11 @@ class Sender(threading.Thread):
 
     def _last_message(self) -> Any:
         loss, state = self._final
+        config = dict(self.config)  # set while the run went on
+        self._fields, self._tags, self._values = self._split(config, self._names)
+        _, tags, values = self._split(self._summary, self._names)
+        self._tags.update(tags)
+        self._values.update(values)
         message = self._base_message()
         message.state = _STATES[state]
         source = "given"

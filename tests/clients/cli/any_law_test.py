@@ -45,8 +45,18 @@ class AnyLawTest(CliTest):
         self.assertEqual(fit["columns"], {"x": "samples", "y": "loss"})
         self.assertAlmostEqual(got["E"], 1.06924, delta=0.02)
         self.assertAlmostEqual(got["beta"], 0.45528, delta=0.01)
+        self.assertAlmostEqual(got["B"] / 563.823, 1, delta=0.1)
+        self.assertAlmostEqual(got["D_l"] / 166.056, 1, delta=0.1)
         answer = self.run_json("predict", "--study", "ft", "--at", "x=1e6")["predictions"][0]
         self.assertAlmostEqual(answer["other"]["curve"], 1.868795, delta=0.01)
+        # The first ten alone, as section 19 has it.
+        self.run_cli("studies", "create", "ten")
+        path = self.table("ten.csv", ["samples", "loss"], [(200 * 2 ** k, FINE_TUNING[k]) for k in range(10)])
+        self.run_cli("fits", "create", "--study", "ten", "--law", "rectified-ft", "--table", path, "--map", "x=samples",
+                     "--map", "y=loss", "--bootstrap", "0", "--loss", "squared")
+        for x, y in ((204800, 2.39601), (409600, 2.16053), (819200, 1.95328), (1638400, 1.77815)):
+            answer = self.run_json("predict", "--study", "ten", "--at", f"x={x}")["predictions"][0]
+            self.assertAlmostEqual(answer["other"]["curve"], y, delta=0.005)
 
     def test_broken_power_law_series(self):
         self.run_cli("studies", "create", "add")

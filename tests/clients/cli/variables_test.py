@@ -54,12 +54,52 @@ class VariablesTest(CliTest):
         self.run_cli("runs", "import", lines, "--study", "from-lines", "--create-study", *DECLARE)
         self.run_cli("studies", "export", "mixes", "--format", "csv", "--out", "folder")
         self.run_cli("runs", "import", "folder/runs.csv", "--study", "from-csv", "--create-study", *DECLARE)
-        for study in ("from-file", "from-lines", "from-csv"):
+        # The exports say what the study declares, also to a study that is there and through a pipe.
+        self.run_cli("studies", "export", "mixes", "--format", "jsonl", "--out", "alone.jsonl")
+        self.run_cli("runs", "import", "alone.jsonl", "--study", "lines-alone", "--create-study")
+        self.run_cli("runs", "import", "-", "--study", "piped", "--create-study",
+                     stdin=(self.folder / "alone.jsonl").read_text())
+        self.run_cli("runs", "import", "folder/runs.csv", "--study", "csv-alone", "--create-study")
+        self.run_cli("studies", "create", "there", "--variable", "r:share:share of code")
+        self.run_cli("runs", "import", "folder/runs.csv", "--study", "there")
+        declared = self.run_json("--fields", "param_count,loss_unit,variables,objectives", "studies", "show", "mixes")
+        for study in ("lines-alone", "piped", "csv-alone", "there"):
+            with self.subTest(study):
+                self.assertEqual(self.run_json("--fields", "param_count,loss_unit,variables,objectives", "studies", "show",
+                                               study), declared)
+        self.run_cli("studies", "create", "bytes", "--loss-unit", "nats-per-byte")
+        _, error = self.run_cli("runs", "import", "alone.jsonl", "--study", "bytes", code=1)
+        self.assertIn("nats-per-byte", error)
+        for study in ("from-file", "from-lines", "from-csv", "lines-alone", "piped", "csv-alone", "there"):
             with self.subTest(study):
                 self.assertEqual(self.run_json("--fields", "run_id,variables,loss_nats", "runs", "list", "--study", study),
                                  runs)
         self.assertEqual(self.run_json("studies", "show", "from-file")["objectives"],
                          self.run_json("studies", "show", "mixes")["objectives"])
+
+    def test_every_filter_knows_what_the_study_declares(self):
+        self.run_cli("studies", "create", "s", "--variable", "r:share")
+        rows = ["run_id,params_non_embedding,tokens,learning_rate,batch_size_tokens,loss_nats,r"]
+        for i, n in enumerate((2e7, 4e7, 8e7, 1.6e8, 3.2e8)):
+            for d in (20 * n, 60 * n):
+                for r in (0.1, 0.9):
+                    loss = (1.7 + 400 / n ** 0.34 + 410 / d ** 0.28) * (1 + 0.05 * r + 1e-4 * ((i * 7) % 3))
+                    rows.append(f"{i}-{d:g}-{r},{n!r},{d!r},1e-3,65536,{loss!r},{r}")
+        self.run_cli("runs", "import", self.write("s.csv", "\n".join(rows) + "\n"), "--study", "s")
+        out = self.run_json("studies", "compare", "s", "s", "--baseline-where", "r > 0.5", "--candidate-where", "r < 0.5")
+        self.assertGreater(out["compute_multiplier"]["value"], 1)
+        _, error = self.run_cli("studies", "compare", "s", "s", "--baseline-where", "nosuch > 1", code=64 + 3)
+        self.assertIn("baseline_filter", error)
+        self.run_cli("suggest", "--study", "s", "--target-params", "1e9", "--target-tokens", "2e10", "--budget-flops", "1e18",
+                     "--where", "r < 0.5")
+        self.run_cli("fits", "create", "--study", "s", "--law", "loss-chinchilla", "--where", "r < 0.5", "--bootstrap", "0",
+                     "--id", "low")
+        self.run_cli("fits", "floor", "s/low", "--params", "1e9", "--tokens", "2e10")
+        self.run_cli("runs", "exclude", "--study", "s", "--filter", "r = 0.9", "--reason", "mixed")
+        self.run_cli("runs", "delete", "--study", "s", "--filter", "r > 0.5", "--yes")
+        self.assertEqual(len(self.run_json("runs", "list", "--study", "s")), 10)
+        _, error = self.run_cli("runs", "delete", "--study", "s", "--filter", "nosuch > 0.5", "--yes", code=64 + 3)
+        self.assertIn("nosuch", error)
 
     def test_declarations_grow_and_never_change(self):
         self.imported()

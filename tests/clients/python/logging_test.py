@@ -53,6 +53,53 @@ class LoggingTest(unittest.TestCase):
         self.assertAlmostEqual(curve["validation_loss"][49], 0.5, places=6)
         self.assertEqual(curve["tokens"][-1], 51200)
 
+    def test_variables_and_objectives_are_declared_logged_and_returned(self):
+        self.server.start()
+        objectives = {"error_rate": {"direction": "min", "floor": 0, "ceiling": 1}}
+        run = sextant.init(study="mixes", config={"r": 0.25, "optimizer": "adamw", "note": "x"}, name="a",
+                           variables={"r": ("share", "share of code")}, objectives=objectives,
+                           server=self.server.address, spool_folder=self.folder / "spool")
+        run.log({"train_loss": 3.0}, step=10)
+        run.config["U"] = 2e9  # not declared: a tag
+        run.summary["error_rate"] = 0.125
+        run.summary["best"] = "step 10"
+        self.assertTrue(run.finish(), run._sender.problem)
+        self.assertEqual(sextant.declare("mixes", variables={"U": "tokens"}, server=self.server.address),
+                         ["r", "U", "error_rate"])
+        # A study that declares already: names alone are enough, and new ones are added.
+        run = sextant.init(study="mixes", config={"r": 0.5, "U": 3e9, "P": 4}, name="b", variables={"P": "bits"},
+                           server=self.server.address, spool_folder=self.folder / "spool")
+        run.log({"train_loss": 2.5}, step=10)
+        self.assertTrue(run.finish(loss=2.5), run._sender.problem)
+        runs = sextant.runs("mixes", filter="r >= 0.25", server=self.server.address)
+        self.assertEqual(runs["run"], ["a", "b"])
+        self.assertEqual(runs["r"], [0.25, 0.5])
+        self.assertEqual((runs["error_rate"][0], runs["U"][1], runs["P"][1]), (0.125, 3e9, 4))
+        self.assertTrue(math.isnan(runs["U"][0]) and math.isnan(runs["error_rate"][1]))
+        self.assertEqual((runs["tags"][0]["best"], runs["tags"][0]["U"], runs["tags"][0]["note"]),
+                         ("step 10", "2000000000.0", "x"))
+        studies = sextant.studies(server=self.server.address)
+        at = studies["name"].index("mixes")
+        self.assertEqual((studies["variables"][at], studies["objectives"][at]), (["r", "U", "P"], ["error_rate"]))
+        with self.assertRaisesRegex(sextant.SextantError, "tokens"):
+            sextant.declare("mixes", variables={"U": "bytes"}, server=self.server.address)
+        with self.assertRaisesRegex(sextant.SextantError, "direction"):
+            sextant.declare("mixes", objectives={"x": "up"}, server=self.server.address)
+
+    def test_the_spool_of_a_declaring_study_keeps_its_values(self):
+        run = sextant.init(study="mixes", config={"r": 0.25}, name="alone", variables={"r": "share"},
+                           objectives={"error_rate": "min"}, server=self.server.address, spool_folder=self.folder / "spool")
+        run.log({"train_loss": 3.0}, step=1)
+        run.summary["error_rate"] = 0.5
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.assertFalse(run.finish(timeout=0.3))
+        cli = [package.BIN / "sextant", "--db", self.folder / "c.db", "--quiet", "-o", "json"]
+        subprocess.run([*cli, "runs", "import", run.spool, "--study", "mixes", "--create-study", "--variable", "r:share",
+                        "--objective", "error_rate::min"], check=True, stdout=subprocess.DEVNULL)
+        shown = json.loads(subprocess.run([*cli, "runs", "show", "mixes/alone"], check=True, capture_output=True).stdout)
+        self.assertEqual(shown["variables"], {"error_rate": 0.5, "r": 0.25})
+
     def test_kills_of_the_server_lose_nothing_and_store_nothing_twice(self):
         self.server.start()
         run = self.init()

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "fitting/curve/rate_changes.h"
 
 namespace sextant::fitting {
 namespace {
@@ -76,6 +77,65 @@ TEST(MultiPowerFit, PlacesALoneDropWhereItIs) {
                                  {.points_per_curve = 120});
   ASSERT_TRUE(fit.ok()) << fit.status().message();
   EXPECT_LT(fit->relative_error, 2e-4);
+}
+
+TEST(MultiPowerFit, EveryPointEntersAndOutliersDoNot) {
+  // 40 times the points of what a curve is gathered into: the noise of the answer falls with all of them.
+  std::vector<ScheduledCurve> curves;
+  for (const DecayShape shape : {DecayShape::kCosine, DecayShape::kWsd}) {
+    ScheduledCurve& curve = curves.emplace_back();
+    curve.learning_rate = Rates(shape, 8000);
+    for (size_t step = 700; step < 8000; ++step) curve.step.push_back(step);
+    curve.loss = MultiPowerLoss(kTruth, curve.learning_rate, curve.step);
+    RandomStream random(3, curves.size());
+    for (double& loss : curve.loss) {
+      loss *= std::exp(.01 * random.Normal());
+      if (random.Index(100) == 0) loss *= 2;  // spikes
+    }
+  }
+  const auto fit = FitMultiPower(curves, {.replicates = 40});
+  ASSERT_TRUE(fit.ok()) << fit.status().message();
+  EXPECT_EQ(fit->replicates.size(), 40U);
+  EXPECT_LT(fit->prior_share, .9);
+  for (const DecayShape shape : {DecayShape::kLinear, DecayShape::kConstant}) {
+    const ScheduledCurve unseen = Curve(Rates(shape, 8000), 0, 9);
+    EXPECT_LT(RelativeError(MultiPowerLoss(fit->law, unseen.learning_rate, unseen.step), unseen.loss), .0015);
+  }
+}
+
+TEST(MultiPowerFit, APriorThatCurvesContradictIsNotFelt) {
+  // Memory of 100 steps instead of 9, beta 0.3: falls of several sizes tell.
+  MultiPowerLaw truth = kTruth;
+  truth.beta = .3;
+  truth.c = std::pow(3e-4, truth.gamma - 1) / 100;
+  std::vector<ScheduledCurve> curves = Training(0);
+  curves.push_back(Curve(Rates(DecayShape::kWsd, 8000), 0, 4));
+  for (ScheduledCurve& curve : curves) curve.loss = MultiPowerLoss(truth, curve.learning_rate, curve.step);
+  const auto fit = FitMultiPower(curves);
+  ASSERT_TRUE(fit.ok()) << fit.status().message();
+  EXPECT_NEAR(fit->law.beta, .3, .03);
+  EXPECT_LT(fit->prior_share, .1);
+  EXPECT_LT(fit->relative_error, 1e-4);
+}
+
+TEST(RateChanges, MergedSumsAreThoseOfEveryChange) {
+  std::vector<double> rates = Rates(DecayShape::kCosine, 20000);
+  for (size_t i = 15000; i < rates.size(); ++i) rates[i] *= .3;
+  for (size_t i = 18000; i < rates.size(); ++i) rates[i] = 0;
+  const RateChanges changes(rates);
+  for (const size_t step : {0, 3, 450, 499, 600, 9999, 14999, 15000, 15003, 17999, 19999}) {
+    const std::vector<size_t> at = {step};
+    const double exact = MultiPowerLoss(kTruth, rates, at).front();
+    double gained = 0;
+    const auto merged = changes.Before(step);
+    EXPECT_LT(merged.size(), 60U);
+    for (const MergedChange& change : merged) {
+      const double q = kTruth.c * std::exp(-kTruth.gamma * change.log_rate) * change.since;
+      gained += change.drop * (1 - std::pow(1 + q, -kTruth.beta));
+    }
+    const double loss = kTruth.l0 + kTruth.a * std::pow(changes.Sum(step), -kTruth.alpha) - kTruth.b * gained;
+    EXPECT_NEAR(loss / exact, 1, 2e-5) << step;
+  }
 }
 
 TEST(TissueFit, RecoversItsOwnLaw) {

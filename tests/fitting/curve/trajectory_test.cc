@@ -79,6 +79,30 @@ std::vector<TrajectoryPoint> Simulate(double noise, uint64_t seed) {
   return points;
 }
 
+TEST(Trajectory, StepsAndTokensOfALossGoBackToThatLoss) {
+  const TrajectoryLaw law = {6.5e13, .077, 2.1e3, .76, 2e8, .21};
+  for (const double params : {1e7, 1e9}) {
+    for (const double batch : {3e4, 5e5, 8e6}) {
+      for (const double steps : {3e2, 1e4, 1e6}) {
+        const double loss = TrajectoryLoss(law, params, steps, batch);
+        const auto cost = TrajectoryCostOf(law, params, loss, batch);
+        ASSERT_TRUE(cost.ok()) << cost.status();
+        EXPECT_NEAR(cost->steps / steps, 1, 1e-9);
+        EXPECT_NEAR(cost->tokens / (steps * batch), 1, 1e-9);
+        EXPECT_NEAR(cost->critical_batch_tokens, 2e8 * std::pow(loss, -1 / .21), 1e-3);
+        EXPECT_NEAR((cost->steps / cost->min_steps - 1) * (cost->tokens / cost->min_tokens - 1), 1, 1e-9);
+      }
+    }
+  }
+  const auto at_critical = TrajectoryCostOf(law, 1e9, 3, 0);
+  ASSERT_TRUE(at_critical.ok());
+  EXPECT_NEAR(at_critical->steps, 2 * at_critical->min_steps, 1e-6);
+  EXPECT_NEAR(at_critical->tokens / at_critical->min_tokens, 2, 1e-12);
+  // (6.5e13 / 1e9)^0.077 = 2.347 is all that a model of 1e9 comes to.
+  EXPECT_EQ(TrajectoryCostOf(law, 1e9, 2.3, 1e5).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(TrajectoryCostOf(law, 1e9, -3, 1e5).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST(TrajectoryFit, RecoversExactConstantsFromExactCurves) {
   const auto fit = FitTrajectory(Simulate(0, 1), {.replicates = 0});
   ASSERT_TRUE(fit.ok()) << fit.status().message();
