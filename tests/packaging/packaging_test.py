@@ -56,6 +56,7 @@ class PackagingTest(unittest.TestCase):
         self.assertEqual(service["StateDirectory"].split(), ["sextant", "sextant/backups"])
         self.assertEqual((service["LogsDirectory"], service["UMask"], service["User"]), ("sextant", "0077", "sextant"))
         inbox = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(inbox.close)
         inbox.bind(str(self.folder / "notify"))
         inbox.settimeout(TIMEOUT)
         # A port of the test's own, as an operator would say it: a variable wins over the file.
