@@ -8,7 +8,9 @@ file(MAKE_DIRECTORY "${_made}/man" "${_made}/python")
 string(TIMESTAMP _day "%Y-%m-%d" UTC)  # SOURCE_DATE_EPOCH, where it is set
 string(TIMESTAMP _rfc2822 "%a, %d %b %Y %H:%M:%S +0000" UTC)
 
-set(_maintainer "Sextant maintainers <sextant@localhost.localdomain>")
+# Whoever builds packages for others puts an address there that is read.
+set(SEXTANT_MAINTAINER "Sextant maintainers <sextant@example.org>" CACHE STRING "Maintainer of the Debian packages")
+set(_maintainer "${SEXTANT_MAINTAINER}")
 set(SEXTANT_PACKAGE_VERSION "${PROJECT_VERSION}" CACHE STRING "Version of the Debian packages")
 
 # Man pages come from the programs themselves, as --help does.
@@ -103,9 +105,9 @@ set(CPACK_DEBIAN_SERVER_PACKAGE_DEPENDS "adduser, init-system-helpers (>= 1.52)"
 set(CPACK_DEBIAN_SERVER_PACKAGE_SUGGESTS "sextant")
 set(CPACK_COMPONENT_SERVER_DESCRIPTION
 "service that fits scaling laws and predicts hyperparameters
- Keeps the runs of training experiments in one SQLite file, fits scaling laws
- to them and serves predictions of learning rate, batch size and loss over
- gRPC, with intervals.")
+Keeps the runs of training experiments in one SQLite file, fits scaling laws
+to them and serves predictions of learning rate, batch size and loss over
+gRPC, with intervals.")
 set(CPACK_DEBIAN_SERVER_PACKAGE_CONTROL_EXTRA "${_made}/server/postinst;${_made}/server/prerm;${_made}/server/postrm;${_made}/server/conffiles")
 
 set(CPACK_DEBIAN_CLI_PACKAGE_NAME sextant)
@@ -113,16 +115,16 @@ set(CPACK_DEBIAN_CLI_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_CLI_PACKAGE_SUGGESTS "sextant-server")
 set(CPACK_COMPONENT_CLI_DESCRIPTION
 "scaling-law fits and hyperparameter predictions, command line
- Imports the logs of training runs, fits scaling laws and predicts learning
- rate, batch size and loss of runs too big to tune. Works on a local file, or
- asks a sextantd.")
+Imports the logs of training runs, fits scaling laws and predicts learning
+rate, batch size and loss of runs too big to tune. Works on a local file, or
+asks a sextantd.")
 
 set(CPACK_DEBIAN_TRAINER_PACKAGE_NAME sextant-trainer)
 set(CPACK_DEBIAN_TRAINER_PACKAGE_SHLIBDEPS ON)
 set(CPACK_COMPONENT_TRAINER_DESCRIPTION
 "trainer of small calibration runs for scaling laws
- Makes the small transformer runs that scaling laws are calibrated with. On
- CPUs it is a reference; with an NVIDIA GPU it runs many models at once.")
+Makes the small transformer runs that scaling laws are calibrated with. On
+CPUs it is a reference; with an NVIDIA GPU it runs many models at once.")
 
 set(CPACK_DEBIAN_PYTHON_PACKAGE_NAME python3-sextant)
 set(CPACK_DEBIAN_PYTHON_PACKAGE_ARCHITECTURE all)
@@ -130,8 +132,8 @@ set(CPACK_DEBIAN_PYTHON_PACKAGE_SECTION python)
 set(CPACK_DEBIAN_PYTHON_PACKAGE_DEPENDS "python3 (>= 3.11), python3-grpcio (>= 1.51), python3-protobuf (>= 3.21)")
 set(CPACK_COMPONENT_PYTHON_DESCRIPTION
 "scaling-law fits and hyperparameter predictions, Python client
- Logs runs from a training loop without waiting or raising, asks a sextantd
- for fits and predictions, and reads studies as columns.")
+Logs runs from a training loop without waiting or raising, asks a sextantd
+for fits and predictions, and reads studies as columns.")
 set(CPACK_DEBIAN_PYTHON_PACKAGE_CONTROL_EXTRA "${_made}/python-scripts/postinst;${_made}/python-scripts/prerm")
 
 # Maintainer scripts have fixed names.

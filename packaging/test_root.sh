@@ -178,7 +178,7 @@ service_is_gone() {
 # The unit on its own, and what systemd makes of it.
 check_the_unit() {
   say "the unit"
-  inside systemd-analyze verify sextantd.service sextantd.socket || fail "systemd-analyze verify"
+  inside systemd-analyze verify --man=no sextantd.service sextantd.socket || fail "systemd-analyze verify"
   inside systemd-analyze security --offline=yes --threshold=30 --no-pager sextantd.service | tail -n 1 ||
     fail "systemd-analyze security"
   [ -n "$boots" ] || return 0
@@ -191,7 +191,7 @@ check_the_unit() {
   inside systemctl daemon-reload
   inside systemctl restart sextantd
   before=$(service_pid)
-  inside kill -STOP "$before"
+  inside sh -c "kill -STOP $before"
   sleep 8
   service_was_replaced "$before"
   say "the watchdog replaced a server that hung: $(inside systemctl show -P NRestarts sextantd) restart"

@@ -7,15 +7,23 @@ tarball=$(realpath "${1:?usage: test_tarball.sh TARBALL ROOT}") root=$(realpath 
 [ "$(id -u)" -eq 0 ] || { echo "test_tarball: skipped: not root"; exit 77; }
 fail() { echo "test_tarball: FAILED: $*" >&2; exit 1; }
 place=$(mktemp -d "$root/tmp/sextant-tarball-XXXXXX")
-server=
-trap '[ -n "$server" ] && kill "$server" 2>/dev/null; rm -rf "$place"' EXIT
+server= mounted=
+# The loader asks /proc where a program lies, and so where its libraries are.
+mountpoint -q "$root/proc" || { mount -t proc proc "$root/proc" && mounted=yes; }
+cleanup() {
+  [ -z "$server" ] || kill "$server" 2>/dev/null || true
+  [ -z "$mounted" ] || umount "$root/proc" || true
+  rm -rf "$place"
+}
+trap cleanup EXIT
 tar -C "$place" -xzf "$tarball"
 here=${place#"$root"}/$(ls "$place")
 inside() { chroot "$root" env -i PATH=/usr/bin:/bin HOME=/tmp "$@"; }
-inside cat /etc/debian_version
+inside sh -c '. /etc/os-release; echo "$PRETTY_NAME"'
+! inside sh -c 'ls /usr/lib/*/libgrpc++.so* /usr/lib/*/libprotobuf.so*' >/dev/null 2>&1 || fail "the root has the libraries: nothing is tried"
 inside "$here/bin/sextantd" --version || fail "sextantd"
 [ ! -e "$place/$(basename "$here")/bin/sextant-train" ] || inside "$here/bin/sextant-train" --help >/dev/null || fail "sextant-train"
-inside "$here/bin/sextantd" --listen 127.0.0.1:0 --db "${place#"$root"}/t.db" --port-file "${place#"$root"}/port" &
+(exec chroot "$root" env -i PATH=/usr/bin:/bin HOME=/tmp "$here/bin/sextantd" --listen 127.0.0.1:0 --db "${place#"$root"}/t.db" --port-file "${place#"$root"}/port") &
 server=$!
 for _ in $(seq 100); do [ -s "$place/port" ] && break; sleep 0.1; done
 [ -s "$place/port" ] || fail "no port"

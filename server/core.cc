@@ -23,7 +23,7 @@ constexpr int kFitsLoadedAtATime = 20;  // one may have megabytes of replicates
 Core::Core(std::shared_ptr<storage::Store> the_store, std::unique_ptr<LawTable> the_laws, int threads)
     : store(std::move(the_store)),
       laws(std::move(the_laws)),
-      writer(store, kWriterQueue),
+      writer(store, kWriterQueue, [] { LowerPriority(kIngestNiceness); }),
       jobs(store, writer, fits, threads),
       executor(kReaderThreads, kReaderQueue),
       ingest(kIngestThreads, kIngestQueue, kIngestNiceness),

@@ -41,8 +41,11 @@ absl::Status StopThrowing(const std::function<absl::Status()>& work) {
 
 class Writer::Impl {
  public:
-  Impl(std::shared_ptr<Store> store, std::size_t queue_limit)
-      : store_(std::move(store)), queue_limit_(queue_limit), thread_([this] { Loop(); }) {}
+  Impl(std::shared_ptr<Store> store, std::size_t queue_limit, std::function<void()> begin)
+      : store_(std::move(store)), queue_limit_(queue_limit), thread_([this, begin = std::move(begin)] {
+          if (begin) begin();
+          Loop();
+        }) {}
 
   absl::Status Submit(Work work, Done done) {
     {
@@ -122,8 +125,8 @@ class Writer::Impl {
   std::thread thread_;  // last: it uses the members above
 };
 
-Writer::Writer(std::shared_ptr<Store> store, std::size_t queue_limit)
-    : impl_(std::make_unique<Impl>(std::move(store), queue_limit)) {}
+Writer::Writer(std::shared_ptr<Store> store, std::size_t queue_limit, std::function<void()> begin)
+    : impl_(std::make_unique<Impl>(std::move(store), queue_limit, std::move(begin))) {}
 Writer::~Writer() { Stop(); }
 absl::Status Writer::Submit(Work work, Done done) { return impl_->Submit(std::move(work), std::move(done)); }
 void Writer::Stop() { impl_->Stop(); }

@@ -22,7 +22,8 @@ class Writer {
   using Work = Store::Work;
   using Done = std::function<void(absl::Status)>;
 
-  Writer(std::shared_ptr<Store> store, std::size_t queue_limit);
+  /// `begin`, if given, is what the thread does first: take a priority, say.
+  Writer(std::shared_ptr<Store> store, std::size_t queue_limit, std::function<void()> begin = {});
   ~Writer();
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
