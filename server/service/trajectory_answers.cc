@@ -198,7 +198,8 @@ absl::Status AnswerTrajectory(Core& core, const v1::AnswerTrajectoryRequest& req
   ASSIGN_OR_RETURN(const TrajectorySource source,
                    ParseFitName(request.source()) ? OfFit(core, request.source()) : OfLaw(core, request));
   const TrajectoryAnswerer answerer(source, request);
-  std::vector<double> batches(request.batch_sizes_tokens().begin(), request.batch_sizes_tokens().end());
+  std::vector<double> batches;
+  for (const double batch : request.batch_sizes_tokens()) batches.push_back(batch);
   if (batches.empty()) batches.push_back(0);
   for (const double batch : batches) {
     for (const double loss : request.losses()) answerer.Answer(loss, 0, batch, *response.add_answers());

@@ -99,8 +99,7 @@ int PrintResult(const Session& session, const ImportResult& result) {
 }
 
 // Looks the study up, or makes it, and says which parameter count its laws use. What the input says of its
-// study
-// (`header`) holds where no flag says otherwise.
+// study (`header`) holds where no flag says otherwise.
 int PrepareStudy(Session& session, const ImportFlags& flags, const v1::Study& header,
                  importers::ImportOptions* options) {
   v1::GetStudyRequest request;
