@@ -370,7 +370,9 @@ TEST_F(TrunkSweepTest, AFurtherHorizonLeavesTheTrunkThatIsKept) {
   for (const auto& [id, record] : fresh) {
     EXPECT_EQ(losses(At(grown, id)), losses(record)) << id;
     // Trunks and batch branches have a few more validations from before.
-    if (id.find("horizon") != std::string::npos) EXPECT_EQ(Deeds(At(grown, id)), Deeds(record)) << id;
+    if (id.find("horizon") != std::string::npos) {
+      EXPECT_EQ(Deeds(At(grown, id)), Deeds(record)) << id;
+    }
   }
 }
 
