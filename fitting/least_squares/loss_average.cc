@@ -266,6 +266,10 @@ absl::StatusOr<FitResult> FitLossAverage(const std::vector<std::shared_ptr<const
       leave_out(l, absl::FailedPreconditionError("too few rows to hold the largest scales out"));
       continue;
     }
+    if (!std::holds_alternative<LossModel>(fits[l].result.model)) {
+      leave_out(l, absl::FailedPreconditionError("it predicts no positive loss at some of the rows"));
+      continue;
+    }
     // Errors compare at the same rows only: laws that need more rows than the others leave are out.
     if (!split) split = fits[l].twin->split;
     if (split->held_out != fits[l].twin->split.held_out) {
@@ -288,6 +292,11 @@ absl::StatusOr<FitResult> FitLossAverage(const std::vector<std::shared_ptr<const
     parameters += model.members[m].weight * static_cast<double>(candidates[m].twin.size());
   }
   Measure(*law, data, Estimates(result), &twin, parameters, model);
+  if (!std::isfinite(model.noise) || !std::isfinite(model.held_out_sd) ||
+      !std::isfinite(model.held_out_error) || !std::isfinite(model.held_out_reach)) {
+    return absl::FailedPreconditionError(
+        "the laws' average is no finite number at some of the rows; check the unit of the losses");
+  }
   for (const std::string& each : left_out) result.warnings.push_back("left out of the average: " + each);
   return result;
 }
