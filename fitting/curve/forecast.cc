@@ -9,8 +9,8 @@
 
 #include "absl/status/status.h"
 #include "fitting/curve/forecast_peers.h"
-#include "fitting/curve/form_ensemble.h"
 #include "fitting/curve/normal_quantile.h"
+#include "fitting/curve/own_outlook.h"
 #include "fitting/curve/peer_process.h"
 #include "fitting/curve/recorded_schedule.h"
 
@@ -18,14 +18,6 @@ namespace sextant::fitting {
 namespace {
 
 constexpr size_t kLeastPeers = 8;
-constexpr size_t kMostPoints = 60;  // of a curve's own fit
-// What annealing the rate from its peak to zero takes off ln loss beyond the power law in the sum of rates,
-// for every unit of the slope -d ln loss / d ln step now, and how much that differs between runs. The ratio
-// is alike in byte and token models, cosine, linear and WSD schedules, where the gain itself differs
-// fivefold; chosen by leaving out each of four families (forecast_families_bench).
-constexpr double kGainPerSlope = 0.55, kGainSpread = 0.7, kLeastGainSd = 0.008;
-// The error of a curve's own power law per unit of ln S1 extrapolated, from the same runs.
-constexpr double kOwnLawSd = 0.02;
 
 std::string ShareText(double share) {
   char text[32];
@@ -58,66 +50,6 @@ CleanCurve CleanForForecast(const LossCurve& curve, const ScheduleSpec& schedule
   options.loss = loss;
   options.warmup_steps = schedule.warmup_steps;
   return Clean(with_rate, options);
-}
-
-struct Outlook {
-  double drop = 0, sd = 0;  // of ln loss, from the level now to the end
-};
-
-// The run's own law: forms averaged over the sum of learning rates, less the gain of the annealing to come.
-Outlook OwnOutlook(const CleanCurve& curve, const std::vector<double>& rate, const ScheduleSpec& schedule,
-                   const Snapshot& seen, double tail_share) {
-  std::vector<double> sum(rate.size());
-  double total = 0;
-  for (size_t i = 0; i < rate.size(); ++i) sum[i] = total += rate[i];
-  const auto at = [&](double step) {
-    const double rates = sum[static_cast<size_t>(std::clamp(step, 1.0, static_cast<double>(sum.size()))) - 1];
-    // Rates next to nothing add up to nothing: a number all the same.
-    return std::log(
-        std::clamp(rates, std::numeric_limits<double>::min(), std::numeric_limits<double>::max()));
-  };
-  const double now = curve.x.back();
-  LogCurve log_curve;
-  // Warm-up leaves its mark for about as long again.
-  const double from = std::max(2 * schedule.warmup_steps, 0.1 * now);
-  const double first = at(std::max(from, curve.x.front())), last = at(now);
-  const double width = (last - first) / kMostPoints;
-  for (size_t i = 0; i < curve.x.size();) {
-    if (curve.x[i] < from) {
-      ++i;
-      continue;
-    }
-    const double begin = at(curve.x[i]);
-    double u = 0, v = 0, count = 0;
-    // The first point belongs to its own bin, whatever rounding says.
-    for (; i < curve.x.size() && (count == 0 || at(curve.x[i]) <= begin + width); ++i) {
-      u += at(curve.x[i]);
-      v += std::log(curve.loss[i]);
-      count += 1;
-    }
-    log_curve.u.push_back(u / count - last);
-    log_curve.v.push_back(v / count - seen.level);
-    log_curve.weight.push_back(std::min(count, 4.0));
-  }
-  log_curve.noise = curve.quality.noise;
-  const double end_step = (1 - 0.5 * tail_share) * schedule.total_steps, reach = at(end_step) - last;
-  Outlook outlook;
-  double miss = 0;
-  if (log_curve.u.size() >= 4) {
-    // The fall from now on: what the forms miss of the level now would be taken for one.
-    const FormEnsemble average(log_curve);
-    miss = average.Predict(0);
-    outlook.drop = miss - average.Predict(reach);
-  }
-  const double peak = schedule.peak_learning_rate;
-  const auto rate_at = [&](double step) {
-    return rate[static_cast<size_t>(std::clamp(step, 1.0, static_cast<double>(rate.size()))) - 1];
-  };
-  const double annealed = std::max(0.0, rate_at(now) - rate_at(end_step)) / peak;
-  const double gain = kGainPerSlope * std::max(0.0, -seen.features[1]) * annealed;
-  outlook.drop += gain;
-  outlook.sd = std::hypot(kGainSpread * gain + kLeastGainSd * annealed, kOwnLawSd * reach, miss);
-  return outlook;
 }
 
 // Within the last share of the steps, part of what the end loss is the mean of has been seen.
@@ -226,7 +158,7 @@ absl::StatusOr<RunForecast> ForecastRun(const RunInFlight& run, std::span<const 
     return too_early("too few points after the warm-up: " + std::to_string(curve.x.size()));
   }
   const std::vector<Peer> peers = UsePeers(finished, schedule, loss, forecast.share_done, options.tail_share);
-  Outlook outlook = OwnOutlook(curve, *rate, schedule, *now, options.tail_share);
+  Outlook outlook = OwnOutlook(MeasureOwnFall(curve, *rate, schedule, *now, options.tail_share));
   if (peers.size() >= kLeastPeers) {
     const std::vector<PeerExample> examples = Nearest(peers, now->features);
     const PeerProcess process(examples);

@@ -17,11 +17,7 @@
 namespace sextant::fitting {
 namespace {
 
-constexpr std::size_t kMembers = 5;
 constexpr double kLeastError = 1e-6;  // of a held-out error: laws that are exact share the weight
-// Where the weights look at what parameters leave open: runs too big to tune are further out than the scales
-// that could be held out.
-constexpr double kFarther = 10;
 
 // A fit that may enter an average, with its twin: the estimates without the largest scales.
 struct Candidate {
@@ -37,28 +33,14 @@ std::vector<double> Estimates(const FitResult& fit) {
   return estimates;
 }
 
-// Variance of ln(loss) over the replicates at ten times the largest N and D; 0 without replicates.
-double FarVariance(const Candidate& candidate) {
-  std::vector<double> variables;
-  for (const VariableSpec& variable : candidate.law->spec().variables) {
-    const auto range = candidate.fit->fitted_range.find(variable.name);
-    if (range == candidate.fit->fitted_range.end()) return 0;
-    const double farther = variable.name == "N" || variable.name == "D" ? kFarther
-                           : variable.name == "C"                       ? kFarther * kFarther
-                                                                        : 1;
-    variables.push_back(range->second.high * farther);
-  }
-  const std::size_t p = candidate.fit->parameters.size();
-  double sum = 0, squares = 0, count = 0;
-  for (std::size_t at = 0; p > 0 && at + p <= candidate.fit->replicates.size(); at += p) {
-    const double value =
-        std::log(candidate.law->Evaluate(variables, {candidate.fit->replicates.data() + at, p}));
-    if (!std::isfinite(value)) continue;
-    sum += value;
-    squares += value * value;
-    count += 1;
-  }
-  return count > 1 ? std::max(0.0, (squares - sum * sum / count) / (count - 1)) : 0;
+// Why a law of many parameters stays out; OK for others.
+absl::Status EnoughRows(const LawSpec& spec, std::size_t rows) {
+  const double wanted = kRowsPerParameter * static_cast<double>(spec.parameters.size());
+  if (spec.parameters.size() <= kFewParameters || static_cast<double>(rows) >= wanted)
+    return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("has ", spec.parameters.size(),
+                                                    " parameters and takes part from ", wanted,
+                                                    " rows on; there are ", rows));
 }
 
 // The most of the candidates, best first, that one law can hold.
@@ -68,9 +50,9 @@ absl::StatusOr<LawSpec> ComposeBest(std::vector<Candidate>& candidates, std::vec
   std::vector<Candidate> kept;
   for (Candidate& candidate : candidates) {
     const std::string& id = candidate.law->spec().id;
-    if (kept.size() == kMembers) {
+    if (kept.size() == kMostMembers) {
       left_out.push_back(
-          absl::StrCat(id, ": predicted the held-out scales worse than ", kMembers, " others"));
+          absl::StrCat(id, ": predicted the held-out scales worse than ", kMostMembers, " others"));
       continue;
     }
     specs.push_back(&candidate.law->spec());
@@ -112,8 +94,7 @@ absl::StatusOr<FitResult> Compose(std::vector<Candidate>& candidates, std::vecto
   double total = 0;
   for (const Candidate& candidate : candidates) {
     const double error = std::max(candidate.error, kLeastError);
-    model.members.push_back(
-        {candidate.law->spec().id, 1 / (error * error + FarVariance(candidate)), candidate.error});
+    model.members.push_back({candidate.law->spec().id, std::pow(error, -kErrorPower), candidate.error});
     total += model.members.back().weight;
     replicates = std::min(replicates, candidate.fit->replicates.size() / candidate.fit->parameters.size());
   }
@@ -272,6 +253,10 @@ absl::StatusOr<FitResult> FitLossAverage(const std::vector<std::shared_ptr<const
           l, absl::InvalidArgumentError(absl::StrCat("has other variables than ", laws.front()->spec().id)));
       continue;
     }
+    if (const absl::Status enough = EnoughRows(laws[l]->spec(), data.size()); !enough.ok()) {
+      leave_out(l, enough);
+      continue;
+    }
     absl::StatusOr<LossFit> fit = FitWithTwin(laws[l], data, options, held_out_fraction);
     if (GaveUp(fit.status())) return fit.status();
     if (!fit.ok()) {
@@ -281,6 +266,10 @@ absl::StatusOr<FitResult> FitLossAverage(const std::vector<std::shared_ptr<const
     fits[l] = *std::move(fit);
     if (!fits[l].twin) {
       leave_out(l, absl::FailedPreconditionError("too few rows to hold the largest scales out"));
+      continue;
+    }
+    if (!std::holds_alternative<LossModel>(fits[l].result.model)) {
+      leave_out(l, absl::FailedPreconditionError("it predicts no positive loss at some of the rows"));
       continue;
     }
     // Errors compare at the same rows only: laws that need more rows than the others leave are out.
@@ -305,6 +294,11 @@ absl::StatusOr<FitResult> FitLossAverage(const std::vector<std::shared_ptr<const
     parameters += model.members[m].weight * static_cast<double>(candidates[m].twin.size());
   }
   Measure(*law, data, Estimates(result), &twin, parameters, model);
+  if (!std::isfinite(model.noise) || !std::isfinite(model.held_out_sd) ||
+      !std::isfinite(model.held_out_error) || !std::isfinite(model.held_out_reach)) {
+    return absl::FailedPreconditionError(
+        "the laws' average is no finite number at some of the rows; check the unit of the losses");
+  }
   for (const std::string& each : left_out) result.warnings.push_back("left out of the average: " + each);
   return result;
 }
@@ -320,6 +314,11 @@ absl::StatusOr<FitResult> AverageLossFits(std::span<const FitResult* const> fits
     }
     ASSIGN_OR_RETURN(LawSpec spec, ParseLawSpec(fit->law_toml));
     ASSIGN_OR_RETURN(std::shared_ptr<const Law> law, Law::Compile(std::move(spec), Derivatives::kWhenNeeded));
+    if (const absl::Status enough = EnoughRows(law->spec(), static_cast<std::size_t>(fit->runs_used));
+        !enough.ok()) {
+      left_out.push_back(absl::StrCat(fit->law_id, ": ", std::string(enough.message())));
+      continue;
+    }
     candidates.push_back({std::move(law), fit, model->held_out_error, {}});
   }
   std::shared_ptr<const Law> law;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Laws of the loss, fitted so that their intervals hold the next run, and their average (`loss-average`).
 //
-// Laws are weighted by how well they predicted the largest scales when they had not seen them: by 1 / error^2
-// of the best five. Held-out error ranks laws better than information criteria do (docs/fitting.md,
-// `loss_laws_bench`).
+// Laws are weighted by how well they predicted the largest scales when they had not seen them, by 1 / error.
+// Held-out error ranks laws better than information criteria do (docs/fitting.md, `loss_laws_bench`).
 #pragma once
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <string>
@@ -38,12 +38,21 @@ absl::StatusOr<FitResult> FitLossLaw(const std::shared_ptr<const Law>& law, cons
 /// say beyond the largest scales should rest on large ones. Chosen leaving each study out (loss_laws_bench).
 inline constexpr double kScaleWeight = 0.5;
 
+/// Likewise: laws weigh by their held-out error to the power of minus this, and at most so many take part.
+/// Averages of many different forms do better than those of the few that did best at one step in scale.
+inline constexpr double kErrorPower = 1;
+inline constexpr std::size_t kMostMembers = 8;
+
+/// A law of more than kFewParameters takes part from so many rows for each of them on: with fewer it may
+/// predict the next scale and nothing beyond.
+inline constexpr std::size_t kFewParameters = 6;
+inline constexpr double kRowsPerParameter = 12;
+
 /// Fits every law to the same rows as FitLossLaw does, large scales weighing more, and averages ln(loss) over
-/// the best five by held-out error. The weight is 1 / (error^2 + v), v the variance that a law's parameters
-/// leave open at ten times the largest N and D: a law of many parameters may predict the next scale and
-/// nothing beyond. The result's law is their composition (compose_laws.h), `law_toml` its text; warnings name
-/// the laws that were left out and why. InvalidArgument: no law. The first law's status when none could be
-/// fitted or scored.
+/// the best by held-out error, each weighing by 1 / error. (What the parameters leave open further out, added
+/// to the error, made the averages worse at every size tried.) The result's law is their composition
+/// (compose_laws.h), `law_toml` its text; warnings name the laws that were left out and why. InvalidArgument:
+/// no law. The first law's status when none could be fitted or scored.
 absl::StatusOr<FitResult> FitLossAverage(const std::vector<std::shared_ptr<const Law>>& laws,
                                          const LawData& data, const SolveOptions& options,
                                          double held_out_fraction = 0.2, double scale_weight = kScaleWeight);

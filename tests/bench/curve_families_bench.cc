@@ -6,6 +6,7 @@
 // Usage: curve_families_bench [SYNTHETIC_CURVES [SEED [SETTING=VALUE ...]]]
 #include <tbb/parallel_for.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -120,6 +121,37 @@ Scores Score(const std::vector<bench::DevCurve>& curves, const FormAverageTuning
   return sum;
 }
 
+// The error by itself, of the curves that others published and of this project's sweeps: mean and median over
+// curves, and mean over families.
+void PrintErrors(const FormAverageTuning& tuning) {
+  std::vector<double> errors;
+  std::map<std::string, std::pair<double, double>> families;  // sum, count
+  const std::clock_t begin = std::clock();
+  for (const bench::DevCurve& curve : bench::FamilyCurves()) {
+    size_t used = 0;
+    std::vector<std::string> warnings;
+    const auto prepared = fitting::PrepareLogCurve(curve.x, curve.y, used, warnings);
+    if (!prepared.ok()) continue;
+    const fitting::FormEnsemble average(*prepared, tuning);
+    std::vector<double> predicted;
+    for (double x : curve.tail_x)
+      predicted.push_back(std::exp(prepared->log_y + average.Predict(std::log(x) - prepared->log_x)));
+    errors.push_back(bench::RootMeanSquareLogError(predicted, curve.tail_y));
+    families[curve.family].first += errors.back();
+    families[curve.family].second += 1;
+  }
+  const double ms = 1e3 * static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+  std::sort(errors.begin(), errors.end());
+  double sum = 0, of_families = 0;
+  for (const double error : errors) sum += error;
+  for (const auto& [family, mean] : families) of_families += mean.first / mean.second;
+  const auto n = static_cast<double>(errors.size());
+  std::printf(
+      "RMSLE over %zu curves of %zu families: mean %.4f, median %.4f; mean of families %.4f; %.2f ms\n",
+      errors.size(), families.size(), sum / n, errors[errors.size() / 2],
+      of_families / static_cast<double>(families.size()), ms / n);
+}
+
 // What an interval is made of at one point.
 struct IntervalPoint {
   std::string family;
@@ -231,6 +263,7 @@ int main(int argc, char** argv) {
   for (int i = 3; i < argc; ++i) {
     if (!Apply(argv[i], base)) return 1;
   }
+  PrintErrors(base);
   const std::vector<Variant> variants = Variants(base);
   std::vector<Scores> scores(variants.size());
   tbb::parallel_for(size_t{0}, variants.size(),

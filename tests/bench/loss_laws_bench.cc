@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Losses at the held-out largest fifth by compute, over public sets and this project's sweeps: error of every
 // law, of the one that did best on the largest scales of what was fitted, and of loss-average; and how often
-// the 90 % intervals hold the held-out losses: of the parameters alone, and of the prediction. Usage:
-// loss_laws_bench [REPLICATES [SCALE_WEIGHT [LAW...]]]
+// the 90 % intervals hold the held-out losses: of the parameters alone, and of the prediction. Then what the
+// constants of the average cost, chosen leaving each study out (loss_average_choice.h). Usage:
+// loss_laws_bench [REPLICATES [SCALE_WEIGHT [LAW...]]]; with 0 replicates the constants alone.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -16,6 +17,7 @@
 #include "fitting/law/law.h"
 #include "fitting/least_squares/loss_average.h"
 #include "fitting/predict.h"
+#include "tests/bench/loss_average_choice.h"
 #include "tests/bench/loss_sets.h"
 #include "tests/test_paths.h"
 
@@ -98,7 +100,12 @@ int main(int argc, char** argv) {
   }
   std::map<std::string, std::map<std::string, Score>>
       by_study;  // of the sets of one study, each counting once
-  for (const bench::LossSet& set : bench::LossSets()) {
+  const std::vector<bench::LossSet> sets = bench::LossSets();
+  if (replicates == 0) {
+    bench::PrintAverageChoices(sets, laws);
+    return 0;
+  }
+  for (const bench::LossSet& set : sets) {
     const auto split = fitting::SplitLargestScales(*laws[0], set.data, 0.2);
     if (!split.ok()) continue;
     const fitting::LawData train = fitting::SelectRows(set.data, split->train),
@@ -156,5 +163,6 @@ int main(int argc, char** argv) {
     std::printf("%s\n", name.c_str());
     PrintWidths(studies);
   }
+  bench::PrintAverageChoices(sets, laws);
   return 0;
 }

@@ -52,7 +52,7 @@ TEST(LossAverage, WeighsLawsByTheirErrorAtTheHeldOutScales) {
   EXPECT_EQ(members[0].law, "loss-chinchilla");
   const double a = members[0].held_out_error, b = members[1].held_out_error;
   EXPECT_LT(a, b);
-  EXPECT_NEAR(members[0].weight, b * b / (a * a + b * b), 1e-9);
+  EXPECT_NEAR(members[0].weight, b / (a + b), 1e-9);
   EXPECT_NEAR(members[0].weight + members[1].weight, 1, 1e-12);
   EXPECT_EQ(average->parameters[0].name, "w_chinchilla");
   EXPECT_EQ(average->parameters[0].estimate, members[0].weight);
@@ -101,6 +101,19 @@ TEST(LossAverage, LeavesOutWhatCannotBeFittedAndSaysWhy) {
   EXPECT_EQ(Model(*average).members.size(), 1u);
   EXPECT_THAT(average->warnings.back(), HasSubstr("other variables"));
   EXPECT_FALSE(FitLossAverage({}, SurfaceRuns(6, 6, .002), Quick()).ok());
+}
+
+TEST(LossAverage, TakesLargeLawsWhereThereAreRowsForThem) {
+  const std::vector<std::shared_ptr<const Law>> laws = {ShippedLaw("loss-farseer"), ChinchillaLaw()};
+  const auto few = FitLossAverage(laws, SurfaceRuns(8, 8, .002), Quick());
+  ASSERT_TRUE(few.ok()) << few.status();
+  EXPECT_EQ(Model(*few).members.size(), 1u);
+  EXPECT_THAT(
+      few->warnings,
+      ::testing::Contains(HasSubstr("loss-farseer: has 9 parameters and takes part from 108 rows on")));
+  const auto many = FitLossAverage(laws, SurfaceRuns(11, 11, .002), Quick());
+  ASSERT_TRUE(many.ok()) << many.status();
+  EXPECT_EQ(Model(*many).members.size(), 2u);
 }
 
 TEST(LossAverage, TheShippedLawIsTheCompositionOfTheFormsThatAreAveraged) {

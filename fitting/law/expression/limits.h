@@ -13,7 +13,7 @@ inline constexpr std::size_t kMaxDepth = 128;         ///< nesting; a pair of pa
 inline constexpr std::size_t kMaxParsedNodes = 1024;  ///< operators, calls, names and numbers
 inline constexpr std::size_t kMaxArguments = 32;      ///< of min, max and logsumexp
 inline constexpr std::size_t kMaxVariables = 32;
-inline constexpr std::size_t kMaxParameters = 32;
+inline constexpr std::size_t kMaxParameters = 64;  ///< an average of laws has as many as all of them
 /// Nodes of the graph with its derivatives. Ordinary laws need under 200.
 inline constexpr std::size_t kMaxGraphNodes = 16384;
 

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
+#include "fitting/curve/own_outlook.h"
 #include "fitting/curve/peer_process.h"
 #include "fitting/curve/recorded_schedule.h"
 #include "tests/bench/curve_runs.h"
@@ -105,6 +107,38 @@ TEST(Forecast, WithPeersIsCloseAndCoversTheEnd) {
   std::sort(errors.begin(), errors.end());
   EXPECT_LT(errors[10], .02);
   EXPECT_GE(covered, 15);
+}
+
+TEST(OwnOutlook, AConstantRateKeepsTheFallOfTheForms) {
+  const Outlook constant = OwnOutlook({.level = 1, .slope = .1, .reach = .5, .fall = .04});
+  EXPECT_DOUBLE_EQ(constant.drop, .04);
+  const Outlook annealed =
+      OwnOutlook({.level = 1, .slope = .1, .reach = .5, .annealed = 1, .decay = 1, .fall = .04});
+  EXPECT_GT(annealed.drop, constant.drop);
+  EXPECT_GT(annealed.sd, constant.sd);
+}
+
+// Luo et al. 2025: the multi-power law of the 400M model, whose gain the forecast is not told.
+TEST(Forecast, WithoutPeersKnowsWhatTheDecayToComeGives) {
+  const MultiPowerLaw law = {2.37474466, .65421216, .42878731, 523.42464371,
+                             2.02462735, .59350493, .63472457};
+  for (const DecayShape shape : {DecayShape::kCosine, DecayShape::kLinear, DecayShape::kWsd}) {
+    FinishedRun run;
+    run.schedule = {shape, 3e-4, 3e-5, 24000, 500, .2};
+    const std::vector<double> rate = *MakeSchedule(run.schedule);
+    std::vector<size_t> steps;
+    for (size_t i = 600; i < rate.size(); i += 100) steps.push_back(i);
+    run.curve.train_loss = MultiPowerLoss(law, rate, steps);
+    for (const size_t step : steps) run.curve.step.push_back(static_cast<double>(step + 1));
+    for (const auto& [share, most] : {std::pair(.3, .015), std::pair(.5, .01)}) {
+      const auto forecast = ForecastRun(Cut(run, share), {});
+      ASSERT_TRUE(forecast.ok()) << forecast.status();
+      ASSERT_EQ(forecast->state, ForecastState::kForecast) << forecast->reason;
+      EXPECT_NEAR(forecast->end_loss / EndLoss(run), 1, most) << DecayShapeName(shape) << " " << share;
+      EXPECT_LT(forecast->low, EndLoss(run));
+      EXPECT_GT(forecast->high, EndLoss(run));
+    }
+  }
 }
 
 TEST(Forecast, ThePathRunsFromNowToTheEndLoss) {
