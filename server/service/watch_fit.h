@@ -14,7 +14,8 @@
 
 namespace sextant::server {
 
-/// Sends the fit as it is and, if it is active, once more when it has ended. Deletes itself.
+/// Sends the fit as it is and, if it is active, when it has a first answer and when it has ended. Deletes
+/// itself.
 ///
 /// The end of a fit, the end of a write and a cancellation come from different threads; one mutex orders
 /// them. A shared handle stands between the stream and FitJobs, which may call after the stream is gone.
@@ -37,7 +38,7 @@ class FitWatch final : public grpc::ServerWriteReactor<v1::Fit> {
 
   // The handle's mutex is held in all of these.
   void Found(std::uint64_t watch, const absl::Status& status, v1::Fit fit);
-  void Ended(const storage::Fit& fit);
+  void Changed(const storage::Fit& fit);
   void Advance();
   void FinishOnce(const grpc::Status& status);
 
@@ -46,8 +47,8 @@ class FitWatch final : public grpc::ServerWriteReactor<v1::Fit> {
   const std::string name_;
   const std::shared_ptr<Handle> handle_ = std::make_shared<Handle>();
   // All below guarded by handle_->mutex.
-  v1::Fit first_, last_;
-  bool has_first_ = false, has_last_ = false;
+  v1::Fit first_, answer_, last_;
+  bool has_first_ = false, has_answer_ = false, has_last_ = false;
   bool writing_ = false, finished_ = false;
   std::uint64_t watch_ = 0;
 };

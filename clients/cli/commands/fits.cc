@@ -37,7 +37,15 @@ grpc::Status Watch(Session& session, const std::string& name, Fit* fit) {
   request.set_name(name);
   const auto stream = stub->WatchFit(&context, request);
   const Waiting waiting(session, "fitting " + (fit->law().empty() ? IdOf(name) : fit->law()));
-  while (stream->Read(fit)) session.Detail(Safe(name) + ": " + FitStateWord(fit->state()));
+  bool told = false;
+  while (stream->Read(fit)) {
+    session.Detail(Safe(name) + ": " + FitStateWord(fit->state()));
+    if (fit->state() != v1::FIT_RUNNING || fit->parameters().empty() || told) continue;
+    told = true;
+    const std::string answer =
+        "meanwhile, by " + Safe(fit->estimator()) + ": " + Safe(ParameterLine(*fit)) + " (provisional)";
+    session.progress_wanted() ? session.Note(answer) : session.Detail(answer);
+  }
   return stream->Finish();
 }
 
