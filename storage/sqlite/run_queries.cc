@@ -174,7 +174,7 @@ std::string RecipeOf(std::string_view schedule, std::string_view optimizer, std:
   };
   add("schedule", schedule);
   add("optimizer", optimizer);
-  add("tags.tokenizer", tokenizer.empty() ? "" : absl::StrCat("\"", tokenizer, "\""));
+  if (!tokenizer.empty()) add("tags.tokenizer", std::string("\"").append(tokenizer).append("\""));
   return recipe;
 }
 

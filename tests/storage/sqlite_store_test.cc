@@ -51,7 +51,7 @@ TEST(SqliteStore, TellsRunsOfSeveralTokenizersApart) {
   auto store = OpenEmptySqlite(folder, [] { return Micros{1}; });
   ASSERT_TRUE(Write(*store, &Transaction::CreateStudy, SampleStudy("s")).ok());
   for (int i = 0; i < 3; ++i) {
-    Run run = SampleRun("s", i);
+    storage::Run run = SampleRun("s", i);
     run.schedule = "cosine", run.optimizer.clear();
     run.tags = i == 0 ? std::map<std::string, std::string>{}
                       : std::map<std::string, std::string>{{"tokenizer", i == 1 ? "gpt2" : "llama 3"}};
