@@ -11,11 +11,11 @@
 namespace sextant::fitting::optimum {
 namespace {
 
-/// Scales in natural logarithms, one set for rates and batches. The first two are those of a Student-t
-/// likelihood of the misses of `average` on the recorded sweeps of optimum_generalization_bench, every sweep
-/// of equal weight, and the others those of the least interval score there (--choose): a new study may differ
-/// from these as they do from each other, so that all are the largest that leaving one sweep out gives.
-/// Synthetic sweeps, whose laws are power laws, would do with none.
+/// Scales in natural logarithms, one set for rates and batches: the largest that leaving one recorded sweep
+/// of optimum_generalization_bench out gives, since a new study may differ from these as they do from each
+/// other; the first two by a Student-t likelihood of the misses of `average`, the others by the interval
+/// score
+/// (--choose). Synthetic sweeps, whose laws are power laws, would do with none.
 constexpr double kPerStep = 0.13;          ///< per ln of the grid's step
 constexpr double kModels = 0.13;           ///< over the root of the number of distinct N less one
 constexpr double kPerParams = 0.04;        ///< per ln of N beyond the range
