@@ -99,7 +99,8 @@ std::optional<FitJobs::Watch> FitJobs::OnEnd(const std::string& fit_name, Watche
   if (found == active_.end()) return std::nullopt;
   const std::uint64_t id = next_watch_++;
   found->second->watchers.emplace(id, std::move(watcher));
-  return Watch{found->second->fit, id};
+  const Job& job = *found->second;
+  return Watch{job.first_answer ? *job.first_answer : job.fit, id};
 }
 
 void FitJobs::Unwatch(const std::string& fit_name, std::uint64_t watch) {
@@ -192,6 +193,7 @@ absl::StatusOr<fitting::FitResult> FitJobs::Solve(Job& job) {
   data.input.laws = job.order.laws;
   absl::StatusOr<fitting::FitResult> result = absl::UnknownError("the fit did not run");
   RETURN_IF_ERROR(StopExceptions([&] {
+    AnswerFirst(job, data);
     arena_.execute([&] {
       const ProgressScope scope(job.progress);
       result = fitting::Fit(job.law, data.input, job.order.request);
@@ -207,6 +209,32 @@ absl::StatusOr<fitting::FitResult> FitJobs::Solve(Job& job) {
   std::string message(result.status().message());
   for (const std::string& line : left_out) absl::StrAppend(&message, "; ", line);
   return left_out.empty() ? result : fitting::WithMessage(result.status(), message);
+}
+
+void FitJobs::AnswerFirst(Job& job, const FitData& data) {
+  constexpr std::int64_t kReplicates = 200;
+  const fitting::Target target = job.law->spec().target;
+  const bool of_optimum =
+      target == fitting::Target::kLearningRate || target == fitting::Target::kBatchSizeTokens;
+  if (!of_optimum || job.order.request.estimator != "auto") return;
+  fitting::FitRequest request = job.order.request;
+  request.estimator = "band";
+  request.bootstrap_replicates = std::min(request.bootstrap_replicates, kReplicates);
+  absl::StatusOr<fitting::FitResult> result = absl::UnknownError("the fit did not run");
+  arena_.execute([&] { result = fitting::Fit(job.law, data.input, request); });
+  if (!result.ok()) return;  // the fit itself will say why
+  storage::Fit answer = job.fit;
+  answer.result = *std::move(result);
+  answer.result.warnings.insert(
+      answer.result.warnings.begin(),
+      "provisional: by the near-optimal band, while the default estimator computes");
+  std::map<std::uint64_t, Watcher> watchers;
+  {
+    const std::lock_guard lock(mutex_);
+    job.first_answer = answer;
+    watchers = job.watchers;
+  }
+  for (const auto& [id, watcher] : watchers) watcher(answer);
 }
 
 void FitJobs::Run(const std::shared_ptr<Job>& job) {

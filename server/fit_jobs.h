@@ -28,12 +28,14 @@
 
 namespace sextant::server {
 
+struct FitData;
 struct StudyLabels;
 
 /// Thread-safe. A fit is active from Start until it has ended and that end is durable and served.
 class FitJobs {
  public:
-  /// Called once, when the fit has ended; on a thread that must not be held up.
+  /// Called when a first answer is there, if the fit takes long enough for one, and when the fit has ended;
+  /// on a thread that must not be held up.
   using Watcher = std::function<void(const storage::Fit&)>;
 
   /// `threads` run the solvers of all fits together; 0: one a core.
@@ -53,7 +55,7 @@ class FitJobs {
              std::shared_ptr<const fitting::Law> law);
 
   /// The fit as it is now, if it is active; then `watcher` will be called unless Unwatch comes first.
-  /// Otherwise nullopt: what the store holds is final.
+  /// Otherwise nullopt: what the store holds is final. A running fit may have a first answer's parameters.
   struct Watch {
     storage::Fit fit;
     std::uint64_t id = 0;
@@ -93,12 +95,16 @@ class FitJobs {
     std::atomic<bool> cancelled{false};
     Progress progress;
     std::map<std::uint64_t, Watcher> watchers;  // guarded by mutex_
+    std::optional<storage::Fit> first_answer;   // guarded by mutex_
   };
 
   void GiveBack(const std::string& caller);  // under mutex_
   void Loop();
   void Run(const std::shared_ptr<Job>& job);
   absl::StatusOr<fitting::FitResult> Solve(Job& job);
+  /// For laws of the optimum by the default estimator: tells watchers what the near-optimal band says, which
+  /// takes a twentieth of the time. Nothing is stored or served of it.
+  void AnswerFirst(Job& job, const FitData& data);
   void Store(const std::shared_ptr<Job>& job, storage::Fit ended,
              const std::shared_ptr<const StudyLabels>& labels);
   void End(const std::shared_ptr<Job>& job, const storage::Fit& ended);

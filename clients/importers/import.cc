@@ -15,8 +15,12 @@
 namespace sextant::importers {
 namespace {
 
+/// From here on a header names its format: plain tables are less sure.
+constexpr int kKnownPercent = 90;
+
 // The format by layout, else by content; what the user asks for goes before both.
-absl::StatusOr<Detection> FormatOf(const Input& input, const ImportOptions& options, ByteSource* source) {
+absl::StatusOr<Detection> FormatOf(const Input& input, const ImportOptions& options, ByteSource* source,
+                                   RunSink& sink) {
   const bool asked = options.format != "auto";
   const Format* wanted = asked ? FindFormat(options.format) : nullptr;
   if (asked && wanted == nullptr)
@@ -27,6 +31,19 @@ absl::StatusOr<Detection> FormatOf(const Input& input, const ImportOptions& opti
     const auto sample = Sample::Take(source, !options.map.empty() && !asked);
     if (!sample.ok()) return sample.status();
     detected = DetectFormat(*sample);
+  }
+  if (source != nullptr && !options.map.empty() && !asked && detected.format != nullptr) {
+    // Whoever maps columns may not know that the table's own format would convert units for him.
+    const auto plain = Sample::Take(source, false);
+    if (!plain.ok()) return plain.status();
+    const Detection own = DetectFormat(*plain);
+    if (own.format != nullptr && own.format != detected.format && own.percent >= kKnownPercent) {
+      sink.AddNote(source->name(),
+                   absl::StrCat("the table is of the format ", own.format->name, " (", own.why,
+                                "), which --map passes over: columns are taken as they stand, nothing is "
+                                "converted; --format ",
+                                own.format->name, " reads it as such, and --map goes on top of that"));
+    }
   }
   if (asked && detected.format != wanted)
     return Detection{nullptr, 0, absl::StrCat("not ", options.format, ", which was asked for")};
@@ -76,7 +93,7 @@ absl::StatusOr<FileReport> ImportInput(const Input& input, const ImportOptions& 
     source->CountInto(options.bytes_read);
   }
   const std::string name = source != nullptr ? source->name() : Printable(input.path);
-  auto detected = FormatOf(input, options, source.get());
+  auto detected = FormatOf(input, options, source.get(), sink);
   if (!detected.ok()) return detected.status();
   if (detected->format == nullptr) {
     if (input.found) {

@@ -48,6 +48,17 @@ void BindByName(const std::string& field, const std::vector<std::string>& aliase
   }
 }
 
+/// The last step's loss is noisier by far than differences between rates: on Step Law's table it moves the
+/// recommended rate by 40 %.
+std::string SmoothLossAdvice(const std::string& mapped, const std::vector<std::string>& header) {
+  for (const char* name : {"smooth_loss", "smooth loss", "loss_smooth", "smoothed_loss"}) {
+    if (mapped == name || !FindColumn(header, name)) continue;
+    return absl::StrCat("the loss is taken from column ", Quoted(mapped), " though there is a column ",
+                        Quoted(name), ", which is less noisy: optima are told by small differences");
+  }
+  return "";
+}
+
 absl::StatusOr<BoundMapping> BindExplicit(const std::vector<FieldMapping>& map,
                                           const std::vector<std::string>& header, const std::string& source) {
   BoundMapping mapping;
@@ -66,6 +77,7 @@ absl::StatusOr<BoundMapping> BindExplicit(const std::vector<FieldMapping>& map,
                        " Its columns: ", ColumnList(header)));
     }
     mapping.columns.push_back({entry.field, *column});
+    if (entry.field.rfind("loss_", 0) == 0) mapping.advice = SmoothLossAdvice(entry.column, header);
   }
   return mapping;
 }
@@ -109,6 +121,8 @@ absl::StatusOr<BoundMapping> BindMapping(const std::vector<FieldMapping>& map,
     for (const NumberField& field : NumberFields()) BindByName(field.name, field.aliases, header, &mapping);
     for (const TextField& field : TextFields()) BindByName(field.name, field.aliases, header, &mapping);
     for (const std::string& variable : variables) BindByName(variable, {}, header, &mapping);
+    // Losses of different tokenizers cannot be compared: fits tell them apart by this tag.
+    if (!FindColumn(header, "tags.tokenizer")) BindByName("tags.tokenizer", {"tokenizer"}, header, &mapping);
     for (std::size_t i = 0; i < header.size(); ++i) {
       if (header[i].compare(0, 5, "tags.") == 0 && header[i].size() > 5)
         mapping.columns.push_back({header[i], i});

@@ -33,6 +33,8 @@ struct BoundMapping {
   bool explicit_map = false;
   /// Columns that were taken under another name, for a note: "val_loss_nats as loss_nats".
   std::vector<std::string> renamed;
+  /// What the user should know of the mapping, for a note; or empty.
+  std::string advice;
 };
 
 /// Finds the columns of `header`: the user's mapping if there is one, taken as it stands, else names and

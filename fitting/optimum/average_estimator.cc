@@ -4,31 +4,42 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <string>
 
+#include "absl/status/status.h"
 #include "fitting/optimum/form_spread.h"
 #include "fitting/optimum/hierarchical_estimator.h"
 #include "fitting/optimum/joint_estimator.h"
 #include "fitting/optimum/law_basis.h"
 #include "fitting/optimum/log_linear.h"
 #include "fitting/optimum/own_runs.h"
+#include "fitting/optimum/predict.h"
+#include "fitting/optimum/surface_parameters.h"
 #include "fitting/optimum/votes.h"
 
 namespace sextant::fitting::optimum {
 namespace {
 
-/// Shares of `regret`, the rest being of `hierarchical`, and the most that `band` gets. Set by pooling the
+/// Share of `regret` among the two that see all runs, the rest being of `hierarchical`. Set by pooling the
 /// logarithm of excess loss over the studies of optimum_generalization_bench (--choose), recorded and
-/// synthetic ones of equal weight. Leaving one study out gives 0.7 or 0.8, and 0.25, where both axes are
-/// swept; none, and 0.1 or 0.5, where one is: sweeps of one axis have few runs a cell, and the population
-/// says more than regret over them.
-struct Shares {
-  double regret, band;
-};
-constexpr Shares kOfPlane = {0.8, 0.25};
-constexpr Shares kOfLine = {0, 0.5};
+/// synthetic ones of equal weight. The optimum is flat: leaving one study out gives 0.6 to 0.8.
+constexpr double kRegretOfPlane = 0.8;
+constexpr double kRegretOfLine = 0;
+/// Replicates of `band` that its variance is taken from, on a stream of their own: what is recommended does
+/// not depend on how many replicates a user asks for.
+constexpr int kVarianceReplicates = 200;
+constexpr std::uint64_t kVarianceSeed = 1;
+/// The band's variance counts twice: its bootstrap draws cells that it has, and knows nothing of others. The
+/// optimum is flat: leaving one study out gives 1 to 4.
+constexpr double kBandVariance = 2;
 /// Relative loss: differences of less along the study's own runs are noise.
 constexpr double kOwnNoise = 0.0002;
+/// Half the width of a normal distribution's central 90 %.
+constexpr double kHalfWidth = 1.645;
+/// Places one natural logarithm beyond the cells count as half of these.
+constexpr double kBeyond = 1.0;
+constexpr double kBeyondShare = 0.5;
 /// Successive multiples of the golden section modulo 1 fall evenly into shares of any size.
 constexpr double kGolden = 0.6180339887498949;
 
@@ -69,6 +80,13 @@ LawParameters InVariables(LawVariables variables, const double* law) {
   return {};
 }
 
+/// The inverse: a law in `variables` as log_c + a ln N + b ln D.
+std::array<double, 3> InParamsAndTokens(LawVariables variables, const double* law) {
+  const double at_origin = EvaluateLogLaw(variables, law, 0, 0);
+  return {at_origin, EvaluateLogLaw(variables, law, 1, 0) - at_origin,
+          EvaluateLogLaw(variables, law, 0, 1) - at_origin};
+}
+
 /// A member's place: its law, and the centres of surface.rate and surface.batch as log_c + a ln N + b ln D.
 struct Place {
   LawParameters law{};
@@ -89,10 +107,7 @@ Place PlaceOf(const Columns& columns, const OptimumFit& fit) {
 /// `band` has a law for the target alone: the partner stays where `other` has it.
 Place PlaceOfBand(const Columns& columns, LawVariables variables, const OptimumFit& band, Place other) {
   std::copy_n(band.estimates.begin(), columns.law, other.law.begin());
-  const double at_origin = EvaluateLogLaw(variables, band.estimates.data(), 0, 0);
-  other.centre[columns.target] = {at_origin,
-                                  EvaluateLogLaw(variables, band.estimates.data(), 1, 0) - at_origin,
-                                  EvaluateLogLaw(variables, band.estimates.data(), 0, 1) - at_origin};
+  other.centre[columns.target] = InParamsAndTokens(variables, band.estimates.data());
   return other;
 }
 
@@ -111,15 +126,55 @@ void Move(const Columns& columns, LawVariables variables, const Place& from, con
   }
 }
 
-/// The part of the band's largest share that it gets: none where the study's own runs speak for the average,
-/// most of it where those along the average cost several times as much as those along the band.
-double OwnRunsForBand(const std::vector<Cell>& cells, Axes axes, const OptimumFit& average,
-                      const OptimumFit& band) {
+/// The share that the band gets before the runs are asked: the one of least expected square of the miss, by
+/// the variances of the laws' posterior and of the band's bootstrap, over the cells and places beyond them. A
+/// band over many cells knows its law well and assumes no bowl; one over few cells, or noisy ones, does not,
+/// and its bootstrap says so.
+double ShareByVariance(const std::vector<Cell>& cells, const HierarchicalLaws& laws, const OptimumFit& band,
+                       std::size_t axis) {
+  double n_high = -1e300, d_high = -1e300, of_laws = 0, of_band = 0;
+  const auto add = [&](double n, double d, double weight) {
+    const auto at = static_cast<Eigen::Index>(axis);
+    const OptimumPrediction p = PredictOptimum(band, std::exp(n), std::exp(d));
+    const double deviation = std::log(p.high / p.low) / (2 * kHalfWidth);
+    of_laws += weight * laws.Covariance(n, d)(at, at);
+    of_band += weight * deviation * deviation;
+  };
+  for (const Cell& cell : cells) {
+    add(cell.log_params, cell.log_tokens, 1);
+    n_high = std::max(n_high, cell.log_params), d_high = std::max(d_high, cell.log_tokens);
+  }
+  const double weight = kBeyondShare * static_cast<double>(cells.size()) / 3;
+  add(n_high + kBeyond, d_high, weight);
+  add(n_high, d_high + kBeyond, weight);
+  add(n_high + kBeyond, d_high + kBeyond, weight);
+  const double share = of_laws / (of_laws + kBandVariance * of_band);
+  return std::isfinite(share) ? share : 0;
+}
+
+/// Those odds, moved by what the tried runs nearest to either law cost: by at most a factor of e.
+double BandShare(const std::vector<Cell>& cells, Axes axes, const HierarchicalLaws& laws,
+                 const OptimumFit& surfaces, const OptimumFit& band, std::size_t axis) {
   double own = 0, other = 0;
-  for (const double excess : NearestRunExcess(cells, axes, average)) own += excess;
+  for (const double excess : NearestRunExcess(cells, axes, surfaces)) own += excess;
   for (const double excess : NearestRunExcess(cells, axes, band)) other += excess;
-  const double count = static_cast<double>(cells.size());
-  return std::clamp((own - other) / (own + other + kOwnNoise * count), 0.0, 1.0);
+  const double noise = kOwnNoise * static_cast<double>(cells.size());
+  const double evidence = std::exp(std::clamp((own - other) / (own + other + noise), -1.0, 1.0));
+  const double share = ShareByVariance(cells, laws, band, axis);
+  return share * evidence / (share * evidence + 1 - share);
+}
+
+/// Turns a draw about the surfaces into one of the band's: its law, no bend, its cells' scatter.
+void TakeBandDraw(const Columns& columns, LawVariables variables, const OptimumFit& band, std::size_t draw,
+                  std::optional<std::size_t> bend, std::size_t width, double* row) {
+  const double* of_band = band.replicates.data() + draw * band.parameter_count();
+  std::copy_n(of_band, columns.law, row);
+  if (columns.present[columns.target]) {
+    const std::array<double, 3> centre = InParamsAndTokens(variables, of_band);
+    std::copy_n(centre.begin(), 3, row + columns.centre[columns.target]);
+  }
+  for (std::size_t k = 0; bend && k < 3; ++k) row[*bend + k] = 0;
+  row[width - 1] = of_band[band.parameter_count() - 1];
 }
 
 }  // namespace
@@ -130,11 +185,12 @@ absl::StatusOr<OptimumFit> FitAverage(const std::vector<Cell>& cells, Axes axes,
   if (!surface.ok()) {
     return surface.status();
   }
-  absl::StatusOr<OptimumFit> fit = FitHierarchical(cells, axes, options, &*surface);
+  std::optional<HierarchicalLaws> posterior;
+  absl::StatusOr<OptimumFit> fit = FitHierarchical(cells, axes, options, &*surface, &posterior);
   if (!fit.ok()) {
     return fit;
   }
-  const Shares shares = axes.rate && axes.batch ? kOfPlane : kOfLine;
+  const double of_regret = axes.rate && axes.batch ? kRegretOfPlane : kRegretOfLine;
   OptimumOptions point = options;
   point.replicates = 0;
   const absl::StatusOr<OptimumFit> regret = FitJoint(cells, axes, point, JointKind::kRegret, &*surface);
@@ -165,25 +221,39 @@ absl::StatusOr<OptimumFit> FitAverage(const std::vector<Cell>& cells, Axes axes,
                   fit->estimates.begin() + static_cast<std::ptrdiff_t>(columns.centre[axis]));
     }
   };
-  const Place of_surfaces = mix({&joint[0], &joint[1]}, {1 - shares.regret, shares.regret});
+  const Place of_surfaces = mix({&joint[0], &joint[1]}, {1 - of_regret, of_regret});
   write(of_surfaces);
-  std::array<double, 3> weights = {1 - shares.regret, shares.regret, 0};
-  Place of_band = of_surfaces;
-  if (absl::StatusOr<OptimumFit> band = FitByVotes(cells, point, BandVotes(point, point.band)); band.ok()) {
+  std::array<double, 3> weights = {1 - of_regret, of_regret, 0};
+  std::optional<OptimumFit> drawn;  // the band, with as many replicates as are asked for
+  OptimumOptions variance = options;
+  variance.replicates = kVarianceReplicates;
+  variance.seed = kVarianceSeed;
+  if (absl::StatusOr<OptimumFit> band = FitByVotes(cells, variance, BandVotes(variance, options.band));
+      band.ok()) {
     band->target = options.target;
     band->variables = options.variables;
-    of_band = PlaceOfBand(columns, options.variables, *band, of_surfaces);
-    weights[2] = shares.band * OwnRunsForBand(cells, axes, *fit, *band);
+    weights[2] = BandShare(cells, axes, *posterior, *fit, *band, columns.target);
     weights[0] *= 1 - weights[2];
     weights[1] *= 1 - weights[2];
+    const Place of_band = PlaceOfBand(columns, options.variables, *band, of_surfaces);
     write(mix({&joint[0], &joint[1], &of_band}, {weights[0], weights[1], weights[2]}));
+    absl::StatusOr<OptimumFit> again = FitByVotes(cells, options, BandVotes(options, options.band));
+    if (!again.ok()) return again.status();
+    drawn = *std::move(again);
+  } else if (absl::IsCancelled(band.status())) {
+    return band.status();
   }
   const std::size_t width = fit->parameter_count();
+  const std::optional<std::size_t> bend = BendColumn(*fit);
   for (std::size_t r = 0; r < fit->replicate_count; ++r) {
     const double at = std::fmod(static_cast<double>(r + 1) * kGolden, 1.0);
     if (at < weights[0]) continue;
-    Move(columns, options.variables, joint[0], at < weights[0] + weights[1] ? joint[1] : of_band,
-         fit->replicates.data() + r * width);
+    double* row = fit->replicates.data() + r * width;
+    if (at >= weights[0] + weights[1] && drawn && drawn->replicate_count > 0) {
+      TakeBandDraw(columns, options.variables, *drawn, r % drawn->replicate_count, bend, width, row);
+    } else {
+      Move(columns, options.variables, joint[0], joint[1], row);
+    }
   }
   AddFormSpread(cells, options, *fit);
   fit->members = {{"hierarchical", weights[0], std::nan("")},

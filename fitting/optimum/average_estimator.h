@@ -13,10 +13,11 @@ namespace sextant::fitting::optimum {
 
 /// The mean of the laws of `hierarchical`, `regret` and `band`, which is a law of the same form. The first
 /// two have weights that are the same for every study: with the handful of held-out cells that a study has,
-/// weights of its own are noise. `band` gets a share only as far as the study's own runs speak for it.
-/// Replicates are those of `hierarchical`, each about one of the members' laws, so that intervals hold the
-/// disagreement of the forms, widened by what laws of this form miss (form_spread.h). Same needs as
-/// FitJoint. `members` lists the three.
+/// weights of its own are noise. Between them and `band`, which knows no bowl, weights are the inverses of
+/// the variances, of the laws' posterior and of the band's bootstrap, moved by what the study's own runs say.
+/// Replicates are those of the members, as many of each as its weight, so that intervals hold the
+/// disagreement of the forms, widened by what laws of this form miss (form_spread.h). Same needs as FitJoint.
+/// `members` lists the three.
 absl::StatusOr<OptimumFit> FitAverage(const std::vector<Cell>& cells, Axes axes,
                                       const OptimumOptions& options);
 

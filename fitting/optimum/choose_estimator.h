@@ -23,6 +23,11 @@ bool MayNeedBand(const std::vector<Cell>& cells, Axes axes, const OptimumFit& av
 /// Decades that the 90 % interval spans in the middle of the cells; 0 without replicates.
 double DecadesInMiddle(const std::vector<Cell>& cells, const OptimumFit& fit);
 
+/// A warning where what `fit` recommends lies within a twentieth of an end of its own near-optimal band, or
+/// beyond it, at most of the cells and of the places one natural logarithm beyond them: its hedge or its
+/// members differ from its surface by as much as a miss may cost. Empty otherwise, and without a surface.
+std::string AtEndOfOwnBand(const std::vector<Cell>& cells, const OptimumFit& fit);
+
 /// An interval of more decades says nothing that a user does not know.
 inline constexpr double kMostDecades = 2.5;
 

@@ -159,6 +159,11 @@ absl::StatusOr<OptimumFit> FitOptimum(const RunTable& all_runs, const OptimumOpt
     if (!fit.ok()) return fit;
     Describe(runs, *cells, options, estimator->name, *fit);
   }
+  if (joint.ok()) {
+    if (std::string end = optimum::AtEndOfOwnBand(joint->cells, *fit); !end.empty()) {
+      fit->warnings.push_back(std::move(end));
+    }
+  }
   if (FindOptimumEstimator(fit->estimator)->joint && !(axes.rate && axes.batch)) {
     fit->warnings.push_back(absl::StrCat(axes.rate ? "batch_size_tokens" : "learning_rate",
                                          " was not swept: the law holds at the values that the runs used"));

@@ -11,16 +11,16 @@
 namespace sextant::fitting::optimum {
 namespace {
 
-/// Scales in natural logarithms, one set for rates and batches. The maximum of a Student-t likelihood of the
-/// misses of `average` on the recorded sweeps of optimum_generalization_bench (--choose), every sweep of
-/// equal weight, is 0.12, 0.08, 0.06, 0.08 and 0.13; a new study may differ from these as they do from each
-/// other, so that all but the last are the largest that leaving one sweep out gives. (For D that would be
-/// 0.21, against which the interval scores of synthetic families speak.)
+/// Scales in natural logarithms, one set for rates and batches: the largest that leaving one recorded sweep
+/// of optimum_generalization_bench out gives, since a new study may differ from these as they do from each
+/// other; the first two by a Student-t likelihood of the misses of `average`, the others by the interval
+/// score
+/// (--choose). Synthetic sweeps, whose laws are power laws, would do with none.
 constexpr double kPerStep = 0.13;          ///< per ln of the grid's step
 constexpr double kModels = 0.13;           ///< over the root of the number of distinct N less one
-constexpr double kPerParams = 0.09;        ///< per ln of N beyond the range
-constexpr double kPerParamsModels = 0.11;  ///< the same, over the root of the number of distinct N less one
-constexpr double kPerTokens = 0.13;        ///< per ln of D beyond the range
+constexpr double kPerParams = 0.04;        ///< per ln of N beyond the range
+constexpr double kPerParamsModels = 0.06;  ///< the same, over the root of the number of distinct N less one
+constexpr double kPerTokens = 0.04;        ///< per ln of D beyond the range
 constexpr int kFreedom = 5;
 /// Misses of rate and batch go along the valley of the bowl.
 constexpr double kCorrelation = 0.7;

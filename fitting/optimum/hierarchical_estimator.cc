@@ -176,7 +176,8 @@ HierarchicalLaws LawsOver(const std::vector<SurfaceCell>& near, const std::vecto
 }  // namespace
 
 absl::StatusOr<OptimumFit> FitHierarchical(const std::vector<Cell>& cells, Axes axes,
-                                           const OptimumOptions& options, const JointFit* surface) {
+                                           const OptimumOptions& options, const JointFit* surface,
+                                           std::optional<HierarchicalLaws>* posterior) {
   const std::vector<SurfaceCell> near = SurfaceCells(cells, axes, kShapeWindow);
   const std::vector<SurfaceCell> wide = SurfaceCells(cells, axes, kProcessWindow);
   const absl::StatusOr<JointFit> joint =
@@ -189,6 +190,7 @@ absl::StatusOr<OptimumFit> FitHierarchical(const std::vector<Cell>& cells, Axes 
   const ProcessScales scales = CentredScales(near, wide, joint->surface, axes);
   const HierarchicalLaws laws = LawsOver(near, wide, joint->surface, scales, variables, axes, options);
   const Decision decision = Decide(laws, near, joint->surface, variables, axes);
+  if (posterior != nullptr) *posterior = laws;
 
   OptimumFit fit;
   fit.objective = joint->objective;

@@ -28,16 +28,24 @@ absl::Status Mixed(const std::string& what) {
       "(sequences x sequence length), or leave them out with a filter");
 }
 
-/// The widest gap between neighbouring batches of a cell, in natural logarithms, and the widest but one.
+/// The widest gap between neighbouring batches, in natural logarithms, and the widest but one.
 struct Gaps {
   double widest = 0, next = 0, below = 0, above = 0;
 };
 
-Gaps GapsOf(const Cell& cell) {
+std::set<double> BatchesOf(const Cell& cell) {
   std::set<double> batches;
   for (const CellRun& run : cell.runs) {
     if (std::isfinite(run.log_batch)) batches.insert(run.log_batch);
   }
+  return batches;
+}
+
+bool InTwoUnits(const Gaps& gaps) {
+  return gaps.widest >= std::log(kApart) && gaps.next <= gaps.widest - std::log(4.0);
+}
+
+Gaps GapsOf(const std::set<double>& batches) {
   Gaps gaps;
   for (auto it = batches.begin(); it != batches.end() && std::next(it) != batches.end(); ++it) {
     const double gap = *std::next(it) - *it;
@@ -76,15 +84,26 @@ absl::Status CheckBatchUnits(const RunTable& runs, const std::vector<Cell>& cell
   if (whole > 0 && far > 0) {
     return Mixed(absl::StrFormat("tokens = steps x batch holds for %d of %d runs only", whole, known));
   }
+  std::set<double> middles;
   for (const Cell& cell : cells) {
-    const Gaps gaps = GapsOf(cell);
-    if (gaps.widest >= std::log(kApart) && gaps.next <= gaps.widest - std::log(4.0)) {
+    const std::set<double> batches = BatchesOf(cell);
+    if (batches.empty()) continue;
+    middles.insert(0.5 * (*batches.begin() + *batches.rbegin()));
+    const Gaps gaps = GapsOf(batches);
+    if (InTwoUnits(gaps)) {
       return Mixed(absl::StrFormat(
           "at params %.4g and tokens %.4g batches fall into two groups, up to %.4g and from %.4g, as if some "
           "were in "
           "sequences",
           std::exp(cell.log_params), std::exp(cell.log_tokens), std::exp(gaps.below), std::exp(gaps.above)));
     }
+  }
+  // Whole cells may be in the other unit, too.
+  if (const Gaps gaps = GapsOf(middles); InTwoUnits(gaps)) {
+    return Mixed(
+        absl::StrFormat("cells fall into two groups, those with batches about %.4g and less and those about "
+                        "%.4g and more, as if some cells were in sequences",
+                        std::exp(gaps.below), std::exp(gaps.above)));
   }
   return absl::OkStatus();
 }

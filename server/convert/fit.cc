@@ -117,7 +117,8 @@ void FitToProto(const storage::Fit& fit, v1::Fit& message) {
   SetTime(fit.create_time, *message.mutable_create_time());
   if (fit.end_time != 0) SetTime(fit.end_time, *message.mutable_end_time());
   ProvenanceToProto(fit.result, message);
-  if (fit.state == storage::FitState::kSucceeded) FindingsToProto(fit.result, message);
+  const bool first_answer = fit.state == storage::FitState::kRunning && !fit.result.parameters.empty();
+  if (fit.state == storage::FitState::kSucceeded || first_answer) FindingsToProto(fit.result, message);
   if (fit.error_code != 0) {
     auto* error = message.mutable_error();
     error->set_code(fit.error_code);

@@ -33,9 +33,9 @@ FitWatch* FitWatch::Begin(Core& core, const grpc::CallbackServerContext& context
     // handle accounts for.
     status = core.executor.Submit([handle = stream->handle_, &core, name] {
       v1::Fit fit;
-      const auto active = core.jobs.OnEnd(name, [handle](const storage::Fit& ended) {
+      const auto active = core.jobs.OnEnd(name, [handle](const storage::Fit& changed) {
         const std::lock_guard lock(handle->mutex);
-        if (handle->stream != nullptr) handle->stream->Ended(ended);
+        if (handle->stream != nullptr) handle->stream->Changed(changed);
       });
       absl::Status found;
       if (active) {
@@ -74,9 +74,15 @@ void FitWatch::Found(std::uint64_t watch, const absl::Status& status, v1::Fit fi
   Advance();
 }
 
-void FitWatch::Ended(const storage::Fit& fit) {
-  FitToProto(fit, last_);
-  has_last_ = true;
+void FitWatch::Changed(const storage::Fit& fit) {
+  // A running fit changes once: the first answer.
+  const bool running = fit.state == storage::FitState::kRunning;
+  FitToProto(fit, running ? answer_ : last_);
+  (running ? has_answer_ : has_last_) = true;
+  if (running) {
+    running_ = answer_;
+    SetProgress(answer_);
+  }
   Advance();
 }
 
@@ -86,6 +92,10 @@ void FitWatch::Advance() {
     has_first_ = false;
     writing_ = true;
     StartWrite(&first_);
+  } else if (has_answer_) {
+    has_answer_ = false;
+    writing_ = true;
+    StartWrite(&answer_);
   } else if (has_last_) {
     finished_ = true;
     StartWriteAndFinish(&last_, grpc::WriteOptions(), grpc::Status::OK);

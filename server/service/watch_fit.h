@@ -15,7 +15,8 @@
 
 namespace sextant::server {
 
-/// Sends the fit as it is and, if it is active, how far it has come every second and its end. Deletes itself.
+/// Sends the fit as it is and, if it is active, how far it has come every second, its first answer and its end.
+/// Deletes itself.
 ///
 /// The end of a fit, the end of a write, a tick and a cancellation come from different threads; one mutex
 /// orders them. A shared handle stands between the stream and FitJobs, which may call after the stream is
@@ -40,7 +41,7 @@ class FitWatch final : public grpc::ServerWriteReactor<v1::Fit> {
 
   // The handle's mutex is held in all of these.
   void Found(std::uint64_t watch, const absl::Status& status, v1::Fit fit);
-  void Ended(const storage::Fit& fit);
+  void Changed(const storage::Fit& fit);
   void Advance();
   void ScheduleTick();
   void Tick();
@@ -52,8 +53,8 @@ class FitWatch final : public grpc::ServerWriteReactor<v1::Fit> {
   const std::string name_;
   const std::shared_ptr<Handle> handle_ = std::make_shared<Handle>();
   // All below guarded by handle_->mutex.
-  v1::Fit first_, running_, last_;
-  bool has_first_ = false, has_last_ = false;
+  v1::Fit first_, running_, answer_, last_;
+  bool has_first_ = false, has_answer_ = false, has_last_ = false;
   bool writing_ = false, finished_ = false;
   std::uint64_t watch_ = 0;
 };

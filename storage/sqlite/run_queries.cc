@@ -19,6 +19,7 @@
 #include "storage/sqlite/rows/page_key.h"
 #include "storage/sqlite/rows/run_rows.h"
 #include "storage/sqlite/rows/study_rows.h"
+#include "storage/sqlite/sql/json_text.h"
 
 namespace sextant::storage::sqlite {
 namespace {
@@ -149,15 +150,31 @@ void AddTableColumns(ParamCount count, SqlText& text) {
   for (const TableColumn& each : kTableColumns) text.Add(absl::StrCat(", r.", QuantityOf(each.value).column));
   for (const auto count_member : kModelCounts)
     text.Add(absl::StrCat(", r.", QuantityOf(count_member).column));
-  text.Add(", r.declared, r.schedule, r.optimizer");
+  text.Add(", r.declared, r.schedule, r.optimizer, r.tags");
 }
 
-/// How a filter would name the runs of a schedule and an optimizer; empty where neither is known.
-std::string RecipeOf(std::string_view schedule, std::string_view optimizer) {
+constexpr const char* kTokenizerTag = "tokenizer";
+
+/// The tag that says which tokenizer the run's tokens are of, or empty.
+absl::StatusOr<std::string> TokenizerOf(std::string_view tags) {
+  static const std::string written = JsonString(kTokenizerTag) + ":";
+  if (tags.find(written) == std::string_view::npos) return "";
+  std::map<std::string, std::string> values;
+  RETURN_IF_ERROR(FromJson(tags, values));
+  return values[kTokenizerTag];
+}
+
+/// How a filter would name the runs of a schedule, an optimizer and a tokenizer; empty where none is known.
+std::string RecipeOf(std::string_view schedule, std::string_view optimizer, std::string_view tokenizer) {
   std::string recipe;
-  if (!schedule.empty()) recipe.append("schedule = ").append(schedule);
-  if (!schedule.empty() && !optimizer.empty()) recipe.append(" AND ");
-  if (!optimizer.empty()) recipe.append("optimizer = ").append(optimizer);
+  const auto add = [&recipe](std::string_view field, std::string_view value) {
+    if (value.empty()) return;
+    if (!recipe.empty()) recipe.append(" AND ");
+    recipe.append(field).append(" = ").append(value);
+  };
+  add("schedule", schedule);
+  add("optimizer", optimizer);
+  if (!tokenizer.empty()) add("tags.tokenizer", std::string("\"").append(tokenizer).append("\""));
   return recipe;
 }
 
@@ -238,7 +255,8 @@ absl::StatusOr<fitting::RunTable> SelectRunTable(Connection& connection, const s
       // Runs of different mixtures, precisions, … are no race between rates.
       if (!declared[place].is_objective()) table.model.back() = AddToModelKey(table.model.back(), value);
     }
-    std::string recipe = RecipeOf(statement.Text(at + 1), statement.Text(at + 2));
+    ASSIGN_OR_RETURN(const std::string tokenizer, TokenizerOf(statement.Text(at + 3)));
+    std::string recipe = RecipeOf(statement.Text(at + 1), statement.Text(at + 2), tokenizer);
     if (recipe.empty()) {
       table.recipe.push_back(-1);
       continue;

@@ -2,8 +2,9 @@
 // Mean and maximum excess loss of every estimator on every held-out split of a sweep, how often intervals
 // hold the held-out cells' own optima, and what a full fit costs.
 //
-// usage: optimum_excess_bench [RUNS.csv]
+// usage: optimum_excess_bench [--cost] [RUNS.csv]
 //
+// --cost prints what a full fit costs and nothing else.
 // RUNS.csv has the columns N, D, lr, batch_tokens, smooth_loss; the Step Law dense table by default.
 #include <fmt/format.h>
 
@@ -12,10 +13,12 @@
 #include <ctime>
 #include <string>
 
+#include "base/random.h"
 #include "fitting/optimum/compare.h"
 #include "fitting/optimum/excess_loss.h"
 #include "fitting/optimum/predict.h"
 #include "tests/fitting/optimum/sweep_files.h"
+#include "tests/fitting/optimum/sweeps.h"
 #include "tests/test_paths.h"
 
 namespace sextant::fitting {
@@ -79,7 +82,21 @@ void PrintCoverage(const RunTable& runs, bool by_model) {
              by_model ? "its whole N left out" : "the cell left out");
 }
 
+/// Every setting of the sweep five times, as seeds of one setting are.
+RunTable FiveTimes(const RunTable& runs) {
+  RunTable all = runs;
+  RandomStream random(1, 5);
+  for (int copy = 1; copy < 5; ++copy) {
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      testing::AddRun(all, runs.params[i], runs.tokens[i], runs.learning_rate[i], runs.batch_size_tokens[i],
+                      runs.loss[i] * std::exp(0.0005 * random.Normal()), runs.state[i]);
+    }
+  }
+  return all;
+}
+
 void PrintCost(const RunTable& runs) {
+  fmt::print("{} runs\n", runs.size());
   for (const char* estimator : {"band", "surface", "regret", "auto"}) {
     OptimumOptions options;
     options.estimator = estimator;
@@ -95,6 +112,8 @@ void PrintCost(const RunTable& runs) {
 
 int main(int argc, char** argv) {
   using namespace sextant::fitting;
+  const bool cost_only = argc > 1 && std::string(argv[1]) == "--cost";
+  if (cost_only) --argc, ++argv;
   const std::string path = argc > 1 ? argv[1] : SEXTANT_SOURCE_DIR "/../shared/data/steplaw-dense/runs.csv";
   const std::optional<RunTable> runs =
       testing::ReadSweep(path, {"N", "D", "lr", "batch_tokens", "smooth_loss"});
@@ -103,9 +122,12 @@ int main(int argc, char** argv) {
     return 1;
   }
   fmt::print("{}: {} runs\n", path, runs->size());
-  PrintScores(*runs);
-  PrintCoverage(*runs, false);
-  PrintCoverage(*runs, true);
+  if (!cost_only) {
+    PrintScores(*runs);
+    PrintCoverage(*runs, false);
+    PrintCoverage(*runs, true);
+  }
   PrintCost(*runs);
+  PrintCost(FiveTimes(*runs));
   return 0;
 }

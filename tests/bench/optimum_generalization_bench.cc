@@ -4,11 +4,14 @@
 //
 // usage: optimum_generalization_bench [--fast | --full] [--only TEXT] [--estimators A,B] [--sweeps K] [--seed
 // S]
-//          [--replicates R] [--threads T] [--docs | --choose]
+//          [--replicates R] [--threads T] [--docs | --choose | --reduced]
 //
 // --docs prints the table of docs/optimum.md.
 // --choose prints instead how the constants of `average` and of its intervals come out of these studies, each
 // left out in turn.
+//
+// --reduced prints instead, for 20 seeds of each thinning of the dense Step Law sweep, in how many auto costs
+// less than band, and its costliest seed as a multiple of the median one.
 //
 // excess     mean / most percent of loss above the target's optimum, of the recommended rate and batch, at
 // most
@@ -24,6 +27,7 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -45,6 +49,7 @@ struct Arguments {
   int threads = 1;
   std::uint64_t seed = 1;
   bool choose = false;
+  bool reduced = false;
   std::string only;
   std::vector<std::string> estimators = {"auto", "band", "surface", "regret"};
 };
@@ -181,6 +186,32 @@ void Print(const Arguments& arguments, const std::vector<std::string>& order,
   fmt::print("{:.3f} | | | | | |\n", over["reachable"].Mean());
 }
 
+/// Thinned sweeps, seed by seed: how often the first estimator is ahead of band, and its worst against its
+/// median.
+void PrintReduced(const std::vector<StudyCase>& cases, const std::vector<Score>& scores, std::size_t width) {
+  std::map<std::string, std::vector<std::array<double, 2>>> families;
+  for (std::size_t c = 0; c < cases.size(); ++c) {
+    if (scores[c * width].excess.count == 0) continue;
+    families[cases[c].family].push_back(
+        {scores[c * width].excess.Mean(), scores[c * width + 1].excess.Mean()});
+  }
+  fmt::print(
+      "| sweep | seeds | ahead of band | median | most | most / median | band, median "
+      "|\n|---|---|---|---|---|---|---|\n");
+  for (auto& [family, seeds] : families) {
+    int ahead = 0;
+    std::vector<double> own, band;
+    for (const auto& [first, second] : seeds) {
+      ahead += first < second;
+      own.push_back(first), band.push_back(second);
+    }
+    std::sort(own.begin(), own.end()), std::sort(band.begin(), band.end());
+    const double median = own[own.size() / 2];
+    fmt::print("| {} | {} | {} | {:.3f} | {:.3f} | {:.1f} | {:.3f} |\n", family, seeds.size(), ahead, median,
+               own.back(), own.back() / median, band[band.size() / 2]);
+  }
+}
+
 void Run(const Arguments& arguments) {
   const tbb::global_control control(tbb::global_control::max_allowed_parallelism,
                                     static_cast<std::size_t>(arguments.threads));
@@ -189,6 +220,12 @@ void Run(const Arguments& arguments) {
   for (StudyCase& made : SyntheticStudies(arguments.sweeps, arguments.seed)) cases.push_back(std::move(made));
   std::erase_if(cases,
                 [&](const StudyCase& c) { return c.family.find(arguments.only) == std::string::npos; });
+  if (arguments.reduced) {
+    std::erase_if(cases, [](const StudyCase& c) {
+      const auto is = [&c](const char* split) { return c.family.ends_with(split); };
+      return !is("missing") && !is("40 random runs") && !is("grid factor 4") && !is("1 % noise");
+    });
+  }
   for (const std::string& name : missing) fmt::print("{} is not on this machine: left out\n", name);
   if (arguments.choose) return PrintChoices(cases);
   const std::size_t width = arguments.estimators.size();
@@ -200,6 +237,7 @@ void Run(const Arguments& arguments) {
     scores[i] =
         Judge(cases[i / width], estimator, i % width == 0 || estimator == "band" ? arguments.replicates : 0);
   });
+  if (arguments.reduced) return PrintReduced(cases, scores, width);
   std::vector<std::string> order;
   std::map<std::string, Scores> families;
   std::map<std::string, Tally> reachable;
@@ -229,6 +267,13 @@ std::optional<Arguments> Parse(int argc, char** argv) {
     if (flag == "--docs") {
       arguments.sweeps = 10, arguments.seeds = 5, arguments.replicates = 300;
       arguments.estimators = {"auto", "band", "surface"};
+      continue;
+    }
+    if (flag == "--reduced") {
+      arguments.reduced = true;
+      arguments.sweeps = 0, arguments.seeds = 20, arguments.replicates = 100;
+      arguments.estimators = {"auto", "band"};
+      arguments.only = "steplaw-dense, ";
       continue;
     }
     if (flag == "--choose") {
@@ -271,7 +316,8 @@ int main(int argc, char** argv) {
   if (!arguments) {
     fmt::print(stderr,
                "usage: optimum_generalization_bench [--fast | --full] [--only TEXT] [--estimators A,B] "
-               "[--sweeps K] [--seeds K] [--seed S] [--replicates R] [--threads T] [--docs | --choose]\n");
+               "[--sweeps K] [--seeds K] [--seed S] [--replicates R] [--threads T] [--docs | --choose | "
+               "--reduced]\n");
     return 2;
   }
   sextant::fitting::bench::Run(*arguments);

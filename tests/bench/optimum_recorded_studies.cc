@@ -272,6 +272,10 @@ void AddThinned(const Sweep& sweep, int seeds, std::vector<StudyCase>& cases) {
     AddCase(sweep, "a third of cells missing", cells, all, cases);
     AddCase(sweep, "a third of runs missing", all, all, cases,
             [&](const CellRun&) { return random.Uniform() > 1.0 / 3; });
+    Sweep noisy = sweep;
+    RandomStream noise(static_cast<std::uint64_t>(seed), 22);
+    for (double& loss : noisy.runs.loss) loss *= std::exp(0.01 * noise.Normal());
+    AddCase(noisy, "1 % noise", all, all, cases);
     if (!sweep.batch) continue;
     std::vector<std::pair<double, std::size_t>> order;
     for (const Cell& cell : sweep.cells) {

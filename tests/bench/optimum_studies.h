@@ -41,8 +41,8 @@ std::vector<StudyCase> SyntheticStudies(int sweeps, std::uint64_t seed);
 /// The study that a family is of: a recorded sweep, or a synthetic family.
 std::string StudyOf(const std::string& family);
 
-/// Leaves one study out at a time, and prints which shares of the members and which scales of the form's
-/// spread the others choose, and what that costs the one left out beside the choice of all.
+/// Leaves one study out at a time, and prints which weights of the members (by excess loss) and which scales
+/// of the form's spread (by the interval score) the others choose, and what that costs the one left out.
 void PrintChoices(const std::vector<StudyCase>& cases);
 
 /// Percent by which the worst tenth of the finished runs starts above the best of their cells, at most 100.

@@ -235,6 +235,34 @@ TEST_F(FitServiceTest, AWatchTellsHowFarALongFitHasCome) {
   EXPECT_TRUE(is_cancelled) << "100 000 replicates ended without a word; the last was " << phases.back();
 }
 
+TEST_F(FitServiceTest, TheDefaultEstimatorsFitHasAFirstAnswerWhileItRuns) {
+  v1::CreateFitRequest create = RateFit(100'000);
+  create.set_estimator("auto");
+  v1::Fit fit;
+  ASSERT_TRUE(Create(create, fit).ok());
+  v1::WatchFitRequest request;
+  request.set_name(fit.name());
+  Context context;
+  const auto stream = fits->WatchFit(&context, request);
+  v1::Fit seen, answer;
+  while (stream->Read(&seen)) {
+    if (seen.state() != v1::FIT_RUNNING || seen.parameters().empty()) continue;
+    answer = seen;
+    v1::CancelFitRequest cancel;
+    cancel.set_name(fit.name());
+    Context another;
+    v1::Fit cancelled;
+    EXPECT_TRUE(fits->CancelFit(&another, cancel, &cancelled).ok());
+  }
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(answer.estimator(), "band");
+  ASSERT_EQ(answer.parameters_size(), 3);
+  EXPECT_NEAR(answer.parameters(1).estimate(), -0.7, 1e-8);
+  EXPECT_THAT(answer.warnings(0), StartsWith("provisional"));
+  ASSERT_TRUE(Get(fit.name(), seen).ok());
+  EXPECT_NE(seen.state(), v1::FIT_RUNNING);
+}
+
 TEST_F(FitServiceTest, ListsNewestFirstAndDeletes) {
   const v1::Fit first = Fit(RateFit(0)), second = Fit(RateFit(0));
   v1::ListFitsRequest list;

@@ -46,6 +46,25 @@ INSTANTIATE_TEST_SUITE_P(Sqlite, StoreSuite,
                                          StoreFactory{"columns", OpenEmptySqliteWithColumns}),
                          testing::PrintToStringParamName());
 
+TEST(SqliteStore, TellsRunsOfSeveralTokenizersApart) {
+  TempFolder folder;
+  auto store = OpenEmptySqlite(folder, [] { return Micros{1}; });
+  ASSERT_TRUE(Write(*store, &Transaction::CreateStudy, SampleStudy("s")).ok());
+  for (int i = 0; i < 3; ++i) {
+    storage::Run run = SampleRun("s", i);
+    run.schedule = "cosine", run.optimizer.clear();
+    run.tags = i == 0 ? std::map<std::string, std::string>{}
+                      : std::map<std::string, std::string>{{"tokenizer", i == 1 ? "gpt2" : "llama 3"}};
+    const RunWithCurve given[] = {{run, {}}};
+    ASSERT_TRUE(Write(*store, &Transaction::PutRuns, run.study_id, std::span(given)).ok());
+  }
+  const auto table = Read(*store)->LoadRunTable("s", {});
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_THAT(table->recipes,
+              testing::ElementsAre("schedule = cosine", "schedule = cosine AND tags.tokenizer = \"gpt2\"",
+                                   "schedule = cosine AND tags.tokenizer = \"llama 3\""));
+}
+
 TEST(SqliteStore, KeepsRecordsAcrossOpenings) {
   TempFolder folder;
   const std::string path = folder.File("store.db");

@@ -24,15 +24,6 @@ std::optional<double> High(const v1::Parameter& p) {
   return p.has_high() ? std::optional(p.high()) : std::nullopt;
 }
 
-// "log_c 4.416, a -0.7712": parameters on one line.
-std::string ParameterLine(const Fit& fit) {
-  std::string text;
-  for (const v1::Parameter& parameter : fit.parameters()) {
-    text += (text.empty() ? "" : ", ") + parameter.name() + " " + FormatNumber(parameter.estimate());
-  }
-  return text;
-}
-
 std::string HoldoutText(const Fit& fit) {
   if (!fit.has_holdout()) return {};
   std::string text = fmt::format("{} runs, mean relative error {}", fit.holdout().runs(),
@@ -121,6 +112,14 @@ std::string ParameterTable(const Fit& fit, bool bold, bool markdown) {
 std::string FitStageText(const v1::FitProgress& progress) {
   if (!progress.has_fraction()) return Safe(progress.phase());
   return fmt::format("{} {:.0f} %", Safe(progress.phase()), std::floor(100 * progress.fraction()));
+}
+
+std::string ParameterLine(const Fit& fit) {
+  std::string text;
+  for (const v1::Parameter& parameter : fit.parameters()) {
+    text += (text.empty() ? "" : ", ") + parameter.name() + " " + FormatNumber(parameter.estimate());
+  }
+  return text;
 }
 
 std::string FitStateWord(v1::FitState state) {

@@ -31,7 +31,14 @@ grpc::Status WatchToEnd(Session& session, const std::string& name, v1::Fit* fit)
   const auto stream = stub->WatchFit(&context, request);
   const std::string what = "fitting " + (fit->law().empty() ? IdOf(name) : fit->law());
   Waiting waiting(session, what);
+  bool told = false;
   while (stream->Read(fit)) {
+    if (fit->state() == v1::FIT_RUNNING && !fit->parameters().empty() && !told) {
+      told = true;
+      const std::string answer =
+          "meanwhile, by " + Safe(fit->estimator()) + ": " + Safe(ParameterLine(*fit)) + " (provisional)";
+      session.progress_wanted() ? session.Note(answer) : session.Detail(answer);
+    }
     if (!fit->has_progress()) {
       session.Detail(Safe(name) + ": " + FitStateWord(fit->state()));
       continue;

@@ -46,6 +46,7 @@ absl::Status ReadRunCsv(ByteSource* source, Emitter& emitter) {
                                    emitter.source(), emitter.options().variables);
   if (!mapping.ok()) return mapping.status();
   for (const std::string& renamed : mapping->renamed) emitter.Note(absl::StrCat("taking column ", renamed));
+  if (!mapping->advice.empty()) emitter.Note(mapping->advice);
   CsvRow row;
   while (true) {
     const auto read = csv.Next(&row);

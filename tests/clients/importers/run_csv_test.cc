@@ -213,6 +213,32 @@ TEST_F(RunCsvTest, GivesRowsWithoutIdTheDigestOfTheirMappedValues) {
   EXPECT_TRUE(IsRunId(sink_.runs[0].run_id));
 }
 
+TEST_F(RunCsvTest, SaysThatAMappingPassesOverTheTablesOwnFormatAndItsSmoothLoss) {
+  for (const char* map : {"params_non_embedding=N", "tokens=D", "learning_rate=lr", "loss_nats=loss"})
+    Map(map);
+  ASSERT_TRUE(Import(Write("dense.csv",
+                           "lr,bs,ti,loss,smooth loss,D,N\n"
+                           "0.001381,128,38147,2.701,2.6935,10000000000,154140672\n"))
+                  .ok());
+  EXPECT_EQ(sink_.runs.at(0).loss, 2.701) << "as mapped, all the same";
+  EXPECT_THAT(sink_.notes, ::testing::Contains(HasSubstr("--format steplaw reads it as such")));
+  EXPECT_THAT(sink_.notes, ::testing::Contains(HasSubstr("though there is a column 'smooth loss'")));
+}
+
+TEST_F(RunCsvTest, SaysNothingOfAMappingThatTakesTheSmoothLoss) {
+  for (const char* map : {"params_non_embedding=N", "tokens=D", "loss_nats=smooth_loss"}) Map(map);
+  ASSERT_TRUE(Import(Write("runs.csv", "N,D,loss,smooth_loss\n1e6,2e7,3.5,3.4\n")).ok());
+  EXPECT_THAT(sink_.notes, ::testing::IsEmpty());
+}
+
+TEST_F(RunCsvTest, KeepsTheTokenizerAsATag) {
+  ASSERT_TRUE(Import(Write("runs.csv",
+                           "params_non_embedding,tokens,learning_rate,loss_nats,tokenizer\n"
+                           "1e6,2e7,0.001,3.5,gpt2\n"))
+                  .ok());
+  EXPECT_EQ(sink_.runs.at(0).tags.at("tokenizer"), "gpt2");
+}
+
 TEST_F(RunCsvTest, ReadsTheStepLawTable) {
   const std::string path = std::string(SEXTANT_SOURCE_DIR) + "/../shared/data/steplaw-dense/runs.csv";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not there";

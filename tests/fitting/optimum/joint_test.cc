@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "fitting/optimum/cell_process.h"
+#include "fitting/optimum/choose_estimator.h"
 #include "fitting/optimum/compare.h"
 #include "fitting/optimum/hedge.h"
 #include "fitting/optimum/joint_estimator.h"
@@ -227,8 +228,35 @@ TEST(Auto, ListsItsMembersWithTheirWeights) {
     EXPECT_GE(member.weight, 0) << member.estimator;
   }
   EXPECT_NEAR(weights, 1, 1e-12);
-  EXPECT_GE(fit->members[1].weight, 0.5);
-  EXPECT_LE(fit->members[2].weight, 0.25) << "the band's share";
+  EXPECT_NEAR(fit->members[1].weight, 4 * fit->members[0].weight, 1e-12) << "the same in every study";
+  EXPECT_GT(fit->members[2].weight, 0) << "the band's share";
+}
+
+TEST(Auto, RecommendsTheSameWhateverTheReplicates) {
+  AsymmetricSweep sweep;
+  sweep.noise = 0.001;
+  OptimumOptions options = Options("auto", kRate);
+  options.replicates = 0, options.seed = 7;
+  const absl::StatusOr<OptimumFit> none = FitOptimum(sweep.Make(), options);
+  options.replicates = 60, options.seed = 8;
+  const absl::StatusOr<OptimumFit> some = FitOptimum(sweep.Make(), options);
+  ASSERT_TRUE(none.ok() && some.ok());
+  EXPECT_EQ(none->estimates, some->estimates);
+}
+
+TEST(Auto, WarnsWhereItRecommendsTheEndOfItsOwnBand) {
+  AsymmetricSweep sweep;
+  sweep.noise = 0.001;
+  const RunTable runs = sweep.Make();
+  const absl::StatusOr<OptimumFit> fit = FitOptimum(runs, Options("auto", kRate));
+  ASSERT_TRUE(fit.ok()) << fit.status();
+  EXPECT_THAT(fit->warnings, ::testing::Not(Contains(HasSubstr("end of its own near-optimal band"))));
+  const absl::StatusOr<optimum::CellTable> table = optimum::GroupIntoCells(runs, {true, true}, 0.003);
+  OptimumFit moved = *fit;
+  moved.estimates[0] -= 1.5;
+  EXPECT_THAT(optimum::AtEndOfOwnBand(table->cells, moved), HasSubstr("at the low end"));
+  moved.estimates[0] += 3;
+  EXPECT_THAT(optimum::AtEndOfOwnBand(table->cells, moved), HasSubstr("at the high end"));
 }
 
 TEST(Auto, FallsBackToTheBandOnATableOfOptima) {

@@ -32,6 +32,16 @@ TEST(StudyChecks, RefuseBatchesOfWhichSomeAreInSequences) {
   EXPECT_THAT(status.ToString(), HasSubstr("two groups"));
 }
 
+TEST(StudyChecks, RefuseCellsOfWhichSomeAreInSequences) {
+  RunTable runs = AsymmetricSweep().Make();
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    if (runs.params[i] > 7e7) runs.batch_size_tokens[i] /= 2048;
+  }
+  const absl::Status status = FitOptimum(runs, Options("auto")).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(status.ToString(), HasSubstr("as if some cells were in sequences"));
+}
+
 TEST(StudyChecks, RefuseBatchesSmallerThanASequence) {
   RunTable runs = AsymmetricSweep().Make();
   runs.sequence_length.assign(runs.size(), 4096);
