@@ -32,9 +32,9 @@ void Alarm(const char* kind, const std::string& text, v1::RunOutlook& outlook) {
 void Describe(const RunCurve& run, v1::RunOutlook& outlook) {
   outlook.set_state(static_cast<v1::RunState>(run.run.state));
   SetTime(run.run.update_time, *outlook.mutable_update_time());
-  outlook.set_points(run.run.curve_points);
+  outlook.set_points(static_cast<std::int32_t>(run.run.curve_points));
   const fitting::LossCurve& curve = run.curve;
-  if (!curve.step.empty()) outlook.set_step(static_cast<std::int64_t>(curve.step.back()));
+  if (!curve.step.empty()) outlook.set_step(curve.step.back());
   const bool trained = !curve.train_loss.empty();
   const std::vector<double>& loss = trained ? curve.train_loss : curve.validation_loss;
   bool finite = true;

@@ -183,9 +183,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& opti
   storage::StoreOptions opening;
   opening.reads_ahead = !options.listen.empty();
   opening.durability = options.full_fsync ? storage::Durability::kFull : storage::Durability::kNormal;
-  auto store = storage::OpenStore(options.database, opening);
   std::string why_read_only;
-  if (!store.ok() && options.read_only_if_needed && MayNotBeWritten(store.status())) {
+  if (options.read_only) {
+    opening.read_only = true;
+    why_read_only = opening.why_read_only;
+  }
+  auto store = storage::OpenStore(options.database, opening);
+  if (!store.ok() && !options.read_only && options.read_only_if_needed && MayNotBeWritten(store.status())) {
     why_read_only = std::string(store.status().message());
     opening.read_only = true;
     opening.why_read_only = why_read_only;

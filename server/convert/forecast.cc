@@ -39,7 +39,7 @@ const std::vector<const FieldDescriptor*>& QuantityMembers() {
   return *members;
 }
 
-ForecastQuantity QuantityOf(const std::string& name, const v1::Quantity& q) {
+ForecastQuantity LedgerQuantity(const std::string& name, const v1::Quantity& q) {
   const auto or_unknown = [](bool has, double value) { return has ? value : storage::kUnknown; };
   return {name,
           q.value(),
@@ -168,18 +168,21 @@ storage::Forecast ForecastFromPrediction(const v1::PredictRequest& target, const
   const auto* reflection = prediction.GetReflection();
   for (const FieldDescriptor* field : QuantityMembers()) {
     if (!reflection->HasField(prediction, field)) continue;
-    forecast.quantities.push_back(QuantityOf(
+    forecast.quantities.push_back(LedgerQuantity(
         field->name(), static_cast<const v1::Quantity&>(reflection->GetMessage(prediction, field))));
   }
   const std::map<std::string, double> other(prediction.other().begin(), prediction.other().end());
-  for (const auto& [name, value] : other)
-    forecast.quantities.push_back({.name = kOther + name, .value = value});
+  for (const auto& [name, value] : other) {
+    ForecastQuantity& quantity = forecast.quantities.emplace_back();
+    quantity.name = kOther + name;
+    quantity.value = value;
+  }
   for (const std::string& fit : prediction.fits()) {
     const auto name = ParseFitName(fit);
     if (name && name->study != kPublishedStudy) forecast.sources.push_back(SourceOfFit(fit, fits));
   }
   if (forecast.sources.empty()) {
-    for (const std::string& law : prediction.laws()) forecast.sources.push_back({.name = law, .law_id = law});
+    for (const std::string& law : prediction.laws()) forecast.sources.push_back({law, law, "", "", ""});
   }
   if (prediction.has_extrapolation()) {
     forecast.extrapolation_params = prediction.extrapolation().params();

@@ -104,7 +104,7 @@ const char* ExtrapolationGroup(const storage::Forecast& forecast) {
   return "beyond 100x";
 }
 
-void Count(const storage::Forecast& forecast, const ForecastScore& score, Scoring& scoring) {
+void CountScore(const storage::Forecast& forecast, const ForecastScore& score, Scoring& scoring) {
   const storage::ForecastQuantity* q = FindQuantity(forecast, score.quantity);
   ledger::ScoredNumber number;
   number.interval = forecast.interval;
@@ -130,9 +130,9 @@ void GroupToProto(const ledger::Calibration& c, v1::CalibrationGroup& message) {
   const auto set = [&message](double value, void (Group::*setter)(double)) {
     if (!std::isnan(value)) (message.*setter)(value);
   };
-  message.set_scored(c.scored);
-  message.set_intervals(c.intervals);
-  message.set_covered(c.covered);
+  message.set_scored(static_cast<std::int32_t>(c.scored));
+  message.set_intervals(static_cast<std::int32_t>(c.intervals));
+  message.set_covered(static_cast<std::int32_t>(c.covered));
   set(c.nominal, &Group::set_nominal);
   if (c.intervals > 0) {
     message.mutable_coverage()->set_value(c.coverage);
@@ -258,7 +258,7 @@ std::vector<ForecastScore> ScoreOne(const storage::Forecast& forecast, Scoring& 
     v1::QuantityScore& out = *report.add_scores();
     ScoreToProto(score, forecast.study_id, out);
     out.set_note(notes[score.quantity]);
-    Count(forecast, score, scoring);
+    CountScore(forecast, score, scoring);
   }
   for (const ledger::Unscored& one : outcome.unscored) unscored(one.quantity, one.reason);
   for (const storage::ForecastQuantity& quantity : forecast.quantities) {
@@ -331,8 +331,8 @@ absl::Status EachForecast(storage::Snapshot& snapshot, const v1::ScoreForecastsR
 void Summarise(const Scoring& scoring, v1::ScoreForecastsResponse& response) {
   const ledger::Calibration total = ledger::Calibrate(scoring.all);
   GroupToProto(total, *response.mutable_total());
-  response.set_scored(total.intervals);
-  response.set_covered(total.covered);
+  response.set_scored(response.total().intervals());
+  response.set_covered(response.total().covered());
   if (total.intervals > 0) response.set_nominal(total.nominal);
   if (total.scored > 0) response.set_mean_bias(total.mean_bias);
   for (const auto& [key, numbers] : scoring.groups) {

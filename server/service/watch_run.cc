@@ -13,7 +13,7 @@
 namespace sextant::server {
 namespace {
 
-constexpr double kLookEvery = 2;  // seconds, as the proto says
+constexpr double kWatchLookEvery = 2;  // seconds, as the proto says
 
 absl::StatusOr<storage::Run> ReadWatchedRun(const Core& core, const std::string& name) {
   const auto run = ParseRunName(name);
@@ -32,7 +32,7 @@ RunWatch::RunWatch(Core& core, grpc::CallbackServerContext& context, const v1::W
       context_(context),
       request_(request),
       every_(static_cast<std::int64_t>(
-          1000 * (request.has_every_seconds() ? request.every_seconds() : kLookEvery))) {}
+          1000 * (request.has_every_seconds() ? request.every_seconds() : kWatchLookEvery))) {}
 
 RunWatch* RunWatch::Begin(Core& core, grpc::CallbackServerContext& context,
                           const v1::WatchRunRequest& request) {
