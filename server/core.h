@@ -15,6 +15,7 @@
 #include "server/observe/metrics.h"
 #include "server/quota.h"
 #include "server/study_sizes.h"
+#include "server/track_records.h"
 #include "storage/store.h"
 #include "storage/writer.h"
 
@@ -30,11 +31,12 @@ struct Core {
   const std::unique_ptr<LawTable> laws;
   FitTable fits;
   StudySizes sizes;
+  TrackRecords track_records;
   storage::Writer writer;
   FitJobs jobs;
   Executor executor, ingest, heavy, copies;
   const Calls calls;
-  Quota uploads, imports, downloads, watches, batches;
+  Quota uploads, imports, downloads, watches, run_watches, batches;
   Quota scratch;                                 ///< bytes of files beside the database
   std::chrono::milliseconds stream_patience{0};  ///< how long nothing may happen on an upload or download
   int disk_reserve_mb = -1;                      ///< as ServerOptions has it
@@ -48,6 +50,8 @@ struct Core {
   absl::Status LoadFromStore();
   /// Takes up the tokens of the database, and that a token is asked for where there are any.
   absl::Status ReadTokens();
+  /// Takes up what is known of how forecasts turned out. Logs what goes wrong.
+  void LoadTrackRecords();
   /// Serves a study that has come into the store whole, with its fits and the user laws that came along.
   absl::Status LoadStudy(const std::string& id);
   /// Ends fits, then everything that waits, then commits what is queued. After the gRPC server has stopped.

@@ -20,6 +20,8 @@ struct ServerOptions {
   bool read_only_if_needed = false;
   /// First gives the pages of the database checksums, or makes them again (storage/open_store.h).
   bool renew_checksums = false;
+  /// Read it only, taking no lock: another process may have it open, and write.
+  bool read_only = false;
   bool full_fsync = true;  ///< survive loss of power, not only of the process
   std::string
       laws_folder;  ///< *.toml; empty: $SEXTANT_LAWS, and without it the catalogue that was compiled in

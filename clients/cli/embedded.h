@@ -25,7 +25,9 @@ class EmbeddedServer {
  public:
   /// `database` is a URL or a path. Creates the file and its folder if they are not there; a file that may
   /// not be written is opened for reading. The status says what to do about it.
-  static absl::StatusOr<std::unique_ptr<EmbeddedServer>> Open(const std::string& database);
+  /// With `read_only` it makes nothing, and opens a file that another process has open too.
+  static absl::StatusOr<std::unique_ptr<EmbeddedServer>> Open(const std::string& database,
+                                                              bool read_only = false);
   /// Gives the pages of a database that is there checksums, or makes them again. The status says what is in
   /// the way; the file is then as it was.
   static absl::Status RenewChecksums(const std::string& database);

@@ -202,9 +202,9 @@ void FormAverage::Polish(const LogCurve& curve) {
   if (const GridElement* e =
           best([](const GridElement& g) { return g.family == GridFamily::kM4 && g.fixed[0] == 0; }))
     add(CurveForm::kM2, {e->linear[0], e->linear[1], log_of(e->fixed[1])}, tuning_.family_m4);
-  for (const auto& [low, high] : {std::pair(.1, .8), std::pair(.8, 1.3), std::pair(1.3, 9.)}) {
+  for (const auto& range : {std::pair(.1, .8), std::pair(.8, 1.3), std::pair(1.3, 9.)}) {
     const GridElement* e = best([&](const GridElement& g) {
-      return g.family == GridFamily::kM4 && g.fixed[0] > low && g.fixed[0] <= high;
+      return g.family == GridFamily::kM4 && g.fixed[0] > range.first && g.fixed[0] <= range.second;
     });
     if (e == nullptr) continue;
     add(CurveForm::kM4,

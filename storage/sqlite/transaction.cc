@@ -3,6 +3,7 @@
 
 #include "base/status_macros.h"
 #include "storage/sqlite/rows/fit_rows.h"
+#include "storage/sqlite/rows/forecast_rows.h"
 #include "storage/sqlite/rows/other_rows.h"
 #include "storage/sqlite/rows/run_labels.h"
 #include "storage/sqlite/rows/run_writes.h"
@@ -59,6 +60,16 @@ absl::Status SqliteTransaction::PutFit(const Fit& fit) {
 }
 absl::Status SqliteTransaction::DeleteFit(const std::string& study_id, const std::string& fit_id) {
   return Step([&] { return sqlite::DeleteFit(connection_, study_id, fit_id); });
+}
+absl::Status SqliteTransaction::PutForecast(const Forecast& forecast) {
+  return Step([&] { return sqlite::PutForecast(connection_, forecast); });
+}
+absl::Status SqliteTransaction::PutForecastScores(const std::string& study_id, const std::string& forecast_id,
+                                                  const std::vector<ForecastScore>& scores) {
+  return Step([&] { return sqlite::PutForecastScores(connection_, study_id, forecast_id, scores); });
+}
+absl::Status SqliteTransaction::DeleteForecast(const std::string& study_id, const std::string& forecast_id) {
+  return Step([&] { return sqlite::DeleteForecast(connection_, study_id, forecast_id); });
 }
 absl::Status SqliteTransaction::PutLaw(const UserLaw& law) {
   return Step([&] { return sqlite::PutLaw(connection_, law); });

@@ -8,6 +8,7 @@
 #include "clients/cli/commands/paging.h"
 #include "clients/importers/import.h"
 #include "sextant/v1/fit_service.grpc.pb.h"
+#include "sextant/v1/forecast_service.grpc.pb.h"
 #include "sextant/v1/law_service.grpc.pb.h"
 #include "sextant/v1/run_service.grpc.pb.h"
 #include "sextant/v1/study_service.grpc.pb.h"
@@ -117,6 +118,15 @@ class Candidates {
     OfferChildren(&v1::RunService::Stub::ListRuns, request, &response, [&] { return &response.runs(); });
   }
 
+  /// The newest forecasts of the same.
+  void OfferForecasts() {
+    v1::ListForecastsRequest request;
+    v1::ListForecastsResponse response;
+    request.set_page_size(1000);
+    OfferChildren(&v1::ForecastService::Stub::ListForecasts, request, &response,
+                  [&] { return &response.forecasts(); });
+  }
+
   void OfferLaws() {
     if (!Reach()) return;
     v1::ListLawsRequest request;
@@ -161,6 +171,8 @@ void OfferValues(const CLI::Option& option, Candidates* candidates) {
   const std::string name = option.get_name();
   if (name == "--study") {
     candidates->OfferStudies();
+  } else if (name == "--forecast") {
+    candidates->OfferForecasts();
   } else if (name == "--law") {
     candidates->OfferLaws();
   } else if (name == "--fit") {
@@ -217,6 +229,7 @@ int PrintCompletions(const CommandTree& tree, const std::vector<std::string>& wo
   for (const CLI::Option* option : at->get_options()) {
     if (option->get_name() == "FIT") candidates.OfferFits();
     if (option->get_name() == "RUN") candidates.OfferRuns();
+    if (option->get_name() == "FORECAST") candidates.OfferForecasts();
   }
   if (path == "laws show" || path == "laws delete") candidates.OfferLaws();
   if (path == "sextant completion") {
