@@ -18,14 +18,23 @@ constexpr std::pair<const char*, const char*> kTerms[] = {
     {"estimator parametric ties", "--estimator parametric ties"},
     {"or the law kaplan-bcrit", "or --law kaplan-bcrit"},
     {"with a filter, as optimizer = adam", "with a filter, as --where 'optimizer = adam'"},
-    {"Declare it (UpdateStudy)", "Declare it (`sextant studies declare`)"},
-    {"calls it (columns)", "calls it (--map VARIABLE=NAME)"},
     {"as a table (table, columns)", "as a table (--table FILE --map VARIABLE=COLUMN)"},
     {"which it is (columns)", "which it is (--map VARIABLE=COLUMN)"},
     {"columns they are (batch, steps)", "columns they are (--batch, --steps)"},
     {"stand in: CreateFit makes one", "stand in: `sextant fits create` makes one"},
     {"(SuggestRuns)", "(`sextant suggest`)"},
     {"(EstimateCriticalBatch)", "(`sextant critical-batch estimate`)"},
+};
+
+// The same around a name.
+struct NamedTerm {
+  const char *before, *after, *flag_before, *flag_after;
+};
+constexpr NamedTerm kNamedTerms[] = {
+    {"(UpdateStudy: ", ")", "(`sextant studies declare STUDY --variable ", ":UNIT`)"},
+    {"(columns[", "])", "(--map ", "=NAME)"},
+    {"give at[", "]", "give --at ", "=NUMBER"},
+    {"or at[", "]", "or --at ", "=NUMBER"},
 };
 
 }  // namespace
@@ -37,11 +46,14 @@ std::string InFlagTerms(std::string text) {
       at += std::string(flag).size();
     }
   }
-  for (std::size_t at = text.find("at["); at != std::string::npos; at = text.find("at[", at + 1)) {
-    const std::size_t end = text.find(']', at);
-    const bool is_word = at == 0 || text[at - 1] == ' ';
-    if (!is_word || end == std::string::npos) continue;
-    text.replace(at, end - at + 1, "--at " + text.substr(at + 3, end - at - 3) + "=NUMBER");
+  for (const NamedTerm& term : kNamedTerms) {
+    const std::string before = term.before, after = term.after;
+    for (std::size_t at = text.find(before); at != std::string::npos; at = text.find(before, at + 1)) {
+      const std::size_t name = at + before.size(), end = text.find(after, name);
+      if (end == std::string::npos) break;
+      text.replace(at, end + after.size() - at,
+                   term.flag_before + text.substr(name, end - name) + term.flag_after);
+    }
   }
   return text;
 }

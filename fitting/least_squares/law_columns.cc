@@ -240,10 +240,11 @@ absl::StatusOr<LawInput> LawInputFromRuns(const Law& law, const RunTable& runs, 
             return name == kCurve ? OfRuns("loss_nats", runs) : std::nullopt;
           },
           known,
-          absl::StrCat("no field of runs, and nothing that the study declares, has this name (it declares ",
-                       NamesOf(runs.declared),
-                       "). Declare it (UpdateStudy) and import it, say what "
-                       "the study calls it (columns), or give the data as a table (table, columns)")));
+          absl::StrCat(
+              "no field of runs, and nothing that the study declares, has this name (it declares ",
+              NamesOf(runs.declared),
+              "). Declare it (UpdateStudy: VARIABLE) and import it, say what "
+              "the study calls it (columns[VARIABLE]), or give the data as a table (table, columns)")));
   LawInput input = Assemble(spec, std::move(columns));
   bool own = false;
   for (const auto& [variable, column] : input.columns) own = own || runs.declared.contains(column);

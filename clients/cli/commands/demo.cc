@@ -16,12 +16,12 @@
 namespace sextant::cli {
 namespace {
 
-struct Step {
+struct DemoStep {
   const char* why;
   std::vector<std::string> words;
 };
 
-std::vector<Step> Steps() {
+std::vector<DemoStep> DemoSteps() {
   return {
       {"A study holds runs of one recipe. This one counts N without embeddings, and its loss is in nats per "
        "byte.",
@@ -74,7 +74,7 @@ int RunDemo(CommandTree& tree, Session& session, const std::string& given) {
   tree.UseDatabase(folder + "/demo.db");
   const bool bold = session.color_stdout();
   int code = kExitOk;
-  for (const Step& step : Steps()) {
+  for (const DemoStep& step : DemoSteps()) {
     if (step.why[0] != '\0')
       std::printf("\n%s%s%s\n", bold ? "\033[1m" : "", step.why, bold ? "\033[0m" : "");
     std::printf("$ %s\n", LineOf(step.words).c_str());

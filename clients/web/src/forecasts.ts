@@ -66,7 +66,7 @@ function calibration(scored: Scored[], unit: string): HTMLElement {
 function ledger(forecasts: Forecast[], unit: string): HTMLElement {
   const rows = forecasts.slice(0, 200).map((f) => {
     const loss = f.prediction?.loss as { value?: number; low?: number; high?: number } | undefined;
-    return [safe(f.name?.split("/").pop() ?? "", 80), f.seal_time ?? "", shown("params", f.inputs?.params), shown("tokens", f.inputs?.tokens),
+    return [safe(f.name?.split("/").pop() ?? "", 80), (f.seal_time ?? "").slice(0, 16).replace("T", " "), shown("params", f.inputs?.params), shown("tokens", f.inputs?.tokens),
       loss?.value === undefined ? "–" : `${number(loss.value)}${loss.low === undefined ? "" : ` [${number(loss.low)}, ${number(loss.high)}]`}`,
       (f.scores ?? []).map((s) => `${s.quantity.replace(/_/g, " ")} ${s.verdict ?? ""}`).join(", ") || "waiting", f.seal_broken ? "broken" : "holds"];
   });

@@ -11,10 +11,13 @@ TEST(FlagTerms, FieldsBecomeFlags) {
             "needs a batch size: give --batch-size-tokens");
   EXPECT_EQ(InFlagTerms("needs D: give tokens or at[D]"), "needs D: give --tokens or --at D=NUMBER");
   EXPECT_EQ(InFlagTerms("the limit is 3x (max_extrapolation)"), "the limit is 3x (--max-extrapolation)");
+  EXPECT_EQ(InFlagTerms("Declare it (UpdateStudy: U), or (columns[U])"),
+            "Declare it (`sextant studies declare STUDY --variable U:UNIT`), or (--map U=NAME)");
 }
 
 TEST(FlagTerms, OtherTextStays) {
-  for (const char* text : {"", "D = 4 tokens", "that[0] at[", "the loss is at its best", "format[x]"})
+  for (const char* text :
+       {"", "D = 4 tokens", "curve: at[1] is 0", "that[0] or at[", "the loss is at its best", "format[x]"})
     EXPECT_EQ(InFlagTerms(text), text);
 }
 

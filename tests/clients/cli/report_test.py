@@ -177,7 +177,7 @@ class ReportTest(CliTest):
         self.run_cli("runs", "import", self.write("large.csv", "\n".join(lines) + "\n"), "--study", "large")
         done = subprocess.run(["node", "test/large_test.mjs", self.start_http() + "/?study=large", str(total)], cwd=WEB, capture_output=True, text=True,
                               timeout=300, env={**self.env, "CHROMIUM": chromium,
-                                                **({"SEXTANT_MEASURE_ONLY": "1"} if "SEXTANT_MEASURE_ONLY" in os.environ else {})}, check=False)
+                                                **({"SEXTANT_STRICT_TIMES": "1"} if "SEXTANT_STRICT_TIMES" in os.environ else {})}, check=False)
         print(done.stdout, done.stderr)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
