@@ -7,7 +7,8 @@
 namespace sextant::fitting {
 namespace {
 
-constexpr double kMergedWithin = 1.5;  // of `since`
+constexpr double kMergedWithin = 1.5;    // of `since`
+constexpr double kMergedLogRates = 0.4;  // ln 1.5
 
 }  // namespace
 
@@ -15,8 +16,9 @@ void RateChanges::Direction::Add(size_t at, double drop, double rate, double bef
   const double weight = std::fabs(drop);
   step.push_back(at);
   sum_before.push_back(before);
+  log_rate.push_back(std::log(rate));
   drops.push_back(drops.back() + drop);
-  log_rates.push_back(log_rates.back() + weight * std::log(rate));
+  log_rates.push_back(log_rates.back() + weight * log_rate.back());
   sums.push_back(sums.back() + weight * before);
 }
 
@@ -39,8 +41,12 @@ void RateChanges::Append(const Direction& changes, size_t step, std::vector<Merg
   while (end > 0) {
     const double nearest = sum - before[end - 1];
     const auto last = before.begin() + static_cast<std::ptrdiff_t>(end) - 1;
-    const auto begin =
-        static_cast<size_t>(std::lower_bound(before.begin(), last, sum - kMergedWithin * nearest) - before.begin());
+    auto begin = static_cast<size_t>(std::lower_bound(before.begin(), last, sum - kMergedWithin * nearest) -
+                                     before.begin());
+    // Early in a warm-up rates differ by much over little of the sum.
+    while (begin + 1 < end &&
+           std::fabs(changes.log_rate[begin] - changes.log_rate[end - 1]) > kMergedLogRates)
+      begin = (begin + end) / 2;
     MergedChange one;
     one.drop = changes.drops[end] - changes.drops[begin];
     const double weight = std::fabs(one.drop);

@@ -24,10 +24,10 @@ class RateChanges {
   // Sum of the rates of steps 0 to `step`.
   double Sum(size_t step) const { return sum_[step]; }
 
-  // The changes up to `step` (0-based, below the schedule's length), nearest first. Those whose `since` lie
-  // within a factor of 1.5 are one: a term of the multi-power law is smooth in ln since, so that its sum moves
-  // by less than 1e-5 of the loss, while a change by itself stays exactly where it is and a schedule of a
-  // million steps has about 35 of them. Changes to rate 0 gain nothing and are left out.
+  // The changes up to `step` (0-based, below the schedule's length), nearest first. Those whose `since` and
+  // rates lie within a factor of 1.5 are one: a term of the multi-power law is smooth in ln since, so that
+  // its sum moves by less than 1e-5 of the loss, while a change by itself stays exactly where it is and a
+  // schedule of a million steps has about 50 of them. Changes to rate 0 gain nothing and are left out.
   std::vector<MergedChange> Before(size_t step) const;
 
  private:
@@ -35,6 +35,7 @@ class RateChanges {
   struct Direction {
     std::vector<size_t> step;
     std::vector<double> sum_before;  // of the rates before the change
+    std::vector<double> log_rate;    // ln of the new rate
     std::vector<double> drops{0}, log_rates{0}, sums{0};
     void Add(size_t at, double drop, double rate, double before);
   };
