@@ -162,7 +162,7 @@ absl::Status SearchIndependently(const Evaluator& evaluator, const Objective& ob
       }
       const std::unique_ptr<Evaluator> own = evaluator.Clone();
       Polisher polisher(*own, objective);
-      proposals[i] = polisher.PolishNarrowing(
+      proposals[i] = polisher.PolishWidened(
           Propose(pool, spread, own->map(), seed, static_cast<std::uint64_t>(round) * kRound + i), kWidening);
       if (!std::isfinite(proposals[i].value) || !kinked) return;
       // Newton may have stopped at a kink.

@@ -92,17 +92,7 @@ NewtonResult Newton::Minimise(Evaluator& evaluator, std::vector<double> start, c
     damping = wanted == Curvature::kExact ? 0 : kFirstReweightedDamping;
     std::fill(scale_.begin(), scale_.end(), 0.0);
   };
-  int checked = 0;
-  double at_check = here_.value;
   while (result.evaluations < options.max_evaluations) {
-    if (options.creep > 0 && result.evaluations >= checked + kCreepWindow) {
-      if (at_check - here_.value <= options.creep * here_.value) {
-        result.crept = true;
-        return result;
-      }
-      checked = result.evaluations;
-      at_check = here_.value;
-    }
     double trace = 0;
     for (std::size_t i = 0; i < k; ++i) {
       scale_[i] = std::max(scale_[i] * 0.5, std::abs(here_.hessian[i * k + i]));

@@ -20,12 +20,7 @@ struct NewtonOptions {
   /// An optimum that is known already: once a full step promises to end at this objective (within 1e-9
   /// relative), the descent is taken to have joined it and stops there. NaN: none.
   double known = std::numeric_limits<double>::quiet_NaN();
-  /// Ends a descent that creeps along a ridge: kCreepWindow evaluations gained less than this share of the
-  /// objective. 0: never.
-  double creep = 0;
 };
-
-inline constexpr int kCreepWindow = 24;
 
 struct NewtonResult {
   std::vector<double> walked;
@@ -34,7 +29,6 @@ struct NewtonResult {
   bool converged = false;
   bool joined =
       false;  ///< stopped because it was about to reach NewtonOptions::known; `walked` is not a minimum
-  bool crept = false;  ///< stopped by NewtonOptions::creep
 };
 
 /// Buffers kept between calls. One a thread.

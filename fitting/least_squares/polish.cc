@@ -13,7 +13,6 @@ namespace {
 constexpr double kNotReached = std::numeric_limits<double>::infinity();
 // A coarse stage only has to land in the right valley.
 constexpr double kCoarseTolerance = 1e-4;
-constexpr double kNarrowing = 3;  // of the delta from stage to stage
 
 double WeightedMeanSize(const std::vector<double>& residual, const std::vector<double>& weights) {
   double sum = 0, total = 0;
@@ -92,11 +91,11 @@ Polished Polisher::PolishFixedDelta(const std::vector<double>& start, double del
   evaluator_.SetDelta(delta);
   NewtonResult result = newton_.Minimise(evaluator_, start, final_);
   const double value = result.joined ? final_.known : result.objective;
-  return {std::move(result.walked), value, delta, 1, result.converged, result.joined, result.crept};
+  return {std::move(result.walked), value, delta, 1, result.converged, result.joined};
 }
 
 Polished Polisher::PolishSharp(const std::vector<double>& start) {
-  Polished polished{start, kNotReached, 0, 1, false, false, false};
+  Polished polished{start, kNotReached, 0, 1, false, false};
   if (!evaluator_.Residuals(start, residual_, nullptr)) return polished;
   double delta = 3 * WeightedMeanSize(residual_, evaluator_.weights());
   if (!(delta > 0)) delta = 1e-12;  // an exact fit already
@@ -152,23 +151,9 @@ Polished Polisher::PolishWidened(const std::vector<double>& start, double wideni
   if (objective_.loss != LossKind::kHuber) return Polish(start);
   NewtonOptions coarse;
   coarse.tolerance = kCoarseTolerance;
-  if (final_.creep > 0) coarse.creep = kCoarseTolerance;
   evaluator_.SetDelta(objective_.delta * widening);
   const NewtonResult wide = newton_.Minimise(evaluator_, start, coarse);
   return PolishFixedDelta(std::isfinite(wide.objective) ? wide.walked : start, objective_.delta);
-}
-
-Polished Polisher::PolishNarrowing(const std::vector<double>& start, double widening) {
-  if (objective_.loss != LossKind::kHuber) return Polish(start);
-  NewtonOptions coarse;
-  coarse.tolerance = kCoarseTolerance;
-  std::vector<double> walked = start;
-  for (double wide = widening; wide > 2; wide /= kNarrowing) {
-    evaluator_.SetDelta(objective_.delta * wide);
-    NewtonResult result = newton_.Minimise(evaluator_, walked, coarse);
-    if (std::isfinite(result.objective)) walked = std::move(result.walked);
-  }
-  return PolishFixedDelta(walked, objective_.delta);
 }
 
 }  // namespace sextant::fitting::solve

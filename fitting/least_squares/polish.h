@@ -19,7 +19,6 @@ struct Polished {
   double scale = 1;  ///< kHuberLikelihood's s
   bool converged = false;
   bool joined = false;  ///< on its way to the `known` optimum, where it was not followed to the end
-  bool crept = false;   ///< left on a ridge, where the objective hardly falls any more
 };
 
 /// Polishes under one objective. kAbsolute and kHuberLikelihood are walked to through Huber losses of falling
@@ -32,18 +31,13 @@ class Polisher {
   Polished Polish(const std::vector<double>& start);
   /// First under a delta `widening` times as large: the wider loss has fewer minima of its own.
   Polished PolishWidened(const std::vector<double>& start, double widening);
-  /// Through deltas that fall by a factor of 3 from `widening` times the real one: on a narrow ridge a single
-  /// step from wide to narrow ends in one of the many minima that a loss of nearly absolute deviations has.
-  Polished PolishNarrowing(const std::vector<double>& start, double widening);
   /// The user's objective at a point, for the best scale where there is one (returned in `scale` if not
   /// null).
   double Value(const std::vector<double>& walked, double* scale = nullptr);
 
-  /// How exactly minima are approached, an optimum not worth reaching twice, and when a ridge is not followed
-  /// to its end (NewtonOptions).
+  /// How exactly minima are approached, and an optimum not worth reaching twice (NewtonOptions).
   void SetTolerance(double tolerance) { final_.tolerance = tolerance; }
   void SetKnown(double known) { final_.known = known; }
-  void SetCreep(double creep) { final_.creep = creep; }
 
   std::int64_t evaluations() const { return evaluator_.evaluations(); }
   Evaluator& evaluator() { return evaluator_; }

@@ -18,10 +18,6 @@ namespace {
 constexpr double kSameObjective = 1e-9;  // objectives of one optimum, relative
 constexpr double kTolerance =
     1e-11;  // of an objective: parameters are then exact to 1e-5 of their standard errors
-// Few rows drawn of few leave ridges along which the objective hardly falls. This share of it is 0.01 of a
-// standard error at 100 rows; following a ridge to its end took nine tenths of the time of such bootstraps.
-constexpr double kCreep = 1e-6;
-constexpr double kSameRidge = 1e-4;  // objectives at two points of one ridge, relative
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kBlock = 32;  // replicates between checks for cancellation
 
@@ -34,14 +30,13 @@ class ReplicateSolver {
   Polished Solve(bool& contested) {
     polisher_.SetTolerance(kTolerance);
     polisher_.SetKnown(kNone);
-    polisher_.SetCreep(kCreep);
     best_ = polisher_.Polish(estimate_);
     if (convex_ && best_.converged) return best_;
     // Out of the found minimum through a wider loss and back; twice the same answer settles it.
     const bool huber = polisher_.objective().loss == LossKind::kHuber;
     const bool agreed = huber ? Try(best_.walked, 10) && Try(best_.walked, 3) : Try(Moved(0.5), 1);
     contested = !agreed;
-    if (agreed && Settled(best_)) return best_;
+    if (agreed && best_.converged) return best_;
     Try(Moved(0.5), 1);
     Try(best_.walked, 5);
     Try(Moved(-0.5), 1);
@@ -52,8 +47,6 @@ class ReplicateSolver {
   }
 
  private:
-  static bool Settled(const Polished& polished) { return polished.converged || polished.crept; }
-
   // Beyond the best point so far, away from the estimate.
   std::vector<double> Moved(double share) const {
     std::vector<double> point = best_.walked;
@@ -67,8 +60,7 @@ class ReplicateSolver {
     if (best_.converged) polisher_.SetKnown(before);
     Polished found = widening > 1 ? polisher_.PolishWidened(start, widening) : polisher_.Polish(start);
     if (found.joined) return true;
-    const double tolerance = best_.crept || found.crept ? kSameRidge : kSameObjective;
-    const bool same = std::abs(found.value - before) <= tolerance * std::max(std::abs(before), 1e-300);
+    const bool same = std::abs(found.value - before) <= kSameObjective * std::max(std::abs(before), 1e-300);
     // Better, or as good and converged where the best is not.
     if (found.value < before || (found.converged && !best_.converged && same)) best_ = std::move(found);
     return same;
@@ -113,7 +105,7 @@ absl::Status FitReplicates(const Evaluator& evaluator, const Objective& objectiv
                           std::copy(best.walked.begin(), best.walked.end(),
                                     fits.walked.begin() + static_cast<std::ptrdiff_t>(r * k));
                           fits.objective[r] = best.value;
-                          unconverged[r] = !best.converged && !best.crept;
+                          unconverged[r] = !best.converged;
                           contested[r] = disputed;
                         }
                         const int finished = done += static_cast<int>(end - block * kBlock);

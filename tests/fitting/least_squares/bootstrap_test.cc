@@ -13,10 +13,7 @@
 namespace sextant::fitting {
 namespace {
 
-using testing::AnyContains;
 using testing::ChinchillaLaw;
-using testing::Quick;
-using testing::Surface;
 using testing::SurfaceRuns;
 
 LawData TwoCells() {
@@ -166,20 +163,6 @@ TEST(SortedQuantile, IsLinearBetweenNeighbours) {
   EXPECT_EQ(solve::SortedQuantile(values, 0), 1);
   EXPECT_EQ(solve::SortedQuantile(values, 1), 8);
   EXPECT_EQ(solve::SortedQuantile(values, 0.5), 3);
-}
-
-// Fifteen rows, a floor at its bound: resamples of few distinct rows leave ridges.
-TEST(Bootstrap, OfFewRowsSettlesOnRidges) {
-  Surface surface;
-  surface.e = 0;
-  surface.alpha = .08;
-  surface.a = 9;
-  SolveOptions options = Quick();
-  options.replicates = 200;
-  const auto fit = FitLaw(ChinchillaLaw(), SurfaceRuns(3, 5, .003, 3, surface), options);
-  ASSERT_TRUE(fit.ok()) << fit.status();
-  EXPECT_FALSE(AnyContains(fit->warnings, "did not converge"));
-  ASSERT_EQ(fit->replicates.size(), 5u * 200);
 }
 
 }  // namespace
