@@ -233,7 +233,8 @@ absl::StatusOr<Comparison> CompareEstimators(const RunTable& all_runs, const Com
   if (!cells_and_axes.ok()) {
     return cells_and_axes.status();
   }
-  const auto& [cells, axes] = *cells_and_axes;
+  const std::vector<Cell>& cells = cells_and_axes->first;
+  const Axes axes = cells_and_axes->second;
   if (!axes.rate && !axes.batch) {
     return NotIdentifiableFromDesign(
         "no cell sweeps learning_rate or batch_size_tokens, so there is "
