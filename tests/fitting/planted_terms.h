@@ -219,7 +219,7 @@ inline std::vector<PlantedLaw> OfSeveralTerms() {
        .05},
       {"completed-p-lr",
        {{"p", .5}},
-       {{"k_B", {1, 2, 4}}, {"k_D", {1, 2, 4, 8, 16}}},
+       {{"k_B", Log(.5, 8, 6)}, {"k_D", Log(1, 32, 7)}},
        [](At v) { return std::sqrt(v["k_B"]) / std::sqrt(v["k_D"]); },
        .05},
       {"hyperp-muonh-lr",

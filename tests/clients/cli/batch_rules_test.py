@@ -51,7 +51,7 @@ class BatchRulesTest(CliTest):
         self.assertTrue(row["steps"]["low"] < row["steps"]["value"] < row["steps"]["high"], row)
         self.assertAlmostEqual(row["tokens"]["value"] / row["steps"]["value"] / 5e5, 1, places=9)
         self.assertAlmostEqual(row["critical_batch"]["value"] / (B_STAR / truth ** (1 / ALPHA_B)), 1, delta=0.3)
-        self.assertIn("critical batch", self.run_cli(*ask, "--loss", "3")[0])
+        self.assertIn("CRITICAL BATCH", self.run_cli(*ask, "--loss", "3")[0])
 
     def test_constants_may_be_given(self):
         ask = ("critical-batch", "trajectory", "--law", "loss-trajectory", *CONSTANTS, "--params", "1e9")
