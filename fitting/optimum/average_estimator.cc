@@ -126,19 +126,20 @@ void Move(const Columns& columns, LawVariables variables, const Place& from, con
   }
 }
 
-/// The share that the band gets before the runs are asked: the one of least expected square of the miss, by
-/// the variances of the laws' posterior and of the band's bootstrap, over the cells and places beyond them. A
-/// band over many cells knows its law well and assumes no bowl; one over few cells, or noisy ones, does not,
-/// and its bootstrap says so.
+/// The share that the band gets before the runs are asked: estimates of one law are weighted with the inverse
+/// of their variances, the surfaces' from the posterior of the laws, the band's from its bootstrap, over the
+/// cells and places beyond them. A band over many cells knows its law well and assumes no bowl; one over few
+/// cells, or noisy ones, does not, and its bootstrap says so.
 double ShareByVariance(const std::vector<Cell>& cells, const HierarchicalLaws& laws, const OptimumFit& band,
                        std::size_t axis) {
-  double n_high = -1e300, d_high = -1e300, of_laws = 0, of_band = 0;
+  double n_high = -1e300, d_high = -1e300, sum = 0, total = 0;
   const auto add = [&](double n, double d, double weight) {
     const auto at = static_cast<Eigen::Index>(axis);
+    const double of_laws = laws.Covariance(n, d)(at, at);
     const OptimumPrediction p = PredictOptimum(band, std::exp(n), std::exp(d));
     const double deviation = std::log(p.high / p.low) / (2 * kHalfWidth);
-    of_laws += weight * laws.Covariance(n, d)(at, at);
-    of_band += weight * deviation * deviation;
+    const double share = of_laws / (of_laws + kBandVariance * deviation * deviation);
+    sum += weight * (std::isfinite(share) ? share : 0), total += weight;
   };
   for (const Cell& cell : cells) {
     add(cell.log_params, cell.log_tokens, 1);
@@ -148,8 +149,7 @@ double ShareByVariance(const std::vector<Cell>& cells, const HierarchicalLaws& l
   add(n_high + kBeyond, d_high, weight);
   add(n_high, d_high + kBeyond, weight);
   add(n_high + kBeyond, d_high + kBeyond, weight);
-  const double share = of_laws / (of_laws + kBandVariance * of_band);
-  return std::isfinite(share) ? share : 0;
+  return sum / total;
 }
 
 /// Those odds, moved by what the tried runs nearest to either law cost: by at most a factor of e.
