@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/batch_runs.h"
 
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
-#include <iterator>
 #include <set>
 #include <string>
 #include <utility>
@@ -29,34 +26,6 @@ bool RateIsConstant(const storage::Run& run, const fitting::LossCurve& curve) {
   if (rates.size() < 3) return false;
   const auto peak = std::max_element(rates.begin(), rates.end());
   return std::all_of(peak, rates.end(), [&](double rate) { return rate >= 0.99 * *peak; });
-}
-
-/// A number among the tags; NaN when it is missing or none.
-double BranchNumber(const storage::Run& run, const std::string& name) {
-  const auto tag = run.tags.find(name);
-  double value = std::nan("");
-  if (tag == run.tags.end() || !absl::SimpleAtod(tag->second, &value)) return std::nan("");
-  return value;
-}
-
-/// A branch that goes on at another batch (docs/trainer.md) races from the checkpoint that it left: what the
-/// trunk did before does not count, and branches of different checkpoints are no race.
-void StartAtBranch(const storage::Run& run, fitting::BatchRun& batch_run) {
-  const auto role = run.tags.find("branch");
-  const double step = BranchNumber(run, "branch_step"), tokens = BranchNumber(run, "branch_tokens");
-  if (role == run.tags.end() || role->second != "batch" || !(step > 0) || !(tokens > 0)) return;
-  fitting::LossCurve& curve = batch_run.curve;
-  const auto own = static_cast<std::ptrdiff_t>(std::upper_bound(curve.step.begin(), curve.step.end(), step) -
-                                               curve.step.begin());
-  for (std::vector<double>* column : {&curve.step, &curve.tokens, &curve.train_loss, &curve.validation_loss,
-                                      &curve.learning_rate, &curve.gradient_noise_scale_tokens}) {
-    column->erase(column->begin(), column->begin() + std::min(own, std::ssize(*column)));
-  }
-  for (double& at : curve.step) at -= step;
-  for (double& at : curve.tokens) at -= tokens;
-  batch_run.tokens -= tokens;
-  batch_run.warmup_steps = 0;
-  absl::StrAppend(&batch_run.group, batch_run.group.empty() ? "" : ", ", "branched at ", tokens, " tokens");
 }
 
 }  // namespace
@@ -84,8 +53,6 @@ absl::StatusOr<std::vector<fitting::BatchRun>> LoadBatchRuns(storage::Snapshot& 
     batch_run.rate_is_constant = RateIsConstant(run, each.curve);
     if (std::isfinite(run.loss)) batch_run.final_loss = run.loss;
     batch_run.curve = std::move(each.curve);
-    StartAtBranch(run, batch_run);
-    if (!(batch_run.tokens > 0)) continue;
     runs.push_back(std::move(batch_run));
   }
   return runs;

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """A sweep of trunks and branches from `sextant-train` to the runs of a study."""
-import json
 import random
 import subprocess
 
@@ -76,35 +75,6 @@ class BranchesTest(CliTest):
         self.assertEqual(len(listed(f'tags.parent = "{next(iter(trunks))}"')), 5)
         out, err = self.run_cli("fits", "create", "--study", "mine", "--law", "lr-power-d", "-o", "json", code=None)
         self.assertIn("6 runs", out + err)
-
-    def test_critical_batches_are_raced_from_the_checkpoint(self):
-        critical, trunk_steps, trunk_batch = 8000.0, 1000, 2048
-        lines = []
-        for at in (1, 2):  # two checkpoints, the second with half the loss to race through
-            before, branch_tokens = at * trunk_steps, at * trunk_steps * trunk_batch
-            for batch in (1024, 2048, 4096, 8192, 16384, 32768):
-                steps = 2**25 // batch
-                own = [max(1, steps * i // 60) for i in range(1, 61)]
-                worth = [step / (1 + critical / batch) for step in own]  # steps at a batch without end
-                loss = [4.0] * 20 + [1.5 + 2.5 / at * (1 + x / 40) ** -0.3 for x in worth]
-                step = [before * i // 20 for i in range(1, 21)] + [before + s for s in own]
-                tokens = [s * trunk_batch for s in step[:20]] + [branch_tokens + s * batch for s in own]
-                lines.append(json.dumps({
-                    "run_id": f"b{at}-{batch}", "params_non_embedding": 1e6, "tokens": tokens[-1], "learning_rate": 1e-3,
-                    "batch_size_tokens": batch, "steps": step[-1], "loss_nats": loss[-1], "state": "FINISHED",
-                    "schedule": "constant", "labels": ["excluded"],
-                    "tags": {"branch": "batch", "branch_step": str(before), "branch_tokens": str(branch_tokens)},
-                    "curve": {"step": step, "tokens": tokens, "train_loss": loss}}))
-        self.write("race.jsonl", "\n".join(lines) + "\n")
-        self.run_cli("runs", "import", "race.jsonl", "--study", "race", "--create-study")
-        answer = self.run_json("critical-batch", "estimate", "--study", "race", "--where",
-                               'tags.branch = "batch" AND labels:excluded')
-        self.assertEqual({cell["group"] for cell in answer["cells"]},
-                         {"branched at 2.048e+06 tokens", "branched at 4.096e+06 tokens"})
-        for cell in answer["cells"]:
-            found = [e for e in cell["estimates"] if e["definition"] == "hyperbola" and "batch_size_tokens" in e]
-            self.assertTrue(found, cell)
-            self.assertAlmostEqual(found[0]["batch_size_tokens"]["value"] / critical, 1, delta=0.1)
 
 
 if __name__ == "__main__":
