@@ -38,8 +38,8 @@ constexpr double kOwnNoise = 0.0002;
 /// Half the width of a normal distribution's central 90 %.
 constexpr double kHalfWidth = 1.645;
 /// Places one natural logarithm beyond the cells count as half of these.
-constexpr double kBeyond = 1.0;
-constexpr double kBeyondShare = 0.5;
+constexpr double kAhead = 1.0;
+constexpr double kAheadShare = 0.5;
 /// Successive multiples of the golden section modulo 1 fall evenly into shares of any size.
 constexpr double kGolden = 0.6180339887498949;
 
@@ -145,10 +145,10 @@ double ShareByVariance(const std::vector<Cell>& cells, const HierarchicalLaws& l
     add(cell.log_params, cell.log_tokens, 1);
     n_high = std::max(n_high, cell.log_params), d_high = std::max(d_high, cell.log_tokens);
   }
-  const double weight = kBeyondShare * static_cast<double>(cells.size()) / 3;
-  add(n_high + kBeyond, d_high, weight);
-  add(n_high, d_high + kBeyond, weight);
-  add(n_high + kBeyond, d_high + kBeyond, weight);
+  const double weight = kAheadShare * static_cast<double>(cells.size()) / 3;
+  add(n_high + kAhead, d_high, weight);
+  add(n_high, d_high + kAhead, weight);
+  add(n_high + kAhead, d_high + kAhead, weight);
   return sum / total;
 }
 

@@ -43,7 +43,7 @@ std::string WhyBand(const std::vector<Cell>& cells, Axes axes, const OptimumFit&
 
 std::string AtEndOfOwnBand(const std::vector<Cell>& cells, const OptimumFit& fit) {
   constexpr double kEnd = 0.05;
-  constexpr double kBeyond = 1;
+  constexpr double kPastEnd = 1;
   std::vector<std::pair<double, double>> places;
   double n_high = -1e300, d_high = -1e300;
   for (const Cell& cell : cells) {
@@ -52,7 +52,7 @@ std::string AtEndOfOwnBand(const std::vector<Cell>& cells, const OptimumFit& fit
   }
   places.insert(
       places.end(),
-      {{n_high + kBeyond, d_high}, {n_high, d_high + kBeyond}, {n_high + kBeyond, d_high + kBeyond}});
+      {{n_high + kPastEnd, d_high}, {n_high, d_high + kPastEnd}, {n_high + kPastEnd, d_high + kPastEnd}});
   int low = 0, high = 0;
   for (const auto& [n, d] : places) {
     const absl::StatusOr<NearOptimalBand> band =

@@ -60,6 +60,31 @@ inline std::vector<PlantedLaw> OfForms() {
       Mixture("cmr-940m", .7520627, .13720245, -1.06581937),
       Mixture("cmr-1-6b", -2.36384831, -.15125569, 1.59223649),
       Mixture("cmr-3-1b", -2.5368197, -.42071423, .84375368),
+      {"loss-equal-exponents",
+       {{"E", 1.8}, {"A", 400.}, {"B", 900.}, {"alpha", .33}},
+       {{"N", Log(3e7, 1e10, 9)}, {"D", Log(3e8, 3e11, 9)}},
+       [](At v) { return 1.8 + 400. * std::pow(v["N"], -.33) + 900. * std::pow(v["D"], -.33); },
+       .003},
+      {"loss-product",
+       {{"E", 1.5}, {"A", 60.}, {"alpha", .1}, {"beta", .09}},
+       {{"N", Log(3e7, 1e10, 9)}, {"D", Log(3e8, 3e11, 9)}},
+       [](At v) { return 1.5 + 60. * std::pow(v["N"], -.1) * std::pow(v["D"], -.09); },
+       .003},
+      {"loss-saturating",
+       {{"E", 1.7}, {"R", 6.}, {"A", 90.}, {"B", 120.}, {"alpha", .34}, {"beta", .29}},
+       {{"N", Log(1e5, 1e10, 12)}, {"D", Log(1e6, 3e11, 12)}},
+       [](At v) {
+         const double missing = 90. * std::pow(v["N"], -.34) + 120. * std::pow(v["D"], -.29);
+         return 1.7 + 6. * missing / (1 + missing);
+       },
+       .003},
+      {"loss-tokens-by-size",
+       {{"E", 1.8}, {"A", 480.}, {"B", 700.}, {"alpha", .35}, {"gamma", .05}, {"beta", .36}},
+       {{"N", Log(3e7, 1e10, 9)}, {"D", Log(3e8, 3e11, 9)}},
+       [](At v) {
+         return 1.8 + 480. * std::pow(v["N"], -.35) + 700. * std::pow(v["N"], .05) * std::pow(v["D"], -.36);
+       },
+       .003},
       {"loss-farseer",
        {{"a1", -.124},
         {"b1", .424},

@@ -93,7 +93,7 @@ TEST(PublishedLaw, NeedsABatchWhereItsFormulaHasOne) {
   const Prediction without = PredictWith("power-scheduler", target);
   EXPECT_TRUE(without.quantities.empty());
   ASSERT_EQ(without.withheld.size(), 1u);
-  EXPECT_THAT(without.withheld[0].reason, HasSubstr("--batch-size-tokens"));
+  EXPECT_THAT(without.withheld[0].reason, HasSubstr("give batch_size_tokens"));
   target.batch_size_tokens = 1024 * 4096;
   const Prediction with = PredictWith("power-scheduler", target);
   ExpectRelative(with.quantities.at(Target::kLearningRate).value, 3.5732038e-3, 1e-7);
@@ -106,7 +106,7 @@ TEST(PublishedLaw, WithholdsBeyondTheAllowedExtrapolation) {
   const Prediction prediction = PredictWith("step-law-lr", target);
   EXPECT_TRUE(prediction.quantities.empty());
   ASSERT_EQ(prediction.withheld.size(), 1u);
-  EXPECT_THAT(prediction.withheld[0].reason, HasSubstr("--max-extrapolation"));
+  EXPECT_THAT(prediction.withheld[0].reason, HasSubstr("(max_extrapolation)"));
 }
 
 TEST(PublishedLaw, FormsWithoutValuesAreNotPredictors) {

@@ -63,7 +63,7 @@ TEST(LawColumns, WhatIsMissingIsNamedWithTheWaysToGiveIt) {
   RunTable runs = Runs(3);
   runs.declared.erase("r");
   const absl::Status missing = LawInputFromRuns(*ShippedLaw("loss-d-cpt"), runs, {}).status();
-  for (const char* part : {"'r'", "--variable r:", "--map r=", "--table", "quantisation_loss"}) {
+  for (const char* part : {"'r'", "UpdateStudy: r", "columns", "table", "quantisation_loss"}) {
     EXPECT_THAT(std::string(missing.message()), HasSubstr(part));
   }
   const absl::Status unknown = LawInputFromRuns(*ShippedLaw("loss-d-cpt"), runs, {{"r", "ratio"}}).status();
@@ -96,7 +96,7 @@ TEST(LawColumns, ATableNeedsNoRuns) {
   EXPECT_EQ(input->warnings.at(0), "1 of 3 rows are left out: 1 lack loss");
   const absl::Status missing =
       LawInputFromColumns(*ShippedLaw("rectified-ft"), table, {{"y", "loss"}}).status();
-  EXPECT_THAT(std::string(missing.message()), HasSubstr("--map x=COLUMN"));
+  EXPECT_THAT(std::string(missing.message()), HasSubstr("say which it is (columns)"));
 }
 
 }  // namespace
