@@ -14,19 +14,28 @@
 
 #include "base/status_macros.h"
 #include "storage/fault.h"
-#include "storage/sqlite/columns/read_ahead.h"
+#include "storage/relational/columns/read_ahead.h"
 #include "storage/sqlite/file/care.h"
 #include "storage/sqlite/file/file_lock.h"
 #include "storage/sqlite/file/file_watch.h"
 #include "storage/sqlite/file/open.h"
-#include "storage/sqlite/quiet_task.h"
-#include "storage/sqlite/reader_pool.h"
-#include "storage/sqlite/snapshot.h"
-#include "storage/sqlite/transaction.h"
+#include "storage/relational/quiet_task.h"
+#include "storage/relational/reader_pool.h"
+#include "storage/relational/reads.h"
+#include "storage/relational/transaction.h"
 
 namespace sextant::storage {
 namespace sqlite {
 namespace {
+
+using relational::Clock;
+using relational::ListingAids;
+using relational::PooledSnapshot;
+using relational::QuietTask;
+using relational::ReadColumnsAhead;
+using relational::ReaderPool;
+using relational::RowTransaction;
+using relational::RunColumns;
 
 constexpr std::chrono::milliseconds kQuiet{500};
 
@@ -79,7 +88,7 @@ class SqliteStore final : public Store, public std::enable_shared_from_this<Sqli
   absl::StatusOr<std::unique_ptr<Snapshot>> Read() override {
     ASSIGN_OR_RETURN(auto lease, readers_->Acquire());
     ASSIGN_OR_RETURN(auto transaction, ScopedTransaction::Begin(*lease, ScopedTransaction::Kind::kRead));
-    return std::make_unique<SqliteSnapshot>(shared_from_this(), std::move(lease), std::move(transaction),
+    return std::make_unique<PooledSnapshot>(shared_from_this(), std::move(lease), std::move(transaction),
                                             clock_, listing_, ahead_.get());
   }
 
@@ -126,7 +135,7 @@ class SqliteStore final : public Store, public std::enable_shared_from_this<Sqli
   }
 
  private:
-  absl::StatusOr<std::unique_ptr<Connection>> OpenOneReader() {
+  absl::StatusOr<std::unique_ptr<relational::Connection>> OpenOneReader() {
     auto reader = OpenReader(watch_.path());
     RETURN_IF_ERROR(watch_.CheckFile());  // it may be another's now
     return reader;
@@ -140,7 +149,7 @@ class SqliteStore final : public Store, public std::enable_shared_from_this<Sqli
     writing_thread_ = std::this_thread::get_id();
     const absl::Cleanup done = [this] { writing_thread_ = std::thread::id(); };
     ASSIGN_OR_RETURN(auto scope, ScopedTransaction::Begin(*writer_, ScopedTransaction::Kind::kWrite));
-    SqliteTransaction transaction(*writer_, clock_);
+    RowTransaction transaction(*writer_, clock_);
     const absl::Status status = work(transaction);
     RETURN_IF_ERROR(transaction.lost());
     return status.ok() ? scope.Commit() : status;
