@@ -14,6 +14,7 @@
 // defines OpenEngine.
 #define SEXTANT_STORE_ENGINES(ENGINE) \
   ENGINE(sqlite)                      \
+  ENGINE(postgres)                    \
   // end
 
 namespace sextant::storage {
@@ -61,12 +62,13 @@ bool IsScheme(std::string_view text) {
 absl::StatusOr<StoreUrl> ParseStoreUrl(const std::string& url) {
   const std::size_t colon = url.find(':');
   if (colon == std::string::npos) return StoreUrl{kEngineOfPaths, url};
-  const std::string scheme = url.substr(0, colon);
+  std::string scheme = url.substr(0, colon);
+  if (scheme == "postgresql") scheme = "postgres";  // PostgreSQL's own clients take either
   if (FindEngine(scheme) != nullptr) return StoreUrl{scheme, url.substr(colon + 1)};
   if (IsScheme(scheme) && url.compare(colon, 3, "://") == 0) {
     return absl::InvalidArgumentError(absl::StrCat("no storage engine '", scheme, "' for ", url,
                                                    ": there is ", NamesOfEngines(),
-                                                   "; give a path, or sqlite:PATH"));
+                                                   "; give a path, sqlite:PATH or postgresql://USER@HOST/DATABASE"));
   }
   return StoreUrl{kEngineOfPaths, url};
 }

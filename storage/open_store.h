@@ -31,11 +31,11 @@ struct StoreOptions {
 
 /// A store's URL in its two parts.
 struct StoreUrl {
-  std::string engine;  ///< "sqlite"
+  std::string engine;  ///< "sqlite", "postgres"
   std::string place;   ///< what the engine finds the store by: for SQLite the path of a file
 };
 
-/// "ENGINE:PLACE", or a path on its own, which is a SQLite file. A path that begins with the name of an
+/// "ENGINE:PLACE" (of which "postgresql://…" is one), or a path on its own, which is a SQLite file. A path that begins with the name of an
 /// engine and a colon is written "./sqlite:…". InvalidArgument for "NAME://…" with a NAME that is no engine.
 absl::StatusOr<StoreUrl> ParseStoreUrl(const std::string& url);
 

@@ -34,7 +34,7 @@ void ReaderPool::Return(std::unique_ptr<Connection> connection) {
   } else {
     --opened_;
   }
-  returned_.notify_one();
+  returned_.notify_all();
 }
 
 }  // namespace sextant::storage::relational

@@ -9,16 +9,6 @@
 #include "storage/relational/rows/study_rows.h"
 
 namespace sextant::storage::relational {
-namespace {
-
-const absl::Status& StatusOf(const absl::Status& status) { return status; }
-template <typename T>
-const absl::Status& StatusOf(const absl::StatusOr<T>& result) {
-  return result.status();
-}
-
-}  // namespace
-
 template <typename Work>
 auto RowTransaction::Step(Work work) -> decltype(work()) {
   if (!lost().ok()) return lost();
@@ -45,7 +35,11 @@ absl::Status RowTransaction::DeleteStudy(const std::string& id) {
 }
 absl::StatusOr<std::vector<PutOutcome>> RowTransaction::PutEncodedRuns(const std::string& study_id,
                                                                           std::span<const EncodedRun> runs) {
-  return Step([&] { return relational::PutRuns(connection_, study_id, runs); });
+  return Step([&] { return PutRows(study_id, runs); });
+}
+absl::StatusOr<std::vector<PutOutcome>> RowTransaction::PutRows(const std::string& study_id,
+                                                                std::span<const EncodedRun> runs) {
+  return relational::PutRuns(connection_, study_id, runs);
 }
 absl::Status RowTransaction::DeleteRun(const std::string& study_id, const std::string& run_id) {
   return Step([&] { return relational::DeleteRun(connection_, study_id, run_id); });

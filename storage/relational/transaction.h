@@ -11,6 +11,12 @@
 
 namespace sextant::storage::relational {
 
+inline const absl::Status& StatusOf(const absl::Status& status) { return status; }
+template <typename T>
+const absl::Status& StatusOf(const absl::StatusOr<T>& result) {
+  return result.status();
+}
+
 /// Every write is a savepoint in the transaction that is open on `connection`, so that its failure undoes it
 /// alone, unless the database ended the whole transaction (a full disk, a lost connection).
 class RowTransaction : public Reads<Transaction> {
@@ -38,6 +44,11 @@ class RowTransaction : public Reads<Transaction> {
   absl::Status Nested(const std::function<absl::Status(Transaction&)>& work) override;
 
  protected:
+  /// What PutEncodedRuns does, for an engine that can do it faster.
+  virtual absl::StatusOr<std::vector<PutOutcome>> PutRows(const std::string& study_id,
+                                                          std::span<const EncodedRun> runs);
+
+ private:
   template <typename Work>
   auto Step(Work work) -> decltype(work());
 };

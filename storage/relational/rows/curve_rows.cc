@@ -16,14 +16,9 @@ namespace {
 constexpr int kChunkBits = 20;
 constexpr std::int64_t kChunksPerRun = std::int64_t{1} << kChunkBits;
 
-absl::Status CheckPoints(std::size_t points) {
-  if (points <= static_cast<std::size_t>(kChunksPerRun) * kPointsPerChunk) return absl::OkStatus();
-  return absl::InvalidArgumentError("a curve may have at most 2^30 points");
-}
-
 absl::Status PutChunk(Statement& statement, std::int64_t run_key, std::size_t chunk, std::size_t points,
                       std::span<const std::uint8_t> bytes) {
-  statement.Next((run_key << kChunkBits) + static_cast<std::int64_t>(chunk));
+  statement.Next(ChunkKey(run_key, chunk));
   return statement.Next(static_cast<std::int64_t>(points)).NextBlobView(bytes).Run();
 }
 
@@ -42,6 +37,11 @@ absl::StatusOr<std::int64_t> StoredBytes(Connection& connection, std::int64_t fi
 }
 
 }  // namespace
+
+absl::Status CheckPoints(std::size_t points) {
+  if (points <= static_cast<std::size_t>(kChunksPerRun) * kPointsPerChunk) return absl::OkStatus();
+  return absl::InvalidArgumentError("a curve may have at most 2^30 points");
+}
 
 absl::StatusOr<std::int64_t> WriteCurve(Connection& connection, std::int64_t run_key, const Curve& curve,
                                         std::int64_t keep, std::int64_t held, std::int64_t offset) {

@@ -20,6 +20,13 @@ namespace sextant::storage::relational {
 /// points.
 absl::StatusOr<std::int64_t> WriteCurve(Connection& connection, std::int64_t run_key, const Curve& curve,
                                         std::int64_t keep, std::int64_t held, std::int64_t offset);
+/// InvalidArgument past 2^30 points.
+absl::Status CheckPoints(std::size_t points);
+/// The key of a run's chunk.
+constexpr std::int64_t ChunkKey(std::int64_t run_key, std::size_t chunk) {
+  return (run_key << 20) + static_cast<std::int64_t>(chunk);
+}
+
 /// Writes the whole curve of a run that has none. Returns its bytes; InvalidArgument past 2^30 points.
 absl::StatusOr<std::int64_t> WriteChunks(Connection& connection, std::int64_t run_key,
                                          const EncodedCurve& curve);

@@ -37,8 +37,8 @@ const std::string& InsertSql() {
   static const auto* sql = [] {
     std::string values;
     for (int column = 0; column < RunColumnCount(); ++column) values += ", ?";
-    return new std::string(absl::StrCat("INSERT INTO runs (study_key, ", ColumnList(""), ") VALUES (?",
-                                        values, ") ON CONFLICT DO NOTHING"));
+    return new std::string(
+        absl::StrCat("INSERT INTO runs (", StoredRunColumns(), ") VALUES (?", values, ") ON CONFLICT DO NOTHING"));
   }();
   return *sql;
 }
@@ -57,16 +57,8 @@ absl::StatusOr<bool> Insert(Connection& connection, std::int64_t study_key, std:
                             const Run& run, const std::string& labels, std::int64_t curve_points) {
   ASSIGN_OR_RETURN(auto statement, connection.Prepare(InsertSql().c_str()));
   const std::string tags = ToJson(run.tags);
-  statement.Next(study_key).NextTextView(run.id).Next(run_key).Next(static_cast<std::int64_t>(run.state));
-  for (const RunQuantity& quantity : kRunQuantities) statement.Next(run.*quantity.value);
-  if (run.seed.has_value()) {
-    statement.Next(*run.seed);
-  } else {
-    statement.NextNull();
-  }
-  statement.NextTextView(run.schedule).NextTextView(run.optimizer).NextTextView(tags).NextTextView(labels);
-  statement.NextTextView(run.source).Next(run.create_time).Next(run.update_time).Next(curve_points);
-  statement.NextReals(KnownValues(run.values));
+  StatementSink sink(statement);
+  WriteRun(sink, study_key, run_key, run, tags, labels, curve_points);
   RETURN_IF_ERROR(statement.Run());
   return connection.changes() == 1;
 }
@@ -76,6 +68,28 @@ absl::StatusOr<bool> Insert(Connection& connection, std::int64_t study_key, std:
 const std::string& RunColumnList() {
   static const auto* list = new std::string(ColumnList("r."));
   return *list;
+}
+
+const std::string& StoredRunColumns() {
+  static const auto* list = new std::string(absl::StrCat("study_key, ", ColumnList("")));
+  return *list;
+}
+
+void WriteRun(RowSink& row, std::int64_t study_key, std::int64_t run_key, const Run& run,
+              const std::string& tags, const std::string& labels, std::int64_t curve_points) {
+  row.Int(study_key);
+  row.TextView(run.id);
+  row.Int(run_key);
+  row.Int(static_cast<std::int64_t>(run.state));
+  for (const RunQuantity& quantity : kRunQuantities) row.Real(run.*quantity.value);
+  if (run.seed.has_value()) {
+    row.Int(*run.seed);
+  } else {
+    row.Null();
+  }
+  for (const std::string* text : {&run.schedule, &run.optimizer, &tags, &labels, &run.source}) row.TextView(*text);
+  for (const std::int64_t number : {run.create_time, run.update_time, curve_points}) row.Int(number);
+  row.Reals(KnownValues(run.values));
 }
 
 int RunColumnCount() { return static_cast<int>(kFirst.size() + kRunQuantities.size() + kLast.size()); }

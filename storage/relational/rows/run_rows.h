@@ -10,6 +10,7 @@
 
 #include "base/run_field_table.h"
 #include "storage/records.h"
+#include "storage/relational/rows/row_sink.h"
 #include "storage/relational/sql/connection.h"
 
 namespace sextant::storage::relational {
@@ -17,6 +18,12 @@ namespace sextant::storage::relational {
 /// The columns that ReadRun reads, over the table alias r, and how many they are.
 const std::string& RunColumnList();
 int RunColumnCount();
+
+/// All columns of a row of `runs`, and what goes into them, in that order. `tags` and `labels` in their stored
+/// forms; all texts outlive what becomes of the row.
+const std::string& StoredRunColumns();
+void WriteRun(RowSink& row, std::int64_t study_key, std::int64_t run_key, const Run& run,
+              const std::string& tags, const std::string& labels, std::int64_t curve_points);
 
 struct StoredRun {
   Run run;

@@ -15,9 +15,7 @@
 #include "storage/relational/rows/study_rows.h"
 
 namespace sextant::storage::relational {
-namespace {
 
-// Keys of runs that were never stored, or that a rollback took back, are used again: nothing refers to them.
 absl::StatusOr<std::int64_t> NextRunKey(Connection& connection) {
   ASSIGN_OR_RETURN(auto statement,
                    connection.Prepare("SELECT value FROM counters WHERE name = 'next_run_key'"));
@@ -32,9 +30,7 @@ absl::Status SetNextRunKey(Connection& connection, std::int64_t key) {
   return statement.Next(key).Run();
 }
 
-// Merges a run into the stored one of its id. Reads no more of a long stored curve than the chunks that hold
-// what is given again, or that it ends in.
-absl::StatusOr<PutOutcome> Update(Connection& connection, std::int64_t study_key, const std::string& study_id,
+absl::StatusOr<PutOutcome> UpdateRun(Connection& connection, std::int64_t study_key, const std::string& study_id,
                                   const EncodedRun& encoded, StudyTotals& totals) {
   auto stored = SelectRun(connection, study_key, study_id, encoded.run.id);
   if (encoded.curve_begin > 0 && absl::IsNotFound(stored.status())) return PutOutcome::kConflict;
@@ -73,7 +69,14 @@ absl::StatusOr<PutOutcome> Update(Connection& connection, std::int64_t study_key
   return PutOutcome::kAccepted;
 }
 
-}  // namespace
+absl::StatusOr<std::vector<PutOutcome>> CountOutcomes(Connection& connection, std::int64_t study_key,
+                                                      std::vector<PutOutcome> outcomes) {
+  const bool changed = std::find(outcomes.begin(), outcomes.end(), PutOutcome::kAccepted) != outcomes.end();
+  if (changed) {
+    RETURN_IF_ERROR(CountRunChange(connection, study_key));
+  }
+  return outcomes;
+}
 
 absl::StatusOr<std::vector<PutOutcome>> PutRuns(Connection& connection, const std::string& study_id,
                                                 std::span<const EncodedRun> runs) {
@@ -86,14 +89,14 @@ absl::StatusOr<std::vector<PutOutcome>> PutRuns(Connection& connection, const st
   for (const EncodedRun& given : runs) {
     RETURN_IF_ERROR(CheckRun(given.run));
     if (given.curve_begin > 0) {
-      ASSIGN_OR_RETURN(auto outcome, Update(connection, study.key, study_id, given, totals));
+      ASSIGN_OR_RETURN(auto outcome, UpdateRun(connection, study.key, study_id, given, totals));
       outcomes.push_back(outcome);
       continue;
     }
     const auto points = static_cast<std::int64_t>(given.curve.points());
     ASSIGN_OR_RETURN(auto inserted, InsertRun(connection, study.key, next_key, given.run, points));
     if (!inserted) {
-      ASSIGN_OR_RETURN(auto outcome, Update(connection, study.key, study_id, given, totals));
+      ASSIGN_OR_RETURN(auto outcome, UpdateRun(connection, study.key, study_id, given, totals));
       outcomes.push_back(outcome);
       continue;
     }
@@ -108,11 +111,7 @@ absl::StatusOr<std::vector<PutOutcome>> PutRuns(Connection& connection, const st
     RETURN_IF_ERROR(SetNextRunKey(connection, next_key));
   }
   RETURN_IF_ERROR(AddToTotals(connection, study.key, totals));
-  const bool changed = std::find(outcomes.begin(), outcomes.end(), PutOutcome::kAccepted) != outcomes.end();
-  if (changed) {
-    RETURN_IF_ERROR(CountRunChange(connection, study.key));
-  }
-  return outcomes;
+  return CountOutcomes(connection, study.key, std::move(outcomes));
 }
 
 absl::Status DeleteRun(Connection& connection, const std::string& study_id, const std::string& run_id) {

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/postgres/sql/connection.h"
+
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <string_view>
+
+#include "base/status_macros.h"
+#include "storage/postgres/sql/error.h"
+#include "storage/postgres/sql/prepared_statement.h"
+
+namespace sextant::storage::postgres {
+namespace {
+
+void IgnoreNotice(void*, const PGresult*) {}
+
+// Notices that a listing was slow; reading 100 000 rows takes some 30 ms here.
+class TimedReads final : public relational::ReadLimit {
+ public:
+  explicit TimedReads(std::chrono::microseconds limit) : limit_(limit) {}
+  bool exceeded() const override { return std::chrono::steady_clock::now() - begin_ > limit_; }
+
+ private:
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  const std::chrono::microseconds limit_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const Place& place, bool read_only) {
+  // What stands before the URL is what the URL may change.
+  constexpr std::array kKeys = {"connect_timeout",          "tcp_user_timeout", "keepalives_idle",
+                                "fallback_application_name", "dbname",           "client_encoding",
+                                static_cast<const char*>(nullptr)};
+  const std::array values = {"10", "30000", "30", "sextant", place.url.c_str(), "UTF8",
+                             static_cast<const char*>(nullptr)};
+  PGconn* const handle = PQconnectdbParams(kKeys.data(), values.data(), /*expand_dbname=*/1);
+  if (handle == nullptr) return absl::ResourceExhaustedError("out of memory while connecting");
+  std::unique_ptr<Connection> connection(new Connection(handle, place.name));
+  if (PQstatus(handle) != CONNECTION_OK) return CannotConnect(PQerrorMessage(handle), place.name);
+  PQsetNoticeReceiver(handle, IgnoreNotice, nullptr);
+  // A process that stands still must not keep others from writing, nor one that writes long from noticing.
+  RETURN_IF_ERROR(connection->Execute(
+      absl::StrCat("SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '",
+                   read_only ? "10min" : "60s", "'; SET default_transaction_read_only = ",
+                   read_only ? "on" : "off")));
+  // Compiling costs more than the statements here take; databases that speak the protocol may not know it.
+  connection->Execute("SET jit = off").IgnoreError();
+  return connection;
+}
+
+Connection::~Connection() {
+  cache_.clear();
+  PQfinish(connection_);
+}
+
+absl::Status Connection::Execute(const std::string& sql) {
+  if (PQsendQuery(connection_, sql.c_str()) == 0) {
+    return StatusFromSqlState("", PQerrorMessage(connection_), path_);
+  }
+  ASSIGN_OR_RETURN(auto result, TakeResults(connection_, path_));
+  // COMMIT of a transaction that had failed says so nowhere else.
+  if (sql == "COMMIT" && std::string_view(PQcmdStatus(result.get())) != "COMMIT") {
+    return absl::AbortedError(absl::StrCat(path_, ": the transaction was rolled back"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> Connection::Ask(const std::string& sql) {
+  if (PQsendQuery(connection_, sql.c_str()) == 0) {
+    return StatusFromSqlState("", PQerrorMessage(connection_), path_);
+  }
+  ASSIGN_OR_RETURN(auto result, TakeResults(connection_, path_));
+  if (PQntuples(result.get()) == 0 || PQgetisnull(result.get(), 0, 0) == 1) return std::string();
+  return std::string(PQgetvalue(result.get(), 0, 0));
+}
+
+absl::StatusOr<Statement> Connection::Prepare(const char* sql) {
+  auto& cached = cache_[sql];
+  if (cached != nullptr && cached->in_use) return PrepareOnce(sql);
+  if (cached == nullptr) cached = std::make_unique<PreparedPostgres>(*this, sql, /*keep=*/true);
+  return Statement(*cached);
+}
+
+absl::StatusOr<Statement> Connection::PrepareOnce(const std::string& sql) {
+  return Statement(std::make_unique<PreparedPostgres>(*this, sql, /*keep=*/false));
+}
+
+absl::StatusOr<std::string> Connection::PrepareNamed(const std::string& sql,
+                                                     const std::vector<unsigned>& types) {
+  std::string name = absl::StrCat("s", ++last_name_);
+  if (PQsendPrepare(connection_, name.c_str(), sql.c_str(), static_cast<int>(types.size()), types.data()) ==
+      0) {
+    return StatusFromSqlState("", PQerrorMessage(connection_), path_);
+  }
+  RETURN_IF_ERROR(TakeResults(connection_, path_).status());
+  return name;
+}
+
+absl::StatusOr<Result> Connection::Run(const std::string& name, const std::string& sql,
+                                       const std::vector<Parameter>& parameters) {
+  const std::size_t count = parameters.size();
+  std::vector<Oid> types(count);
+  std::vector<const char*> data(count);
+  std::vector<int> sizes(count), formats(count, 1);
+  for (std::size_t i = 0; i < count; ++i) {
+    types[i] = parameters[i].type;
+    data[i] = parameters[i].data;
+    sizes[i] = parameters[i].size;
+  }
+  const int sent =
+      name.empty() ? PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(count), types.data(),
+                                       data.data(), sizes.data(), formats.data(), /*resultFormat=*/1)
+                   : PQsendQueryPrepared(connection_, name.c_str(), static_cast<int>(count), data.data(),
+                                         sizes.data(), formats.data(), /*resultFormat=*/1);
+  if (sent == 0) return StatusFromSqlState("", PQerrorMessage(connection_), path_);
+  ASSIGN_OR_RETURN(auto result, TakeResults(connection_, path_));
+  changes_ = std::strtoll(PQcmdTuples(result.get()), nullptr, 10);
+  return result;
+}
+
+bool Connection::in_transaction() const {
+  switch (PQtransactionStatus(connection_)) {
+    case PQTRANS_ACTIVE:
+    case PQTRANS_INTRANS:
+    case PQTRANS_INERROR:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::unique_ptr<relational::ReadLimit> Connection::LimitReads(int steps, bool stop) {
+  if (stop) return nullptr;
+  constexpr int kStepsPerMicrosecond = 15;  // some five a row, and three rows a microsecond
+  return std::make_unique<TimedReads>(std::chrono::microseconds(steps / kStepsPerMicrosecond));
+}
+
+}  // namespace sextant::storage::postgres
