@@ -36,7 +36,8 @@ struct Core {
   Quota scratch;                                 ///< bytes of files beside the database
   std::chrono::milliseconds stream_patience{0};  ///< how long nothing may happen on an upload or download
   int disk_reserve_mb = -1;                      ///< as ServerOptions has it
-  std::string database;                          ///< path
+  std::string database;                          ///< path, or URL without its password
+  bool database_is_file = true;
   bool asks_for_tokens = false;                  ///< false where only this process calls
   std::string why_read_only;                     ///< not empty: the store refuses writes
 

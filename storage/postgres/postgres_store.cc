@@ -20,6 +20,8 @@
 #include "storage/postgres/schema/schema.h"
 #include "storage/postgres/sql/connection.h"
 #include "storage/relational/columns/read_ahead.h"
+#include "storage/relational/move/move_mark.h"
+#include "storage/relational/move/table_store.h"
 #include "storage/relational/quiet_task.h"
 #include "storage/relational/reader_pool.h"
 #include "storage/relational/reads.h"
@@ -76,7 +78,9 @@ class PostgresTransaction final : public relational::RowTransaction {
 };
 
 // One connection that writes, and a pool of those that read; each is made again when it is lost.
-class PostgresStore final : public Store, public std::enable_shared_from_this<PostgresStore> {
+class PostgresStore final : public Store,
+                            public relational::TableStore,
+                            public std::enable_shared_from_this<PostgresStore> {
  public:
   PostgresStore(Place place, const PostgresOptions& options)
       : place_(std::move(place)),
@@ -107,6 +111,9 @@ class PostgresStore final : public Store, public std::enable_shared_from_this<Po
       if (absl::IsUnavailable(taken)) return absl::FailedPreconditionError(taken.message());
       RETURN_IF_ERROR(taken);
       RETURN_IF_ERROR(Ledger::ForgetOld(*writer_, Now()));
+    }
+    if (!options_.half_moved) {
+      RETURN_IF_ERROR(ReadTables(relational::RefuseHalfMoved));
     }
     if (options_.reads_ahead && listing_.columns != nullptr) {
       // What goes wrong here goes wrong again, and is told, where a listing reads.
@@ -148,6 +155,15 @@ class PostgresStore final : public Store, public std::enable_shared_from_this<Po
     if (in_doubt) status = Settle();
     if (ahead_ != nullptr) ahead_->Poke();
     return status;
+  }
+
+  absl::Status ReadTables(const TableWork& work) override {
+    ASSIGN_OR_RETURN(auto lease, readers_.Acquire());
+    ASSIGN_OR_RETURN(auto transaction, ScopedTransaction::Begin(*lease, ScopedTransaction::Kind::kRead));
+    return work(*lease);
+  }
+  absl::Status WriteTables(const TableWork& work) override {
+    return Write([&](Transaction&) { return work(*writer_); });
   }
 
   absl::StatusOr<StoreHealth> GetHealth() override {
@@ -258,6 +274,11 @@ class PostgresStore final : public Store, public std::enable_shared_from_this<Po
 }  // namespace
 
 // Where OpenStore finds this engine.
+absl::StatusOr<PlaceName> NamePlace(const std::string& place);
+absl::StatusOr<PlaceName> NamePlace(const std::string& place) {
+  ASSIGN_OR_RETURN(auto parsed, ParsePlace(place));
+  return PlaceName{std::move(parsed.name), false};
+}
 absl::StatusOr<std::shared_ptr<Store>> OpenEngine(const std::string& place, const StoreOptions& options);
 absl::StatusOr<std::shared_ptr<Store>> OpenEngine(const std::string& place, const StoreOptions& options) {
   return OpenPostgresStore(place, PostgresOptions{options});

@@ -15,6 +15,8 @@
 #include "base/status_macros.h"
 #include "storage/fault.h"
 #include "storage/relational/columns/read_ahead.h"
+#include "storage/relational/move/move_mark.h"
+#include "storage/relational/move/table_store.h"
 #include "storage/sqlite/file/care.h"
 #include "storage/sqlite/file/file_lock.h"
 #include "storage/sqlite/file/file_watch.h"
@@ -55,7 +57,9 @@ ListingAids AidsFor(const SqliteOptions& options) {
 }
 
 // One connection that writes, and a pool of those that read.
-class SqliteStore final : public Store, public std::enable_shared_from_this<SqliteStore> {
+class SqliteStore final : public Store,
+                          public relational::TableStore,
+                          public std::enable_shared_from_this<SqliteStore> {
  public:
   // Without `writer` and `lock` it is read-only.
   SqliteStore(std::optional<FileLock> lock, const std::string& path, std::unique_ptr<Connection> writer,
@@ -110,6 +114,15 @@ class SqliteStore final : public Store, public std::enable_shared_from_this<Sqli
     }
     if (ahead_ != nullptr) ahead_->Poke();
     return status;
+  }
+
+  absl::Status ReadTables(const TableWork& work) override {
+    ASSIGN_OR_RETURN(auto lease, readers_->Acquire());
+    ASSIGN_OR_RETURN(auto transaction, ScopedTransaction::Begin(*lease, ScopedTransaction::Kind::kRead));
+    return work(*lease);
+  }
+  absl::Status WriteTables(const TableWork& work) override {
+    return Write([&](Transaction&) { return work(*writer_); });
   }
 
   absl::StatusOr<StoreHealth> GetHealth() override {
@@ -177,6 +190,8 @@ class SqliteStore final : public Store, public std::enable_shared_from_this<Sqli
 }  // namespace
 
 // Where OpenStore finds this engine.
+absl::StatusOr<PlaceName> NamePlace(const std::string& place);
+absl::StatusOr<PlaceName> NamePlace(const std::string& place) { return PlaceName{place, true}; }
 absl::StatusOr<std::shared_ptr<Store>> OpenEngine(const std::string& place, const StoreOptions& options);
 absl::StatusOr<std::shared_ptr<Store>> OpenEngine(const std::string& place, const StoreOptions& options) {
   if (place.rfind("//", 0) == 0 && place.rfind("///", 0) != 0) {
@@ -206,6 +221,9 @@ absl::StatusOr<std::shared_ptr<Store>> OpenSqliteStore(const std::string& path,
   auto store = std::make_shared<sqlite::SqliteStore>(std::move(lock), canonical, std::move(writer), options);
   // One reader from the start: what is taken away later can still be read, and saved.
   RETURN_IF_ERROR(store->GetHealth().status());
+  if (!options.half_moved) {
+    RETURN_IF_ERROR(store->ReadTables(relational::RefuseHalfMoved));
+  }
   return store;
 }
 

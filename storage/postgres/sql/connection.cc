@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/postgres/sql/connection.h"
 
-#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 
 #include <array>
@@ -121,6 +120,51 @@ absl::StatusOr<Result> Connection::Run(const std::string& name, const std::strin
   ASSIGN_OR_RETURN(auto result, TakeResults(connection_, path_));
   changes_ = std::strtoll(PQcmdTuples(result.get()), nullptr, 10);
   return result;
+}
+
+absl::StatusOr<std::vector<std::string>> Connection::TableNames() {
+  ASSIGN_OR_RETURN(auto statement, Prepare("SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() "
+                                           "AND tablename NOT IN ('sextant_schema', 'writers')"));
+  std::vector<std::string> names;
+  for (;;) {
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) return names;
+    names.emplace_back(statement.Text(0));
+  }
+}
+
+absl::StatusOr<std::vector<relational::DescribedColumn>> Connection::DescribeTable(const std::string& table) {
+  using Kind = relational::DescribedColumn::Kind;
+  ASSIGN_OR_RETURN(
+      auto statement,
+      Prepare("SELECT c.column_name::text, c.data_type::text, coalesce(k.ordinal_position, 0)::bigint "
+              "FROM information_schema.columns c LEFT JOIN (information_schema.table_constraints t "
+              "JOIN information_schema.key_column_usage k ON k.constraint_name = t.constraint_name "
+              "AND k.constraint_schema = t.constraint_schema AND t.constraint_type = 'PRIMARY KEY') "
+              "ON k.table_schema = c.table_schema AND k.table_name = c.table_name AND k.column_name = c.column_name "
+              "WHERE c.table_schema = current_schema() AND c.table_name = ? ORDER BY c.ordinal_position"));
+  statement.NextTextView(table);
+  std::vector<relational::DescribedColumn> columns;
+  for (;;) {
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) return columns;
+    const std::string type(statement.Text(1));
+    const Kind kind = type == "bigint"             ? Kind::kInt
+                      : type == "double precision" ? Kind::kReal
+                      : type == "text"             ? Kind::kText
+                      : type == "ARRAY"            ? Kind::kReals
+                                                   : Kind::kBlob;
+    columns.push_back({std::string(statement.Text(0)), kind, static_cast<int>(statement.Int(2))});
+  }
+}
+
+absl::Status Connection::KeysWereGiven(const std::string& table) {
+  ASSIGN_OR_RETURN(auto column,
+                   Ask(absl::StrCat("SELECT column_name FROM information_schema.columns WHERE table_schema = "
+                                    "current_schema() AND table_name = '", table, "' AND is_identity = 'YES'")));
+  if (column.empty()) return absl::OkStatus();
+  return Execute(absl::StrCat("SELECT setval(pg_get_serial_sequence('", table, "', '", column, "'), max(", column,
+                              ")) FROM ", table, " HAVING max(", column, ") IS NOT NULL"));
 }
 
 bool Connection::in_transaction() const {

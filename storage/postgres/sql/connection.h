@@ -53,6 +53,10 @@ class Connection final : public relational::Connection {
   /// for "do not even begin"; without, it is the time that tells.
   std::unique_ptr<relational::ReadLimit> LimitReads(int steps, bool stop) override;
 
+  absl::StatusOr<std::vector<std::string>> TableNames() override;
+  absl::StatusOr<std::vector<relational::DescribedColumn>> DescribeTable(const std::string& table) override;
+  absl::Status KeysWereGiven(const std::string& table) override;
+
   /// Makes `sql` (with $1, $2, …) a statement of the server's for parameters of these types; its name.
   absl::StatusOr<std::string> PrepareNamed(const std::string& sql, const std::vector<unsigned>& types);
   /// Runs a statement by its name, or else the text `sql`. All rows, in binary form.

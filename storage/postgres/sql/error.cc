@@ -4,7 +4,6 @@
 #include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_split.h>
 
 #include "storage/fault.h"
 
@@ -20,10 +19,12 @@ std::string OneLine(const std::string& detail) {
   return line;
 }
 
+bool IsOfClass(std::string_view state, std::string_view letters) { return state.substr(0, 2) == letters; }
+
 bool IsConnectionTrouble(std::string_view state) {
   // 08: connection exceptions; 57P01 to 57P03: shut down by an administrator, after a crash, or not up yet;
   // 53300: as many connections as the server takes.
-  return state.empty() || absl::StartsWith(state, "08") || state == "57P01" || state == "57P02" ||
+  return state.empty() || IsOfClass(state, "08") || state == "57P01" || state == "57P02" ||
          state == "57P03" || state == "53300";
 }
 
@@ -35,10 +36,10 @@ absl::Status StatusFromSqlState(std::string_view state, const std::string& detai
   if (IsConnectionTrouble(state)) {
     return absl::UnavailableError(absl::StrCat("no connection to ", says, "; retry"));
   }
-  if (state == "55P03" || state == "57014" || state == "25P03" || absl::StartsWith(state, "40")) {
+  if (state == "55P03" || state == "57014" || state == "25P03" || IsOfClass(state, "40")) {
     return absl::UnavailableError(absl::StrCat(database, " is busy: ", OneLine(detail), "; retry"));
   }
-  if (absl::StartsWith(state, "53")) {
+  if (IsOfClass(state, "53")) {
     return absl::ResourceExhaustedError(
         absl::StrCat(says, ": nothing of this write was kept; make room on the database's server and retry"));
   }
@@ -48,16 +49,16 @@ absl::Status StatusFromSqlState(std::string_view state, const std::string& detai
                                                 "primary")),
                      kFaultReadOnly);
   }
-  if (state == "42501" || absl::StartsWith(state, "28")) return absl::PermissionDeniedError(says);
+  if (state == "42501" || IsOfClass(state, "28")) return absl::PermissionDeniedError(says);
   if (state == "3D000") return absl::NotFoundError(absl::StrCat(says, ": make it first (createdb)"));
   if (state == "23505") return absl::AlreadyExistsError(says);
   if (state == "XX001" || state == "XX002") {
     return absl::DataLossError(absl::StrCat(database, " is damaged (", OneLine(detail), "): restore a backup"));
   }
-  if (absl::StartsWith(state, "54") || state == "22021" || state == "22P05") {
+  if (IsOfClass(state, "54") || state == "22021" || state == "22P05") {
     return absl::InvalidArgumentError(says);
   }
-  return absl::InternalError(absl::StrCat(says, " (SQLSTATE ", state, ")"));
+  return absl::InternalError(absl::StrCat(says, " (SQLSTATE ", std::string(state), ")"));
 }
 
 absl::Status CannotConnect(const std::string& detail, const std::string& database) {

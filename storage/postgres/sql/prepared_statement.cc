@@ -100,6 +100,7 @@ absl::Status PreparedPostgres::Execute() {
   }
   ASSIGN_OR_RETURN(result_, connection_.Run(name, sql_, parameters));
   row_ = -1;
+  keep_ = true;  // what is run again pays to be prepared
   return absl::OkStatus();
 }
 

@@ -22,7 +22,7 @@ std::string NumberPlaceholders(const std::string& sql);
 
 /// Types of parameters are those of what is bound, since the server would guess others. One that is kept is
 /// prepared on the server once for each list of types it meets (NULLs have none); one that is not is planned for
-/// its values. All rows of an answer are in memory from the first Step on. Lists of numbers are float8[].
+/// its values, the first time. All rows of an answer are in memory from the first Step on. Lists of numbers are float8[].
 class PreparedPostgres final : public relational::PreparedStatement {
  public:
   /// `connection` outlives it.
@@ -59,7 +59,7 @@ class PreparedPostgres final : public relational::PreparedStatement {
 
   Connection& connection_;
   const std::string sql_;
-  const bool keep_;
+  bool keep_;
   std::vector<Bound> bound_;
   std::size_t bound_count_ = 0;
   std::map<std::vector<unsigned>, std::string> names_;

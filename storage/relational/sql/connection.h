@@ -107,6 +107,15 @@ class Statement {
   int last_bound_ = 0;
 };
 
+/// A column as a database describes it.
+struct DescribedColumn {
+  enum class Kind { kInt, kReal, kText, kBlob, kReals };
+  std::string name;
+  Kind kind = Kind::kInt;
+  int key_place = 0;  ///< its place in the table's primary key, from 1 on
+  bool operator==(const DescribedColumn&) const = default;
+};
+
 /// While it lives, notices when statements of a connection turn out to read much. An engine that can gives
 /// up such a statement with Cancelled where it was told to.
 class ReadLimit {
@@ -147,6 +156,12 @@ class Connection {
   /// Notices statements that take more than about `steps` (above 0), some five a row that they read; with
   /// `stop`, they are given up.
   virtual std::unique_ptr<ReadLimit> LimitReads(int steps, bool stop) = 0;
+
+  // For what moves whole databases. Tables that only one engine has are left out.
+  virtual absl::StatusOr<std::vector<std::string>> TableNames() = 0;
+  virtual absl::StatusOr<std::vector<DescribedColumn>> DescribeTable(const std::string& table) = 0;
+  /// Rows went in with keys that the database gives to new ones by itself: it is to go on after them.
+  virtual absl::Status KeysWereGiven(const std::string& table) = 0;
 };
 
 /// BEGIN (or a savepoint when one is open already) until Commit; rolls back when destroyed uncommitted. An

@@ -113,6 +113,34 @@ std::unique_ptr<relational::ReadLimit> Connection::LimitReads(int steps, bool st
   return std::make_unique<StepLimit>(db_, steps, stop);
 }
 
+absl::StatusOr<std::vector<std::string>> Connection::TableNames() {
+  ASSIGN_OR_RETURN(auto statement, Prepare("SELECT name FROM sqlite_schema WHERE type = 'table' "
+                                           "AND substr(name, 1, 7) <> 'sqlite_'"));
+  std::vector<std::string> names;
+  for (;;) {
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) return names;
+    names.emplace_back(statement.Text(0));
+  }
+}
+
+absl::StatusOr<std::vector<relational::DescribedColumn>> Connection::DescribeTable(const std::string& table) {
+  using Kind = relational::DescribedColumn::Kind;
+  ASSIGN_OR_RETURN(auto statement, Prepare("SELECT name, type, pk FROM pragma_table_info(?) ORDER BY cid"));
+  statement.NextTextView(table);
+  std::vector<relational::DescribedColumn> columns;
+  for (;;) {
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) return columns;
+    const std::string type(statement.Text(1));
+    const Kind kind = type == "INTEGER" ? Kind::kInt
+                      : type == "REAL"  ? Kind::kReal
+                      : type == "TEXT"  ? Kind::kText
+                                        : Kind::kBlob;
+    columns.push_back({std::string(statement.Text(0)), kind, static_cast<int>(statement.Int(2))});
+  }
+}
+
 sqlite3* HandleOf(const relational::Connection& connection) {
   return static_cast<const Connection&>(connection).handle();
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "storage/relational/sql/connection.h"
 
@@ -43,6 +44,10 @@ class Connection final : public relational::Connection {
   const char* begin_read() const override { return "BEGIN"; }
   /// Counts steps of SQLite's machine.
   std::unique_ptr<relational::ReadLimit> LimitReads(int steps, bool stop) override;
+
+  absl::StatusOr<std::vector<std::string>> TableNames() override;
+  absl::StatusOr<std::vector<relational::DescribedColumn>> DescribeTable(const std::string& table) override;
+  absl::Status KeysWereGiven(const std::string&) override { return absl::OkStatus(); }
 
   sqlite3* handle() const { return db_; }
   absl::Status LastError() const;

@@ -282,7 +282,7 @@ TEST_F(PostgresStoreTest, AStudyMovesBetweenEngines) {
   }).ok());
   const auto snapshot = Read(*store);
   EXPECT_EQ(Differences(*snapshot->GetCurve("s", run.run.id), *snapshot->GetCurve("copy", run.run.id)), "");
-  Run original = *snapshot->GetRun("s", run.run.id);
+  storage::Run original = *snapshot->GetRun("s", run.run.id);
   original.study_id = "copy";
   EXPECT_EQ(Differences(original, *snapshot->GetRun("copy", run.run.id)), "");
   EXPECT_TRUE(snapshot->GetFit("copy", "f").ok());
