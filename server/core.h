@@ -38,8 +38,8 @@ struct Core {
   int disk_reserve_mb = -1;                      ///< as ServerOptions has it
   std::string database;                          ///< path, or URL without its password
   bool database_is_file = true;
-  bool asks_for_tokens = false;                  ///< false where only this process calls
-  std::string why_read_only;                     ///< not empty: the store refuses writes
+  bool asks_for_tokens = false;  ///< false where only this process calls
+  std::string why_read_only;     ///< not empty: the store refuses writes
 
   /// Opens a snapshot. Hold it for reading, not while computing. Errors name the database.
   absl::StatusOr<std::unique_ptr<storage::Snapshot>> Read() const;

@@ -216,7 +216,8 @@ int main(int argc, char** argv) {
   // A file that may not grow (ulimit -f) is an error of the write, as a full disk is, not the server's end.
   ::signal(SIGXFSZ, SIG_IGN);
 
-  if (argc > 1 && std::string_view(argv[1]) == "migrate") return sextant::server::RunMigrate(argc - 1, argv + 1);
+  if (argc > 1 && std::string_view(argv[1]) == "migrate")
+    return sextant::server::RunMigrate(argc - 1, argv + 1);
 
   CLI::App app("Serves scaling-law fits and hyperparameter predictions over gRPC.", "sextantd");
   Flags flags;
@@ -232,15 +233,14 @@ int main(int argc, char** argv) {
     CLI::App migrate("Copies a whole database into another, between engines too, and compares the two.");
     sextant::server::MigrateFlags ignored;
     sextant::server::AddMigrateFlags(migrate, ignored);
-    const std::string page =
-        sextant::server::ManPage("sextantd", 8, man_page_date, sextant::server::kVersion,
-                                 {{&app,
-                                   "sextantd",
-                                   {"sextantd --listen 127.0.0.1:7433 --db /var/lib/sextant/sextant.db",
-                                    "sextantd --config /etc/sextant/sextantd.toml --check-config"}},
-                                  {&migrate, "sextantd migrate",
-                                   {"sextantd migrate sextant.db postgresql://sextant@db/sextant"}}},
-                                 {"sextant(1)"});
+    const std::string page = sextant::server::ManPage(
+        "sextantd", 8, man_page_date, sextant::server::kVersion,
+        {{&app,
+          "sextantd",
+          {"sextantd --listen 127.0.0.1:7433 --db /var/lib/sextant/sextant.db",
+           "sextantd --config /etc/sextant/sextantd.toml --check-config"}},
+         {&migrate, "sextantd migrate", {"sextantd migrate sextant.db postgresql://sextant@db/sextant"}}},
+        {"sextant(1)"});
     std::fputs(page.c_str(), stdout);
     return 0;
   }

@@ -35,8 +35,8 @@ struct ServerOptions {
   std::string metrics;                   ///< HOST:PORT of plain HTTP for monitoring; empty: none
 };
 
-/// Where a database is, for people: for `sqlite:PATH`, and for a path, the path; else a URL without its password.
-/// INVALID_ARGUMENT for an engine that there is not.
+/// Where a database is, for people: for `sqlite:PATH`, and for a path, the path; else a URL without its
+/// password. INVALID_ARGUMENT for an engine that there is not.
 absl::StatusOr<std::string> DatabasePath(const std::string& database);
 /// Whether that is a path of this machine.
 bool DatabaseIsFile(const std::string& database);

@@ -43,9 +43,9 @@ struct StoreUrl {
   PlaceName name;
 };
 
-/// "ENGINE:PLACE" (of which "postgresql://…" is one), or a path on its own, which is a SQLite file. A path that begins with the name of an
-/// engine and a colon is written "./sqlite:…". InvalidArgument for "NAME://…" with a NAME that is no engine, and for
-/// a place that the engine cannot read.
+/// "ENGINE:PLACE" (of which "postgresql://…" is one), or a path on its own, which is a SQLite file. A path
+/// that begins with the name of an engine and a colon is written "./sqlite:…". InvalidArgument for "NAME://…"
+/// with a NAME that is no engine, and for a place that the engine cannot read.
 absl::StatusOr<StoreUrl> ParseStoreUrl(const std::string& url);
 
 /// Opens the store at `url`, bringing an older one to the current schema. A store that is open for writing is

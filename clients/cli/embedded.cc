@@ -39,9 +39,9 @@ absl::StatusOr<std::unique_ptr<EmbeddedServer>> EmbeddedServer::Open(const std::
   }
   ASSIGN_OR_RETURN(const auto path, server::DatabasePath(database));
   if (!server::DatabaseIsFile(database)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--db takes a file here, not ", path,
-        ": start `sextantd --db` with that URL, and name the service with --server"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--db takes a file here, not ", path,
+                     ": start `sextantd --db` with that URL, and name the service with --server"));
   }
   // Absolute, so that messages and `doctor` name a file that can be found.
   std::error_code error;

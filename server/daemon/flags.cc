@@ -29,7 +29,8 @@ void AddServiceFlags(CLI::App& app, Flags& flags) {
                  "https://SITE whose pages may call over HTTP; repeatable, none unless given");
   app.add_option("--http-port-file", flags.http_port_file,
                  "write the bound HTTP port to this file when ready");
-  app.add_option("--db", flags.server.database, "SQLite file, made if missing, or postgresql://USER@HOST/DATABASE; required");
+  app.add_option("--db", flags.server.database,
+                 "SQLite file, made if missing, or postgresql://USER@HOST/DATABASE; required");
   app.add_option("--threads", flags.server.threads, "threads of the solvers; 0: one a core")
       ->capture_default_str();
   app.add_option("--laws", flags.server.laws_folder,

@@ -18,7 +18,8 @@ void AddMigrateFlags(CLI::App& app, MigrateFlags& flags) {
 
 int RunMigrate(int argc, char** argv) {
   CLI::App app(
-      "Copies a whole database into another, between engines too, and compares the two. The first stays as it is. "
+      "Copies a whole database into another, between engines too, and compares the two. The first stays as "
+      "it is. "
       "Stop its server before: what is written meanwhile is not copied.",
       "sextantd migrate");
   MigrateFlags flags;
@@ -29,9 +30,11 @@ int RunMigrate(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   const bool shows_progress = isatty(STDERR_FILENO) == 1;
-  const auto moved = storage::MoveStore(flags.from, flags.to, [&](const std::string& table, std::int64_t rows) {
-    if (shows_progress) std::fprintf(stderr, "\r\033[K%s: %lld rows", table.c_str(), static_cast<long long>(rows));
-  });
+  const auto moved =
+      storage::MoveStore(flags.from, flags.to, [&](const std::string& table, std::int64_t rows) {
+        if (shows_progress)
+          std::fprintf(stderr, "\r\033[K%s: %lld rows", table.c_str(), static_cast<long long>(rows));
+      });
   if (shows_progress) std::fputs("\r\033[K", stderr);
   if (!moved.ok()) {
     std::fprintf(stderr, "sextantd: %s\n", std::string(moved.status().message()).c_str());
@@ -39,7 +42,8 @@ int RunMigrate(int argc, char** argv) {
   }
   std::printf("%-24s %12s  %s\n", "table", "rows", "digest (equal in both)");
   for (const storage::MovedTable& table : *moved) {
-    std::printf("%-24s %12lld  %s\n", table.name.c_str(), static_cast<long long>(table.rows), table.digest.c_str());
+    std::printf("%-24s %12lld  %s\n", table.name.c_str(), static_cast<long long>(table.rows),
+                table.digest.c_str());
   }
   return 0;
 }

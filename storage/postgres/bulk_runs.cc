@@ -32,7 +32,8 @@ absl::StatusOr<std::set<std::string, std::less<>>> StoredIds(Connection& connect
   std::vector<std::string_view> ids;
   ids.reserve(runs.size());
   for (const EncodedRun& run : runs) ids.push_back(run.run.id);
-  PreparedPostgres select(connection, "SELECT id FROM runs WHERE study_key = ? AND id = ANY(?)", /*keep=*/false);
+  PreparedPostgres select(connection, "SELECT id FROM runs WHERE study_key = ? AND id = ANY(?)",
+                          /*keep=*/false);
   select.BindInt(1, study_key);
   select.BindTexts(2, ids);
   std::set<std::string, std::less<>> stored;
@@ -47,7 +48,8 @@ absl::Status CopyRuns(Connection& connection, std::int64_t study_key, std::span<
   ASSIGN_OR_RETURN(auto copy, CopyIn::Begin(connection, "runs", relational::StoredRunColumns()));
   for (const NewRun& run : runs) {
     copy.BeginRow(relational::RunColumnCount() + 1);
-    relational::WriteRun(copy, study_key, run.run_key, run.given->run, relational::ToJson(run.given->run.tags),
+    relational::WriteRun(copy, study_key, run.run_key, run.given->run,
+                         relational::ToJson(run.given->run.tags),
                          relational::UploadedLabels(run.given->run.labels),
                          static_cast<std::int64_t>(run.given->curve.points()));
   }

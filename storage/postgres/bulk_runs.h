@@ -13,8 +13,8 @@
 
 namespace sextant::storage::postgres {
 
-/// As Transaction::PutEncodedRuns says, inside the caller's transaction, which holds the writers' lock: which runs
-/// are new is asked once, those are copied, and only the others are looked at one by one.
+/// As Transaction::PutEncodedRuns says, inside the caller's transaction, which holds the writers' lock: which
+/// runs are new is asked once, those are copied, and only the others are looked at one by one.
 absl::StatusOr<std::vector<PutOutcome>> PutRunsInBulk(Connection& connection, const std::string& study_id,
                                                       std::span<const EncodedRun> runs);
 

@@ -21,8 +21,9 @@ Ledger::Ledger() {
 
 std::string Ledger::BeginNext(Micros now) {
   ++batch_;
-  return absl::StrCat(LOCK_WRITERS "; INSERT INTO writers VALUES ('", id_, "', ", batch_, ", ", now,
-                      ") ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, write_time = excluded.write_time");
+  return absl::StrCat(
+      LOCK_WRITERS "; INSERT INTO writers VALUES ('", id_, "', ", batch_, ", ", now,
+      ") ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, write_time = excluded.write_time");
 }
 
 absl::StatusOr<bool> Ledger::Committed(Connection& connection) const {

@@ -6,7 +6,6 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <mutex>
@@ -41,25 +40,27 @@ using relational::RunColumns;
 
 constexpr std::chrono::milliseconds kQuietTime{500};
 // A server is back 2.3 s after `restart -m immediate` here; who waits longer is better told.
-constexpr std::array kRetryAfter = {std::chrono::milliseconds{20},  std::chrono::milliseconds{80},
-                                    std::chrono::milliseconds{200}, std::chrono::milliseconds{400},
-                                    std::chrono::milliseconds{800}, std::chrono::milliseconds{1600}};
+constexpr std::chrono::milliseconds kPatience{3200};
+constexpr std::chrono::milliseconds kFirstDelay{20}, kLongestDelay{400};
+
+// Calls `attempt` until it returns something else than Unavailable, `pays` says no, or it has taken too long.
+template <typename Attempt, typename Pays>
+auto Retried(Attempt attempt, Pays pays) -> decltype(attempt()) {
+  const auto begin = std::chrono::steady_clock::now();
+  for (std::chrono::milliseconds delay = kFirstDelay;; delay = std::min(2 * delay, kLongestDelay)) {
+    auto result = attempt();
+    const bool again = absl::IsUnavailable(relational::StatusOf(result)) && pays() &&
+                       std::chrono::steady_clock::now() - begin + delay < kPatience;
+    if (!again) return result;
+    std::this_thread::sleep_for(delay);
+  }
+}
+bool Always() { return true; }
 
 Micros Now() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();
-}
-
-// Calls `attempt` until it returns something else than Unavailable, or has been called often enough.
-template <typename Attempt>
-auto Retried(Attempt attempt) -> decltype(attempt()) {
-  for (const std::chrono::milliseconds delay : kRetryAfter) {
-    auto result = attempt();
-    if (!absl::IsUnavailable(relational::StatusOf(result))) return result;
-    std::this_thread::sleep_for(delay);
-  }
-  return attempt();
 }
 
 class PostgresTransaction final : public relational::RowTransaction {
@@ -107,7 +108,7 @@ class PostgresStore final : public Store,
     } else {
       ASSIGN_OR_RETURN(writer_, Connection::Open(place_, /*read_only=*/false));
       RETURN_IF_ERROR(Migrate(*writer_, options_.create));
-      absl::Status taken = Retried([&] { return TakeForWriting(*writer_); });
+      absl::Status taken = Retried([&] { return TakeForWriting(*writer_); }, Always);
       if (absl::IsUnavailable(taken)) return absl::FailedPreconditionError(taken.message());
       RETURN_IF_ERROR(taken);
       RETURN_IF_ERROR(Ledger::ForgetOld(*writer_, Now()));
@@ -124,32 +125,36 @@ class PostgresStore final : public Store,
   }
 
   absl::StatusOr<std::unique_ptr<Snapshot>> Read() override {
-    return Retried([&]() -> absl::StatusOr<std::unique_ptr<Snapshot>> {
-      // Connections that were lost while they were idle say so here, one after the other.
-      for (;;) {
-        ASSIGN_OR_RETURN(auto lease, readers_.Acquire());
-        auto transaction = ScopedTransaction::Begin(*lease, ScopedTransaction::Kind::kRead);
-        if (!transaction.ok()) {
-          if (!(*lease).usable()) continue;
-          return transaction.status();
-        }
-        return std::make_unique<PooledSnapshot>(shared_from_this(), std::move(lease), *std::move(transaction),
-                                                clock_, listing_, ahead_.get());
-      }
-    });
+    return Retried(
+        [&]() -> absl::StatusOr<std::unique_ptr<Snapshot>> {
+          // Connections that were lost while they were idle say so here, one after the other.
+          for (;;) {
+            ASSIGN_OR_RETURN(auto lease, readers_.Acquire());
+            auto transaction = ScopedTransaction::Begin(*lease, ScopedTransaction::Kind::kRead);
+            if (!transaction.ok()) {
+              if (!(*lease).usable()) continue;
+              return transaction.status();
+            }
+            return std::make_unique<PooledSnapshot>(shared_from_this(), std::move(lease),
+                                                    *std::move(transaction), clock_, listing_, ahead_.get());
+          }
+        },
+        Always);
   }
 
   absl::Status Write(const Work& work) override {
     if (options_.read_only) {
-      return WithFault(absl::FailedPreconditionError(absl::StrCat(
-                           place_.name, " is open for reading only: ", options_.why_read_only)),
+      return WithFault(absl::FailedPreconditionError(
+                           absl::StrCat(place_.name, " is open for reading only: ", options_.why_read_only)),
                        kFaultReadOnly);
     }
     if (writing_thread_ == std::this_thread::get_id()) {
       return absl::FailedPreconditionError("a Store::Write inside another: use Transaction::Nested");
     }
     const std::lock_guard lock(write_mutex_);
-    RETURN_IF_ERROR(Retried([&] { return BeginWrite(); }));
+    // A lock that was waited for in vain is not waited for again.
+    RETURN_IF_ERROR(
+        Retried([&] { return BeginWrite(); }, [&] { return writer_ == nullptr || !writer_->usable(); }));
     bool in_doubt = false;
     absl::Status status = Transact(work, in_doubt);
     if (in_doubt) status = Settle();
@@ -185,8 +190,9 @@ class PostgresStore final : public Store,
   }
   absl::Status BackUp(const std::string&) override {
     return absl::FailedPreconditionError(
-        absl::StrCat(place_.name, " is a PostgreSQL database: back it up with its own tools (pg_dump, "
-                                  "pg_basebackup), or export studies"));
+        absl::StrCat(place_.name,
+                     " is a PostgreSQL database: back it up with its own tools (pg_dump, "
+                     "pg_basebackup), or export studies"));
   }
   absl::Status Checkpoint() override { return absl::OkStatus(); }
 
@@ -195,15 +201,15 @@ class PostgresStore final : public Store,
     return Connection::Open(place_, /*read_only=*/true);
   }
 
-  // One process at a time writes: at its start a server gives up the fits that were running, and what it keeps in
-  // memory of fits and laws is its own. Unavailable while another has the database.
+  // One process at a time writes: at its start a server gives up the fits that were running, and what it
+  // keeps in memory of fits and laws is its own. Unavailable while another has the database.
   absl::Status TakeForWriting(Connection& connection) {
     constexpr int kOpenLock = 0x5358544E;  // "SXTN"
     ASSIGN_OR_RETURN(auto taken, connection.Ask(absl::StrCat("SELECT pg_try_advisory_lock(", kOpenLock,
                                                              ", hashtext(current_schema()))")));
     if (taken == "t") return absl::OkStatus();
-    return absl::UnavailableError(absl::StrCat(
-        place_.name, " is in use by another process: go through that sextantd with --server"));
+    return absl::UnavailableError(
+        absl::StrCat(place_.name, " is in use by another process: go through that sextantd with --server"));
   }
 
   absl::Status BeginWrite() {
@@ -235,18 +241,21 @@ class PostgresStore final : public Store,
 
   // A commit whose answer was lost: asks what became of it.
   absl::Status Settle() {
-    const auto committed = Retried([&]() -> absl::StatusOr<bool> {
-      writer_.reset();
-      ASSIGN_OR_RETURN(auto writer, Connection::Open(place_, /*read_only=*/false));
-      RETURN_IF_ERROR(TakeForWriting(*writer));
-      writer_ = std::move(writer);
-      return ledger_.Committed(*writer_);
-    });
+    const auto committed = Retried(
+        [&]() -> absl::StatusOr<bool> {
+          writer_.reset();
+          ASSIGN_OR_RETURN(auto writer, Connection::Open(place_, /*read_only=*/false));
+          RETURN_IF_ERROR(TakeForWriting(*writer));
+          writer_ = std::move(writer);
+          return ledger_.Committed(*writer_);
+        },
+        Always);
     if (!committed.ok()) {
-      return absl::UnavailableError(absl::StrCat(
-          "the connection was lost at the end of a write, which may have been kept or not: retry with the same "
-          "request id (",
-          std::string(committed.status().message()), ")"));
+      return absl::UnavailableError(
+          absl::StrCat("the connection was lost at the end of a write, which may have been kept or not: "
+                       "retry with the same "
+                       "request id (",
+                       std::string(committed.status().message()), ")"));
     }
     if (*committed) return absl::OkStatus();
     return absl::UnavailableError(

@@ -25,7 +25,8 @@ struct PostgresOptions : StoreOptions {
   int scan_steps_before_columns = 100'000;
 };
 
-/// OpenStore for a database, with this engine's own options. `place` is what follows "postgresql:" in its URL.
+/// OpenStore for a database, with this engine's own options. `place` is what follows "postgresql:" in its
+/// URL.
 absl::StatusOr<std::shared_ptr<Store>> OpenPostgresStore(const std::string& place,
                                                          const PostgresOptions& options = {});
 

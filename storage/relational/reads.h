@@ -8,11 +8,11 @@
 #include <utility>
 #include <vector>
 
-#include "storage/snapshot.h"
 #include "storage/relational/quiet_task.h"
 #include "storage/relational/reader_pool.h"
 #include "storage/relational/run_queries.h"
 #include "storage/relational/sql/connection.h"
+#include "storage/snapshot.h"
 #include "storage/transaction.h"
 
 namespace sextant::storage::relational {
@@ -20,8 +20,8 @@ namespace sextant::storage::relational {
 using Clock = std::function<Micros()>;
 
 /// The reading half of Snapshot and of Transaction (`Base`): both read inside a transaction that is open on
-/// `connection`. The database ends that by itself after some errors (a failing disk, a lost connection); then every later
-/// call reports the error.
+/// `connection`. The database ends that by itself after some errors (a failing disk, a lost connection); then
+/// every later call reports the error.
 template <typename Base>
 class Reads : public Base {
  public:

@@ -12,13 +12,13 @@
 #include <utility>
 
 #include "base/status_macros.h"
-#include "storage/run_fields.h"
 #include "storage/relational/columns/column_listing.h"
 #include "storage/relational/rows/condition_sql.h"
 #include "storage/relational/rows/declared_rows.h"
 #include "storage/relational/rows/page_key.h"
 #include "storage/relational/rows/run_rows.h"
 #include "storage/relational/rows/study_rows.h"
+#include "storage/run_fields.h"
 
 namespace sextant::storage::relational {
 namespace {

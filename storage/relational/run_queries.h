@@ -18,8 +18,8 @@ namespace sextant::storage::relational {
 /// What listings may use beside SQL.
 struct ListingAids {
   std::shared_ptr<RunColumns> columns;  ///< nullptr: none
-  /// The second listing of one state of a study that takes more steps (Connection::LimitReads) than this reads
-  /// columns: one listing costs less without. 0: every listing does.
+  /// The second listing of one state of a study that takes more steps (Connection::LimitReads) than this
+  /// reads columns: one listing costs less without. 0: every listing does.
   int steps_before_columns = 0;
 };
 

@@ -34,7 +34,7 @@ absl::Status RowTransaction::DeleteStudy(const std::string& id) {
   return Step([&] { return relational::DeleteStudy(connection_, id); });
 }
 absl::StatusOr<std::vector<PutOutcome>> RowTransaction::PutEncodedRuns(const std::string& study_id,
-                                                                          std::span<const EncodedRun> runs) {
+                                                                       std::span<const EncodedRun> runs) {
   return Step([&] { return PutRows(study_id, runs); });
 }
 absl::StatusOr<std::vector<PutOutcome>> RowTransaction::PutRows(const std::string& study_id,
@@ -45,7 +45,7 @@ absl::Status RowTransaction::DeleteRun(const std::string& study_id, const std::s
   return Step([&] { return relational::DeleteRun(connection_, study_id, run_id); });
 }
 absl::Status RowTransaction::SetRunLabels(const std::string& study_id, const std::string& source,
-                                             std::span<const RunLabels> labels, LabelScope scope) {
+                                          std::span<const RunLabels> labels, LabelScope scope) {
   return Step([&] { return relational::SetRunLabels(connection_, study_id, source, labels, scope); });
 }
 absl::Status RowTransaction::PutFit(const Fit& fit) {
@@ -67,8 +67,9 @@ absl::Status RowTransaction::PutUpload(const Upload& upload) {
   return Step([&] { return relational::PutUpload(connection_, upload); });
 }
 absl::Status RowTransaction::PutRequest(const std::string& request_id, const std::string& body_digest,
-                                           const std::string& response) {
-  return Step([&] { return relational::PutRequest(connection_, request_id, body_digest, response, clock_()); });
+                                        const std::string& response) {
+  return Step(
+      [&] { return relational::PutRequest(connection_, request_id, body_digest, response, clock_()); });
 }
 absl::Status RowTransaction::Nested(const std::function<absl::Status(Transaction&)>& work) {
   return Step([&] { return work(*this); });

@@ -17,14 +17,14 @@
 #include "storage/relational/columns/read_ahead.h"
 #include "storage/relational/move/move_mark.h"
 #include "storage/relational/move/table_store.h"
-#include "storage/sqlite/file/care.h"
-#include "storage/sqlite/file/file_lock.h"
-#include "storage/sqlite/file/file_watch.h"
-#include "storage/sqlite/file/open.h"
 #include "storage/relational/quiet_task.h"
 #include "storage/relational/reader_pool.h"
 #include "storage/relational/reads.h"
 #include "storage/relational/transaction.h"
+#include "storage/sqlite/file/care.h"
+#include "storage/sqlite/file/file_lock.h"
+#include "storage/sqlite/file/file_watch.h"
+#include "storage/sqlite/file/open.h"
 
 namespace sextant::storage {
 namespace sqlite {

@@ -114,6 +114,22 @@ class PostgresTest(unittest.TestCase):
         self.assertEqual(listed[0].replace("studies/s/", ""), listed[1].replace("studies/copy/", ""))
         in_file = self.sextant("-o", "csv", "runs", "list", "--study", "s", "--limit", "1000", where=["--db", str(file)]).stdout
         self.assertEqual(in_file, listed[0])
+        # The whole database into a file, and that into another schema.
+        server.stop()
+        whole, other = self.path / "whole.db", self.cluster.new_url()
+        tables = [subprocess.run([binaries() / "sextantd", "migrate", source, target], check=True, capture_output=True,
+                                 text=True, timeout=TIMEOUT).stdout for source, target in ((self.url, whole), (whole, other))]
+        self.assertEqual(tables[0], tables[1])
+        self.assertIn("480", next(line for line in tables[0].splitlines() if line.startswith("runs ")))
+        in_whole = self.sextant("-o", "csv", "runs", "list", "--study", "s", "--limit", "1000", where=["--db", str(whole)]).stdout
+        self.assertEqual(in_whole, listed[0])
+        self.url = other
+        where = ["--server", self.start().address]
+        self.assertEqual([self.sextant(*words, where=where).stdout for words in ask], before)
+        again = subprocess.run([binaries() / "sextantd", "migrate", str(whole), other], capture_output=True, text=True,
+                               timeout=TIMEOUT, check=False)
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("in use by another process", again.stderr)
 
     def test_acknowledged_runs_survive_crashes_of_both(self):
         server = self.start()

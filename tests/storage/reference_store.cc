@@ -7,8 +7,8 @@
 #include "storage/curve_codec.h"
 #include "storage/curve_parts.h"
 #include "storage/merge.h"
-#include "storage/run_fields.h"
 #include "storage/relational/sql/json_text.h"
+#include "storage/run_fields.h"
 #include "tests/storage/reference_filter.h"
 
 namespace sextant::storage {

@@ -6,10 +6,10 @@
 namespace sextant::storage::postgres {
 namespace {
 
-// Version 6: the first here, with what the tables of other engines hold at that version. Texts compare byte by
-// byte. Columns of tables that rows go into without naming them stand in the order of storage/relational/rows.
-// `runs` and `curve_chunks` have no foreign keys: a check for each row would cost more than the row, and every
-// writer holds the one lock (storage/postgres/ledger.h).
+// Version 6: the first here, with what the tables of other engines hold at that version. Texts compare byte
+// by byte. Columns of tables that rows go into without naming them stand in the order of
+// storage/relational/rows. `runs` and `curve_chunks` have no foreign keys: a check for each row would cost
+// more than the row, and every writer holds the one lock (storage/postgres/ledger.h).
 constexpr char kVersion6[] = R"sql(
 CREATE TABLE sextant_schema (version BIGINT PRIMARY KEY);
 

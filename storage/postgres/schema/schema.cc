@@ -24,8 +24,9 @@ absl::StatusOr<std::int64_t> AskNumber(Connection& connection, const std::string
 
 // Quantities of runs that this build knows and the table lacks: a new one needs no migration of its own.
 absl::StatusOr<std::vector<std::string>> MissingQuantities(Connection& connection) {
-  ASSIGN_OR_RETURN(auto names, connection.Ask("SELECT string_agg(column_name, ' ') FROM information_schema.columns "
-                                              "WHERE table_schema = current_schema() AND table_name = 'runs'"));
+  ASSIGN_OR_RETURN(auto names,
+                   connection.Ask("SELECT string_agg(column_name, ' ') FROM information_schema.columns "
+                                  "WHERE table_schema = current_schema() AND table_name = 'runs'"));
   const std::set<std::string> there = absl::StrSplit(names, ' ');
   std::vector<std::string> missing;
   for (const RunQuantity& quantity : kRunQuantities) {
@@ -50,10 +51,10 @@ absl::StatusOr<int> ReadSchemaVersion(Connection& connection) {
   if (marked == 0) {
     ASSIGN_OR_RETURN(const auto tables, AskNumber(connection, kTables));
     if (tables == 0) return 0;
-    return absl::FailedPreconditionError(
-        absl::StrCat(connection.path(), ": the schema '", schema,
-                     "' holds tables of another program, not Sextant's: name another database, or a schema by "
-                     "?options=-csearch_path%3DNAME"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        connection.path(), ": the schema '", schema,
+        "' holds tables of another program, not Sextant's: name another database, or a schema by "
+        "?options=-csearch_path%3DNAME"));
   }
   ASSIGN_OR_RETURN(const auto version, AskNumber(connection, "SELECT max(version) FROM sextant_schema"));
   if (version > CurrentSchemaVersion()) {
@@ -84,7 +85,8 @@ absl::Status MigrateTo(Connection& connection, bool create, int version) {
   }
   ASSIGN_OR_RETURN(auto missing, MissingQuantities(connection));
   for (const std::string& column : missing) {
-    RETURN_IF_ERROR(connection.Execute(absl::StrCat("ALTER TABLE runs ADD COLUMN ", column, " DOUBLE PRECISION")));
+    RETURN_IF_ERROR(
+        connection.Execute(absl::StrCat("ALTER TABLE runs ADD COLUMN ", column, " DOUBLE PRECISION")));
   }
   return transaction.Commit();
 }

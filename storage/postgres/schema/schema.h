@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tables, as ordered migrations. docs/schema.md describes what each holds, docs/postgresql.md what differs.
+// The tables, as ordered migrations. docs/schema.md describes what each holds, docs/postgresql.md what
+// differs.
 #pragma once
 
 #include <absl/status/status.h>
@@ -29,8 +30,8 @@ int CurrentSchemaVersion();
 /// FailedPrecondition for tables of something else, or of a newer build.
 absl::StatusOr<int> ReadSchemaVersion(Connection& connection);
 
-/// Brings the database up to date in one transaction, under an advisory lock: of processes that start together
-/// one does it. After a failure it is as it was. NotFound when it is empty and not to be made.
+/// Brings the database up to date in one transaction, under an advisory lock: of processes that start
+/// together one does it. After a failure it is as it was. NotFound when it is empty and not to be made.
 absl::Status Migrate(Connection& connection, bool create);
 
 /// The same, stopping at `version`: for tests of old databases.

@@ -46,7 +46,8 @@ double ReadFloat8(std::string_view bytes) {
 std::uint64_t Float8Bits(double value) { return std::bit_cast<std::uint64_t>(value == 0 ? 0.0 : value); }
 
 std::string EncodeFloat8Array(std::span<const double> values) {
-  const bool has_null = std::any_of(values.begin(), values.end(), [](double value) { return std::isnan(value); });
+  const bool has_null =
+      std::any_of(values.begin(), values.end(), [](double value) { return std::isnan(value); });
   std::string bytes = ArrayHeader(values.size(), has_null, kFloat8Type);
   for (const double value : values) {
     if (std::isnan(value)) {

@@ -32,21 +32,24 @@ class TimedReads final : public relational::ReadLimit {
 
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const Place& place, bool read_only) {
   // What stands before the URL is what the URL may change.
-  constexpr std::array kKeys = {"connect_timeout",          "tcp_user_timeout", "keepalives_idle",
-                                "fallback_application_name", "dbname",           "client_encoding",
+  constexpr std::array kKeys = {"connect_timeout",
+                                "tcp_user_timeout",
+                                "keepalives_idle",
+                                "fallback_application_name",
+                                "dbname",
+                                "client_encoding",
                                 static_cast<const char*>(nullptr)};
-  const std::array values = {"10", "30000", "30", "sextant", place.url.c_str(), "UTF8",
-                             static_cast<const char*>(nullptr)};
+  const std::array values = {
+      "10", "30000", "30", "sextant", place.url.c_str(), "UTF8", static_cast<const char*>(nullptr)};
   PGconn* const handle = PQconnectdbParams(kKeys.data(), values.data(), /*expand_dbname=*/1);
   if (handle == nullptr) return absl::ResourceExhaustedError("out of memory while connecting");
   std::unique_ptr<Connection> connection(new Connection(handle, place.name));
   if (PQstatus(handle) != CONNECTION_OK) return CannotConnect(PQerrorMessage(handle), place.name);
   PQsetNoticeReceiver(handle, IgnoreNotice, nullptr);
   // A process that stands still must not keep others from writing, nor one that writes long from noticing.
-  RETURN_IF_ERROR(connection->Execute(
-      absl::StrCat("SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '",
-                   read_only ? "10min" : "60s", "'; SET default_transaction_read_only = ",
-                   read_only ? "on" : "off")));
+  RETURN_IF_ERROR(connection->Execute(absl::StrCat(
+      "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '", read_only ? "10min" : "60s",
+      "'; SET default_transaction_read_only = ", read_only ? "on" : "off")));
   // Compiling costs more than the statements here take; databases that speak the protocol may not know it.
   connection->Execute("SET jit = off").IgnoreError();
   return connection;
@@ -111,11 +114,11 @@ absl::StatusOr<Result> Connection::Run(const std::string& name, const std::strin
     data[i] = parameters[i].data;
     sizes[i] = parameters[i].size;
   }
-  const int sent =
-      name.empty() ? PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(count), types.data(),
-                                       data.data(), sizes.data(), formats.data(), /*resultFormat=*/1)
-                   : PQsendQueryPrepared(connection_, name.c_str(), static_cast<int>(count), data.data(),
-                                         sizes.data(), formats.data(), /*resultFormat=*/1);
+  const int sent = name.empty()
+                       ? PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(count), types.data(),
+                                           data.data(), sizes.data(), formats.data(), /*resultFormat=*/1)
+                       : PQsendQueryPrepared(connection_, name.c_str(), static_cast<int>(count), data.data(),
+                                             sizes.data(), formats.data(), /*resultFormat=*/1);
   if (sent == 0) return StatusFromSqlState("", PQerrorMessage(connection_), path_);
   ASSIGN_OR_RETURN(auto result, TakeResults(connection_, path_));
   changes_ = std::strtoll(PQcmdTuples(result.get()), nullptr, 10);
@@ -123,8 +126,9 @@ absl::StatusOr<Result> Connection::Run(const std::string& name, const std::strin
 }
 
 absl::StatusOr<std::vector<std::string>> Connection::TableNames() {
-  ASSIGN_OR_RETURN(auto statement, Prepare("SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() "
-                                           "AND tablename NOT IN ('sextant_schema', 'writers')"));
+  ASSIGN_OR_RETURN(auto statement,
+                   Prepare("SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() "
+                           "AND tablename NOT IN ('sextant_schema', 'writers')"));
   std::vector<std::string> names;
   for (;;) {
     ASSIGN_OR_RETURN(auto row, statement.Step());
@@ -141,7 +145,8 @@ absl::StatusOr<std::vector<relational::DescribedColumn>> Connection::DescribeTab
               "FROM information_schema.columns c LEFT JOIN (information_schema.table_constraints t "
               "JOIN information_schema.key_column_usage k ON k.constraint_name = t.constraint_name "
               "AND k.constraint_schema = t.constraint_schema AND t.constraint_type = 'PRIMARY KEY') "
-              "ON k.table_schema = c.table_schema AND k.table_name = c.table_name AND k.column_name = c.column_name "
+              "ON k.table_schema = c.table_schema AND k.table_name = c.table_name AND k.column_name = "
+              "c.column_name "
               "WHERE c.table_schema = current_schema() AND c.table_name = ? ORDER BY c.ordinal_position"));
   statement.NextTextView(table);
   std::vector<relational::DescribedColumn> columns;
@@ -161,10 +166,11 @@ absl::StatusOr<std::vector<relational::DescribedColumn>> Connection::DescribeTab
 absl::Status Connection::KeysWereGiven(const std::string& table) {
   ASSIGN_OR_RETURN(auto column,
                    Ask(absl::StrCat("SELECT column_name FROM information_schema.columns WHERE table_schema = "
-                                    "current_schema() AND table_name = '", table, "' AND is_identity = 'YES'")));
+                                    "current_schema() AND table_name = '",
+                                    table, "' AND is_identity = 'YES'")));
   if (column.empty()) return absl::OkStatus();
-  return Execute(absl::StrCat("SELECT setval(pg_get_serial_sequence('", table, "', '", column, "'), max(", column,
-                              ")) FROM ", table, " HAVING max(", column, ") IS NOT NULL"));
+  return Execute(absl::StrCat("SELECT setval(pg_get_serial_sequence('", table, "', '", column, "'), max(",
+                              column, ")) FROM ", table, " HAVING max(", column, ") IS NOT NULL"));
 }
 
 bool Connection::in_transaction() const {

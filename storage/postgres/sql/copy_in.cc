@@ -96,7 +96,8 @@ absl::Status CopyIn::Finish() {
   AppendBigEndian(std::int16_t{-1}, buffer_);  // the trailer
   Send();
   Connection& connection = *std::exchange(connection_, nullptr);
-  // What libpq says here counts for nothing: it may report success for a session that has ended. The result tells.
+  // What libpq says here counts for nothing: it may report success for a session that has ended. The result
+  // tells.
   PQputCopyEnd(connection.handle(), broken_ ? "the data could not be sent" : nullptr);
   RETURN_IF_ERROR(TakeResults(connection.handle(), connection.path()).status());
   if (!broken_) return absl::OkStatus();

@@ -45,15 +45,17 @@ absl::Status StatusFromSqlState(std::string_view state, const std::string& detai
   }
   if (state == "25006") {
     return WithFault(absl::FailedPreconditionError(
-                         absl::StrCat(database, " takes no writes (a standby, or set to read-only): name the "
-                                                "primary")),
+                         absl::StrCat(database,
+                                      " takes no writes (a standby, or set to read-only): name the "
+                                      "primary")),
                      kFaultReadOnly);
   }
   if (state == "42501" || IsOfClass(state, "28")) return absl::PermissionDeniedError(says);
   if (state == "3D000") return absl::NotFoundError(absl::StrCat(says, ": make it first (createdb)"));
   if (state == "23505") return absl::AlreadyExistsError(says);
   if (state == "XX001" || state == "XX002") {
-    return absl::DataLossError(absl::StrCat(database, " is damaged (", OneLine(detail), "): restore a backup"));
+    return absl::DataLossError(
+        absl::StrCat(database, " is damaged (", OneLine(detail), "): restore a backup"));
   }
   if (IsOfClass(state, "54") || state == "22021" || state == "22P05") {
     return absl::InvalidArgumentError(says);

@@ -24,17 +24,18 @@ absl::StatusOr<Place> ParsePlace(const std::string& place) {
   };
   if (options == nullptr) {
     // libpq's message quotes the URL, and the password in it.
-    return absl::InvalidArgumentError(
-        absl::StrCat("the URL of the PostgreSQL database cannot be read: give ", kForm,
-                     " with special characters as %XX"));
+    return absl::InvalidArgumentError(absl::StrCat("the URL of the PostgreSQL database cannot be read: give ",
+                                                   kForm, " with special characters as %XX"));
   }
   std::map<std::string, std::string> said;
   for (const PQconninfoOption* option = options; option->keyword != nullptr; ++option) {
     if (option->val != nullptr) said[option->keyword] = option->val;
   }
-  if (const auto user = said.find("user"); user != said.end()) absl::StrAppend(&parsed.name, user->second, "@");
+  if (const auto user = said.find("user"); user != said.end())
+    absl::StrAppend(&parsed.name, user->second, "@");
   parsed.name += said["host"];
-  if (const auto port = said.find("port"); port != said.end()) absl::StrAppend(&parsed.name, ":", port->second);
+  if (const auto port = said.find("port"); port != said.end())
+    absl::StrAppend(&parsed.name, ":", port->second);
   absl::StrAppend(&parsed.name, "/", said["dbname"]);
   return parsed;
 }

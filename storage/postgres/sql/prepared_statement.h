@@ -21,8 +21,9 @@ namespace sextant::storage::postgres {
 std::string NumberPlaceholders(const std::string& sql);
 
 /// Types of parameters are those of what is bound, since the server would guess others. One that is kept is
-/// prepared on the server once for each list of types it meets (NULLs have none); one that is not is planned for
-/// its values, the first time. All rows of an answer are in memory from the first Step on. Lists of numbers are float8[].
+/// prepared on the server once for each list of types it meets (NULLs have none); one that is not is planned
+/// for its values, the first time. All rows of an answer are in memory from the first Step on. Lists of
+/// numbers are float8[].
 class PreparedPostgres final : public relational::PreparedStatement {
  public:
   /// `connection` outlives it.

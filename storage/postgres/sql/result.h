@@ -15,8 +15,8 @@ struct ResultDeleter {
 };
 using Result = std::unique_ptr<PGresult, ResultDeleter>;
 
-/// Reads all results of the command that was sent and returns the last, or the error of the first that failed: a
-/// connection that ends says why in an earlier one. `database` is what messages call it.
+/// Reads all results of the command that was sent and returns the last, or the error of the first that
+/// failed: a connection that ends says why in an earlier one. `database` is what messages call it.
 absl::StatusOr<Result> TakeResults(PGconn* connection, const std::string& database);
 
 }  // namespace sextant::storage::postgres

@@ -12,9 +12,9 @@
 
 #include "base/run_field_table.h"
 #include "base/status_macros.h"
-#include "storage/snapshot.h"
 #include "storage/relational/rows/declared_rows.h"
 #include "storage/relational/rows/study_rows.h"
+#include "storage/snapshot.h"
 
 namespace sextant::storage::relational {
 namespace {

@@ -40,8 +40,8 @@ absl::Status UnmarkMove(Connection& connection) {
 absl::Status RefuseHalfMoved(Connection& connection) {
   ASSIGN_OR_RETURN(const bool marked, HasMark(connection));
   if (!marked) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat(connection.path(), " is being filled by `sextantd migrate`, which has not ended: run it again"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      connection.path(), " is being filled by `sextantd migrate`, which has not ended: run it again"));
 }
 
 }  // namespace sextant::storage::relational

@@ -68,9 +68,9 @@ absl::StatusOr<std::vector<MovedTable>> Move(Connection& from, TableStore& to, c
     ASSIGN_OR_RETURN(auto mine, relational::DigestTable(from, table));
     ASSIGN_OR_RETURN(auto theirs, DigestOf(to, table));
     if (mine != theirs) {
-      return absl::DataLossError(absl::StrCat("the table ", table.name, " differs after the copy: ", mine.rows,
-                                              " rows there, ", theirs.rows,
-                                              " here. Was the target filled from elsewhere? Begin with an empty one"));
+      return absl::DataLossError(
+          absl::StrCat("the table ", table.name, " differs after the copy: ", mine.rows, " rows there, ",
+                       theirs.rows, " here. Was the target filled from elsewhere? Begin with an empty one"));
     }
     moved.push_back({table.name, mine.rows, absl::StrCat(absl::Hex(mine.digest, absl::kZeroPad16))});
   }

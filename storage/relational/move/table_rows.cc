@@ -101,8 +101,8 @@ TableRow KeyOfRow(const Table& table, const TableRow& row) {
   return key;
 }
 
-absl::StatusOr<std::vector<TableRow>> ReadRows(Connection& connection, const Table& table, const TableRow& after,
-                                               std::int64_t limit) {
+absl::StatusOr<std::vector<TableRow>> ReadRows(Connection& connection, const Table& table,
+                                               const TableRow& after, std::int64_t limit) {
   const std::string key = absl::StrJoin(table.key, ", ");
   std::string sql = absl::StrCat("SELECT ", ColumnNames(table), " FROM ", table.name);
   const bool marked = table.name == "counters";
@@ -146,9 +146,9 @@ absl::Status WriteRows(Connection& connection, const Table& table, const std::ve
     if (std::find(table.key.begin(), table.key.end(), column.name) != table.key.end()) continue;
     absl::StrAppend(&replaced, replaced.empty() ? "" : ", ", column.name, " = excluded.", column.name);
   }
-  const std::string sql = absl::StrCat("INSERT INTO ", table.name, " (", ColumnNames(table), ") VALUES (", values,
-                                       ") ON CONFLICT (", absl::StrJoin(table.key, ", "), ") DO UPDATE SET ",
-                                       replaced);
+  const std::string sql =
+      absl::StrCat("INSERT INTO ", table.name, " (", ColumnNames(table), ") VALUES (", values,
+                   ") ON CONFLICT (", absl::StrJoin(table.key, ", "), ") DO UPDATE SET ", replaced);
   ASSIGN_OR_RETURN(auto statement, connection.PrepareOnce(sql));
   for (const TableRow& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) BindCell(statement, row[i], table.columns[i].kind);

@@ -21,10 +21,10 @@ using TableRow = std::vector<Cell>;
 /// The row of `counters` that says that a database is being filled: its value is 1.
 inline constexpr char kMoveMark[] = "move_in_progress";
 
-/// At most `limit` rows after the one with the key `after` (empty: from the first on), in order of the key. Without
-/// the mark.
-absl::StatusOr<std::vector<TableRow>> ReadRows(Connection& connection, const Table& table, const TableRow& after,
-                                               std::int64_t limit);
+/// At most `limit` rows after the one with the key `after` (empty: from the first on), in order of the key.
+/// Without the mark.
+absl::StatusOr<std::vector<TableRow>> ReadRows(Connection& connection, const Table& table,
+                                               const TableRow& after, std::int64_t limit);
 /// The values of the key's columns of a row.
 TableRow KeyOfRow(const Table& table, const TableRow& row);
 /// The key of the last row; empty without one.

@@ -16,8 +16,8 @@ namespace {
 constexpr std::array<std::string_view, 3> kFirstTables = {"studies", "fits", "forecasts"};
 
 absl::Status Differ(const Connection& a, const std::string& what, const Connection& b) {
-  return absl::FailedPreconditionError(
-      absl::StrCat(a.path(), " has ", what, ", which ", b.path(), " has not: use builds of one version for both"));
+  return absl::FailedPreconditionError(absl::StrCat(a.path(), " has ", what, ", which ", b.path(),
+                                                    " has not: use builds of one version for both"));
 }
 
 const DescribedColumn* FindColumn(const std::vector<DescribedColumn>& columns, const std::string& name) {
@@ -66,10 +66,12 @@ absl::StatusOr<std::vector<Table>> CommonTables(Connection& from, Connection& to
   std::sort(names.begin(), names.end());
   std::sort(others.begin(), others.end());
   for (const std::string& name : names) {
-    if (!std::binary_search(others.begin(), others.end(), name)) return Differ(from, absl::StrCat("a table ", name), to);
+    if (!std::binary_search(others.begin(), others.end(), name))
+      return Differ(from, absl::StrCat("a table ", name), to);
   }
   for (const std::string& name : others) {
-    if (!std::binary_search(names.begin(), names.end(), name)) return Differ(to, absl::StrCat("a table ", name), from);
+    if (!std::binary_search(names.begin(), names.end(), name))
+      return Differ(to, absl::StrCat("a table ", name), from);
   }
   const auto rank = [](const std::string& name) {
     return std::find(kFirstTables.begin(), kFirstTables.end(), name) - kFirstTables.begin();

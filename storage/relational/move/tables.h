@@ -19,8 +19,8 @@ struct Table {
   bool operator==(const Table&) const = default;
 };
 
-/// The tables that both databases have, in an order in which what is referred to comes first; columns as `from` has
-/// them. FailedPrecondition when one has a table or a column that the other lacks.
+/// The tables that both databases have, in an order in which what is referred to comes first; columns as
+/// `from` has them. FailedPrecondition when one has a table or a column that the other lacks.
 absl::StatusOr<std::vector<Table>> CommonTables(Connection& from, Connection& to);
 
 }  // namespace sextant::storage::relational

@@ -63,8 +63,8 @@ absl::Status AddTextComparison(const std::string& subject, Condition::Op op, con
   return absl::OkStatus();
 }
 
-// An integer beside a number: as integers, since a database may turn both into doubles, which not every integer
-// is. What is between two integers is beside the next of them.
+// An integer beside a number: as integers, since a database may turn both into doubles, which not every
+// integer is. What is between two integers is beside the next of them.
 absl::Status AddIntegerComparison(const std::string& column, Condition::Op op, double number, SqlText& out) {
   ASSIGN_OR_RETURN(auto sign, Operator(op));
   constexpr double kEnd = 0x1p63;  // the first above all
@@ -75,7 +75,8 @@ absl::Status AddIntegerComparison(const std::string& column, Condition::Op op, d
   const bool below = op == Condition::Op::kLt || op == Condition::Op::kLe;
   const bool whole = number == std::floor(number);
   const double beside = std::floor(number);
-  if (beside < -kEnd || number >= kEnd || (!whole && (op == Condition::Op::kEq || op == Condition::Op::kNe))) {
+  if (beside < -kEnd || number >= kEnd ||
+      (!whole && (op == Condition::Op::kEq || op == Condition::Op::kNe))) {
     const bool holds = op == Condition::Op::kNe || (op != Condition::Op::kEq && below == (number > 0));
     out.Add(absl::StrCat(column, holds ? " IS NOT NULL" : " <> ", holds ? "" : column));
     return absl::OkStatus();
@@ -123,7 +124,8 @@ absl::Status AddTag(const Condition& condition, SqlText& out) {
   out.Add(") > 0 AND EXISTS (SELECT 1 FROM json_each(r.tags) t WHERE t.key = ");
   out.AddValue(condition.field);
   out.Add(" AND ");
-  absl::Status status = AddTextComparison(absl::StrCat("t.value", out.bytewise), condition.op, condition.text, out);
+  absl::Status status =
+      AddTextComparison(absl::StrCat("t.value", out.bytewise), condition.op, condition.text, out);
   out.Add("))");
   return status;
 }
@@ -136,7 +138,8 @@ absl::Status AddLabel(const Condition& condition, SqlText& out) {
     out.Add(") > 0");
   }
   out.Add(" AND EXISTS (SELECT 1 FROM json_each(r.labels) l WHERE ");
-  absl::Status status = AddTextComparison(absl::StrCat("l.key", out.bytewise), condition.op, condition.text, out);
+  absl::Status status =
+      AddTextComparison(absl::StrCat("l.key", out.bytewise), condition.op, condition.text, out);
   out.Add("))");
   return status;
 }

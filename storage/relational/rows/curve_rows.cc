@@ -22,7 +22,7 @@ absl::Status PutChunk(Statement& statement, std::int64_t run_key, std::size_t ch
   return statement.Next(static_cast<std::int64_t>(points)).NextBlobView(bytes).Run();
 }
 
-constexpr char kPutChunk[] = 
+constexpr char kPutChunk[] =
     "INSERT INTO curve_chunks VALUES (?, ?, ?) "
     "ON CONFLICT (chunk_key) DO UPDATE SET points = excluded.points, data = excluded.data";
 

@@ -8,8 +8,8 @@
 
 #include "base/declared_name.h"
 #include "base/status_macros.h"
-#include "storage/snapshot.h"
 #include "storage/relational/sql/json_text.h"
+#include "storage/snapshot.h"
 
 namespace sextant::storage::relational {
 

@@ -46,12 +46,12 @@ absl::Status PutToken(Connection& connection, const AccessToken& token) {
   RETURN_IF_ERROR(CheckText(token.name, "the token's name"));
   const std::string studies = absl::StrJoin(token.studies, " ");  // ids hold no spaces
   RETURN_IF_ERROR(CheckText(studies, "the token's studies"));
-  ASSIGN_OR_RETURN(auto statement,
-                   connection.Prepare(
-                       "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
-                       "name = excluded.name, digest = excluded.digest, scopes = excluded.scopes, "
-                       "studies = excluded.studies, create_time = excluded.create_time, "
-                       "expire_time = excluded.expire_time, revoke_time = excluded.revoke_time"));
+  ASSIGN_OR_RETURN(
+      auto statement,
+      connection.Prepare("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+                         "name = excluded.name, digest = excluded.digest, scopes = excluded.scopes, "
+                         "studies = excluded.studies, create_time = excluded.create_time, "
+                         "expire_time = excluded.expire_time, revoke_time = excluded.revoke_time"));
   statement.Next(std::string_view(token.id)).Next(std::string_view(token.name));
   statement.NextBlobView({reinterpret_cast<const std::uint8_t*>(token.digest.data()), token.digest.size()});
   statement.Next(static_cast<std::int64_t>(token.scopes)).Next(std::string_view(studies));
@@ -134,10 +134,11 @@ absl::Status PutRequest(Connection& connection, const std::string& request_id, c
   RETURN_IF_ERROR(CheckText(body_digest, "the request's digest"));
   ASSIGN_OR_RETURN(auto forget, connection.Prepare("DELETE FROM requests WHERE create_time <= ?"));
   RETURN_IF_ERROR(forget.Next(now - kRequestLifetime).Run());
-  ASSIGN_OR_RETURN(auto statement, connection.Prepare(
-                       "INSERT INTO requests VALUES (?, ?, ?, ?) ON CONFLICT (request_id) DO UPDATE SET "
-                       "body_digest = excluded.body_digest, response = excluded.response, "
-                       "create_time = excluded.create_time"));
+  ASSIGN_OR_RETURN(
+      auto statement,
+      connection.Prepare("INSERT INTO requests VALUES (?, ?, ?, ?) ON CONFLICT (request_id) DO UPDATE SET "
+                         "body_digest = excluded.body_digest, response = excluded.response, "
+                         "create_time = excluded.create_time"));
   statement.Next(std::string_view(request_id)).Next(std::string_view(body_digest));
   statement.NextBlobView({reinterpret_cast<const std::uint8_t*>(response.data()), response.size()});
   return statement.Next(now).Run();

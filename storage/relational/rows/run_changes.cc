@@ -38,10 +38,9 @@ absl::Status CountRunChange(Connection& connection, std::int64_t study_key) {
 
 absl::Status ForgetRunChanges(Connection& connection, std::int64_t study_key) {
   ASSIGN_OR_RETURN(auto changes, RunChanges(connection, study_key));
-  ASSIGN_OR_RETURN(auto keep,
-                   connection.Prepare("INSERT INTO counters VALUES ('deleted_run_changes', ?) "
-                                      "ON CONFLICT (name) DO UPDATE SET value = excluded.value "
-                                      "WHERE counters.value < excluded.value"));
+  ASSIGN_OR_RETURN(auto keep, connection.Prepare("INSERT INTO counters VALUES ('deleted_run_changes', ?) "
+                                                 "ON CONFLICT (name) DO UPDATE SET value = excluded.value "
+                                                 "WHERE counters.value < excluded.value"));
   RETURN_IF_ERROR(keep.Next(changes + 1).Run());
   ASSIGN_OR_RETURN(auto forget, connection.Prepare("DELETE FROM counters WHERE name = ?"));
   const std::string name = ChangesName(study_key);

@@ -37,8 +37,8 @@ const std::string& InsertSql() {
   static const auto* sql = [] {
     std::string values;
     for (int column = 0; column < RunColumnCount(); ++column) values += ", ?";
-    return new std::string(
-        absl::StrCat("INSERT INTO runs (", StoredRunColumns(), ") VALUES (?", values, ") ON CONFLICT DO NOTHING"));
+    return new std::string(absl::StrCat("INSERT INTO runs (", StoredRunColumns(), ") VALUES (?", values,
+                                        ") ON CONFLICT DO NOTHING"));
   }();
   return *sql;
 }
@@ -87,7 +87,8 @@ void WriteRun(RowSink& row, std::int64_t study_key, std::int64_t run_key, const 
   } else {
     row.Null();
   }
-  for (const std::string* text : {&run.schedule, &run.optimizer, &tags, &labels, &run.source}) row.TextView(*text);
+  for (const std::string* text : {&run.schedule, &run.optimizer, &tags, &labels, &run.source})
+    row.TextView(*text);
   for (const std::int64_t number : {run.create_time, run.update_time, curve_points}) row.Int(number);
   row.Reals(KnownValues(run.values));
 }

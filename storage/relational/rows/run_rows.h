@@ -19,8 +19,8 @@ namespace sextant::storage::relational {
 const std::string& RunColumnList();
 int RunColumnCount();
 
-/// All columns of a row of `runs`, and what goes into them, in that order. `tags` and `labels` in their stored
-/// forms; all texts outlive what becomes of the row.
+/// All columns of a row of `runs`, and what goes into them, in that order. `tags` and `labels` in their
+/// stored forms; all texts outlive what becomes of the row.
 const std::string& StoredRunColumns();
 void WriteRun(RowSink& row, std::int64_t study_key, std::int64_t run_key, const Run& run,
               const std::string& tags, const std::string& labels, std::int64_t curve_points);

@@ -30,8 +30,9 @@ absl::Status SetNextRunKey(Connection& connection, std::int64_t key) {
   return statement.Next(key).Run();
 }
 
-absl::StatusOr<PutOutcome> UpdateRun(Connection& connection, std::int64_t study_key, const std::string& study_id,
-                                  const EncodedRun& encoded, StudyTotals& totals) {
+absl::StatusOr<PutOutcome> UpdateRun(Connection& connection, std::int64_t study_key,
+                                     const std::string& study_id, const EncodedRun& encoded,
+                                     StudyTotals& totals) {
   auto stored = SelectRun(connection, study_key, study_id, encoded.run.id);
   if (encoded.curve_begin > 0 && absl::IsNotFound(stored.status())) return PutOutcome::kConflict;
   if (!stored.ok()) return stored.status();

@@ -25,8 +25,9 @@ absl::StatusOr<std::int64_t> NextRunKey(Connection& connection);
 absl::Status SetNextRunKey(Connection& connection, std::int64_t key);
 /// Merges a run into the stored one of its id. Reads no more of a long stored curve than the chunks that hold
 /// what is given again, or that it ends in.
-absl::StatusOr<PutOutcome> UpdateRun(Connection& connection, std::int64_t study_key, const std::string& study_id,
-                                     const EncodedRun& encoded, StudyTotals& totals);
+absl::StatusOr<PutOutcome> UpdateRun(Connection& connection, std::int64_t study_key,
+                                     const std::string& study_id, const EncodedRun& encoded,
+                                     StudyTotals& totals);
 /// Returns `outcomes`, and counts a change of the study's runs when one was accepted.
 absl::StatusOr<std::vector<PutOutcome>> CountOutcomes(Connection& connection, std::int64_t study_key,
                                                       std::vector<PutOutcome> outcomes);

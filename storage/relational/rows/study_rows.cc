@@ -49,10 +49,10 @@ absl::Status CheckStudy(const Study& study) {
 
 // Keys are not used again: what was begun in a study that is deleted must not go on in one that takes its id.
 absl::StatusOr<std::int64_t> NextStudyKey(Connection& connection) {
-  ASSIGN_OR_RETURN(
-      auto statement,
-      connection.Prepare("SELECT max(n.free) FROM (SELECT coalesce(max(study_key), 0) + 1 AS free FROM studies "
-                         "UNION ALL SELECT value FROM counters WHERE name = 'next_study_key') n"));
+  ASSIGN_OR_RETURN(auto statement,
+                   connection.Prepare(
+                       "SELECT max(n.free) FROM (SELECT coalesce(max(study_key), 0) + 1 AS free FROM studies "
+                       "UNION ALL SELECT value FROM counters WHERE name = 'next_study_key') n"));
   RETURN_IF_ERROR(statement.Step().status());
   return statement.Int(0);
 }

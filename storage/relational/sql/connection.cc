@@ -18,7 +18,7 @@ absl::Status Statement::Run() {
 
 absl::StatusOr<ScopedTransaction> ScopedTransaction::Begin(Connection& connection, Kind kind) {
   const bool nested = connection.in_transaction();
-  const char* sql = nested                  ? "SAVEPOINT nested"
+  const char* sql = nested                 ? "SAVEPOINT nested"
                     : kind == Kind::kWrite ? connection.begin_write()
                                            : connection.begin_read();
   RETURN_IF_ERROR(connection.Execute(sql));

@@ -64,14 +64,22 @@ class Statement {
   }
 
   // Each binds the parameter after the last bound.
-  Statement& Next(std::int64_t value) { return With([&](int at) { statement_->BindInt(at, value); }); }
-  Statement& Next(double value) { return With([&](int at) { statement_->BindReal(at, value); }); }
-  Statement& Next(std::string_view text) { return With([&](int at) { statement_->BindText(at, text); }); }
+  Statement& Next(std::int64_t value) {
+    return With([&](int at) { statement_->BindInt(at, value); });
+  }
+  Statement& Next(double value) {
+    return With([&](int at) { statement_->BindReal(at, value); });
+  }
+  Statement& Next(std::string_view text) {
+    return With([&](int at) { statement_->BindText(at, text); });
+  }
   /// Not copied: `text` must outlive this statement's next Step or Reset.
   Statement& NextTextView(std::string_view text) {
     return With([&](int at) { statement_->BindTextView(at, text); });
   }
-  Statement& NextNull() { return With([&](int at) { statement_->BindNull(at); }); }
+  Statement& NextNull() {
+    return With([&](int at) { statement_->BindNull(at); });
+  }
   Statement& NextBlobView(std::span<const std::uint8_t> bytes) {  ///< not copied either
     return With([&](int at) { statement_->BindBlobView(at, bytes); });
   }

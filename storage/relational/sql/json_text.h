@@ -11,8 +11,8 @@
 
 namespace sextant::storage::relational {
 
-/// InvalidArgument unless `text` is UTF-8 without NUL: text functions and JSON of databases assume both. `what`
-/// names it in the message.
+/// InvalidArgument unless `text` is UTF-8 without NUL: text functions and JSON of databases assume both.
+/// `what` names it in the message.
 absl::Status CheckText(const std::string& text, const std::string& what);
 
 /// Checked strings only.

@@ -13,9 +13,9 @@
 
 #include "base/status_macros.h"
 #include "base/whole_file.h"
+#include "storage/relational/record_check.h"
 #include "storage/sqlite/file/open.h"
 #include "storage/sqlite/file/schema.h"
-#include "storage/relational/record_check.h"
 #include "storage/sqlite/sql/error.h"
 
 namespace sextant::storage::sqlite {
@@ -52,7 +52,8 @@ absl::Status SyncFile(const std::string& path) {
 }
 
 // The copy and the file it is made of report through one connection: a message names both.
-absl::Status CopyFailed(const relational::Connection& from, const std::string& path, const absl::Status& status) {
+absl::Status CopyFailed(const relational::Connection& from, const std::string& path,
+                        const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat("copying ", from.path(), " to ", path, ": ",
                                                   std::string(status.message())));
 }

@@ -243,10 +243,10 @@ CREATE TABLE fit_optimum_members (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-// Version 4. What a study declares in addition to the standard fields: kind is 0 variable, 1 minimised, 2 maximised;
-// floor and ceiling are of objectives. A run's values stand in runs.declared, as little-endian doubles in the
-// order of position: most studies declare nothing, and pay one byte a run. And a fit remembers which columns
-// its law's variables were read from (JSON), and what its data were where they were no runs.
+// Version 4. What a study declares in addition to the standard fields: kind is 0 variable, 1 minimised, 2
+// maximised; floor and ceiling are of objectives. A run's values stand in runs.declared, as little-endian
+// doubles in the order of position: most studies declare nothing, and pay one byte a run. And a fit remembers
+// which columns its law's variables were read from (JSON), and what its data were where they were no runs.
 constexpr char kVersion4[] = R"sql(
 CREATE TABLE study_columns (
   study_key INTEGER NOT NULL REFERENCES studies ON DELETE CASCADE,

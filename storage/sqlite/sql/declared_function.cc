@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "storage/sqlite/sql/declared_function.h"
+
 #include <sqlite3.h>
 
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-
-#include "storage/sqlite/sql/declared_function.h"
 
 namespace sextant::storage::sqlite {
 namespace {

@@ -77,20 +77,23 @@ void GiveAway(const std::string& path) {
 }  // namespace
 
 PostgresCluster* PostgresCluster::Shared() {
-  static const std::unique_ptr<PostgresCluster> shared = [] {
-    std::string binaries = FindBinaries();
-    return std::unique_ptr<PostgresCluster>(binaries.empty() ? nullptr
-                                                             : new PostgresCluster(std::move(binaries)));
-  }();
+  static const std::unique_ptr<PostgresCluster> shared = Make(/*durable=*/false);
   return shared.get();
 }
 
-PostgresCluster::PostgresCluster(std::string binaries) : binaries_(std::move(binaries)) {
+std::unique_ptr<PostgresCluster> PostgresCluster::Make(bool durable) {
+  std::string binaries = FindBinaries();
+  if (binaries.empty()) return nullptr;
+  return std::unique_ptr<PostgresCluster>(new PostgresCluster(std::move(binaries), durable));
+}
+
+PostgresCluster::PostgresCluster(std::string binaries, bool durable)
+    : binaries_(std::move(binaries)), durable_(durable) {
   const std::string home = std::filesystem::path(folder_.File("data")).parent_path().string();
   GiveAway(home);
   int status = 0;
-  const pid_t child = Launch({binaries_ + "/initdb", "-D", folder_.File("data"), "-U", "sextant", "-A", "trust", "-N",
-                              "--locale=C.UTF-8", "-E", "UTF8"},
+  const pid_t child = Launch({binaries_ + "/initdb", "-D", folder_.File("data"), "-U", "sextant", "-A",
+                              "trust", "-N", "--locale=C.UTF-8", "-E", "UTF8"},
                              folder_.File("log"));
   if (waitpid(child, &status, 0) != child || status != 0) {
     throw std::runtime_error("initdb failed: " + Contents(folder_.File("log")));
@@ -100,10 +103,14 @@ PostgresCluster::PostgresCluster(std::string binaries) : binaries_(std::move(bin
 
 void PostgresCluster::Start() {
   const std::string home = std::filesystem::path(folder_.File("data")).parent_path().string();
-  server_ = Launch({binaries_ + "/postgres", "-D", folder_.File("data"), "-k", home, "-c", "listen_addresses=", "-c",
-                    "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c",
-                    "max_connections=60", "-c", "shared_buffers=64MB", "-c", "autovacuum=off"},
-                   folder_.File("log"));
+  std::vector<std::string> words = {binaries_ + "/postgres", "-D", folder_.File("data"), "-k", home};
+  std::vector<std::string> settings = {"listen_addresses="};
+  if (!durable_) {
+    settings.insert(settings.end(), {"fsync=off", "synchronous_commit=off", "full_page_writes=off",
+                                     "max_connections=60", "shared_buffers=64MB", "autovacuum=off"});
+  }
+  for (const std::string& setting : settings) words.insert(words.end(), {"-c", setting});
+  server_ = Launch(words, folder_.File("log"));
   AwaitStart();
 }
 

@@ -11,13 +11,15 @@
 
 namespace sextant::storage {
 
-/// A server in a temporary folder, reached through a socket there, without fsync, and as an unprivileged user when
-/// the test runs as root. It ends with this object, and with the process.
+/// A server in a temporary folder, reached through a socket there, without fsync, and as an unprivileged user
+/// when the test runs as root. It ends with this object, and with the process.
 class PostgresCluster {
  public:
-  /// The one that all tests of this program share, started by the first that asks; nullptr where PostgreSQL is not
-  /// installed. Throws when it is and does not start.
+  /// The one that all tests of this program share, started by the first that asks; nullptr where PostgreSQL
+  /// is not installed. Throws when it is and does not start.
   static PostgresCluster* Shared();
+  /// One of one's own; with `durable` it takes no risks, as a server that is used.
+  static std::unique_ptr<PostgresCluster> Make(bool durable);
   ~PostgresCluster();
   PostgresCluster(const PostgresCluster&) = delete;
   PostgresCluster& operator=(const PostgresCluster&) = delete;
@@ -30,13 +32,14 @@ class PostgresCluster {
   void Crash();
 
  private:
-  explicit PostgresCluster(std::string binaries);
+  PostgresCluster(std::string binaries, bool durable);
   void Start();
   void AwaitStart();
   std::string Url(const std::string& schema) const;
 
   TempFolder folder_;
   const std::string binaries_;
+  const bool durable_;
   pid_t server_ = 0;
   int schemas_ = 0;
 };

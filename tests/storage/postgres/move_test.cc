@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole databases from one engine into the other.
-#include "storage/move_store.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
 
+#include "storage/move_store.h"
 #include "storage/open_store.h"
 #include "tests/storage/one_call.h"
 #include "tests/storage/postgres/cluster.h"
@@ -36,7 +35,8 @@ class MoveStoreTest : public testing::Test {
     for (const char* study : {"s", "t", "gone"}) {
       ASSERT_TRUE(Write(**store, &Transaction::CreateStudy, SampleStudy(study)).ok());
       std::vector<RunWithCurve> runs;
-      for (int i = 0; i < 30; ++i) runs.push_back({SampleRun(study, i), SampleCurve(i % 3 == 0 ? 0 : 1500, 1)});
+      for (int i = 0; i < 30; ++i)
+        runs.push_back({SampleRun(study, i), SampleCurve(i % 3 == 0 ? 0 : 1500, 1)});
       runs[3].run.values = {kUnknown, 2.5};
       runs[4].run.seed.reset();
       runs[5].run.loss = std::numeric_limits<double>::infinity();
@@ -45,7 +45,8 @@ class MoveStoreTest : public testing::Test {
     }
     ASSERT_TRUE(Write(**store, &Transaction::DeleteStudy, "gone").ok());
     const std::vector<RunLabels> labels = {{SampleRun("s", 1).id, {"from-sweep"}}};
-    ASSERT_TRUE(Write(**store, &Transaction::SetRunLabels, "s", kSweepLabels, labels, LabelScope::kNamedRuns).ok());
+    ASSERT_TRUE(
+        Write(**store, &Transaction::SetRunLabels, "s", kSweepLabels, labels, LabelScope::kNamedRuns).ok());
     ASSERT_TRUE(Write(**store, &Transaction::PutLaw, UserLaw{"mine", "id = \"mine\"", 5}).ok());
     ASSERT_TRUE(Write(**store, &Transaction::PutToken,
                       AccessToken{"t", "anna", std::string("\0\xff", 2), kScopeRead, {"s"}, 5, 0, 0})
@@ -53,7 +54,9 @@ class MoveStoreTest : public testing::Test {
     ASSERT_TRUE(Write(**store, &Transaction::PutUpload, Upload{"u", "s", "d", 3, 1, 2, 0, false, 1, 2}).ok());
     ASSERT_TRUE(Write(**store, &Transaction::PutRequest, "r", "digest", std::string("\0x", 2)).ok());
   }
-  std::string Ask(const std::string& sql) { return cluster_->Ask("SET search_path = " + schema_ + "; " + sql); }
+  std::string Ask(const std::string& sql) {
+    return cluster_->Ask("SET search_path = " + schema_ + "; " + sql);
+  }
 
   TempFolder folder_;
   PostgresCluster* cluster_ = nullptr;
@@ -98,8 +101,10 @@ TEST_F(MoveStoreTest, GoesThereAndBackWithoutALoss) {
     ASSERT_TRUE(Write(*store, &Transaction::CreateStudy, SampleStudy("new")).ok());
     EXPECT_GT(Read(*store)->GetStudy("new")->uid, 3);
     const std::vector<RunLabels> none = {{SampleRun("s", 1).id, {}}};
-    ASSERT_TRUE(Write(*store, &Transaction::SetRunLabels, "s", kSweepLabels, none, LabelScope::kNamedRuns).ok());
-    EXPECT_THAT(Read(*store)->GetRun("s", SampleRun("s", 1).id)->labels, testing::Not(testing::Contains("from-sweep")))
+    ASSERT_TRUE(
+        Write(*store, &Transaction::SetRunLabels, "s", kSweepLabels, none, LabelScope::kNamedRuns).ok());
+    EXPECT_THAT(Read(*store)->GetRun("s", SampleRun("s", 1).id)->labels,
+                testing::Not(testing::Contains("from-sweep")))
         << "who gave a label is known there too";
     EXPECT_TRUE(store->CheckIntegrity().ok()) << store->CheckIntegrity();
   }

@@ -38,8 +38,8 @@ std::shared_ptr<Store> OpenEmpty(std::function<Micros()> clock, int scan_steps_b
 
 std::vector<StoreFactory> Factories() {
   if (PostgresCluster::Shared() == nullptr) return {};
-  return {{"postgres",
-           [](const TempFolder&, std::function<Micros()> clock) { return OpenEmpty(std::move(clock), 100'000); }},
+  return {{"postgres", [](const TempFolder&,
+                          std::function<Micros()> clock) { return OpenEmpty(std::move(clock), 100'000); }},
           {"columns",
            [](const TempFolder&, std::function<Micros()> clock) { return OpenEmpty(std::move(clock), 0); }}};
 }
@@ -62,7 +62,9 @@ class PostgresStoreTest : public testing::Test {
   std::unique_ptr<postgres::Connection> Connect() {
     return *postgres::Connection::Open(*postgres::ParsePlace(PlaceOf(url_)), /*read_only=*/false);
   }
-  std::string Ask(const std::string& sql) { return cluster_->Ask("SET search_path = " + schema_ + "; " + sql); }
+  std::string Ask(const std::string& sql) {
+    return cluster_->Ask("SET search_path = " + schema_ + "; " + sql);
+  }
 
   PostgresCluster* cluster_ = nullptr;
   std::string url_, schema_;
@@ -71,7 +73,8 @@ class PostgresStoreTest : public testing::Test {
 }  // namespace
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StoreSuite);
-INSTANTIATE_TEST_SUITE_P(Postgres, StoreSuite, testing::ValuesIn(Factories()), testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(Postgres, StoreSuite, testing::ValuesIn(Factories()),
+                         testing::PrintToStringParamName());
 
 TEST(PostgresPlaceholders, BecomeNumbersOutsideOfQuotes) {
   EXPECT_EQ(postgres::NumberPlaceholders("SELECT ?, '?' || ?"), "SELECT $1, '?' || $2");
@@ -106,7 +109,8 @@ TEST_F(PostgresStoreTest, KeepsRecordsAcrossOpenings) {
 }
 
 TEST_F(PostgresStoreTest, SaysWhatIsWrongWithAUrlAndNeverThePassword) {
-  for (const char* url : {"postgresql:runs", "postgresql://u:secret word@h:x/d", "postgres://u:secret@h:5x/d"}) {
+  for (const char* url :
+       {"postgresql:runs", "postgresql://u:secret word@h:x/d", "postgres://u:secret@h:5x/d"}) {
     const absl::Status status = OpenStore(url).status();
     EXPECT_EQ(status.code(), StatusCode::kInvalidArgument) << url;
     EXPECT_THAT(std::string(status.message()), testing::Not(HasSubstr("secret")));
@@ -167,8 +171,7 @@ TEST_F(PostgresStoreTest, ProcessesThatStartTogetherMakeTheTablesOnce) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(failed, 0);
-  EXPECT_EQ(Ask("SELECT count(*) FROM sextant_schema"),
-            std::to_string(postgres::Migrations().size()));
+  EXPECT_EQ(Ask("SELECT count(*) FROM sextant_schema"), std::to_string(postgres::Migrations().size()));
 }
 
 TEST_F(PostgresStoreTest, AddsAQuantityThatANewBuildKnows) {
@@ -277,9 +280,11 @@ TEST_F(PostgresStoreTest, AStudyMovesBetweenEngines) {
   ASSERT_TRUE(Write(*store, &Transaction::PutRuns, "s", std::span(&run, 1)).ok());
   ASSERT_TRUE(Write(*store, &Transaction::PutFit, SampleFit("s", "f")).ok());
   ASSERT_TRUE(ExportStudyFile(*Read(*store), "s", folder.File("s.db")).ok());
-  ASSERT_TRUE(store->Write([&](Transaction& transaction) {
-    return ImportStudyFile(folder.File("s.db"), transaction, "copy").status();
-  }).ok());
+  ASSERT_TRUE(store
+                  ->Write([&](Transaction& transaction) {
+                    return ImportStudyFile(folder.File("s.db"), transaction, "copy").status();
+                  })
+                  .ok());
   const auto snapshot = Read(*store);
   EXPECT_EQ(Differences(*snapshot->GetCurve("s", run.run.id), *snapshot->GetCurve("copy", run.run.id)), "");
   storage::Run original = *snapshot->GetRun("s", run.run.id);
