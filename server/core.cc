@@ -33,6 +33,7 @@ Core::Core(std::shared_ptr<storage::Store> the_store, std::unique_ptr<LawTable> 
       imports("IMPORT_LIMIT", "imports of studies", kMaxImports, kMaxImportsPerPeer),
       downloads("DOWNLOAD_LIMIT", "backups and exports", kMaxDownloads, kMaxDownloadsPerPeer),
       watches("WATCH_LIMIT", "watches of fits", kMaxWatches, kMaxWatchesPerPeer),
+      run_watches("WATCH_LIMIT", "watches of runs", kMaxRunWatches, kMaxRunWatchesPerPeer),
       batches("BATCH_LIMIT", "predictions of many targets", kMaxBatches, kMaxBatchesPerPeer),
       scratch("SCRATCH_LIMIT", "bytes of backups, exports and imports", kMaxScratchBytes,
               kMaxScratchBytesPerPeer) {
@@ -66,6 +67,7 @@ void Core::AddGauges() {
   open("import", imports);
   open("download", downloads);
   open("watch", watches);
+  open("run_watch", run_watches);
   open("batch", batches);
   const auto bytes = [&](const char* part, std::int64_t storage::StoreHealth::*member) {
     metrics.AddGauge("sextant_store_bytes", "Size of the database, by part", "part", part, [this, member] {
@@ -117,7 +119,15 @@ absl::Status Core::LoadFits(storage::Snapshot& snapshot, const std::string& stud
   return absl::OkStatus();
 }
 
+void Core::LoadTrackRecords() {
+  const auto snapshot = store->Read();
+  const auto records = snapshot.ok() ? (*snapshot)->ListTrackRecords() : snapshot.status();
+  if (records.ok()) return track_records.Set(*records);
+  Log().warn("how forecasts turned out is not known: {}", std::string(records.status().message()));
+}
+
 absl::Status Core::LoadStudy(const std::string& id) {
+  LoadTrackRecords();
   ASSIGN_OR_RETURN(const auto snapshot, store->Read());
   RETURN_IF_ERROR(LoadLaws(*snapshot));
   fits.AddStudy(id);
@@ -144,6 +154,7 @@ absl::Status Core::Serve(storage::Fit fit) {
 }
 
 absl::Status Core::LoadFromStore() {
+  LoadTrackRecords();
   ASSIGN_OR_RETURN(const auto snapshot, store->Read());
   // Damage to laws or fits does not keep the runs from being read and saved.
   if (absl::Status status = LoadLaws(*snapshot); absl::IsDataLoss(status)) {

@@ -14,6 +14,7 @@
 #include "server/law_table.h"
 #include "server/observe/metrics.h"
 #include "server/quota.h"
+#include "server/track_records.h"
 #include "storage/store.h"
 #include "storage/writer.h"
 
@@ -28,11 +29,12 @@ struct Core {
   Metrics metrics;
   const std::unique_ptr<LawTable> laws;
   FitTable fits;
+  TrackRecords track_records;
   storage::Writer writer;
   FitJobs jobs;
   Executor executor, heavy, copies;
   const Calls calls;
-  Quota uploads, imports, downloads, watches, batches;
+  Quota uploads, imports, downloads, watches, run_watches, batches;
   Quota scratch;                                 ///< bytes of files beside the database
   std::chrono::milliseconds stream_patience{0};  ///< how long nothing may happen on an upload or download
   int disk_reserve_mb = -1;                      ///< as ServerOptions has it
@@ -47,6 +49,8 @@ struct Core {
   absl::Status LoadFromStore();
   /// Takes up the tokens of the database, and that a token is asked for where there are any.
   absl::Status ReadTokens();
+  /// Takes up what is known of how forecasts turned out. Logs what goes wrong.
+  void LoadTrackRecords();
   /// Serves a study that has come into the store whole, with its fits and the user laws that came along.
   absl::Status LoadStudy(const std::string& id);
   /// Ends fits, then everything that waits, then commits what is queued. After the gRPC server has stopped.

@@ -71,6 +71,15 @@ inline constexpr std::size_t kInlineReplicates =
     20'000;  ///< a prediction that reads more goes to a heavy thread
 inline constexpr std::size_t kMaxPenaltyEvaluations = 200'000'000;  ///< points of a grid times replicates
 
+// Forecasts.
+inline constexpr int kMaxForecastsPerStudy = 100'000;
+inline constexpr int kDefaultForecastPage = 100, kMaxForecastPage = 1000;
+inline constexpr int kMaxForecastInputs = 64;  ///< variables of one
+inline constexpr std::size_t kMaxForecastQuantities = 64, kMaxForecastSources = 64;
+inline constexpr int kMaxForecastsNamed = 1000, kMaxForecastReports = 1000;  ///< of one scoring
+inline constexpr std::size_t kMaxRunsScored = 100'000, kMaxUncountedRuns = 20;
+inline constexpr int kMaxOutlooks = 100'000;  ///< messages of one watch of a run
+
 // Answers that clients have not read yet, bytes.
 /// A page of runs ends here. Clients take 4 MiB by default.
 inline constexpr std::int64_t kMaxPageBytes = 3 << 20;
@@ -83,6 +92,7 @@ inline constexpr int kMaxOpenUploadsPerPeer = 64;
 inline constexpr int kMaxImports = 8, kMaxImportsPerPeer = 4;
 inline constexpr int kMaxDownloads = 8, kMaxDownloadsPerPeer = 4;
 inline constexpr int kMaxWatches = 1024, kMaxWatchesPerPeer = 256;
+inline constexpr int kMaxRunWatches = 64, kMaxRunWatchesPerPeer = 16;  ///< each computes when points come
 
 // Scratch: files that are put together beside the database.
 inline constexpr std::int64_t kMaxScratchBytes = std::int64_t{128} << 30;

@@ -45,6 +45,9 @@ std::string RunName(const std::string& study, const std::string& run) {
 std::string FitName(const std::string& study, const std::string& fit) {
   return StudyName(study) + "/fits/" + fit;
 }
+std::string ForecastName(const std::string& study, const std::string& forecast) {
+  return StudyName(study) + "/forecasts/" + forecast;
+}
 std::string UploadName(const std::string& study, const std::string& upload) {
   return StudyName(study) + "/uploads/" + upload;
 }
@@ -65,6 +68,11 @@ std::optional<ChildName> ParseRunName(const std::string& name) {
 
 std::optional<ChildName> ParseFitName(const std::string& name) {
   auto child = ParseChild(name, "fits");
+  return child && IsLabel(child->id) ? child : std::nullopt;
+}
+
+std::optional<ChildName> ParseForecastName(const std::string& name) {
+  auto child = ParseChild(name, "forecasts");
   return child && IsLabel(child->id) ? child : std::nullopt;
 }
 

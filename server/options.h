@@ -18,6 +18,8 @@ struct ServerOptions {
   /// Read it where it may not be written (permissions, a read-only or full disk) instead of refusing to
   /// start.
   bool read_only_if_needed = false;
+  /// Read it only, taking no lock: another process may have it open, and write.
+  bool read_only = false;
   bool full_fsync = true;  ///< survive loss of power, not only of the process
   std::string
       laws_folder;  ///< *.toml; empty: $SEXTANT_LAWS, and without it the catalogue that was compiled in

@@ -30,6 +30,7 @@
 #include "server/service/critical_batch_service.h"
 #include "server/service/curve_service.h"
 #include "server/service/fit_service.h"
+#include "server/service/forecast_service.h"
 #include "server/service/law_service.h"
 #include "server/service/planning_service.h"
 #include "server/service/prediction_service.h"
@@ -83,6 +84,7 @@ struct Server::Impl {
   CriticalBatchService critical_batches{core};
   ComparisonService comparisons{core};
   SuggestionService suggestions{core};
+  ForecastService forecasts{core};
   ConversionService conversions{core};
   SystemService system{core};
   AccessService tokens{core};
@@ -97,8 +99,8 @@ struct Server::Impl {
   std::unique_ptr<Monitor> monitor;  // asks all of the above
 
   std::vector<grpc::Service*> Services() {
-    return {&studies,          &runs,        &laws,        &fits,        &predictions, &plans, &curves,
-            &critical_batches, &comparisons, &suggestions, &conversions, &system,      &tokens};
+    return {&studies,          &runs,        &laws,        &fits,      &predictions, &plans,  &curves,
+            &critical_batches, &comparisons, &suggestions, &forecasts, &conversions, &system, &tokens};
   }
   absl::Status Start(const ServerOptions& options);
   absl::Status Watch(const std::string& address);
@@ -112,9 +114,10 @@ absl::Status Server::Impl::Start(const ServerOptions& options) {
       grpc::health::v1::HealthCheckRequest::descriptor()->file()->service(0)->full_name(),
       "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"};
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
-  for (const char* name : {"StudyService", "RunService", "LawService", "FitService", "PredictionService",
-                           "PlanningService", "CurveService", "CriticalBatchService", "ComparisonService",
-                           "SuggestionService", "ConversionService", "SystemService", "AccessService"}) {
+  for (const char* name :
+       {"StudyService", "RunService", "LawService", "FitService", "PredictionService", "PlanningService",
+        "CurveService", "CriticalBatchService", "ComparisonService", "SuggestionService", "ForecastService",
+        "ConversionService", "SystemService", "AccessService"}) {
     names.push_back(pool->FindServiceByName(absl::StrCat("sextant.v1.", name))->full_name());
   }
   const bool reflect = options.reflection && !options.listen.empty();
@@ -180,9 +183,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& opti
   storage::StoreOptions opening;
   opening.reads_ahead = !options.listen.empty();
   opening.durability = options.full_fsync ? storage::Durability::kFull : storage::Durability::kNormal;
-  auto store = storage::OpenStore(options.database, opening);
   std::string why_read_only;
-  if (!store.ok() && options.read_only_if_needed && MayNotBeWritten(store.status())) {
+  if (options.read_only) {
+    opening.read_only = true;
+    why_read_only = opening.why_read_only;
+  }
+  auto store = storage::OpenStore(options.database, opening);
+  if (!store.ok() && !options.read_only && options.read_only_if_needed && MayNotBeWritten(store.status())) {
     why_read_only = std::string(store.status().message());
     opening.read_only = true;
     opening.why_read_only = why_read_only;

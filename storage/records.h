@@ -133,6 +133,65 @@ struct Fit {
   std::string damage;
 };
 
+/// A number that a forecast gives, with what it says of it; NaN where it says nothing.
+struct ForecastQuantity {
+  std::string name;  ///< "learning_rate", "loss", …, or "other." and what a law calls it
+  double value = kUnknown, low = kUnknown, high = kUnknown;
+  double near_optimal_low = kUnknown, near_optimal_high = kUnknown;
+  double parameter_low = kUnknown, parameter_high = kUnknown;
+};
+
+/// What a forecast comes from: a fit by its full name, or a published law by its id.
+struct ForecastSource {
+  std::string name, law_id;
+  std::string estimator, data_digest;  ///< of a fit
+  std::string quantity;                ///< which of the forecast's it answers; empty: all
+};
+
+/// What became of one quantity of a forecast.
+struct ForecastScore {
+  enum class Verdict : std::uint8_t { kNoInterval, kInside, kOutside };
+  std::string quantity, run_id;
+  double actual = kUnknown;
+  double error = kUnknown;  ///< ln(actual / forecast)
+  double excess_loss =
+      kUnknown;  ///< of rates and batches: relative, of the setting tried nearest to the forecast
+  Verdict verdict = Verdict::kNoInterval;
+  Micros score_time = 0;
+};
+
+/// A prediction that was stored before the run it is about. All but `seal` and `scores` is sealed
+/// (storage/forecast_seal.h) and never changes.
+struct Forecast {
+  std::string study_id;
+  std::string id;  ///< unique in its study, as fits' ids are
+  Micros seal_time = 0;
+  // What it was asked for. N is counted as `param_count` says, losses are in `loss_unit`.
+  double params = kUnknown, tokens = kUnknown;
+  double batch_size_tokens = kUnknown, learning_rate = kUnknown;  ///< that the run was to have
+  double loss = kUnknown;                                         ///< of laws in L
+  double interval = kUnknown, tolerance = kUnknown;
+  std::map<std::string, double> at;  ///< other variables
+  std::string param_count, loss_unit;
+  // What was said.
+  std::vector<ForecastQuantity> quantities;  ///< names differ
+  std::vector<ForecastSource> sources;
+  double extrapolation_params = kUnknown, extrapolation_tokens = kUnknown;
+  std::string rate_kind;
+  std::string version;                ///< of the program
+  std::string seal;                   ///< SHA-256 of the rest, 64 hexadecimal digits
+  std::vector<ForecastScore> scores;  ///< by quantity; of the last time that it was scored
+};
+
+/// How often a study's scored forecasts from one source held: of what it answers, what was stated with an
+/// interval.
+struct TrackRecord {
+  std::string study_id;
+  std::string source;     ///< ForecastSource::name
+  double interval = 0.9;  ///< the coverage that they state
+  std::int64_t scored = 0, inside = 0;
+};
+
 /// What a holder of a token may do; a set of these.
 enum TokenScope : unsigned { kScopeRead = 1, kScopeWrite = 2, kScopeAdmin = 4 };
 

@@ -57,6 +57,7 @@ struct StudySize {
   std::int64_t runs = 0, fits = 0;
   std::int64_t points = 0;       ///< of all curves
   std::int64_t curve_bytes = 0;  ///< that the points take, compressed
+  std::int64_t forecasts = 0;
 };
 
 /// An answer that is remembered under a client's request id.
@@ -94,6 +95,13 @@ class Snapshot {
   virtual absl::StatusOr<Page<Fit>> ListFits(const std::string& study_id, std::int64_t limit,
                                              const std::string& after) = 0;
   virtual absl::StatusOr<std::vector<Fit>> LoadAllFits() = 0;  ///< at start-up, for the snapshots
+  virtual absl::StatusOr<Forecast> GetForecast(const std::string& study_id,
+                                               const std::string& forecast_id) = 0;
+  /// Newest first; forecasts of one instant by id.
+  virtual absl::StatusOr<Page<Forecast>> ListForecasts(const std::string& study_id, std::int64_t limit,
+                                                       const std::string& after) = 0;
+  /// Of all studies, by study, source and interval; only what was scored against a stated interval.
+  virtual absl::StatusOr<std::vector<TrackRecord>> ListTrackRecords() = 0;
   virtual absl::StatusOr<std::vector<UserLaw>> ListLaws() = 0;
   virtual absl::StatusOr<std::vector<AccessToken>> ListTokens() = 0;  ///< by id, revoked ones too
   virtual absl::StatusOr<Upload> GetUpload(const std::string& id) = 0;

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::int64_t kRunsAtOnce = 200;
 constexpr std::int64_t kFitsAtOnce = 20;
+constexpr std::int64_t kForecastsAtOnce = 1000;
 
 // A study's file is SQLite's, whatever engine serves the study.
 std::string UrlOfFile(const std::string& path) { return absl::StrCat("sqlite:", path); }
@@ -56,6 +57,20 @@ absl::Status CopyFits(Snapshot& from, const std::string& study_id, Transaction& 
   return absl::OkStatus();
 }
 
+absl::Status CopyForecasts(Snapshot& from, const std::string& study_id, Transaction& to,
+                           const std::string& new_id) {
+  std::string after;
+  do {
+    ASSIGN_OR_RETURN(auto page, from.ListForecasts(study_id, kForecastsAtOnce, after));
+    for (Forecast& forecast : page.items) {
+      forecast.study_id = new_id;  // which the seal is not of
+      RETURN_IF_ERROR(to.PutForecast(forecast));
+    }
+    after = page.next_key;
+  } while (!after.empty());
+  return absl::OkStatus();
+}
+
 absl::Status CopyLaws(Snapshot& from, Transaction& to, const std::set<std::string>& law_ids) {
   ASSIGN_OR_RETURN(auto laws, from.ListLaws());
   for (const UserLaw& law : laws) {
@@ -88,6 +103,7 @@ absl::Status CopyStudy(Snapshot& from, const std::string& study_id, Transaction&
     if (status.ok()) status = CopyRuns(from, study_id, transaction, study.id);
     std::set<std::string> law_ids;
     if (status.ok()) status = CopyFits(from, study_id, transaction, study.id, law_ids);
+    if (status.ok()) status = CopyForecasts(from, study_id, transaction, study.id);
     if (status.ok()) status = CopyLaws(from, transaction, law_ids);
     return status;
   });

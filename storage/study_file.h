@@ -14,9 +14,9 @@
 
 namespace sextant::storage {
 
-/// Copies a study with its runs, curves, fits and the user laws that its fits name, every field exactly,
-/// under `new_id` (empty: its own). All or nothing. AlreadyExists when `to` has that
-/// study. A law that `to` has stays as it is there: a fit carries the text of the law it was made with.
+/// Copies a study with its runs, curves, fits, forecasts and the user laws that its fits name, every field
+/// exactly, under `new_id` (empty: its own). All or nothing. AlreadyExists when `to` has that study. A law
+/// that `to` has stays as it is there: a fit carries the text of the law it was made with.
 absl::Status CopyStudy(Snapshot& from, const std::string& study_id, Transaction& to,
                        const std::string& new_id = "");
 

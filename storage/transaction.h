@@ -52,7 +52,7 @@ class Transaction : public Snapshot {
   virtual absl::Status CreateStudy(const Study& study) = 0;  ///< AlreadyExists
   virtual absl::Status UpdateStudy(const Study& study,
                                    std::int64_t expected_revision) = 0;  ///< Aborted if stale; -1: any
-  virtual absl::Status DeleteStudy(const std::string& id) = 0;           ///< with its runs, curves and fits
+  virtual absl::Status DeleteStudy(const std::string& id) = 0;           ///< with all that is in it
   /// Adds runs; a run whose id exists with equal content is kDuplicate, with other content kConflict (kept as
   /// it was). Content is everything but times, source and labels (which are annotations: SetRunLabels). A run
   /// that has gone on since it was stored updates what is there (kAccepted). In detail:
@@ -86,6 +86,12 @@ class Transaction : public Snapshot {
                                     std::span<const RunLabels> labels, LabelScope scope) = 0;
   virtual absl::Status PutFit(const Fit& fit) = 0;  ///< inserts or replaces by (study, id)
   virtual absl::Status DeleteFit(const std::string& study_id, const std::string& fit_id) = 0;
+  /// AlreadyExists. As it is given, with its seal and scores: whether the seal holds is the reader's to ask.
+  virtual absl::Status PutForecast(const Forecast& forecast) = 0;
+  /// Makes `scores` all that is known of how the forecast turned out.
+  virtual absl::Status PutForecastScores(const std::string& study_id, const std::string& forecast_id,
+                                         const std::vector<ForecastScore>& scores) = 0;
+  virtual absl::Status DeleteForecast(const std::string& study_id, const std::string& forecast_id) = 0;
   virtual absl::Status PutLaw(const UserLaw& law) = 0;  ///< AlreadyExists
   virtual absl::Status DeleteLaw(const std::string& id) = 0;
   virtual absl::Status PutToken(const AccessToken& token) = 0;  ///< inserts or replaces by id

@@ -33,7 +33,8 @@ EmbeddedServer::EmbeddedServer(std::unique_ptr<server::Server> server) : server_
 
 EmbeddedServer::~EmbeddedServer() { server_->Shutdown(kPatience); }
 
-absl::StatusOr<std::unique_ptr<EmbeddedServer>> EmbeddedServer::Open(const std::string& database) {
+absl::StatusOr<std::unique_ptr<EmbeddedServer>> EmbeddedServer::Open(const std::string& database,
+                                                                     bool read_only) {
   if (database.empty()) {
     return absl::FailedPreconditionError("neither XDG_DATA_HOME nor HOME says where the database is to be");
   }
@@ -46,13 +47,15 @@ absl::StatusOr<std::unique_ptr<EmbeddedServer>> EmbeddedServer::Open(const std::
   // Absolute, so that messages and `doctor` name a file that can be found.
   std::error_code error;
   const std::filesystem::path file = std::filesystem::absolute(path, error);
-  if (!error && database == DefaultDatabasePath()) MakePrivateFolders(file.parent_path(), error);
+  if (!error && !read_only && database == DefaultDatabasePath())
+    MakePrivateFolders(file.parent_path(), error);
   if (error) {
     return absl::PermissionDeniedError(
         absl::StrCat("cannot make the folder of ", database, ": ", error.message()));
   }
   server::ServerOptions options;
   options.database = file.string();
+  options.read_only = read_only;
   options.read_only_if_needed = true;
   options.reflection = false;
   ASSIGN_OR_RETURN(auto server, server::Server::Create(options));

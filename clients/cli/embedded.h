@@ -24,7 +24,9 @@ class EmbeddedServer {
  public:
   /// `database` is a URL or a path. Creates the file and its folder if they are not there; a file that may
   /// not be written is opened for reading. The status says what to do about it.
-  static absl::StatusOr<std::unique_ptr<EmbeddedServer>> Open(const std::string& database);
+  /// With `read_only` it makes nothing, and opens a file that another process has open too.
+  static absl::StatusOr<std::unique_ptr<EmbeddedServer>> Open(const std::string& database,
+                                                              bool read_only = false);
   ~EmbeddedServer();
   EmbeddedServer(const EmbeddedServer&) = delete;
   EmbeddedServer& operator=(const EmbeddedServer&) = delete;

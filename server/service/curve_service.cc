@@ -105,7 +105,55 @@ absl::StatusOr<std::vector<fitting::FinishedRun>> LoadPeers(storage::Snapshot& s
   return peers;
 }
 
-absl::Status Forecast(Core& core, const v1::ForecastRunRequest& request, v1::ForecastRunResponse& response) {
+absl::Status Extrapolate(const v1::ExtrapolateCurveRequest& request, v1::ExtrapolateCurveResponse& response) {
+  if (request.x_size() != request.y_size()) {
+    return InvalidField("y", absl::StrCat("has ", request.y_size(), " values, x has ", request.x_size()));
+  }
+  if (request.at_size() == 0) return InvalidField("at", "missing: where to extrapolate to");
+  if (request.at_size() > kMaxAt) return InvalidField("at", absl::StrCat("at most ", kMaxAt, " values"));
+  RETURN_IF_ERROR(CheckInterval(request.has_interval(), request.interval()));
+  ASSIGN_OR_RETURN(auto form, FormFromLaw(request.law()));
+  fitting::ExtrapolateOptions options;
+  options.form = form;
+  if (request.has_interval()) options.confidence = request.interval();
+  if (request.has_seed()) options.seed = static_cast<std::uint64_t>(request.seed());
+  options.report_forms = request.report_forms();
+  auto answer =
+      fitting::ExtrapolateCurve({request.x().data(), static_cast<std::size_t>(request.x_size())},
+                                {request.y().data(), static_cast<std::size_t>(request.y_size())},
+                                {request.at().data(), static_cast<std::size_t>(request.at_size())}, options);
+  if (!answer.ok()) {
+    if (answer.status().code() == absl::StatusCode::kFailedPrecondition) {
+      return UnmetPrecondition("CURVE_UNUSABLE", "curve", std::string(answer.status().message()));
+    }
+    return Annotate(answer.status(), "curve", "curve");
+  }
+  response.set_law(answer->law);
+  for (const auto& point : answer->points) {
+    v1::ExtrapolatedPoint& out = *response.add_points();
+    out.set_x(point.x);
+    out.set_value(point.value);
+    out.set_low(point.low);
+    out.set_high(point.high);
+  }
+  for (const auto& fit : answer->fits) {
+    v1::CurveForm& out = *response.add_forms();
+    out.set_law(fit.law);
+    for (const auto& parameter : fit.parameters)
+      (*out.mutable_parameters())[parameter.name] = parameter.estimate;
+    if (std::isfinite(fit.held_out_error)) out.set_held_out_error(fit.held_out_error);
+    out.set_weight(fit.weight);
+  }
+  response.set_points_used(static_cast<int>(answer->points_used));
+  response.set_noise(answer->noise);
+  for (const std::string& warning : answer->warnings) response.add_warnings(warning);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ForecastFromCurve(const Core& core, const v1::ForecastRunRequest& request,
+                               v1::ForecastRunResponse& response) {
   const auto name = ParseRunName(request.name());
   if (!name) return InvalidField("name", "not of the form studies/STUDY/runs/RUN");
   RETURN_IF_ERROR(CheckInterval(request.has_interval(), request.interval()));
@@ -155,53 +203,6 @@ absl::Status Forecast(Core& core, const v1::ForecastRunRequest& request, v1::For
   return absl::OkStatus();
 }
 
-absl::Status Extrapolate(const v1::ExtrapolateCurveRequest& request, v1::ExtrapolateCurveResponse& response) {
-  if (request.x_size() != request.y_size()) {
-    return InvalidField("y", absl::StrCat("has ", request.y_size(), " values, x has ", request.x_size()));
-  }
-  if (request.at_size() == 0) return InvalidField("at", "missing: where to extrapolate to");
-  if (request.at_size() > kMaxAt) return InvalidField("at", absl::StrCat("at most ", kMaxAt, " values"));
-  RETURN_IF_ERROR(CheckInterval(request.has_interval(), request.interval()));
-  ASSIGN_OR_RETURN(auto form, FormFromLaw(request.law()));
-  fitting::ExtrapolateOptions options;
-  options.form = form;
-  if (request.has_interval()) options.confidence = request.interval();
-  if (request.has_seed()) options.seed = static_cast<std::uint64_t>(request.seed());
-  options.report_forms = request.report_forms();
-  auto answer =
-      fitting::ExtrapolateCurve({request.x().data(), static_cast<std::size_t>(request.x_size())},
-                                {request.y().data(), static_cast<std::size_t>(request.y_size())},
-                                {request.at().data(), static_cast<std::size_t>(request.at_size())}, options);
-  if (!answer.ok()) {
-    if (answer.status().code() == absl::StatusCode::kFailedPrecondition) {
-      return UnmetPrecondition("CURVE_UNUSABLE", "curve", std::string(answer.status().message()));
-    }
-    return Annotate(answer.status(), "curve", "curve");
-  }
-  response.set_law(answer->law);
-  for (const auto& point : answer->points) {
-    v1::ExtrapolatedPoint& out = *response.add_points();
-    out.set_x(point.x);
-    out.set_value(point.value);
-    out.set_low(point.low);
-    out.set_high(point.high);
-  }
-  for (const auto& fit : answer->fits) {
-    v1::CurveForm& out = *response.add_forms();
-    out.set_law(fit.law);
-    for (const auto& parameter : fit.parameters)
-      (*out.mutable_parameters())[parameter.name] = parameter.estimate;
-    if (std::isfinite(fit.held_out_error)) out.set_held_out_error(fit.held_out_error);
-    out.set_weight(fit.weight);
-  }
-  response.set_points_used(static_cast<int>(answer->points_used));
-  response.set_noise(answer->noise);
-  for (const std::string& warning : answer->warnings) response.add_warnings(warning);
-  return absl::OkStatus();
-}
-
-}  // namespace
-
 grpc::ServerUnaryReactor* CurveService::ExtrapolateCurve(grpc::CallbackServerContext* context,
                                                          const v1::ExtrapolateCurveRequest* request,
                                                          v1::ExtrapolateCurveResponse* response) {
@@ -212,8 +213,9 @@ grpc::ServerUnaryReactor* CurveService::ExtrapolateCurve(grpc::CallbackServerCon
 grpc::ServerUnaryReactor* CurveService::ForecastRun(grpc::CallbackServerContext* context,
                                                     const v1::ForecastRunRequest* request,
                                                     v1::ForecastRunResponse* response) {
-  return core_.calls.OffloadHeavy(context, *request, *response,
-                                  [this, request, response] { return Forecast(core_, *request, *response); });
+  return core_.calls.OffloadHeavy(context, *request, *response, [this, request, response] {
+    return ForecastFromCurve(core_, *request, *response);
+  });
 }
 
 grpc::ServerUnaryReactor* CurveService::CompareSchedules(grpc::CallbackServerContext* context,

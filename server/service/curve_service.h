@@ -7,6 +7,10 @@
 
 namespace sextant::server {
 
+/// What CurveService.ForecastRun answers. Reads the store and computes: call from a heavy thread.
+absl::Status ForecastFromCurve(const Core& core, const v1::ForecastRunRequest& request,
+                               v1::ForecastRunResponse& response);
+
 /// Stateless; works on threads that may block.
 class CurveService final : public v1::CurveService::CallbackService {
  public:

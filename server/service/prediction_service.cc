@@ -129,6 +129,18 @@ absl::Status AnswerWithLiterature(const Core& core, const grpc::CallbackServerCo
   return absl::OkStatus();
 }
 
+/// Says of fits whose stored forecasts failed that they did.
+void WarnOfFailures(const Core& core, v1::PredictResponse& response) {
+  const auto failing = core.track_records.Load();
+  if (failing->empty()) return;
+  for (v1::Prediction& prediction : *response.mutable_predictions()) {
+    for (const std::string& fit : prediction.fits()) {
+      if (const auto found = failing->find(fit); found != failing->end())
+        prediction.add_warnings(found->second);
+    }
+  }
+}
+
 /// How many replicates a request is pushed through; 0 for one that is refused anyway.
 std::size_t ReplicatesOf(const Core& core, const v1::PredictRequest& request) {
   if (request.studies().empty() && request.fits().empty()) return 0;
@@ -144,22 +156,28 @@ std::size_t ReplicatesOf(const Core& core, const v1::PredictRequest& request) {
 
 }  // namespace
 
+absl::Status AnswerPrediction(const Core& core, const grpc::CallbackServerContext& context,
+                              const v1::PredictRequest& request, v1::PredictResponse& response) {
+  const std::vector<std::string> without = StudiesWithoutFits(core, request);
+  const absl::Status status = without.empty()
+                                  ? AnswerAll(core, context, request, response)
+                                  : AnswerWithLiterature(core, context, request, without, response);
+  if (status.ok()) WarnOfFailures(core, response);
+  return status;
+}
+
 grpc::ServerUnaryReactor* PredictionService::Predict(grpc::CallbackServerContext* context,
                                                      const v1::PredictRequest* request,
                                                      v1::PredictResponse* response) {
-  if (const std::vector<std::string> without = StudiesWithoutFits(core_, *request); !without.empty()) {
-    return core_.calls.OffloadHeavy(
-        context, *request, *response, [this, context, request, response, without] {
-          return AnswerWithLiterature(core_, *context, *request, without, *response);
-        });
+  const auto answer = [this, context, request, response] {
+    return AnswerPrediction(core_, *context, *request, *response);
+  };
+  // Of studies without a fit the runs are read.
+  if (StudiesWithoutFits(core_, *request).empty() && !request->has_schedule() &&
+      ReplicatesOf(core_, *request) <= kInlineReplicates) {
+    return core_.calls.Inline(context, *request, answer);
   }
-  if (!request->has_schedule() && ReplicatesOf(core_, *request) <= kInlineReplicates) {
-    return core_.calls.Inline(context, *request,
-                              [&] { return AnswerAll(core_, *context, *request, *response); });
-  }
-  return core_.calls.OffloadHeavy(context, *request, *response, [this, context, request, response] {
-    return AnswerAll(core_, *context, *request, *response);
-  });
+  return core_.calls.OffloadHeavy(context, *request, *response, answer);
 }
 
 namespace {

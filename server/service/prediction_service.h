@@ -7,6 +7,12 @@
 
 namespace sextant::server {
 
+/// What Predict answers: from the fit and law tables, and where a study has no fit yet from its runs, which
+/// are read. Call from a thread that may block, for long over many replicates. Sources whose scored forecasts
+/// failed are named in warnings.
+absl::Status AnswerPrediction(const Core& core, const grpc::CallbackServerContext& context,
+                              const v1::PredictRequest& request, v1::PredictResponse& response);
+
 /// Answers from the fit and law tables alone: Predict on the calling thread, without SQLite or a queue, where
 /// it reads few replicates; what costs more, penalty grids too, on a heavy thread.
 class PredictionService final : public v1::PredictionService::CallbackService {

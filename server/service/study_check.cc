@@ -17,11 +17,12 @@
 #include "server/fit_table.h"
 #include "server/limits.h"
 #include "server/names.h"
+#include "storage/forecast_seal.h"
 
 namespace sextant::server {
 namespace {
 
-constexpr int kRunsCheckedAtATime = 100, kFitsAtATime = 20;
+constexpr int kRunsCheckedAtATime = 100, kFitsAtATime = 20, kForecastsCheckedAtATime = 500;
 constexpr std::size_t kMaxFitTextBytes = 4096, kMaxFitWarnings = 1000;
 
 absl::Status Wrong(const std::string& what, const std::string& why) {
@@ -144,6 +145,57 @@ absl::Status CheckFits(storage::Snapshot& file, const storage::Study& study, std
   return absl::OkStatus();
 }
 
+absl::Status CheckForecast(const storage::Forecast& forecast) {
+  const std::string what = absl::StrCat("forecast ", forecast.id);
+  if (!IsLabel(forecast.id)) return Wrong(what, absl::StrCat("its id is not allowed: ", kLabelRule));
+  if (!storage::SealHolds(forecast))
+    return Wrong(what, "its seal does not hold: it was changed after it was sealed");
+  if (forecast.quantities.size() > kMaxForecastQuantities || forecast.sources.size() > kMaxForecastSources ||
+      forecast.at.size() > static_cast<std::size_t>(kMaxForecastInputs) ||
+      forecast.scores.size() > forecast.quantities.size())
+    return Wrong(what, "it holds more than a forecast has");
+  std::vector<FieldViolation> violations;
+  const auto check = [&violations](const std::string& text) {
+    CheckText("text", text, kMaxFitTextBytes, violations);
+  };
+  for (const std::string* text :
+       {&forecast.param_count, &forecast.loss_unit, &forecast.rate_kind, &forecast.version})
+    check(*text);
+  for (const auto& [name, value] : forecast.at) check(name);
+  for (const storage::ForecastQuantity& quantity : forecast.quantities) check(quantity.name);
+  for (const storage::ForecastSource& source : forecast.sources) {
+    for (const std::string* text :
+         {&source.name, &source.law_id, &source.estimator, &source.data_digest, &source.quantity})
+      check(*text);
+  }
+  for (const storage::ForecastScore& score : forecast.scores) {
+    check(score.quantity);
+    if (!IsRunId(score.run_id)) violations.push_back({"scores", "of a run whose id is not allowed"});
+    if (score.verdict > storage::ForecastScore::Verdict::kOutside)
+      violations.push_back({"scores", "with a verdict that there is not"});
+  }
+  if (!violations.empty()) return Wrong(what, std::string(InvalidFields(violations).message()));
+  return absl::OkStatus();
+}
+
+absl::Status CheckForecasts(storage::Snapshot& file, const storage::Study& study,
+                            const std::function<bool()>& given_up) {
+  std::string after;
+  int count = 0;
+  do {
+    auto page = file.ListForecasts(study.id, kForecastsCheckedAtATime, after);
+    if (!page.ok()) return Wrong("its forecasts", std::string(page.status().message()));
+    for (const storage::Forecast& forecast : page->items) {
+      if (given_up()) return AskedToStop();
+      if (++count > kMaxForecastsPerStudy)
+        return Wrong("its forecasts", absl::StrCat("more than ", kMaxForecastsPerStudy));
+      if (absl::Status status = CheckForecast(forecast); !status.ok()) return status;
+    }
+    after = page->next_key;
+  } while (!after.empty());
+  return absl::OkStatus();
+}
+
 absl::Status CheckLaws(storage::Snapshot& file, const LawTable& table) {
   auto laws = file.ListLaws();
   if (!laws.ok()) return Wrong("its laws", std::string(laws.status().message()));
@@ -164,6 +216,7 @@ absl::Status CheckStudy(storage::Snapshot& file, const storage::Study& study, co
   absl::Status status = CheckHead(study, id);
   if (status.ok()) status = CheckLaws(file, laws);
   if (status.ok()) status = CheckFits(file, study, fit_bytes, given_up);
+  if (status.ok()) status = CheckForecasts(file, study, given_up);
   if (status.ok()) status = CheckRuns(file, study, given_up);
   return status;
 }

@@ -6,6 +6,7 @@
 #include "base/status_macros.h"
 #include "storage/relational/rows/curve_rows.h"
 #include "storage/relational/rows/fit_rows.h"
+#include "storage/relational/rows/forecast_rows.h"
 #include "storage/relational/rows/other_rows.h"
 #include "storage/relational/rows/run_rows.h"
 #include "storage/relational/rows/study_rows.h"
@@ -71,6 +72,20 @@ absl::StatusOr<Page<Fit>> Reads<Base>::ListFits(const std::string& study_id, std
 template <typename Base>
 absl::StatusOr<std::vector<Fit>> Reads<Base>::LoadAllFits() {
   return Read([&] { return SelectAllFits(connection_); });
+}
+template <typename Base>
+absl::StatusOr<Forecast> Reads<Base>::GetForecast(const std::string& study_id,
+                                                  const std::string& forecast_id) {
+  return Read([&] { return SelectForecast(connection_, study_id, forecast_id); });
+}
+template <typename Base>
+absl::StatusOr<Page<Forecast>> Reads<Base>::ListForecasts(const std::string& study_id, std::int64_t limit,
+                                                          const std::string& after) {
+  return Read([&] { return SelectForecasts(connection_, study_id, limit, after); });
+}
+template <typename Base>
+absl::StatusOr<std::vector<TrackRecord>> Reads<Base>::ListTrackRecords() {
+  return Read([&] { return SelectTrackRecords(connection_); });
 }
 template <typename Base>
 absl::StatusOr<std::vector<UserLaw>> Reads<Base>::ListLaws() {

@@ -42,6 +42,10 @@ class Reads : public Base {
   absl::StatusOr<Page<Fit>> ListFits(const std::string& study_id, std::int64_t limit,
                                      const std::string& after) override;
   absl::StatusOr<std::vector<Fit>> LoadAllFits() override;
+  absl::StatusOr<Forecast> GetForecast(const std::string& study_id, const std::string& forecast_id) override;
+  absl::StatusOr<Page<Forecast>> ListForecasts(const std::string& study_id, std::int64_t limit,
+                                               const std::string& after) override;
+  absl::StatusOr<std::vector<TrackRecord>> ListTrackRecords() override;
   absl::StatusOr<std::vector<UserLaw>> ListLaws() override;
   absl::StatusOr<std::vector<AccessToken>> ListTokens() override;
   absl::StatusOr<Upload> GetUpload(const std::string& id) override;

@@ -51,6 +51,7 @@ absl::Status CheckRecords(Connection& connection) {
       "SELECT 'the totals of study ' || s.id || ' are wrong' FROM studies s WHERE "
       "s.run_count <> (SELECT count(*) FROM runs r WHERE r.study_key = s.study_key) OR "
       "s.fit_count <> (SELECT count(*) FROM fits f WHERE f.study_key = s.study_key) OR "
+      "s.forecast_count <> (SELECT count(*) FROM forecasts f WHERE f.study_key = s.study_key) OR "
       "s.point_count <> (SELECT coalesce(sum(curve_points), 0) FROM runs r WHERE r.study_key = s.study_key)");
   return status.ok() ? CheckCurves(connection) : status;
 }

@@ -3,6 +3,7 @@
 
 #include "base/status_macros.h"
 #include "storage/relational/rows/fit_rows.h"
+#include "storage/relational/rows/forecast_rows.h"
 #include "storage/relational/rows/other_rows.h"
 #include "storage/relational/rows/run_labels.h"
 #include "storage/relational/rows/run_writes.h"
@@ -53,6 +54,16 @@ absl::Status RowTransaction::PutFit(const Fit& fit) {
 }
 absl::Status RowTransaction::DeleteFit(const std::string& study_id, const std::string& fit_id) {
   return Step([&] { return relational::DeleteFit(connection_, study_id, fit_id); });
+}
+absl::Status RowTransaction::PutForecast(const Forecast& forecast) {
+  return Step([&] { return relational::PutForecast(connection_, forecast); });
+}
+absl::Status RowTransaction::PutForecastScores(const std::string& study_id, const std::string& forecast_id,
+                                               const std::vector<ForecastScore>& scores) {
+  return Step([&] { return relational::PutForecastScores(connection_, study_id, forecast_id, scores); });
+}
+absl::Status RowTransaction::DeleteForecast(const std::string& study_id, const std::string& forecast_id) {
+  return Step([&] { return relational::DeleteForecast(connection_, study_id, forecast_id); });
 }
 absl::Status RowTransaction::PutLaw(const UserLaw& law) {
   return Step([&] { return relational::PutLaw(connection_, law); });

@@ -35,6 +35,10 @@ class RowTransaction : public Reads<Transaction> {
                             std::span<const RunLabels> labels, LabelScope scope) override;
   absl::Status PutFit(const Fit& fit) override;
   absl::Status DeleteFit(const std::string& study_id, const std::string& fit_id) override;
+  absl::Status PutForecast(const Forecast& forecast) override;
+  absl::Status PutForecastScores(const std::string& study_id, const std::string& forecast_id,
+                                 const std::vector<ForecastScore>& scores) override;
+  absl::Status DeleteForecast(const std::string& study_id, const std::string& forecast_id) override;
   absl::Status PutLaw(const UserLaw& law) override;
   absl::Status DeleteLaw(const std::string& id) override;
   absl::Status PutToken(const AccessToken& token) override;

@@ -111,6 +111,19 @@ Work Fitting() {
   return work;
 }
 
+Work Forecasting() {
+  Work work{"forecast", {}};
+  for (const char* id : {"c1", "c2", "c3", "c4"}) {
+    work.steps.push_back(
+        {[id](Store& store) { return Write(store, &Transaction::PutForecast, SampleForecast("base", id)); },
+         [id](Snapshot& snapshot) {
+           const auto forecast = snapshot.GetForecast("base", id);
+           return forecast.ok() ? Differences(*forecast, SampleForecast("base", id)) : Presence(forecast);
+         }});
+  }
+  return work;
+}
+
 Work Labelling() {
   Work work{"label", {}};
   for (int i = 0; i < kBaseRuns; ++i) {
@@ -210,6 +223,7 @@ class FaultSweep : public testing::Test {
     return {Creating(),
             Uploading(),
             Fitting(),
+            Forecasting(),
             Labelling(),
             Deleting(),
             Importing(folder_.File("exported.db")),

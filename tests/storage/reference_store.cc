@@ -2,7 +2,9 @@
 #include "tests/storage/reference_store.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
+#include <tuple>
 
 #include "storage/curve_codec.h"
 #include "storage/curve_parts.h"
@@ -45,6 +47,30 @@ absl::StatusOr<Page<T>> PageOf(const std::vector<T>& all, std::int64_t limit, co
       break;
     }
     page.items.push_back(item);
+  }
+  return page;
+}
+
+// Newest first; what is of one instant stays in order of id.
+template <typename T>
+absl::StatusOr<Page<T>> NewestFirst(const std::map<std::string, T>& items, Micros T::*time,
+                                    std::int64_t limit, const std::string& after) {
+  if (limit < 1 || limit > 100'000) return InvalidArgumentError("limit");
+  std::vector<T> all;
+  for (const auto& [id, item] : items) all.push_back(item);
+  std::stable_sort(all.begin(), all.end(), [&](const T& a, const T& b) { return a.*time > b.*time; });
+  auto begin = all.begin();
+  if (!after.empty()) {
+    begin = std::find_if(all.begin(), all.end(), [&](const T& item) { return item.id == after; });
+    if (begin != all.end()) ++begin;
+  }
+  Page<T> page;
+  for (; begin != all.end(); ++begin) {
+    if (static_cast<std::int64_t>(page.items.size()) == limit) {
+      page.next_key = page.items.back().id;
+      break;
+    }
+    page.items.push_back(*begin);
   }
   return page;
 }
@@ -180,6 +206,31 @@ absl::Status ReferenceTransaction::DeleteFit(const std::string& study_id, const 
   auto entry = Find(study_id);
   if (!entry.ok()) return entry.status();
   return (*entry)->fits.erase(fit_id) == 1 ? absl::OkStatus() : NotFoundError(fit_id);
+}
+
+absl::Status ReferenceTransaction::PutForecast(const Forecast& forecast) {
+  auto entry = Find(forecast.study_id);
+  if (!entry.ok()) return entry.status();
+  return (*entry)->forecasts.emplace(forecast.id, forecast).second ? absl::OkStatus()
+                                                                   : AlreadyExistsError(forecast.id);
+}
+
+absl::Status ReferenceTransaction::PutForecastScores(const std::string& study_id,
+                                                     const std::string& forecast_id,
+                                                     const std::vector<ForecastScore>& scores) {
+  auto entry = Find(study_id);
+  if (!entry.ok()) return entry.status();
+  const auto found = (*entry)->forecasts.find(forecast_id);
+  if (found == (*entry)->forecasts.end()) return NotFoundError(forecast_id);
+  found->second.scores = scores;
+  return absl::OkStatus();
+}
+
+absl::Status ReferenceTransaction::DeleteForecast(const std::string& study_id,
+                                                  const std::string& forecast_id) {
+  auto entry = Find(study_id);
+  if (!entry.ok()) return entry.status();
+  return (*entry)->forecasts.erase(forecast_id) == 1 ? absl::OkStatus() : NotFoundError(forecast_id);
 }
 
 absl::Status ReferenceTransaction::PutLaw(const UserLaw& law) {
@@ -358,26 +409,49 @@ absl::StatusOr<Page<Fit>> ReferenceTransaction::ListFits(const std::string& stud
                                                          const std::string& after) {
   auto entry = Find(study_id);
   if (!entry.ok()) return entry.status();
-  std::vector<Fit> all;
-  for (const auto& [id, fit] : (*entry)->fits) all.push_back(fit);
-  if (limit < 1 || limit > 100'000) return InvalidArgumentError("limit");
-  // Newest first; fits of one instant stay in order of id.
-  std::stable_sort(all.begin(), all.end(),
-                   [](const Fit& a, const Fit& b) { return a.create_time > b.create_time; });
-  auto begin = all.begin();
-  if (!after.empty()) {
-    begin = std::find_if(all.begin(), all.end(), [&](const Fit& fit) { return fit.id == after; });
-    if (begin != all.end()) ++begin;
-  }
-  Page<Fit> page;
-  for (; begin != all.end(); ++begin) {
-    if (static_cast<std::int64_t>(page.items.size()) == limit) {
-      page.next_key = page.items.back().id;
-      break;
+  return NewestFirst((*entry)->fits, &Fit::create_time, limit, after);
+}
+
+absl::StatusOr<Forecast> ReferenceTransaction::GetForecast(const std::string& study_id,
+                                                           const std::string& forecast_id) {
+  auto entry = Find(study_id);
+  if (!entry.ok()) return entry.status();
+  const auto found = (*entry)->forecasts.find(forecast_id);
+  if (found == (*entry)->forecasts.end()) return NotFoundError(forecast_id);
+  return found->second;
+}
+
+absl::StatusOr<Page<Forecast>> ReferenceTransaction::ListForecasts(const std::string& study_id,
+                                                                   std::int64_t limit,
+                                                                   const std::string& after) {
+  auto entry = Find(study_id);
+  if (!entry.ok()) return entry.status();
+  return NewestFirst((*entry)->forecasts, &Forecast::seal_time, limit, after);
+}
+
+absl::StatusOr<std::vector<TrackRecord>> ReferenceTransaction::ListTrackRecords() {
+  std::map<std::tuple<std::string, std::string, double>, TrackRecord> records;
+  for (const auto& [study_id, entry] : state_.studies) {
+    for (const auto& [id, forecast] : entry.forecasts) {
+      std::set<std::pair<std::string, std::string>> sources;
+      for (const ForecastSource& source : forecast.sources) sources.insert({source.name, source.quantity});
+      for (const ForecastScore& score : forecast.scores) {
+        if (score.verdict == ForecastScore::Verdict::kNoInterval || std::isnan(forecast.interval)) continue;
+        for (const auto& [source, quantity] : sources) {
+          if (!quantity.empty() && quantity != score.quantity) continue;
+          TrackRecord& record = records[{study_id, source, forecast.interval}];
+          record.study_id = study_id;
+          record.source = source;
+          record.interval = forecast.interval;
+          ++record.scored;
+          if (score.verdict == ForecastScore::Verdict::kInside) ++record.inside;
+        }
+      }
     }
-    page.items.push_back(*begin);
   }
-  return page;
+  std::vector<TrackRecord> all;
+  for (const auto& [key, record] : records) all.push_back(record);
+  return all;
 }
 
 absl::StatusOr<std::vector<Fit>> ReferenceTransaction::LoadAllFits() {
@@ -420,6 +494,7 @@ absl::StatusOr<StudySize> ReferenceTransaction::GetStudySize(const std::string& 
   StudySize size;
   size.runs = static_cast<std::int64_t>((*entry)->runs.size());
   size.fits = static_cast<std::int64_t>((*entry)->fits.size());
+  size.forecasts = static_cast<std::int64_t>((*entry)->forecasts.size());
   for (const auto& [run_id, stored] : (*entry)->runs) size.points += stored.run.curve_points;
   return size;
 }

@@ -24,6 +24,7 @@ struct ReferenceState {
     std::map<std::string, StoredRun> runs;
     std::map<std::string, std::map<std::string, std::vector<std::string>>> labels;  // by run and source
     std::map<std::string, Fit> fits;
+    std::map<std::string, Forecast> forecasts;
   };
   std::map<std::string, StudyEntry> studies;
   std::int64_t last_study_uid = 0;
@@ -53,6 +54,10 @@ class ReferenceTransaction : public Transaction {
                             std::span<const RunLabels> labels, LabelScope scope) override;
   absl::Status PutFit(const Fit& fit) override;
   absl::Status DeleteFit(const std::string& study_id, const std::string& fit_id) override;
+  absl::Status PutForecast(const Forecast& forecast) override;
+  absl::Status PutForecastScores(const std::string& study_id, const std::string& forecast_id,
+                                 const std::vector<ForecastScore>& scores) override;
+  absl::Status DeleteForecast(const std::string& study_id, const std::string& forecast_id) override;
   absl::Status PutLaw(const UserLaw& law) override;
   absl::Status DeleteLaw(const std::string& id) override;
   absl::Status PutToken(const AccessToken& token) override;
@@ -74,6 +79,10 @@ class ReferenceTransaction : public Transaction {
   absl::StatusOr<Page<Fit>> ListFits(const std::string& study_id, std::int64_t limit,
                                      const std::string& after) override;
   absl::StatusOr<std::vector<Fit>> LoadAllFits() override;
+  absl::StatusOr<Forecast> GetForecast(const std::string& study_id, const std::string& forecast_id) override;
+  absl::StatusOr<Page<Forecast>> ListForecasts(const std::string& study_id, std::int64_t limit,
+                                               const std::string& after) override;
+  absl::StatusOr<std::vector<TrackRecord>> ListTrackRecords() override;
   absl::StatusOr<std::vector<UserLaw>> ListLaws() override;
   absl::StatusOr<std::vector<AccessToken>> ListTokens() override;
   absl::StatusOr<Upload> GetUpload(const std::string& id) override;

@@ -23,10 +23,14 @@ fitting::LossModel SampleLossModel();
 /// A fit whose result has every field set, unusual doubles included.
 Fit SampleFit(const std::string& study_id, const std::string& id);
 
+/// A sealed forecast with every field set, scored.
+Forecast SampleForecast(const std::string& study_id, const std::string& id);
+
 /// Empty when equal (NaN equals NaN), otherwise the names of the fields that differ.
 std::string Differences(const Study& a, const Study& b);
 std::string Differences(const Run& a, const Run& b);
 std::string Differences(const Curve& a, const Curve& b);
 std::string Differences(const Fit& a, const Fit& b);
+std::string Differences(const Forecast& a, const Forecast& b);
 
 }  // namespace sextant::storage

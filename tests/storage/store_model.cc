@@ -25,7 +25,16 @@ class Model {
   Model(std::uint64_t seed, OpenAgain open) : random_(seed), open_(std::move(open)) { Reopen(); }
 
   void Step() {
-    switch (Pick(16)) {
+    switch (Pick(18)) {
+      case 16:
+        return Both([forecast = SampleForecast(AnyStudy(), AnyFit())](Transaction& t) {
+          return t.PutForecast(forecast);
+        });
+      case 17:
+        return Both(
+            [study = AnyStudy(), id = AnyFit(), scores = AnyScores(), remove = Pick(2) == 0](Transaction& t) {
+              return remove ? t.DeleteForecast(study, id) : t.PutForecastScores(study, id, scores);
+            });
       case 0:
         return Both([study = SampleStudy(AnyStudy())](Transaction& t) { return t.CreateStudy(study); });
       case 1:
@@ -75,6 +84,25 @@ class Model {
     ASSERT_EQ(real_fits.size(), model_fits.size());
     for (std::size_t i = 0; i < real_fits.size(); ++i)
       EXPECT_EQ(Differences(real_fits[i], model_fits[i]), "");
+    for (const std::string id : {"a", "b", "c"}) {
+      const auto real = Read(*real_)->ListForecasts(id, 100, ""),
+                 model = Read(model_)->ListForecasts(id, 100, "");
+      ASSERT_EQ(real.status().code(), model.status().code()) << id;
+      if (!real.ok()) continue;
+      ASSERT_EQ(real->items.size(), model->items.size());
+      for (std::size_t i = 0; i < real->items.size(); ++i)
+        EXPECT_EQ(Differences(real->items[i], model->items[i]), "");
+      EXPECT_EQ(Read(*real_)->GetStudySize(id)->forecasts, Read(model_)->GetStudySize(id)->forecasts);
+    }
+    const auto real_records = *Read(*real_)->ListTrackRecords(),
+               model_records = *Read(model_)->ListTrackRecords();
+    ASSERT_EQ(real_records.size(), model_records.size());
+    for (std::size_t i = 0; i < real_records.size(); ++i) {
+      EXPECT_EQ(real_records[i].study_id + real_records[i].source,
+                model_records[i].study_id + model_records[i].source);
+      EXPECT_EQ(real_records[i].scored, model_records[i].scored);
+      EXPECT_EQ(real_records[i].inside, model_records[i].inside);
+    }
     EXPECT_TRUE(real_->CheckIntegrity().ok()) << real_->CheckIntegrity();
   }
 
@@ -83,6 +111,12 @@ class Model {
   std::uint64_t Pick(std::uint64_t below) { return random_() % below; }
   std::string AnyStudy() { return std::string(1, static_cast<char>('a' + Pick(3))); }
   std::string AnyRunId() { return "r" + std::to_string(Pick(kRuns)); }
+  std::vector<ForecastScore> AnyScores() {
+    std::vector<ForecastScore> scores = SampleForecast("", "").scores;
+    scores.resize(Pick(3));
+    for (ForecastScore& score : scores) score.verdict = static_cast<ForecastScore::Verdict>(Pick(3));
+    return scores;
+  }
   std::string AnyFit() { return "f" + std::to_string(Pick(4)); }
 
   void Reopen() {

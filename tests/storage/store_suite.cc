@@ -318,8 +318,11 @@ TEST_P(StoreSuite, DeletesAStudyWithAllThatIsIn) {
     ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy(id)).ok());
     PutOne(*store_, SampleRun(id, 1), SampleCurve(2000, 1), PutOutcome::kAccepted);
     ASSERT_TRUE(Write(*store_, &Transaction::PutFit, SampleFit(id, "f")).ok());
+    ASSERT_TRUE(Write(*store_, &Transaction::PutForecast, SampleForecast(id, "f")).ok());
   }
   ASSERT_TRUE(Write(*store_, &Transaction::DeleteStudy, "s").ok());
+  EXPECT_EQ(Code(Read(*store_)->GetForecast("s", "f").status()), StatusCode::kNotFound);
+  EXPECT_TRUE(Read(*store_)->GetForecast("t", "f").ok());
   EXPECT_EQ(Code(Write(*store_, &Transaction::DeleteStudy, "s")), StatusCode::kNotFound);
   EXPECT_EQ(Code(Read(*store_)->GetRun("s", "run-1001").status()), StatusCode::kNotFound);
   EXPECT_EQ(Code(Read(*store_)->GetFit("s", "f").status()), StatusCode::kNotFound);

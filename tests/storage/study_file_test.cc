@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "storage/forecast_seal.h"
 #include "storage/sqlite/sql/connection.h"
 #include "storage/sqlite/sqlite_store.h"
 #include "tests/storage/one_call.h"
@@ -18,6 +19,7 @@ namespace sextant::storage {
 namespace {
 
 constexpr int kRuns = 450;  // more than two pages
+constexpr int kForecasts = 7;
 
 class StudyFileTest : public testing::Test {
  protected:
@@ -33,6 +35,10 @@ class StudyFileTest : public testing::Test {
     EXPECT_TRUE(Write(*store_, &Transaction::PutRuns, "s", runs).ok());
     for (int i = 0; i < 25; ++i)
       EXPECT_TRUE(Write(*store_, &Transaction::PutFit, SampleFit("s", "f" + std::to_string(i))).ok());
+    for (int i = 0; i < kForecasts; ++i) {
+      const Forecast forecast = SampleForecast("s", "c" + std::to_string(i));
+      EXPECT_TRUE(Write(*store_, &Transaction::PutForecast, forecast).ok());
+    }
     EXPECT_TRUE(
         Write(*store_, &Transaction::PutLaw, UserLaw{"loss-chinchilla", "id = \"loss-chinchilla\"", 5}).ok());
     EXPECT_TRUE(Write(*store_, &Transaction::PutLaw, UserLaw{"unused", "id = \"unused\"", 6}).ok());
@@ -56,6 +62,14 @@ class StudyFileTest : public testing::Test {
       fit.study_id = id;
       EXPECT_EQ(Differences(fit, *Read(copy)->GetFit(id, fit.id)), "");
     }
+    for (int i = 0; i < kForecasts; ++i) {
+      const Forecast forecast = SampleForecast(id, "c" + std::to_string(i));
+      const auto copied = Read(copy)->GetForecast(id, forecast.id);
+      ASSERT_TRUE(copied.ok()) << copied.status();
+      EXPECT_EQ(Differences(forecast, *copied), "");
+      EXPECT_TRUE(SealHolds(*copied)) << "under the study's new id too";
+    }
+    EXPECT_EQ(Read(copy)->GetStudySize(id)->forecasts, kForecasts);
     EXPECT_TRUE(copy.CheckIntegrity().ok());
   }
 

@@ -7,6 +7,7 @@
 
 #include "clients/cli/commands/paging.h"
 #include "clients/importers/import.h"
+#include "sextant/v1/forecast_service.grpc.pb.h"
 #include "sextant/v1/law_service.grpc.pb.h"
 #include "sextant/v1/study_service.grpc.pb.h"
 
@@ -75,6 +76,7 @@ class Candidates {
     globals.server = environment("SEXTANT_SERVER");
     if (globals.server.empty()) globals.db = environment("SEXTANT_DB");
     for (std::size_t i = 0; i + 2 < words.size(); ++i) {
+      if (words[i] == "--study") study_ = words[i + 1];
       if (words[i] == "--server") globals.server = words[i + 1];
       if (words[i] == "--db") {
         globals.db = words[i + 1];
@@ -97,6 +99,17 @@ class Candidates {
     for (const v1::Study& study : response.studies()) Offer(IdOf(study.name()));
   }
 
+  /// The newest thousand.
+  void OfferForecasts() {
+    if (study_.empty() || !Reach()) return;
+    v1::ListForecastsRequest request;
+    v1::ListForecastsResponse response;
+    request.set_parent(StudyName(study_));
+    request.set_page_size(1000);
+    if (!session_->TryCall(&v1::ForecastService::Stub::ListForecasts, request, &response).ok()) return;
+    for (const v1::Forecast& forecast : response.forecasts()) Offer(IdOf(forecast.name()));
+  }
+
   void OfferLaws() {
     if (!Reach()) return;
     v1::ListLawsRequest request;
@@ -113,7 +126,7 @@ class Candidates {
     return (remote || std::filesystem::exists(session_->database(), error)) && session_->Connect() == kExitOk;
   }
 
-  std::string prefix_;
+  std::string prefix_, study_;
   std::unique_ptr<Session> session_;
 };
 
@@ -121,6 +134,8 @@ void OfferValues(const CLI::Option& option, Candidates* candidates) {
   const std::string name = option.get_name();
   if (name == "--study") {
     candidates->OfferStudies();
+  } else if (name == "--forecast") {
+    candidates->OfferForecasts();
   } else if (name == "--law") {
     candidates->OfferLaws();
   } else if (option.check_name("--output")) {
@@ -170,6 +185,7 @@ int PrintCompletions(const CommandTree& tree, const std::vector<std::string>& wo
   const CLI::App* parent = at->get_parent();
   const std::string path = parent == nullptr ? "" : parent->get_name() + " " + at->get_name();
   if (path == "studies show" || path == "studies delete") candidates.OfferStudies();
+  if (path == "forecasts show" || path == "forecasts delete") candidates.OfferForecasts();
   if (path == "laws show" || path == "laws delete") candidates.OfferLaws();
   if (path == "sextant completion") {
     for (const char* shell : {"bash", "zsh", "fish"}) candidates.Offer(shell);

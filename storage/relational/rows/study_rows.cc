@@ -119,14 +119,14 @@ absl::Status UpdateStudy(Connection& connection, const Study& study, std::int64_
 absl::Status DeleteStudy(Connection& connection, const std::string& id) {
   ASSIGN_OR_RETURN(auto study, FindStudy(connection, id));
   RETURN_IF_ERROR(ForgetRunChanges(connection, study.key));
-  // Chunks first: they are found through the runs. Fits' details go by cascade.
+  // Chunks first: they are found through the runs. Details of fits and forecasts go by cascade.
   for (const char* sql :
        {"DELETE FROM curve_chunks WHERE chunk_key IN (SELECT c.chunk_key FROM runs r CROSS JOIN curve_chunks "
         "c "
         "WHERE c.chunk_key BETWEEN r.run_key << 20 AND (r.run_key << 20) + 1048575 "
         "AND r.study_key = ? AND r.curve_points > 0)",
         "DELETE FROM runs WHERE study_key = ?", "DELETE FROM fits WHERE study_key = ?",
-        "DELETE FROM studies WHERE study_key = ?"}) {
+        "DELETE FROM forecasts WHERE study_key = ?", "DELETE FROM studies WHERE study_key = ?"}) {
     ASSIGN_OR_RETURN(auto statement, connection.Prepare(sql));
     RETURN_IF_ERROR(statement.Next(study.key).Run());
   }
@@ -162,10 +162,11 @@ absl::StatusOr<Page<Study>> SelectStudies(Connection& connection, std::int64_t l
 absl::StatusOr<StudySize> SelectStudySize(Connection& connection, const std::string& id) {
   ASSIGN_OR_RETURN(
       auto statement,
-      connection.Prepare("SELECT run_count, fit_count, point_count, curve_bytes FROM studies WHERE id = ?"));
+      connection.Prepare("SELECT run_count, fit_count, point_count, curve_bytes, forecast_count FROM studies "
+                         "WHERE id = ?"));
   ASSIGN_OR_RETURN(auto row, statement.Next(std::string_view(id)).Step());
   if (!row) return NoStudy(id);
-  return StudySize{statement.Int(0), statement.Int(1), statement.Int(2), statement.Int(3)};
+  return StudySize{statement.Int(0), statement.Int(1), statement.Int(2), statement.Int(3), statement.Int(4)};
 }
 
 absl::StatusOr<StudyKey> FindStudy(Connection& connection, const std::string& id) {
@@ -180,12 +181,14 @@ absl::Status AddToTotals(Connection& connection, std::int64_t study_key, const S
   ASSIGN_OR_RETURN(auto statement, connection.Prepare("UPDATE studies SET run_count = run_count + ?2, "
                                                       "fit_count = fit_count + ?3, point_count = point_count "
                                                       "+ ?4, "
-                                                      "curve_bytes = curve_bytes + ?5 WHERE study_key = ?1"));
+                                                      "curve_bytes = curve_bytes + ?5, forecast_count = "
+                                                      "forecast_count + ?6 WHERE study_key = ?1"));
   return statement.Next(study_key)
       .Next(change.runs)
       .Next(change.fits)
       .Next(change.points)
       .Next(change.curve_bytes)
+      .Next(change.forecasts)
       .Run();
 }
 

@@ -32,7 +32,7 @@ absl::StatusOr<StudyKey> FindStudy(Connection& connection, const std::string& id
 
 /// Adds to a study's running totals.
 struct StudyTotals {
-  std::int64_t runs = 0, fits = 0, points = 0, curve_bytes = 0;
+  std::int64_t runs = 0, fits = 0, points = 0, curve_bytes = 0, forecasts = 0;
 };
 absl::Status AddToTotals(Connection& connection, std::int64_t study_key, const StudyTotals& change);
 

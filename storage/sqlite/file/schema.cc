@@ -303,8 +303,77 @@ CREATE TABLE tokens (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array<const char*, 6> kMigrations = {kVersion1, kVersion2, kVersion3,
-                                                    kVersion4, kVersion5, kVersion6};
+// Version 7. Forecasts: predictions that were stored before the run. All but `seal` and forecast_scores is
+// what the seal is of (storage/forecast_seal.h), and nothing changes it. verdict is 0 no interval, 1 inside,
+// 2 outside.
+constexpr char kVersion7[] = R"sql(
+ALTER TABLE studies ADD COLUMN forecast_count INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE forecasts (
+  forecast_key INTEGER PRIMARY KEY,
+  study_key INTEGER NOT NULL REFERENCES studies,
+  id TEXT NOT NULL,
+  seal_time INTEGER NOT NULL,
+  seal TEXT NOT NULL,
+  params REAL,
+  tokens REAL,
+  batch_size_tokens REAL,
+  learning_rate REAL,
+  loss REAL,
+  interval REAL,
+  tolerance REAL,
+  param_count TEXT NOT NULL,
+  loss_unit TEXT NOT NULL,
+  extrapolation_params REAL,
+  extrapolation_tokens REAL,
+  rate_kind TEXT NOT NULL,
+  version TEXT NOT NULL,
+  UNIQUE (study_key, id)
+) STRICT;
+CREATE INDEX forecasts_by_time ON forecasts (study_key, seal_time DESC, id);
+CREATE TABLE forecast_inputs (
+  forecast_key INTEGER NOT NULL REFERENCES forecasts ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  value REAL,
+  PRIMARY KEY (forecast_key, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE forecast_quantities (
+  forecast_key INTEGER NOT NULL REFERENCES forecasts ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  value REAL,
+  low REAL,
+  high REAL,
+  near_optimal_low REAL,
+  near_optimal_high REAL,
+  parameter_low REAL,
+  parameter_high REAL,
+  PRIMARY KEY (forecast_key, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE forecast_sources (
+  forecast_key INTEGER NOT NULL REFERENCES forecasts ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  law_id TEXT NOT NULL,
+  estimator TEXT NOT NULL,
+  data_digest TEXT NOT NULL,
+  quantity TEXT NOT NULL,
+  PRIMARY KEY (forecast_key, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE forecast_scores (
+  forecast_key INTEGER NOT NULL REFERENCES forecasts ON DELETE CASCADE,
+  quantity TEXT NOT NULL,
+  run_id TEXT NOT NULL,
+  actual REAL,
+  error REAL,
+  excess_loss REAL,
+  verdict INTEGER NOT NULL,
+  score_time INTEGER NOT NULL,
+  PRIMARY KEY (forecast_key, quantity)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array<const char*, 7> kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4,
+                                                    kVersion5, kVersion6, kVersion7};
 
 absl::StatusOr<std::int64_t> ReadNumber(relational::Connection& connection, const char* sql) {
   ASSIGN_OR_RETURN(auto statement, connection.Prepare(sql));

@@ -174,6 +174,27 @@ TEST_F(PostgresStoreTest, ProcessesThatStartTogetherMakeTheTablesOnce) {
   EXPECT_EQ(Ask("SELECT count(*) FROM sextant_schema"), std::to_string(postgres::Migrations().size()));
 }
 
+TEST_F(PostgresStoreTest, BringsOlderDatabasesUpToDate) {
+  for (const postgres::Migration& from : postgres::Migrations()) {
+    SCOPED_TRACE(from.version);
+    url_ = cluster_->NewUrl();
+    schema_ = url_.substr(url_.rfind("%3D") + 3);
+    ASSERT_TRUE(postgres::MigrateTo(*Connect(), /*create=*/true, from.version).ok());
+    EXPECT_EQ(*postgres::ReadSchemaVersion(*Connect()), from.version);
+    Ask("INSERT INTO studies (study_key, id, title, description, param_count, loss_unit, labels, create_time, "
+        "update_time, revision) VALUES (1, 'old', '', '', 1, 1, '{}', 1, 1, 1)");
+    StoreOptions reading;
+    reading.read_only = true;
+    if (from.version < postgres::CurrentSchemaVersion()) {
+      EXPECT_EQ(OpenStore(url_, reading).status().code(), StatusCode::kFailedPrecondition);
+    }
+    const auto store = Open();
+    EXPECT_EQ(store->GetHealth()->schema_version, postgres::CurrentSchemaVersion());
+    EXPECT_TRUE(Read(*store)->GetStudy("old").ok());
+    EXPECT_TRUE(OpenStore(url_, reading).ok());
+  }
+}
+
 TEST_F(PostgresStoreTest, AddsAQuantityThatANewBuildKnows) {
   Open();
   Ask("ALTER TABLE runs DROP COLUMN adam_beta2");
