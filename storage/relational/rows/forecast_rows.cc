@@ -274,14 +274,15 @@ absl::StatusOr<Page<Forecast>> SelectForecasts(Connection& connection, const std
 }
 
 absl::StatusOr<std::vector<TrackRecord>> SelectTrackRecords(Connection& connection) {
-  ASSIGN_OR_RETURN(auto statement,
-                   connection.Prepare(
-                       "SELECT s.id, o.name, f.interval, count(*), sum(CASE c.verdict WHEN 1 THEN 1 ELSE 0 END) FROM forecast_scores c "
-                       "JOIN forecasts f USING (forecast_key) JOIN studies s USING (study_key) "
-                       "JOIN (SELECT DISTINCT forecast_key, name, quantity FROM forecast_sources) o "
-                       "ON o.forecast_key = c.forecast_key AND o.quantity IN ('', c.quantity) "
-                       "WHERE c.verdict IN (1, 2) AND f.interval IS NOT NULL "
-                       "GROUP BY s.id, o.name, f.interval ORDER BY s.id, o.name, f.interval"));
+  ASSIGN_OR_RETURN(
+      auto statement,
+      connection.Prepare("SELECT s.id, o.name, f.interval, count(*), sum(CASE c.verdict WHEN 1 THEN 1 ELSE 0 "
+                         "END) FROM forecast_scores c "
+                         "JOIN forecasts f USING (forecast_key) JOIN studies s USING (study_key) "
+                         "JOIN (SELECT DISTINCT forecast_key, name, quantity FROM forecast_sources) o "
+                         "ON o.forecast_key = c.forecast_key AND o.quantity IN ('', c.quantity) "
+                         "WHERE c.verdict IN (1, 2) AND f.interval IS NOT NULL "
+                         "GROUP BY s.id, o.name, f.interval ORDER BY s.id, o.name, f.interval"));
   std::vector<TrackRecord> records;
   for (;;) {
     ASSIGN_OR_RETURN(auto row, statement.Step());

@@ -181,7 +181,8 @@ TEST_F(PostgresStoreTest, BringsOlderDatabasesUpToDate) {
     schema_ = url_.substr(url_.rfind("%3D") + 3);
     ASSERT_TRUE(postgres::MigrateTo(*Connect(), /*create=*/true, from.version).ok());
     EXPECT_EQ(*postgres::ReadSchemaVersion(*Connect()), from.version);
-    Ask("INSERT INTO studies (study_key, id, title, description, param_count, loss_unit, labels, create_time, "
+    Ask("INSERT INTO studies (study_key, id, title, description, param_count, loss_unit, labels, "
+        "create_time, "
         "update_time, revision) VALUES (1, 'old', '', '', 1, 1, '{}', 1, 1, 1)");
     StoreOptions reading;
     reading.read_only = true;
