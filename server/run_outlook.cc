@@ -28,8 +28,8 @@ void Alarm(const char* kind, const std::string& text, v1::RunOutlook& outlook) {
   alert.set_text(text);
 }
 
-/// The losses of the curve so far.
-void Describe(const RunCurve& run, v1::RunOutlook& outlook) {
+/// The losses of the curve so far; returns the scatter of ln loss about the smoothed curve.
+double Describe(const RunCurve& run, v1::RunOutlook& outlook) {
   outlook.set_state(static_cast<v1::RunState>(run.run.state));
   SetTime(run.run.update_time, *outlook.mutable_update_time());
   outlook.set_points(static_cast<std::int32_t>(run.run.curve_points));
@@ -57,6 +57,7 @@ void Describe(const RunCurve& run, v1::RunOutlook& outlook) {
                    : "the loss is not finite at the end of the curve",
           outlook);
   }
+  return clean.quality.noise;
 }
 
 absl::Status ReadLedger(storage::Snapshot& snapshot, const std::string& name, v1::RunOutlook& outlook) {
@@ -101,7 +102,9 @@ absl::Status Expect(const Core& core, const v1::WatchRunRequest& request, const 
   return absl::OkStatus();
 }
 
-void Judge(v1::RunOutlook& outlook) {
+// `noise`: the least of a smoothed curve lies below the curve by luck, but hardly by more than one point
+// scatters.
+void Judge(double noise, v1::RunOutlook& outlook) {
   if (!outlook.has_loss()) return;
   const double end = outlook.loss().value();
   const bool over = outlook.state() == v1::FINISHED;
@@ -115,7 +118,7 @@ void Judge(v1::RunOutlook& outlook) {
             outlook);
     }
   }
-  if (!over && outlook.has_best_loss() && end > outlook.best_loss()) {
+  if (!over && outlook.has_best_loss() && end > outlook.best_loss() * std::exp(noise)) {
     Alarm("worse-than-stopping",
           absl::StrFormat(
               "it will end at %.5g, above the %.5g that it had: its best checkpoint is no worse now", end,
@@ -153,6 +156,7 @@ absl::Status MakeOutlook(const Core& core, const v1::WatchRunRequest& request, v
   const auto name = ParseRunName(request.name());
   outlook.set_name(request.name());
   storage::Run run;
+  double noise = 0;
   {
     ASSIGN_OR_RETURN(const auto snapshot, core.Read());
     auto loaded = LoadRunCurve(*snapshot, name->study, name->id);
@@ -160,11 +164,11 @@ absl::Status MakeOutlook(const Core& core, const v1::WatchRunRequest& request, v
     if (!request.forecast().empty()) {
       RETURN_IF_ERROR(ReadLedger(*snapshot, request.forecast(), outlook));
     }
-    Describe(*loaded, outlook);
+    noise = Describe(*loaded, outlook);
     run = std::move(loaded->run);
   }
   RETURN_IF_ERROR(Expect(core, request, run, outlook));
-  Judge(outlook);
+  Judge(noise, outlook);
   return absl::OkStatus();
 }
 

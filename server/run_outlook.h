@@ -17,8 +17,8 @@ absl::Status CheckWatchRequest(const v1::WatchRunRequest& request);
 ///
 /// Alerts: "diverged" for a loss that is not finite at the end of the curve, or far above its own minimum
 /// (fitting/curve/curve.h); "left-band" when the expected end lies outside the interval of the forecast that
-/// was named; "worse-than-stopping" when the expected end lies above the least smoothed loss so far, so that
-/// the best checkpoint there is would be kept anyway.
+/// was named; "worse-than-stopping" when the expected end lies above the least smoothed loss so far by more
+/// than its points scatter: the best checkpoint there is would be kept anyway.
 absl::Status MakeOutlook(const Core& core, const v1::WatchRunRequest& request, v1::RunOutlook& outlook);
 
 }  // namespace sextant::server

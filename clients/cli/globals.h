@@ -23,7 +23,6 @@ struct Globals {
   int verbose = 0;
   double timeout_s = 0;  ///< of each call; 0: 60 s for calls that answer at once, none for fits and uploads
   std::vector<std::string> fields;
-  bool read_only = false;  ///< embedded mode: read the file, which another process may have open. No flag
 };
 
 /// $XDG_DATA_HOME/sextant/sextant.db, or ~/.local/share/sextant/sextant.db; empty without a home.

@@ -64,7 +64,7 @@ std::string Session::database() const { return DatabaseFile(database_); }
 absl::Status Session::TryConnect() {
   if (channel_) return absl::OkStatus();
   if (!globals_.server.empty()) return ConnectToServer();
-  ASSIGN_OR_RETURN(auto embedded, EmbeddedServer::Open(database_, globals_.read_only));
+  ASSIGN_OR_RETURN(auto embedded, EmbeddedServer::Open(database_));
   embedded_ = std::move(embedded);
   channel_ = embedded_->channel();
   return absl::OkStatus();

@@ -44,7 +44,8 @@ ShareInterval WilsonInterval(std::int64_t hits, std::int64_t n) {
   const double z2 = kNormal95 * kNormal95, scale = 1 + z2 / count;
   const double middle = share + z2 / (2 * count);
   const double half = kNormal95 * std::sqrt(share * (1 - share) / count + z2 / (4 * count * count));
-  return {std::max(0.0, (middle - half) / scale), std::min(1.0, (middle + half) / scale)};
+  // Exact at the ends, where rounding would fall short of them.
+  return {hits == 0 ? 0 : (middle - half) / scale, hits == n ? 1 : (middle + half) / scale};
 }
 
 Calibration Calibrate(std::span<const ScoredNumber> numbers) {

@@ -216,9 +216,10 @@ std::vector<ForecastScore> ScoreOne(const storage::Forecast& forecast, Scoring& 
                                     v1::ForecastReport& report) {
   report.set_name(ForecastName(forecast.study_id, forecast.id));
   SetTime(forecast.seal_time, *report.mutable_seal_time());
-  v1::Forecast message;
-  ForecastToProto(forecast, message);
-  *report.mutable_extrapolation() = message.prediction().extrapolation();
+  if (!std::isnan(forecast.extrapolation_params))
+    report.mutable_extrapolation()->set_params(forecast.extrapolation_params);
+  if (!std::isnan(forecast.extrapolation_tokens))
+    report.mutable_extrapolation()->set_tokens(forecast.extrapolation_tokens);
   std::vector<ForecastScore> scores;
   const auto unscored = [&report](const std::string& quantity, const std::string& reason) {
     v1::UnscoredQuantity& out = *report.add_unscored();

@@ -130,6 +130,25 @@ TEST_F(WatchRunTest, SoundsTheAlarmWhenALossIsLost) {
   }
 }
 
+TEST_F(WatchRunTest, ARunThatGetsWorseIsNotWorthItsEnd) {
+  // Its loss falls until step 600 and rises slowly from there on: far from diverging.
+  v1::Run rising = RunAt("rising", 1500), flat = RunAt("flat", 1500);
+  for (int i = 0; i < 150; ++i) {
+    const double step = 10 * (i + 1), scatter = 1 + 1e-3 * ((i * 7) % 5 - 2);
+    const double loss = step < 600 ? LossAt(step) : LossAt(600) + 4e-4 * (step - 600);
+    rising.mutable_curve()->set_train_loss(i, static_cast<float>(loss * scatter));
+    flat.mutable_curve()->set_train_loss(i, static_cast<float>(LossAt(std::fmin(step, 600)) * scatter));
+  }
+  Upload("s", {rising, flat});
+  v1::RunOutlook outlook;
+  ASSERT_TRUE(Once(Of("rising"), outlook).ok());
+  EXPECT_THAT(Alerts(outlook),
+              testing::AnyOf(testing::Contains("worse-than-stopping"), testing::Contains("diverged")))
+      << outlook.DebugString();
+  ASSERT_TRUE(Once(Of("flat"), outlook).ok());
+  EXPECT_THAT(Alerts(outlook), testing::IsEmpty()) << outlook.DebugString();
+}
+
 TEST_F(WatchRunTest, SoundsTheAlarmWhenTheForecastIsLeft) {
   v1::CreateForecastRequest create;
   create.set_parent("studies/s");

