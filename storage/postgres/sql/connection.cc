@@ -62,7 +62,7 @@ Connection::~Connection() {
 
 absl::Status Connection::Execute(const std::string& sql) {
   if (PQsendQuery(connection_, sql.c_str()) == 0) {
-    return StatusFromSqlState("", PQerrorMessage(connection_), path_);
+    return ConnectionLost(connection_, path_);
   }
   ASSIGN_OR_RETURN(auto result, TakeResults(connection_, path_));
   // COMMIT of a transaction that had failed says so nowhere else.
@@ -74,7 +74,7 @@ absl::Status Connection::Execute(const std::string& sql) {
 
 absl::StatusOr<std::string> Connection::Ask(const std::string& sql) {
   if (PQsendQuery(connection_, sql.c_str()) == 0) {
-    return StatusFromSqlState("", PQerrorMessage(connection_), path_);
+    return ConnectionLost(connection_, path_);
   }
   ASSIGN_OR_RETURN(auto result, TakeResults(connection_, path_));
   if (PQntuples(result.get()) == 0 || PQgetisnull(result.get(), 0, 0) == 1) return std::string();
@@ -97,7 +97,7 @@ absl::StatusOr<std::string> Connection::PrepareNamed(const std::string& sql,
   std::string name = absl::StrCat("s", ++last_name_);
   if (PQsendPrepare(connection_, name.c_str(), sql.c_str(), static_cast<int>(types.size()), types.data()) ==
       0) {
-    return StatusFromSqlState("", PQerrorMessage(connection_), path_);
+    return ConnectionLost(connection_, path_);
   }
   RETURN_IF_ERROR(TakeResults(connection_, path_).status());
   return name;
@@ -119,7 +119,7 @@ absl::StatusOr<Result> Connection::Run(const std::string& name, const std::strin
                                            data.data(), sizes.data(), formats.data(), /*resultFormat=*/1)
                        : PQsendQueryPrepared(connection_, name.c_str(), static_cast<int>(count), data.data(),
                                              sizes.data(), formats.data(), /*resultFormat=*/1);
-  if (sent == 0) return StatusFromSqlState("", PQerrorMessage(connection_), path_);
+  if (sent == 0) return ConnectionLost(connection_, path_);
   ASSIGN_OR_RETURN(auto result, TakeResults(connection_, path_));
   changes_ = std::strtoll(PQcmdTuples(result.get()), nullptr, 10);
   return result;

@@ -24,7 +24,7 @@ absl::StatusOr<CopyIn> CopyIn::Begin(Connection& connection, const std::string& 
                                      const std::string& columns) {
   const std::string sql = absl::StrCat("COPY ", table, " (", columns, ") FROM STDIN (FORMAT binary)");
   if (PQsendQuery(connection.handle(), sql.c_str()) == 0) {
-    return StatusFromSqlState("", PQerrorMessage(connection.handle()), connection.path());
+    return ConnectionLost(connection.handle(), connection.path());
   }
   RETURN_IF_ERROR(TakeResults(connection.handle(), connection.path()).status());
   return CopyIn(&connection);
@@ -101,7 +101,7 @@ absl::Status CopyIn::Finish() {
   PQputCopyEnd(connection.handle(), broken_ ? "the data could not be sent" : nullptr);
   RETURN_IF_ERROR(TakeResults(connection.handle(), connection.path()).status());
   if (!broken_) return absl::OkStatus();
-  return StatusFromSqlState("", PQerrorMessage(connection.handle()), connection.path());
+  return ConnectionLost(connection.handle(), connection.path());
 }
 
 }  // namespace sextant::storage::postgres

@@ -6,9 +6,22 @@
 #include <libpq-fe.h>
 
 #include <map>
+#include <string_view>
 #include <utility>
 
 namespace sextant::storage::postgres {
+namespace {
+
+// libpq notices what is no port when it connects, and then takes it for a fault of the moment.
+bool HasPorts(const PQconninfoOption* option) {
+  for (; option->keyword != nullptr; ++option) {
+    if (std::string_view(option->keyword) != "port" || option->val == nullptr) continue;
+    return std::string_view(option->val).find_first_not_of("0123456789,") == std::string_view::npos;
+  }
+  return true;
+}
+
+}  // namespace
 
 absl::StatusOr<Place> ParsePlace(const std::string& place) {
   constexpr char kForm[] = "postgresql://USER@HOST:PORT/DATABASE";
@@ -22,7 +35,7 @@ absl::StatusOr<Place> ParsePlace(const std::string& place) {
     PQconninfoFree(options);
     PQfreemem(message);
   };
-  if (options == nullptr) {
+  if (options == nullptr || !HasPorts(options)) {
     // libpq's message quotes the URL, and the password in it.
     return absl::InvalidArgumentError(absl::StrCat("the URL of the PostgreSQL database cannot be read: give ",
                                                    kForm, " with special characters as %XX"));

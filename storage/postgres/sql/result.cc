@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/postgres/sql/result.h"
 
+#include <sys/socket.h>
+
 #include <utility>
 
 #include "storage/postgres/sql/error.h"
@@ -12,10 +14,20 @@ absl::Status ErrorOf(const PGresult* result, PGconn* connection, const std::stri
   const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
   const char* primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
   if (state != nullptr) return StatusFromSqlState(state, primary != nullptr ? primary : "", database);
-  return StatusFromSqlState("", PQerrorMessage(connection), database);
+  return ConnectionLost(connection, database);
 }
 
 }  // namespace
+
+absl::Status ConnectionLost(PGconn* connection, const std::string& database) {
+  absl::Status status = StatusFromSqlState("", PQerrorMessage(connection), database);
+  // Of a query that could not be sent libpq tells by its result alone, and calls the connection good until it
+  // reads that there is nothing more.
+  if (PQsocket(connection) >= 0) shutdown(PQsocket(connection), SHUT_RDWR);
+  while (PQstatus(connection) == CONNECTION_OK && PQconsumeInput(connection) == 1) {
+  }
+  return status;
+}
 
 absl::StatusOr<Result> TakeResults(PGconn* connection, const std::string& database) {
   Result last;
@@ -31,7 +43,7 @@ absl::StatusOr<Result> TakeResults(PGconn* connection, const std::string& databa
   }
   if (!failed.ok()) return failed;
   if (last == nullptr || PQstatus(connection) == CONNECTION_BAD) {
-    return StatusFromSqlState("", PQerrorMessage(connection), database);
+    return ConnectionLost(connection, database);
   }
   return last;
 }

@@ -19,4 +19,7 @@ using Result = std::unique_ptr<PGresult, ResultDeleter>;
 /// failed: a connection that ends says why in an earlier one. `database` is what messages call it.
 absl::StatusOr<Result> TakeResults(PGconn* connection, const std::string& database);
 
+/// What to return where libpq itself failed: the connection is of no use after it, and says so from now on.
+absl::Status ConnectionLost(PGconn* connection, const std::string& database);
+
 }  // namespace sextant::storage::postgres

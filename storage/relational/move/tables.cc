@@ -54,6 +54,9 @@ absl::StatusOr<Table> CommonTable(Connection& from, Connection& to, const std::s
     if (other->kind == DescribedColumn::Kind::kReals) column.kind = other->kind;
     table.columns.push_back(std::move(column));
   }
+  // Engines have them in orders of their own; a digest is of one.
+  std::sort(table.columns.begin(), table.columns.end(),
+            [](const DescribedColumn& a, const DescribedColumn& b) { return a.name < b.name; });
   if (table.key.empty()) return absl::InternalError(absl::StrCat("the table ", name, " has no key"));
   return table;
 }

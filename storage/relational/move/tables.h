@@ -11,7 +11,7 @@
 
 namespace sextant::storage::relational {
 
-/// A table with its columns in their order there, and those of its primary key in the order of the key.
+/// A table with its columns by name, and those of its primary key in the order of the key.
 struct Table {
   std::string name;
   std::vector<DescribedColumn> columns;

@@ -215,7 +215,8 @@ TEST_F(PostgresStoreTest, GoesOnAfterTheServerHasCrashed) {
   cluster_->Crash();
   EXPECT_EQ(held->GetStudy("before").status().code(), StatusCode::kUnavailable) << "its state is gone";
   EXPECT_TRUE(Read(*store)->GetStudy("before").ok());
-  EXPECT_TRUE(Write(*store, &Transaction::CreateStudy, SampleStudy("after")).ok());
+  const absl::Status after = Write(*store, &Transaction::CreateStudy, SampleStudy("after"));
+  EXPECT_TRUE(after.ok()) << after;
   EXPECT_TRUE(Read(*store)->GetStudy("after").ok());
 }
 
