@@ -67,7 +67,8 @@ absl::Status Connection::Execute(const std::string& sql) {
   ASSIGN_OR_RETURN(auto result, TakeResults(connection_, path_));
   // COMMIT of a transaction that had failed says so nowhere else.
   if (sql == "COMMIT" && std::string_view(PQcmdStatus(result.get())) != "COMMIT") {
-    return absl::AbortedError(absl::StrCat(path_, ": the transaction was rolled back"));
+    return absl::UnavailableError(
+        absl::StrCat(path_, ": the transaction was rolled back: nothing of this write was kept; retry"));
   }
   return absl::OkStatus();
 }
