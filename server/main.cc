@@ -147,6 +147,10 @@ int Serve(Flags& flags, const sigset_t& signals) {
   Log().set_level(spdlog::level::info);
   if (flags.log_format == "json") sextant::server::LogAsJson();
   WarnOfRoot();
+  if (!flags.backup_folder.empty() && !sextant::server::DatabaseIsFile(flags.server.database)) {
+    return Fail(absl::InvalidArgumentError(
+        "--backup-dir copies database files: back up a PostgreSQL database with its own tools"));
+  }
   sextant::server::Connections::OfProcess().SetLimits(sextant::server::ConnectionLimits(
       sextant::server::RaiseDescriptorLimit(), flags.max_connections, flags.max_connections_per_peer));
   const sextant::server::MemoryReturn memory_return;

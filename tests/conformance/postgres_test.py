@@ -185,6 +185,10 @@ class PostgresTest(unittest.TestCase):
         backup = self.sextant("backup", str(self.path / "b.db"), where=["--server", server.address], check=False)
         self.assertNotEqual(backup.returncode, 0)
         self.assertIn("pg_dump", backup.stderr)
+        scheduled = subprocess.run([binaries() / "sextantd", "--listen", "127.0.0.1:0", "--db", self.url, "--backup-dir",
+                                    self.path], capture_output=True, text=True, timeout=TIMEOUT, check=False)
+        self.assertEqual(scheduled.returncode, 2)
+        self.assertIn("--backup-dir", scheduled.stderr)
         secret = subprocess.run(
             [binaries() / "sextantd", "--listen", "127.0.0.1:0", "--db", "postgresql://anna:secret@127.0.0.1:1/runs"],
             capture_output=True, text=True, timeout=TIMEOUT, check=False)
