@@ -18,7 +18,6 @@
 #include "storage/relational/rows/page_key.h"
 #include "storage/relational/rows/run_rows.h"
 #include "storage/relational/rows/study_rows.h"
-#include "storage/run_fields.h"
 
 namespace sextant::storage::relational {
 namespace {
@@ -121,44 +120,50 @@ absl::StatusOr<Page<Run>> SelectBySql(Connection& connection, const StudyKey& st
 // Fetches a run by its id: a larger page is read faster in one scan.
 constexpr std::int64_t kMaxColumnsPage = 2000;
 
+// The runs of those ids, in their order, by one statement. DataLoss when one is missing.
+absl::StatusOr<std::vector<Run>> SelectRunsById(Connection& connection, const StudyKey& study,
+                                                const std::string& study_id,
+                                                const std::vector<std::string>& ids) {
+  std::vector<Run> runs(ids.size());
+  if (ids.empty()) return runs;
+  std::map<std::string_view, std::size_t> places;
+  for (std::size_t i = 0; i < ids.size(); ++i) places[ids[i]] = i;
+  SqlText text(connection);
+  text.Add(absl::StrCat("SELECT ", RunColumnList(), " FROM runs r WHERE r.study_key = "));
+  text.AddValue(study.key);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    text.Add(i == 0 ? " AND r.id IN (" : ", ");
+    text.AddValue(ids[i]);
+  }
+  text.Add(")");
+  ASSIGN_OR_RETURN(auto statement, PrepareText(connection, text));
+  std::size_t found = 0;
+  for (;; ++found) {
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) break;
+    ASSIGN_OR_RETURN(auto stored, ReadRun(statement, study_id));
+    runs[places.at(stored.run.id)] = std::move(stored.run);
+  }
+  if (found == ids.size()) return runs;
+  return absl::DataLossError(absl::StrCat(connection.path(), ": ", ids.size() - found, " runs are missing"));
+}
+
 absl::StatusOr<Page<Run>> SelectRows(Connection& connection, const StudyKey& study, const RunQuery& query,
                                      const StudyColumns& columns, const std::vector<ListedRow>& rows) {
   Page<Run> page;
   const auto limit = static_cast<std::size_t>(query.limit);
-  for (std::size_t i = 0; i < std::min(rows.size(), limit); ++i) {
-    const std::string id(columns.id(rows[i].row));
-    ASSIGN_OR_RETURN(auto stored, SelectRun(connection, study.key, query.study_id, id));
-    page.items.push_back(std::move(stored.run));
+  std::vector<std::string> ids;
+  for (std::size_t i = 0; i < std::min(rows.size(), limit); ++i) ids.emplace_back(columns.id(rows[i].row));
+  if (connection.is_far()) {
+    ASSIGN_OR_RETURN(page.items, SelectRunsById(connection, study, query.study_id, ids));
+  } else {
+    for (const std::string& id : ids) {
+      ASSIGN_OR_RETURN(auto stored, SelectRun(connection, study.key, query.study_id, id));
+      page.items.push_back(std::move(stored.run));
+    }
   }
   if (rows.size() > limit) page.next_key = EncodePageKey(rows[limit - 1].key);
   return page;
-}
-
-void Reserve(std::size_t runs, fitting::RunTable& table) {
-  table.id.reserve(runs);
-  table.state.reserve(runs);
-  table.model.reserve(runs);
-  table.recipe.reserve(runs);
-  table.params.reserve(runs);
-  for (const TableColumn& each : kTableColumns) (table.*each.column).reserve(runs);
-}
-
-// The id and the state, what fitting::RunTable holds, then what tells models apart.
-void AddTableColumns(ParamCount count, SqlText& text) {
-  text.Add(absl::StrCat("SELECT r.id, r.state, r.", QuantityOf(ParamsMember(count)).column));
-  for (const TableColumn& each : kTableColumns) text.Add(absl::StrCat(", r.", QuantityOf(each.value).column));
-  for (const auto count_member : kModelCounts)
-    text.Add(absl::StrCat(", r.", QuantityOf(count_member).column));
-  text.Add(", r.declared, r.schedule, r.optimizer");
-}
-
-/// How a filter would name the runs of a schedule and an optimizer; empty where neither is known.
-std::string RecipeOf(std::string_view schedule, std::string_view optimizer) {
-  std::string recipe;
-  if (!schedule.empty()) recipe.append("schedule = ").append(schedule);
-  if (!schedule.empty() && !optimizer.empty()) recipe.append(" AND ");
-  if (!optimizer.empty()) recipe.append("optimizer = ").append(optimizer);
-  return recipe;
 }
 
 }  // namespace
@@ -202,53 +207,6 @@ absl::StatusOr<Page<Run>> SelectRuns(Connection& connection, const RunQuery& que
   if (*columns == nullptr) return by_sql();
   const auto rows = ListRows(**columns, query, after);
   return rows.has_value() ? SelectRows(connection, study, query, **columns, *rows) : by_sql();
-}
-
-absl::StatusOr<fitting::RunTable> SelectRunTable(Connection& connection, const std::string& study_id,
-                                                 const std::vector<Condition>& where) {
-  ASSIGN_OR_RETURN(auto study, FindStudy(connection, study_id));
-  SqlText text(connection);
-  AddTableColumns(study.param_count, text);
-  text.Add(" FROM runs r WHERE r.study_key = ");
-  text.AddValue(study.key);
-  RETURN_IF_ERROR(AddConditions(where, text));
-  text.Add(" ORDER BY r.id");
-  ASSIGN_OR_RETURN(auto statement, PrepareText(connection, text));
-  ASSIGN_OR_RETURN(const auto declared, ReadDeclared(connection, study.key));
-  fitting::RunTable table;
-  std::vector<std::vector<double>*> values;
-  for (const DeclaredColumn& column : declared) values.push_back(&table.declared[column.name]);
-  std::vector<double> of_run;
-  std::map<std::string, std::int32_t> recipes;
-  if (where.empty()) Reserve(static_cast<std::size_t>(study.run_count), table);
-  for (;;) {
-    ASSIGN_OR_RETURN(auto row, statement.Step());
-    if (!row) return table;
-    table.id.emplace_back(statement.Text(0));
-    table.state.push_back(static_cast<fitting::RunState>(statement.Int(1)));
-    table.params.push_back(statement.Real(2));
-    int at = 3;
-    for (const TableColumn& each : kTableColumns) (table.*each.column).push_back(statement.Real(at++));
-    table.model.push_back(
-        ModelKey(statement.Real(at), statement.Real(at + 1), statement.Real(at + 2), statement.Real(at + 3)));
-    at += static_cast<int>(kModelCounts.size());
-    if (!values.empty()) statement.Reals(at, of_run);
-    for (std::size_t place = 0; place < values.size(); ++place) {
-      const double value = place < of_run.size() ? of_run[place] : kUnknown;
-      values[place]->push_back(value);
-      // Runs of different mixtures, precisions, … are no race between rates.
-      if (!declared[place].is_objective()) table.model.back() = AddToModelKey(table.model.back(), value);
-    }
-    std::string recipe = RecipeOf(statement.Text(at + 1), statement.Text(at + 2));
-    if (recipe.empty()) {
-      table.recipe.push_back(-1);
-      continue;
-    }
-    const auto [it, fresh] =
-        recipes.try_emplace(std::move(recipe), static_cast<std::int32_t>(recipes.size()));
-    if (fresh) table.recipes.push_back(it->first);
-    table.recipe.push_back(it->second);
-  }
 }
 
 }  // namespace sextant::storage::relational

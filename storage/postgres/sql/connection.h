@@ -48,6 +48,7 @@ class Connection final : public relational::Connection {
   const std::string& path() const override { return path_; }
   const char* begin_write() const override { return "BEGIN"; }
   const char* begin_read() const override { return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"; }
+  bool is_far() const override { return true; }
   const char* bytewise() const override { return " COLLATE \"C\""; }
   /// The server gives up nothing in the middle of a transaction that is to go on: with `stop` it is nullptr,
   /// for "do not even begin"; without, it is the time that tells.

@@ -159,6 +159,8 @@ class Connection {
   /// What begins a transaction that writes, or one that sees one state.
   virtual const char* begin_write() const = 0;
   virtual const char* begin_read() const = 0;
+  /// Whether every statement is a trip to another process: few that fetch much are better then.
+  virtual bool is_far() const { return false; }
   /// What makes a text that is no column compare byte by byte.
   virtual const char* bytewise() const { return ""; }
   /// Notices statements that take more than about `steps` (above 0), some five a row that they read; with
