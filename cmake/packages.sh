@@ -20,6 +20,7 @@ SEXTANT_BUILD_PACKAGES=(
   libgoogle-glog-dev
   libgoogle-perftools-dev  # tcmalloc
   libgrpc++-dev
+  libpq-dev                # PostgreSQL as a store
   libprotobuf-dev
   libspdlog-dev
   libsqlite3-dev
@@ -45,6 +46,7 @@ SEXTANT_TEST_PACKAGES=(
   libbenchmark-dev
   libgmock-dev
   libgtest-dev
+  postgresql-15            # the store's suite runs against it
   python3
   python3-grpcio           # the conformance client
   python3-numpy

@@ -40,9 +40,10 @@ struct Core {
   Quota scratch;                                 ///< bytes of files beside the database
   std::chrono::milliseconds stream_patience{0};  ///< how long nothing may happen on an upload or download
   int disk_reserve_mb = -1;                      ///< as ServerOptions has it
-  std::string database;                          ///< path
-  bool asks_for_tokens = false;                  ///< false where only this process calls
-  std::string why_read_only;                     ///< not empty: the store refuses writes
+  std::string database;                          ///< path, or URL without its password
+  bool database_is_file = true;
+  bool asks_for_tokens = false;  ///< false where only this process calls
+  std::string why_read_only;     ///< not empty: the store refuses writes
 
   /// Opens a snapshot. Hold it for reading, not while computing. Errors name the database.
   absl::StatusOr<std::unique_ptr<storage::Snapshot>> Read() const;

@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -22,6 +23,7 @@
 #include "server/daemon/config_file.h"
 #include "server/daemon/flags.h"
 #include "server/daemon/man_page.h"
+#include "server/daemon/migrate.h"
 #include "server/daemon/notify.h"
 #include "server/guard/resources.h"
 #include "server/http/http_server.h"
@@ -145,6 +147,10 @@ int Serve(Flags& flags, const sigset_t& signals) {
   Log().set_level(spdlog::level::info);
   if (flags.log_format == "json") sextant::server::LogAsJson();
   WarnOfRoot();
+  if (!flags.backup_folder.empty() && !sextant::server::DatabaseIsFile(flags.server.database)) {
+    return Fail(absl::InvalidArgumentError(
+        "--backup-dir copies database files: back up a PostgreSQL database with its own tools"));
+  }
   sextant::server::Connections::OfProcess().SetLimits(sextant::server::ConnectionLimits(
       sextant::server::RaiseDescriptorLimit(), flags.max_connections, flags.max_connections_per_peer));
   const sextant::server::MemoryReturn memory_return;
@@ -178,7 +184,8 @@ int Serve(Flags& flags, const sigset_t& signals) {
   }
   const std::string by_http = http == nullptr ? "" : ", HTTP on " + Join(http->addresses());
   std::printf("sextantd %s listening on %s%s, database %s\n", sextant::server::kVersion,
-              Join((*server)->addresses()).c_str(), by_http.c_str(), flags.server.database.c_str());
+              Join((*server)->addresses()).c_str(), by_http.c_str(),
+              sextant::server::DatabasePath(flags.server.database).value_or("").c_str());
   std::fflush(stdout);
 
   std::unique_ptr<sextant::server::BackupSchedule> backups;
@@ -223,6 +230,9 @@ int main(int argc, char** argv) {
   // A file that may not grow (ulimit -f) is an error of the write, as a full disk is, not the server's end.
   ::signal(SIGXFSZ, SIG_IGN);
 
+  if (argc > 1 && std::string_view(argv[1]) == "migrate")
+    return sextant::server::RunMigrate(argc - 1, argv + 1);
+
   CLI::App app("Serves scaling-law fits and hyperparameter predictions over gRPC.", "sextantd");
   Flags flags;
   std::string man_page_date;
@@ -234,13 +244,17 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   if (!man_page_date.empty()) {
-    const std::string page =
-        sextant::server::ManPage("sextantd", 8, man_page_date, sextant::server::kVersion,
-                                 {{&app,
-                                   "sextantd",
-                                   {"sextantd --listen 127.0.0.1:7433 --db /var/lib/sextant/sextant.db",
-                                    "sextantd --config /etc/sextant/sextantd.toml --check-config"}}},
-                                 {"sextant(1)"});
+    CLI::App migrate("Copies a whole database into another, between engines too, and compares the two.");
+    sextant::server::MigrateFlags ignored;
+    sextant::server::AddMigrateFlags(migrate, ignored);
+    const std::string page = sextant::server::ManPage(
+        "sextantd", 8, man_page_date, sextant::server::kVersion,
+        {{&app,
+          "sextantd",
+          {"sextantd --listen 127.0.0.1:7433 --db /var/lib/sextant/sextant.db",
+           "sextantd --config /etc/sextant/sextantd.toml --check-config"}},
+         {&migrate, "sextantd migrate", {"sextantd migrate sextant.db postgresql://sextant@db/sextant"}}},
+        {"sextant(1)"});
     std::fputs(page.c_str(), stdout);
     return 0;
   }

@@ -37,7 +37,12 @@ bool IsLocalAddress(const std::string& address) {
 
 absl::StatusOr<std::string> DatabasePath(const std::string& database) {
   ASSIGN_OR_RETURN(auto url, storage::ParseStoreUrl(database));
-  return std::move(url.place);
+  return std::move(url.name.shown);
+}
+
+bool DatabaseIsFile(const std::string& database) {
+  const auto url = storage::ParseStoreUrl(database);
+  return url.ok() && url->name.is_file;
 }
 
 std::vector<std::string> OptionProblems(const ServerOptions& options) {

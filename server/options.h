@@ -39,9 +39,11 @@ struct ServerOptions {
   std::string metrics;                   ///< HOST:PORT of plain HTTP for monitoring; empty: none
 };
 
-/// Where a database is, without the name of its engine: for `sqlite:PATH`, and for a path, the path.
-/// INVALID_ARGUMENT for an engine that there is not.
+/// Where a database is, for people: for `sqlite:PATH`, and for a path, the path; else a URL without its
+/// password. INVALID_ARGUMENT for an engine that there is not.
 absl::StatusOr<std::string> DatabasePath(const std::string& database);
+/// Whether that is a path of this machine.
+bool DatabaseIsFile(const std::string& database);
 
 /// Each option that is wrong, and what to do.
 std::vector<std::string> OptionProblems(const ServerOptions& options);

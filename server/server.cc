@@ -166,7 +166,7 @@ bool Server::Impl::AnswersItself(std::chrono::milliseconds patience) {
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& options) {
   RETURN_IF_ERROR(ValidateOptions(options));
-  ASSIGN_OR_RETURN(const auto path, DatabasePath(options.database));
+  ASSIGN_OR_RETURN(const auto url, storage::ParseStoreUrl(options.database));
   storage::StoreOptions opening;
   opening.reads_ahead = !options.listen.empty();
   opening.renew_checksums = options.renew_checksums;
@@ -191,7 +191,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& opti
     }
   }
   if (!store.ok()) return store.status();
-  if (!opening.read_only) RemoveScratchFolders(path);
+  if (!opening.read_only && url.name.is_file) RemoveScratchFolders(url.place);
   return Create(options, *std::move(store), why_read_only);
 }
 
@@ -202,7 +202,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& opti
   ASSIGN_OR_RETURN(auto catalogue, LoadCatalogue(options.laws_folder));
   ASSIGN_OR_RETURN(auto laws, LawTable::Create(std::move(catalogue)));
   auto impl = std::make_unique<Impl>(std::move(store), std::move(laws), options.threads);
-  ASSIGN_OR_RETURN(impl->core.database, DatabasePath(options.database));
+  ASSIGN_OR_RETURN(auto url, storage::ParseStoreUrl(options.database));
+  impl->core.database = std::move(url.name.shown);
+  impl->core.database_is_file = url.name.is_file;
   impl->core.why_read_only = why_read_only;
   impl->core.fits.SetBudget(std::int64_t{options.fit_memory_mb} << 20);
   impl->core.disk_reserve_mb = options.disk_reserve_mb;

@@ -11,20 +11,23 @@
 #include "base/status_macros.h"
 
 // One line per engine: its name is the scheme of its URLs, its folder in storage/ and its namespace, where it
-// defines OpenEngine.
+// defines OpenEngine and NamePlace.
 #define SEXTANT_STORE_ENGINES(ENGINE) \
   ENGINE(sqlite)                      \
+  ENGINE(postgres)                    \
   // end
 
 namespace sextant::storage {
 namespace {
 using OpenFunction = absl::StatusOr<std::shared_ptr<Store>>(const std::string& place,
                                                             const StoreOptions& options);
+using NameFunction = absl::StatusOr<PlaceName>(const std::string& place);
 }  // namespace
 
 #define SEXTANT_DECLARE_ENGINE(name) \
   namespace name {                   \
   OpenFunction OpenEngine;           \
+  NameFunction NamePlace;            \
   }
 SEXTANT_STORE_ENGINES(SEXTANT_DECLARE_ENGINE)
 
@@ -33,9 +36,10 @@ namespace {
 struct Engine {
   const char* name;
   OpenFunction* open;
+  NameFunction* name_place;
 };
 
-#define SEXTANT_ENGINE_ENTRY(name) Engine{#name, &name::OpenEngine},
+#define SEXTANT_ENGINE_ENTRY(name) Engine{#name, &name::OpenEngine, &name::NamePlace},
 constexpr std::array kEngines = {SEXTANT_STORE_ENGINES(SEXTANT_ENGINE_ENTRY)};
 constexpr char kEngineOfPaths[] = "sqlite";
 
@@ -60,15 +64,24 @@ bool IsScheme(std::string_view text) {
 
 absl::StatusOr<StoreUrl> ParseStoreUrl(const std::string& url) {
   const std::size_t colon = url.find(':');
-  if (colon == std::string::npos) return StoreUrl{kEngineOfPaths, url};
-  const std::string scheme = url.substr(0, colon);
-  if (FindEngine(scheme) != nullptr) return StoreUrl{scheme, url.substr(colon + 1)};
-  if (IsScheme(scheme) && url.compare(colon, 3, "://") == 0) {
-    return absl::InvalidArgumentError(absl::StrCat("no storage engine '", scheme, "' for ", url,
-                                                   ": there is ", NamesOfEngines(),
-                                                   "; give a path, or sqlite:PATH"));
+  std::string scheme = colon == std::string::npos ? "" : url.substr(0, colon);
+  if (scheme == "postgresql") scheme = "postgres";  // PostgreSQL's own clients take either
+  const Engine* engine = FindEngine(scheme);
+  if (engine == nullptr && IsScheme(scheme) && url.compare(colon, 3, "://") == 0) {
+    // Not all of the URL: it may hold a password.
+    return absl::InvalidArgumentError(
+        absl::StrCat("no storage engine '", scheme, "': there is ", NamesOfEngines(),
+                     "; give a path, sqlite:PATH or postgresql://USER@HOST/DATABASE"));
   }
-  return StoreUrl{kEngineOfPaths, url};
+  StoreUrl parsed{kEngineOfPaths, url, {}};
+  if (engine == nullptr) {
+    engine = FindEngine(kEngineOfPaths);
+  } else {
+    parsed.engine = scheme;
+    parsed.place = url.substr(colon + 1);
+  }
+  ASSIGN_OR_RETURN(parsed.name, engine->name_place(parsed.place));
+  return parsed;
 }
 
 absl::StatusOr<std::shared_ptr<Store>> OpenStore(const std::string& url, const StoreOptions& options) {

@@ -23,6 +23,7 @@ struct StoreOptions {
   bool create = true;      ///< make the store if it is missing, never its folder; false: NotFound
   bool read_only = false;  ///< takes no lock, writes nothing; Store::Write answers FailedPrecondition
   std::string why_read_only = "it was asked for";  ///< for that answer
+  bool half_moved = false;  ///< also one that MoveStore has not filled to its end (storage/move_store.h)
   Durability durability = Durability::kFull;
   /// A new store notices what changes on the disk behind its back. Files that travel leave it out.
   bool page_checksums = true;
@@ -34,14 +35,22 @@ struct StoreOptions {
   std::function<Micros()> clock;  ///< for request ids; empty: the system's
 };
 
-/// A store's URL in its two parts.
-struct StoreUrl {
-  std::string engine;  ///< "sqlite"
-  std::string place;   ///< what the engine finds the store by: for SQLite the path of a file
+/// A store's place as others may know it.
+struct PlaceName {
+  std::string shown;    ///< for messages and logs: no password
+  bool is_file = true;  ///< a path of this machine
 };
 
-/// "ENGINE:PLACE", or a path on its own, which is a SQLite file. A path that begins with the name of an
-/// engine and a colon is written "./sqlite:…". InvalidArgument for "NAME://…" with a NAME that is no engine.
+/// A store's URL in its two parts.
+struct StoreUrl {
+  std::string engine;  ///< "sqlite", "postgres"
+  std::string place;   ///< what the engine finds the store by: for SQLite the path of a file
+  PlaceName name;
+};
+
+/// "ENGINE:PLACE" (of which "postgresql://…" is one), or a path on its own, which is a SQLite file. A path
+/// that begins with the name of an engine and a colon is written "./sqlite:…". InvalidArgument for "NAME://…"
+/// with a NAME that is no engine, and for a place that the engine cannot read.
 absl::StatusOr<StoreUrl> ParseStoreUrl(const std::string& url);
 
 /// Opens the store at `url`, bringing an older one to the current schema. A store that is open for writing is

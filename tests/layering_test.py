@@ -47,16 +47,25 @@ FITTING = {
 ABOVE_THE_DOORS = {"families", "plan"}
 PLAIN = {"fitting/data_columns.h", "fitting/fit_model.h", "fitting/fit_result.h", "fitting/refusal.h", "fitting/run_table.h"}
 PROJECT = ("base/", "fitting/", "storage/", "server/", "clients/", "sextant/v1/", "google/rpc/", "grpc/")
-# Within storage: folder -> other folders of storage that its files may include. An engine sees the interface and its own
-# parts, and nobody sees an engine.
+# Within storage: folder -> other folders of storage that its files may include. An engine sees the interface, what
+# engines share and its own parts, and nobody sees an engine.
 DIRECTIONS = {
     "storage": set(),
-    "storage/sqlite/sql": {"storage"},
-    "storage/sqlite/rows": {"storage", "storage/sqlite/sql"},
-    "storage/sqlite/columns": {"storage", "storage/sqlite/sql", "storage/sqlite/rows"},
-    "storage/sqlite/file": {"storage", "storage/sqlite/sql", "storage/sqlite/rows"},
-    "storage/sqlite": {"storage", "storage/sqlite/sql", "storage/sqlite/rows", "storage/sqlite/columns",
+    "storage/relational/sql": {"storage"},
+    "storage/relational/rows": {"storage", "storage/relational/sql"},
+    "storage/relational/columns": {"storage", "storage/relational/sql", "storage/relational/rows"},
+    "storage/relational": {"storage", "storage/relational/sql", "storage/relational/rows",
+                           "storage/relational/columns"},
+    "storage/relational/move": {"storage", "storage/relational/sql"},
+    "storage/sqlite/sql": {"storage", "storage/relational/sql"},
+    "storage/sqlite/file": {"storage", "storage/relational", "storage/relational/sql", "storage/sqlite/sql"},
+    "storage/sqlite": {"storage", "storage/relational", "storage/relational/columns", "storage/relational/move",
                        "storage/sqlite/file"},
+    "storage/postgres/sql": {"storage", "storage/relational/sql", "storage/relational/rows"},
+    "storage/postgres/schema": {"storage", "storage/postgres/sql"},
+    "storage/postgres": {"storage", "storage/relational", "storage/relational/sql", "storage/relational/rows",
+                         "storage/relational/columns", "storage/relational/move", "storage/postgres/sql",
+                         "storage/postgres/schema"},
 }
 # The file of an exported study is SQLite's, whatever engine it comes from.
 MAY_TURN = {("storage/study_file.cc", "storage/sqlite/sql/connection.h"),
@@ -65,6 +74,7 @@ MAY_TURN = {("storage/study_file.cc", "storage/sqlite/sql/connection.h"),
 LIBRARIES = {
     "grpcpp/": {"server", "clients/cli"},
     "sqlite3.h": {"storage", "clients/importers"},
+    "libpq-fe.h": {"storage"},
     "ceres/": {"fitting"},
 }
 

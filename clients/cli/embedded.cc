@@ -38,9 +38,14 @@ absl::StatusOr<std::unique_ptr<EmbeddedServer>> EmbeddedServer::Open(const std::
   if (database.empty()) {
     return absl::FailedPreconditionError("neither XDG_DATA_HOME nor HOME says where the database is to be");
   }
+  ASSIGN_OR_RETURN(const auto path, server::DatabasePath(database));
+  if (!server::DatabaseIsFile(database)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--db takes a file here, not ", path,
+                     ": start `sextantd --db` with that URL, and name the service with --server"));
+  }
   // Absolute, so that messages and `doctor` name a file that can be found.
   std::error_code error;
-  ASSIGN_OR_RETURN(const auto path, server::DatabasePath(database));
   const std::filesystem::path file = std::filesystem::absolute(path, error);
   if (!error && !read_only && database == DefaultDatabasePath())
     MakePrivateFolders(file.parent_path(), error);

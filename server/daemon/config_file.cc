@@ -176,8 +176,6 @@ std::vector<ConfigProblem> CheckFlags(const Flags& flags, const std::map<std::st
     add("tls-cert", MakeCredentials(flags.server).status());
   }
   // Folders that the server does not make.
-  std::string database = flags.server.database;
-  if (const auto path = DatabasePath(database); path.ok()) database = *path;
   const auto folder_of = [](const std::string& path) {
     const std::string folder = std::filesystem::path(path).parent_path().string();
     return folder.empty() ? std::string(".") : folder;
@@ -190,7 +188,9 @@ std::vector<ConfigProblem> CheckFlags(const Flags& flags, const std::map<std::st
       AddPath(key, absl::StrCat("--", key, ": this user may not write in ", folder), lines, problems);
     }
   };
-  if (!flags.server.database.empty()) need_folder("db", folder_of(database));
+  if (!flags.server.database.empty() && DatabaseIsFile(flags.server.database)) {
+    need_folder("db", folder_of(*DatabasePath(flags.server.database)));
+  }
   if (!flags.server.audit_log.empty()) need_folder("audit-log", folder_of(flags.server.audit_log));
   if (!flags.backup_folder.empty()) need_folder("backup-dir", flags.backup_folder);
   return problems;

@@ -29,7 +29,8 @@ void AddServiceFlags(CLI::App& app, Flags& flags) {
                  "https://SITE whose pages may call over HTTP; repeatable, none unless given");
   app.add_option("--http-port-file", flags.http_port_file,
                  "write the bound HTTP port to this file when ready");
-  app.add_option("--db", flags.server.database, "SQLite file; made if missing; required");
+  app.add_option("--db", flags.server.database,
+                 "SQLite file, made if missing, or postgresql://USER@HOST/DATABASE; required");
   app.add_flag("--renew-checksums", flags.server.renew_checksums,
                "first give every page of the database a checksum, as new databases have, or make them again "
                "where another program has changed it; once, not for the configuration file");

@@ -36,7 +36,7 @@ std::string Prefix(const Core& core, std::int64_t wanted_bytes) {
   std::error_code error;
   const std::filesystem::path beside = std::filesystem::absolute(core.database, error);
   const std::filesystem::path temporary = std::filesystem::temp_directory_path(error);
-  const bool can_be_beside = core.why_read_only.empty();
+  const bool can_be_beside = core.database_is_file && core.why_read_only.empty();
   const bool takes_temporary =
       !error && (!can_be_beside || (!HasRoom(core, beside.parent_path(), wanted_bytes) &&
                                     HasRoom(core, temporary, wanted_bytes)));

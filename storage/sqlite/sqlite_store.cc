@@ -14,20 +14,31 @@
 
 #include "base/status_macros.h"
 #include "storage/fault.h"
-#include "storage/sqlite/columns/read_ahead.h"
+#include "storage/relational/columns/read_ahead.h"
+#include "storage/relational/move/move_mark.h"
+#include "storage/relational/move/table_store.h"
+#include "storage/relational/quiet_task.h"
+#include "storage/relational/reader_pool.h"
+#include "storage/relational/reads.h"
+#include "storage/relational/transaction.h"
 #include "storage/sqlite/file/care.h"
 #include "storage/sqlite/file/file_lock.h"
 #include "storage/sqlite/file/file_watch.h"
 #include "storage/sqlite/file/open.h"
 #include "storage/sqlite/file/renew_checksums.h"
-#include "storage/sqlite/quiet_task.h"
-#include "storage/sqlite/reader_pool.h"
-#include "storage/sqlite/snapshot.h"
-#include "storage/sqlite/transaction.h"
 
 namespace sextant::storage {
 namespace sqlite {
 namespace {
+
+using relational::Clock;
+using relational::ListingAids;
+using relational::PooledSnapshot;
+using relational::QuietTask;
+using relational::ReadColumnsAhead;
+using relational::ReaderPool;
+using relational::RowTransaction;
+using relational::RunColumns;
 
 constexpr std::chrono::milliseconds kQuiet{500};
 
@@ -47,7 +58,9 @@ ListingAids AidsFor(const SqliteOptions& options) {
 }
 
 // One connection that writes, and a pool of those that read.
-class SqliteStore final : public Store, public std::enable_shared_from_this<SqliteStore> {
+class SqliteStore final : public Store,
+                          public relational::TableStore,
+                          public std::enable_shared_from_this<SqliteStore> {
  public:
   // Without `writer` and `lock` it is read-only.
   SqliteStore(std::optional<FileLock> lock, const std::string& path, std::unique_ptr<Connection> writer,
@@ -80,7 +93,7 @@ class SqliteStore final : public Store, public std::enable_shared_from_this<Sqli
   absl::StatusOr<std::unique_ptr<Snapshot>> Read() override {
     ASSIGN_OR_RETURN(auto lease, readers_->Acquire());
     ASSIGN_OR_RETURN(auto transaction, ScopedTransaction::Begin(*lease, ScopedTransaction::Kind::kRead));
-    return std::make_unique<SqliteSnapshot>(shared_from_this(), std::move(lease), std::move(transaction),
+    return std::make_unique<PooledSnapshot>(shared_from_this(), std::move(lease), std::move(transaction),
                                             clock_, listing_, ahead_.get());
   }
 
@@ -102,6 +115,15 @@ class SqliteStore final : public Store, public std::enable_shared_from_this<Sqli
     }
     if (ahead_ != nullptr) ahead_->Poke();
     return status;
+  }
+
+  absl::Status ReadTables(const TableWork& work) override {
+    ASSIGN_OR_RETURN(auto lease, readers_->Acquire());
+    ASSIGN_OR_RETURN(auto transaction, ScopedTransaction::Begin(*lease, ScopedTransaction::Kind::kRead));
+    return work(*lease);
+  }
+  absl::Status WriteTables(const TableWork& work) override {
+    return Write([&](Transaction&) { return work(*writer_); });
   }
 
   absl::StatusOr<StoreHealth> GetHealth() override {
@@ -127,7 +149,7 @@ class SqliteStore final : public Store, public std::enable_shared_from_this<Sqli
   }
 
  private:
-  absl::StatusOr<std::unique_ptr<Connection>> OpenOneReader() {
+  absl::StatusOr<std::unique_ptr<relational::Connection>> OpenOneReader() {
     auto reader = OpenReader(watch_.path());
     RETURN_IF_ERROR(watch_.CheckFile());  // it may be another's now
     return reader;
@@ -141,7 +163,7 @@ class SqliteStore final : public Store, public std::enable_shared_from_this<Sqli
     writing_thread_ = std::this_thread::get_id();
     const absl::Cleanup done = [this] { writing_thread_ = std::thread::id(); };
     ASSIGN_OR_RETURN(auto scope, ScopedTransaction::Begin(*writer_, ScopedTransaction::Kind::kWrite));
-    SqliteTransaction transaction(*writer_, clock_);
+    RowTransaction transaction(*writer_, clock_);
     const absl::Status status = work(transaction);
     RETURN_IF_ERROR(transaction.lost());
     return status.ok() ? scope.Commit() : status;
@@ -169,6 +191,8 @@ class SqliteStore final : public Store, public std::enable_shared_from_this<Sqli
 }  // namespace
 
 // Where OpenStore finds this engine.
+absl::StatusOr<PlaceName> NamePlace(const std::string& place);
+absl::StatusOr<PlaceName> NamePlace(const std::string& place) { return PlaceName{place, true}; }
 absl::StatusOr<std::shared_ptr<Store>> OpenEngine(const std::string& place, const StoreOptions& options);
 absl::StatusOr<std::shared_ptr<Store>> OpenEngine(const std::string& place, const StoreOptions& options) {
   if (place.rfind("//", 0) == 0 && place.rfind("///", 0) != 0) {
@@ -203,6 +227,9 @@ absl::StatusOr<std::shared_ptr<Store>> OpenSqliteStore(const std::string& path,
   auto store = std::make_shared<sqlite::SqliteStore>(std::move(lock), canonical, std::move(writer), options);
   // One reader from the start: what is taken away later can still be read, and saved.
   RETURN_IF_ERROR(store->GetHealth().status());
+  if (!options.half_moved) {
+    RETURN_IF_ERROR(store->ReadTables(relational::RefuseHalfMoved));
+  }
   return store;
 }
 

@@ -13,6 +13,7 @@ import time
 import grpc
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+SKIPPED = 77  # the exit code that says so to CTest
 SYSTEM_PROTOS = pathlib.Path("/usr/share/grpc-proto")
 
 
@@ -56,6 +57,22 @@ def message_module(name: str):
     return importlib.import_module(base), importlib.import_module(base + "_grpc")
 
 
+def on_postgres() -> bool:
+    """Whether databases are PostgreSQL's (SEXTANT_TEST_STORE=postgres), and not files."""
+    return os.environ.get("SEXTANT_TEST_STORE") == "postgres"
+
+
+def new_database(file: pathlib.Path):
+    """What --db takes: that file, or an empty schema of a PostgreSQL server that the tests of this process share."""
+    if not on_postgres():
+        return file
+    import postgres_cluster
+    if postgres_cluster.binaries() is None:
+        print(postgres_cluster.NOT_INSTALLED)
+        sys.exit(SKIPPED)
+    return postgres_cluster.shared().new_url()
+
+
 class Sextantd:
     """Starts the binary on a free port over a database in a folder of its own; stops it on exit."""
 
@@ -63,7 +80,7 @@ class Sextantd:
         """`database`: one that is there; `process`: more arguments of subprocess.Popen."""
         self.folder = tempfile.TemporaryDirectory(prefix="sextant-conformance-")
         self.path = pathlib.Path(self.folder.name)
-        self.database = pathlib.Path(database) if database else self.path / "test.db"
+        self.database = database or new_database(self.path / "test.db")
         port_file = self.path / "port"
         self.log = open(self.path / "log", "w+", encoding="utf-8")
         self.process = subprocess.Popen(

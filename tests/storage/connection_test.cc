@@ -114,7 +114,7 @@ TEST(ErrorStatus, NamesTheFileAndTheRemedy) {
   }
 }
 
-TEST(StepLimit, StopsLongStatementsOrOnlyNoticesThem) {
+TEST(ReadLimit, StopsLongStatementsOrOnlyNoticesThem) {
   TempFolder folder;
   auto connection = Connection::Open(folder.File("a.db"), OpenMode::kCreate);
   ASSERT_TRUE(connection.ok()) << connection.status();
@@ -126,16 +126,16 @@ TEST(StepLimit, StopsLongStatementsOrOnlyNoticesThem) {
     return statement.ok() ? statement->Step().status() : statement.status();
   };
   {
-    const StepLimit limit(**connection, 1000, /*stop=*/true);
+    const auto limit = (*connection)->LimitReads(1000, /*stop=*/true);
     EXPECT_TRUE(count_to(10).ok());
-    EXPECT_FALSE(limit.exceeded());
+    EXPECT_FALSE(limit->exceeded());
     EXPECT_TRUE(absl::IsCancelled(count_to(10000)));
-    EXPECT_TRUE(limit.exceeded());
+    EXPECT_TRUE(limit->exceeded());
   }
   {
-    const StepLimit limit(**connection, 1000, /*stop=*/false);
+    const auto limit = (*connection)->LimitReads(1000, /*stop=*/false);
     EXPECT_TRUE(count_to(10000).ok());
-    EXPECT_TRUE(limit.exceeded());
+    EXPECT_TRUE(limit->exceeded());
   }
   EXPECT_TRUE(count_to(10000).ok());
 }

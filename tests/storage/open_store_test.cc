@@ -29,6 +29,21 @@ TEST(StoreUrl, IsAnEngineAndAPlaceOrAPath) {
   EXPECT_EQ(parts("12:30.db"), "sqlite|12:30.db") << "a colon may be in a file's name";
   EXPECT_EQ(parts("SQLITE:runs.db"), "sqlite|SQLITE:runs.db");
   EXPECT_EQ(parts(""), "sqlite|");
+  EXPECT_EQ(parts("postgresql://anna@db:5433/runs"), "postgres|//anna@db:5433/runs");
+  EXPECT_EQ(parts("postgres://db/runs"), "postgres|//db/runs");
+}
+
+TEST(StoreUrl, ShowsNoPassword) {
+  const auto url = ParseStoreUrl("postgresql://anna:secret@db:5433/runs?sslmode=require");
+  ASSERT_TRUE(url.ok()) << url.status();
+  EXPECT_EQ(url->name.shown, "postgresql://anna@db:5433/runs");
+  EXPECT_FALSE(url->name.is_file);
+  EXPECT_TRUE(ParseStoreUrl("sqlite:runs.db")->name.is_file);
+  for (const char* wrong : {"oracle://anna:secret@db/runs", "postgresql://anna:secret@db:x/runs"}) {
+    const absl::Status status = ParseStoreUrl(wrong).status();
+    EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(status.message()), testing::Not(HasSubstr("secret")));
+  }
 }
 
 TEST(StoreUrl, NamesTheEnginesThereAreWhenItsOwnIsNoneOfThem) {

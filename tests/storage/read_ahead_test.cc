@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Columns that are read before anybody asks for them, and when.
-#include "storage/sqlite/columns/read_ahead.h"
+#include "storage/relational/columns/read_ahead.h"
 
 #include <gtest/gtest.h>
 
@@ -8,14 +8,14 @@
 #include <condition_variable>
 #include <mutex>
 
-#include "storage/sqlite/quiet_task.h"
-#include "storage/sqlite/rows/declared_rows.h"
+#include "storage/relational/quiet_task.h"
+#include "storage/sqlite/sql/declared_function.h"
 #include "storage/sqlite/sqlite_store.h"
 #include "tests/storage/one_call.h"
 #include "tests/storage/sample_records.h"
 #include "tests/storage/temp_folder.h"
 
-namespace sextant::storage::sqlite {
+namespace sextant::storage::relational {
 namespace {
 
 class ReadAheadTest : public testing::Test {
@@ -23,8 +23,8 @@ class ReadAheadTest : public testing::Test {
   void SetUp() override {
     store_ = OpenSqliteStore(folder_.File("a.db")).value();
     ASSERT_TRUE(Write(*store_, &Transaction::CreateStudy, SampleStudy("s")).ok());
-    connection_ = Connection::Open(folder_.File("a.db"), OpenMode::kReadOnly).value();
-    ASSERT_TRUE(AddDeclaredFunction(*connection_).ok());
+    connection_ = sqlite::Connection::Open(folder_.File("a.db"), sqlite::OpenMode::kReadOnly).value();
+    ASSERT_TRUE(sqlite::AddDeclaredFunction(*connection_).ok());
   }
   void Put(int first, int count) {
     std::vector<RunWithCurve> runs;
@@ -46,7 +46,7 @@ class ReadAheadTest : public testing::Test {
   const std::set<ColumnName> loss_ = {{ColumnName::Kind::kField, "loss"}};
   TempFolder folder_;
   std::shared_ptr<Store> store_;
-  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<sqlite::Connection> connection_;
   RunColumns columns_{64 << 20};
 };
 
@@ -117,4 +117,4 @@ TEST(QuietTask, StopsWithoutRunningWhatWaits) {
 }
 
 }  // namespace
-}  // namespace sextant::storage::sqlite
+}  // namespace sextant::storage::relational

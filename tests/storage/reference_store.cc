@@ -9,8 +9,8 @@
 #include "storage/curve_codec.h"
 #include "storage/curve_parts.h"
 #include "storage/merge.h"
+#include "storage/relational/sql/json_text.h"
 #include "storage/run_fields.h"
-#include "storage/sqlite/sql/json_text.h"
 #include "tests/storage/reference_filter.h"
 
 namespace sextant::storage {
@@ -25,7 +25,7 @@ std::vector<std::string> SortedSet(const std::vector<std::string>& values) {
   return {sorted.begin(), sorted.end()};
 }
 
-bool IsText(const std::string& text) { return sqlite::CheckText(text, "").ok(); }
+bool IsText(const std::string& text) { return relational::CheckText(text, "").ok(); }
 
 bool IsWellFormed(const Run& run) {
   bool ok = !run.id.empty() && run.id.size() <= 200 && IsText(run.id) && IsText(run.schedule) &&

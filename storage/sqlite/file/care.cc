@@ -13,53 +13,22 @@
 
 #include "base/status_macros.h"
 #include "base/whole_file.h"
+#include "storage/relational/record_check.h"
 #include "storage/sqlite/file/open.h"
 #include "storage/sqlite/file/schema.h"
-#include "storage/sqlite/rows/curve_rows.h"
 #include "storage/sqlite/sql/checked_vfs.h"
 #include "storage/sqlite/sql/error.h"
 
 namespace sextant::storage::sqlite {
 namespace {
 
-absl::Status Damaged(const Connection& connection, const std::string& findings) {
-  return absl::DataLossError(
-      absl::StrCat(connection.path(), " is damaged: ", findings, ". Restore a backup."));
-}
-
-// `sql` gives one row a finding; no row, or the single row "ok", is health.
-absl::Status ExpectNoFinding(Connection& connection, const char* sql) {
-  ASSIGN_OR_RETURN(auto statement, connection.Prepare(sql));
-  std::string findings;
-  for (;;) {
-    ASSIGN_OR_RETURN(auto row, statement.Step());
-    if (!row) break;
-    const std::string text(statement.Text(0));
-    if (text != "ok") absl::StrAppend(&findings, findings.empty() ? "" : "; ", text);
-  }
-  return findings.empty() ? absl::OkStatus() : Damaged(connection, findings);
-}
-
-absl::Status CheckCurves(Connection& connection) {
-  ASSIGN_OR_RETURN(
-      auto statement,
-      connection.Prepare(
-          "SELECT s.id, r.id, r.run_key, r.curve_points FROM runs r JOIN studies s USING (study_key)"));
-  for (;;) {
-    ASSIGN_OR_RETURN(auto row, statement.Step());
-    if (!row) return absl::OkStatus();
-    auto curve = ReadCurve(connection, statement.Int(2), statement.Int(3));
-    if (!curve.ok()) {
-      return Damaged(connection, absl::StrCat("run '", std::string(statement.Text(1)), "' of study '",
-                                              std::string(statement.Text(0)),
-                                              "': ", std::string(curve.status().message())));
-    }
-  }
-}
+using relational::CheckRecords;
+using relational::Damaged;
+using relational::ExpectNoFinding;
 
 // SQLite reads a last page that was cut short as if it ended in zeros. While there is a log, the page may be
 // whole there.
-absl::Status CheckLength(Connection& connection) {
+absl::Status CheckLength(relational::Connection& connection) {
   ASSIGN_OR_RETURN(auto statement, connection.Prepare("PRAGMA page_size"));
   if (auto row = statement.Step(); !row.ok()) return row.status();
   const auto page_bytes = static_cast<std::uintmax_t>(statement.Int(0));
@@ -84,17 +53,18 @@ absl::Status SyncFile(const std::string& path) {
 }
 
 // The copy and the file it is made of report through one connection: a message names both.
-absl::Status CopyFailed(const Connection& from, const std::string& path, const absl::Status& status) {
+absl::Status CopyFailed(const relational::Connection& from, const std::string& path,
+                        const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat("copying ", from.path(), " to ", path, ": ",
                                                   std::string(status.message())));
 }
 
-absl::Status CopyPages(Connection& from, const std::string& path) {
+absl::Status CopyPages(relational::Connection& from, const std::string& path) {
   ASSIGN_OR_RETURN(auto to, Connection::Open(path, OpenMode::kCreate));
   StampAs(from.handle(), to->handle());
   // One step copies everything under a read lock, which in WAL mode stops nobody; several steps would start
   // over whenever somebody wrote in between.
-  sqlite3_backup* backup = sqlite3_backup_init(to->handle(), "main", from.handle(), "main");
+  sqlite3_backup* backup = sqlite3_backup_init(to->handle(), "main", HandleOf(from), "main");
   if (backup == nullptr) return CopyFailed(from, path, to->LastError());
   sqlite3_backup_step(backup, -1);
   if (sqlite3_backup_finish(backup) != SQLITE_OK) return CopyFailed(from, path, to->LastError());
@@ -104,7 +74,7 @@ absl::Status CopyPages(Connection& from, const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<StoreHealth> GetHealth(Connection& connection) {
+absl::StatusOr<StoreHealth> GetHealth(relational::Connection& connection) {
   StoreHealth health;
   health.location = connection.path();
   ASSIGN_OR_RETURN(auto version, ReadSchemaVersion(connection));
@@ -122,30 +92,21 @@ absl::StatusOr<StoreHealth> GetHealth(Connection& connection) {
   return health;
 }
 
-absl::Status CheckPages(Connection& connection) {
+absl::Status CheckPages(relational::Connection& connection) {
   return ExpectNoFinding(connection, "PRAGMA integrity_check(10)");
 }
 
-absl::Status CheckIntegrity(Connection& connection) {
+absl::Status CheckIntegrity(relational::Connection& connection) {
   RETURN_IF_ERROR(CheckLength(connection));
   RETURN_IF_ERROR(CheckPages(connection));
   absl::Status status =
       ExpectNoFinding(connection,
                       "SELECT \"table\" || ' row ' || coalesce(rowid, '') || ' refers to a missing row' "
                       "FROM pragma_foreign_key_check LIMIT 10");
-  if (!status.ok()) return status;
-  status = ExpectNoFinding(
-      connection,
-      "SELECT 'the totals of study ' || s.id || ' are wrong' FROM studies s WHERE "
-      "s.run_count <> (SELECT count(*) FROM runs r WHERE r.study_key = s.study_key) OR "
-      "s.fit_count <> (SELECT count(*) FROM fits f WHERE f.study_key = s.study_key) OR "
-      "s.forecast_count <> (SELECT count(*) FROM forecasts f WHERE f.study_key = s.study_key) OR "
-      "s.point_count <> (SELECT coalesce(sum(curve_points), 0) FROM runs r WHERE r.study_key = s.study_key)");
-  if (!status.ok()) return status;
-  return CheckCurves(connection);
+  return status.ok() ? CheckRecords(connection) : status;
 }
 
-absl::Status BackUp(Connection& connection, const std::string& path) {
+absl::Status BackUp(relational::Connection& connection, const std::string& path) {
   std::error_code error;
   if (std::filesystem::exists(path, error)) {
     return absl::AlreadyExistsError(absl::StrCat(path, " exists already: a backup goes to a new file"));
@@ -162,11 +123,11 @@ absl::Status BackUp(Connection& connection, const std::string& path) {
   return status.ok() ? SyncFile(path) : status;
 }
 
-absl::Status Checkpoint(Connection& connection) {
+absl::Status Checkpoint(relational::Connection& connection) {
   const int code =
-      sqlite3_wal_checkpoint_v2(connection.handle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+      sqlite3_wal_checkpoint_v2(HandleOf(connection), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
   if (code == SQLITE_OK) return absl::OkStatus();
-  const absl::Status status = connection.LastError();
+  const absl::Status status = LastError(HandleOf(connection), connection.path());
   if (!absl::IsResourceExhausted(status)) return status;
   return absl::ResourceExhaustedError(
       absl::StrCat("no room to fold the write-ahead log into ", connection.path(),

@@ -7,25 +7,25 @@
 
 #include <string>
 
-#include "storage/sqlite/sql/connection.h"
+#include "storage/relational/sql/connection.h"
 #include "storage/store.h"
 
 namespace sextant::storage::sqlite {
 
-absl::StatusOr<StoreHealth> GetHealth(Connection& connection);
+absl::StatusOr<StoreHealth> GetHealth(relational::Connection& connection);
 
 /// SQLite's own check of pages and indexes. DataLoss lists the first findings.
-absl::Status CheckPages(Connection& connection);
+absl::Status CheckPages(relational::Connection& connection);
 
 /// The same, foreign keys, and that every curve decodes and has the points its run says. Reads the whole file
 /// on a connection that has read nothing yet, so that each page comes from the disk.
-absl::Status CheckIntegrity(Connection& connection);
+absl::Status CheckIntegrity(relational::Connection& connection);
 
 /// A consistent copy while others read and write. `path` must not exist (AlreadyExists); it appears only when
 /// the copy is complete and on disk.
-absl::Status BackUp(Connection& connection, const std::string& path);
+absl::Status BackUp(relational::Connection& connection, const std::string& path);
 
 /// Moves the write-ahead log into the file. Unavailable while a reader holds an old snapshot.
-absl::Status Checkpoint(Connection& connection);
+absl::Status Checkpoint(relational::Connection& connection);
 
 }  // namespace sextant::storage::sqlite

@@ -11,8 +11,8 @@
 
 #include "base/status_macros.h"
 #include "storage/sqlite/file/schema.h"
-#include "storage/sqlite/rows/declared_rows.h"
 #include "storage/sqlite/sql/checked_vfs.h"
+#include "storage/sqlite/sql/declared_function.h"
 #include "storage/sqlite/sql/error.h"
 
 namespace sextant::storage::sqlite {

@@ -375,7 +375,7 @@ CREATE TABLE forecast_scores (
 constexpr std::array<const char*, 7> kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4,
                                                     kVersion5, kVersion6, kVersion7};
 
-absl::StatusOr<std::int64_t> ReadNumber(Connection& connection, const char* sql) {
+absl::StatusOr<std::int64_t> ReadNumber(relational::Connection& connection, const char* sql) {
   ASSIGN_OR_RETURN(auto statement, connection.Prepare(sql));
   auto row = statement.Step();
   if (!row.ok()) return row.status();
@@ -387,7 +387,7 @@ absl::StatusOr<std::int64_t> ReadNumber(Connection& connection, const char* sql)
 std::span<const char* const> Migrations() { return kMigrations; }
 int CurrentSchemaVersion() { return static_cast<int>(kMigrations.size()); }
 
-absl::StatusOr<int> ReadSchemaVersion(Connection& connection) {
+absl::StatusOr<int> ReadSchemaVersion(relational::Connection& connection) {
   ASSIGN_OR_RETURN(auto application, ReadNumber(connection, "PRAGMA application_id"));
   auto version = ReadNumber(connection, "PRAGMA user_version");
   if (!version.ok()) return version.status();

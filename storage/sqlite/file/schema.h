@@ -23,7 +23,7 @@ int CurrentSchemaVersion();
 
 /// The file's version; 0 for a new, empty file. FailedPrecondition when the file is a database of something
 /// else, or newer than this build (both versions are named).
-absl::StatusOr<int> ReadSchemaVersion(Connection& connection);
+absl::StatusOr<int> ReadSchemaVersion(relational::Connection& connection);
 
 /// Brings the file to the current version in one transaction: after a failure it is as it was.
 absl::Status Migrate(Connection& connection);

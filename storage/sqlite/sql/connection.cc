@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "storage/sqlite/sql/checked_vfs.h"
 #include "storage/sqlite/sql/error.h"
+#include "storage/sqlite/sql/prepared_statement.h"
 
 namespace sextant::storage::sqlite {
 namespace {
@@ -26,120 +27,28 @@ std::string ImmutableUri(const std::string& path) {
   return uri + "?immutable=1";
 }
 
+class StepLimit final : public relational::ReadLimit {
+ public:
+  StepLimit(sqlite3* db, int steps, bool stop) : db_(db), stop_(stop) {
+    sqlite3_progress_handler(db, steps, Exceeded, this);
+  }
+  StepLimit(const StepLimit&) = delete;
+  StepLimit& operator=(const StepLimit&) = delete;
+  ~StepLimit() override { sqlite3_progress_handler(db_, 0, nullptr, nullptr); }
+  bool exceeded() const override { return exceeded_; }
+
+ private:
+  static int Exceeded(void* self) {
+    auto* limit = static_cast<StepLimit*>(self);
+    limit->exceeded_ = true;
+    return limit->stop_ ? 1 : 0;
+  }
+  sqlite3* db_;
+  const bool stop_;
+  bool exceeded_ = false;
+};
+
 }  // namespace
-
-Statement::Statement(Connection* connection, sqlite3_stmt* statement, Cached* cached)
-    : connection_(connection), statement_(statement), cached_(cached) {}
-
-Statement::Statement(Statement&& other) noexcept
-    : connection_(other.connection_),
-      statement_(std::exchange(other.statement_, nullptr)),
-      cached_(other.cached_),
-      last_bound_(other.last_bound_),
-      bind_error_(other.bind_error_) {}
-
-Statement::~Statement() {
-  if (statement_ == nullptr) return;
-  if (cached_ == nullptr) {
-    sqlite3_finalize(statement_);
-    return;
-  }
-  Reset();
-  cached_->in_use = false;
-}
-
-void Statement::Note(int code) {
-  if (code != SQLITE_OK && bind_error_ == SQLITE_OK) bind_error_ = code;
-}
-
-Statement& Statement::Bind(int index, std::int64_t value) {
-  last_bound_ = index;
-  Note(sqlite3_bind_int64(statement_, index, value));
-  return *this;
-}
-
-Statement& Statement::Bind(int index, double value) {
-  last_bound_ = index;
-  Note(sqlite3_bind_double(statement_, index, value));
-  return *this;
-}
-
-Statement& Statement::Bind(int index, std::string_view text) {
-  last_bound_ = index;
-  // A null pointer would bind NULL; an empty text is a value.
-  const char* data = text.data() != nullptr ? text.data() : "";
-  Note(sqlite3_bind_text64(statement_, index, data, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
-  return *this;
-}
-
-Statement& Statement::NextTextView(std::string_view text) {
-  const char* data = text.data() != nullptr ? text.data() : "";
-  Note(sqlite3_bind_text64(statement_, ++last_bound_, data, text.size(), SQLITE_STATIC, SQLITE_UTF8));
-  return *this;
-}
-
-Statement& Statement::BindNull(int index) {
-  last_bound_ = index;
-  Note(sqlite3_bind_null(statement_, index));
-  return *this;
-}
-
-Statement& Statement::BindBlobView(int index, std::span<const std::uint8_t> bytes) {
-  last_bound_ = index;
-  if (bytes.empty()) {
-    Note(sqlite3_bind_zeroblob(statement_, index, 0));
-  } else {
-    Note(sqlite3_bind_blob64(statement_, index, bytes.data(), bytes.size(), SQLITE_STATIC));
-  }
-  return *this;
-}
-
-absl::StatusOr<bool> Statement::Step() {
-  if (bind_error_ != SQLITE_OK) {
-    return StatusFromCode(bind_error_, 0, sqlite3_errstr(bind_error_), connection_->path());
-  }
-  const int code = sqlite3_step(statement_);
-  if (code == SQLITE_ROW) return true;
-  if (code == SQLITE_DONE) return false;
-  return connection_->LastError();
-}
-
-absl::Status Statement::Run() {
-  for (;;) {
-    ASSIGN_OR_RETURN(auto row, Step());
-    if (!row) break;
-  }
-  Reset();
-  return absl::OkStatus();
-}
-
-void Statement::Reset() {
-  sqlite3_reset(statement_);
-  sqlite3_clear_bindings(statement_);
-  last_bound_ = 0;
-  bind_error_ = SQLITE_OK;
-}
-
-bool Statement::IsNull(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
-
-std::int64_t Statement::Int(int column) const { return sqlite3_column_int64(statement_, column); }
-
-double Statement::Real(int column) const {
-  if (IsNull(column)) return std::numeric_limits<double>::quiet_NaN();
-  return sqlite3_column_double(statement_, column);
-}
-
-std::string_view Statement::Text(int column) const {
-  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-  if (text == nullptr) return {};
-  return {text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
-}
-
-std::span<const std::uint8_t> Statement::Blob(int column) const {
-  const auto* bytes = static_cast<const std::uint8_t*>(sqlite3_column_blob(statement_, column));
-  if (bytes == nullptr) return {};
-  return {bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
-}
 
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& path, OpenMode mode) {
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -175,7 +84,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& 
 }
 
 Connection::~Connection() {
-  for (auto& [address, cached] : cache_) sqlite3_finalize(cached.statement);
+  cache_.clear();
   sqlite3_close_v2(db_);
 }
 
@@ -185,71 +94,58 @@ absl::Status Connection::Execute(const std::string& sql) {
 }
 
 absl::StatusOr<Statement> Connection::Prepare(const char* sql) {
-  Cached& cached = cache_[sql];
-  if (cached.in_use) return PrepareOnce(sql);
-  if (cached.statement == nullptr &&
-      sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, &cached.statement, nullptr) != SQLITE_OK) {
-    return LastError();
+  auto& cached = cache_[sql];
+  if (cached != nullptr && cached->in_use) return PrepareOnce(sql);
+  if (cached == nullptr) {
+    ASSIGN_OR_RETURN(cached, PreparedSqlite::Make(*this, sql, -1, SQLITE_PREPARE_PERSISTENT));
   }
-  cached.in_use = true;
-  return Statement(this, cached.statement, &cached);
+  return Statement(*cached);
 }
 
 absl::StatusOr<Statement> Connection::PrepareOnce(const std::string& sql) {
-  sqlite3_stmt* statement = nullptr;
-  if (sqlite3_prepare_v2(db_, sql.data(), static_cast<int>(sql.size()) + 1, &statement, nullptr) !=
-      SQLITE_OK) {
-    return LastError();
-  }
-  return Statement(this, statement, nullptr);
+  auto made = PreparedSqlite::Make(*this, sql.data(), static_cast<int>(sql.size()) + 1, 0);
+  if (!made.ok()) return made.status();
+  return Statement(*std::move(made));
 }
 
 std::int64_t Connection::changes() const { return sqlite3_changes64(db_); }
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
 absl::Status Connection::LastError() const { return sqlite::LastError(db_, path_); }
 
-StepLimit::StepLimit(Connection& connection, int steps, bool stop) : connection_(connection), stop_(stop) {
-  sqlite3_progress_handler(connection.handle(), steps, Exceeded, this);
+std::unique_ptr<relational::ReadLimit> Connection::LimitReads(int steps, bool stop) {
+  return std::make_unique<StepLimit>(db_, steps, stop);
 }
 
-int StepLimit::Exceeded(void* self) {
-  auto* limit = static_cast<StepLimit*>(self);
-  limit->exceeded_ = true;
-  return limit->stop_ ? 1 : 0;
-}
-
-StepLimit::~StepLimit() { sqlite3_progress_handler(connection_.handle(), 0, nullptr, nullptr); }
-
-absl::StatusOr<ScopedTransaction> ScopedTransaction::Begin(Connection& connection, Kind kind) {
-  const bool nested = connection.in_transaction();
-  const char* sql = nested ? "SAVEPOINT nested" : kind == Kind::kWrite ? "BEGIN IMMEDIATE" : "BEGIN";
-  ASSIGN_OR_RETURN(auto statement, connection.Prepare(sql));
-  RETURN_IF_ERROR(statement.Run());
-  return ScopedTransaction(&connection, nested);
-}
-
-ScopedTransaction::ScopedTransaction(ScopedTransaction&& other) noexcept
-    : connection_(std::exchange(other.connection_, nullptr)), nested_(other.nested_) {}
-
-ScopedTransaction::~ScopedTransaction() {
-  if (connection_ == nullptr || !connection_->in_transaction()) return;
-  // A failed rollback leaves the connection in its transaction; the next Begin or Commit reports that.
-  for (const char* sql : {nested_ ? "ROLLBACK TO nested" : "ROLLBACK", "RELEASE nested"}) {
-    if (auto statement = connection_->Prepare(sql); statement.ok()) statement->Run().IgnoreError();
-    if (!nested_) break;
+absl::StatusOr<std::vector<std::string>> Connection::TableNames() {
+  ASSIGN_OR_RETURN(auto statement, Prepare("SELECT name FROM sqlite_schema WHERE type = 'table' "
+                                           "AND substr(name, 1, 7) <> 'sqlite_'"));
+  std::vector<std::string> names;
+  for (;;) {
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) return names;
+    names.emplace_back(statement.Text(0));
   }
 }
 
-absl::Status ScopedTransaction::Commit() {
-  Connection& connection = *connection_;
-  if (!connection.in_transaction()) {
-    connection_ = nullptr;
-    return absl::AbortedError(absl::StrCat(connection.path(), ": the transaction was rolled back"));
+absl::StatusOr<std::vector<relational::DescribedColumn>> Connection::DescribeTable(const std::string& table) {
+  using Kind = relational::DescribedColumn::Kind;
+  ASSIGN_OR_RETURN(auto statement, Prepare("SELECT name, type, pk FROM pragma_table_info(?) ORDER BY cid"));
+  statement.NextTextView(table);
+  std::vector<relational::DescribedColumn> columns;
+  for (;;) {
+    ASSIGN_OR_RETURN(auto row, statement.Step());
+    if (!row) return columns;
+    const std::string type(statement.Text(1));
+    const Kind kind = type == "INTEGER" ? Kind::kInt
+                      : type == "REAL"  ? Kind::kReal
+                      : type == "TEXT"  ? Kind::kText
+                                        : Kind::kBlob;
+    columns.push_back({std::string(statement.Text(0)), kind, static_cast<int>(statement.Int(2))});
   }
-  ASSIGN_OR_RETURN(auto statement, connection.Prepare(nested_ ? "RELEASE nested" : "COMMIT"));
-  absl::Status status = statement.Run();
-  if (status.ok()) connection_ = nullptr;
-  return status;  // on failure the destructor rolls back
+}
+
+sqlite3* HandleOf(const relational::Connection& connection) {
+  return static_cast<const Connection&>(connection).handle();
 }
 
 }  // namespace sextant::storage::sqlite
