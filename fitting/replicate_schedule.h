@@ -9,9 +9,10 @@
 
 namespace sextant::fitting {
 
-/// The loss after the last step of `learning_rates` for each row of `replicates` (count x the law's parameters,
-/// row-major). The schedule is summed once for all rows; against EvaluateOnSchedule that merges changes which lie
-/// close together (rate_changes.h), within 1e-5 of the loss. Empty where the law is of no schedule. Pure.
+/// The loss after the last step of `learning_rates` for each row of `replicates` (count x the law's
+/// parameters, row-major). The schedule is summed once for all rows; against EvaluateOnSchedule that merges
+/// changes which lie close together (rate_changes.h), within 1e-5 of the loss. Empty where the law is of no
+/// schedule. Pure.
 std::vector<double> ReplicatesOnSchedule(const Law& law, std::span<const double> learning_rates,
                                          std::span<const double> replicates);
 

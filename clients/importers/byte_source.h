@@ -55,8 +55,8 @@ class ByteSource {
   std::int64_t* count_ = nullptr;
 };
 
-/// The beginning of `path` up to the end of its first line, at most kHeadBytes; of standard input ("-") too, whose
-/// next source has it all the same. Not thread-safe.
+/// The beginning of `path` up to the end of its first line, at most kHeadBytes; of standard input ("-") too,
+/// whose next source has it all the same. Not thread-safe.
 absl::StatusOr<std::string> PeekLine(const std::string& path);
 
 /// The rest of the source. INVALID_ARGUMENT when it is more than `max_bytes`.

@@ -130,8 +130,8 @@ absl::StatusOr<MultiPowerFit> FitMultiPower(std::span<const ScheduledCurve> curv
     aim.log_losses.push_back(std::log(point.loss));
     aim.root_weights.push_back(std::sqrt(point.weight));
   }
-  // How far the points scatter is known only of a fit: from the first start with a strong prior, then from all
-  // of them.
+  // How far the points scatter is known only of a fit: from the first start with a strong prior, then from
+  // all of them.
   const std::vector<std::vector<double>> starts = MultiPowerStarts(points, aim);
   aim.delta = aim.prior_variance = 5e-3;
   std::vector<double> best = SolveQuickly(MultiPowerProblem(at, aim), starts.front(), 60, 1e-6).parameters;
@@ -151,7 +151,8 @@ absl::StatusOr<MultiPowerFit> FitMultiPower(std::span<const ScheduledCurve> curv
   WarnOfStarts(fit.converged, fit.starts_at_optimum, fit.starts, fit.warnings);
   if (fit.prior_share > kToldByPrior) {
     fit.warnings.push_back(
-        "the curves hardly tell how a sudden fall of the rate acts: C, beta and gamma lean on the published fits "
+        "the curves hardly tell how a sudden fall of the rate acts: C, beta and gamma lean on the published "
+        "fits "
         "of three models; a curve with a step or a fast decay would tell");
   }
   fit.replicates = BootstrapMultiPower(at, points, aim, solution.parameters, options);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fits the schedule-aware laws of schedule.h to loss curves. Sum of Huber losses over ln residuals, as both
-// papers have it, with delta = max(1e-3, 1.345 robust standard deviations): the papers' 1e-3 is for curves that
-// are smoothed. Every point enters; neighbours are gathered into their robust mean first (schedule_points.h).
+// papers have it, with delta = max(1e-3, 1.345 robust standard deviations): the papers' 1e-3 is for curves
+// that are smoothed. Every point enters; neighbours are gathered into their robust mean first
+// (schedule_points.h).
 #ifndef SEXTANT_FITTING_CURVE_SCHEDULE_FIT_H_
 #define SEXTANT_FITTING_CURVE_SCHEDULE_FIT_H_
 
@@ -34,9 +35,9 @@ struct ScheduleFitOptions {
 struct TissueFit {
   TissueLaw law;
   std::vector<TissueLaw> replicates;  // lambda is that of `law` in all
-  double objective = 0;       // sum of Huber losses of the gathered values
-  double delta = 0;           // Huber's
-  double relative_error = 0;  // mean |predicted / observed - 1| over the points fitted
+  double objective = 0;               // sum of Huber losses of the gathered values
+  double delta = 0;                   // Huber's
+  double relative_error = 0;          // mean |predicted / observed - 1| over the points fitted
   bool converged = false;
   int starts = 0, starts_at_optimum = 0;
   std::vector<std::string> warnings;
@@ -46,15 +47,15 @@ struct TissueFit {
 absl::StatusOr<TissueFit> FitTissue(std::span<const ScheduledCurve> curves,
                                     const ScheduleFitOptions& options = {});
 
-// What is known of the multi-power law's memory before any curve: C, beta and gamma of the three published fits
-// (Luo et al. 2025, table of the 25M, 100M and 400M models), which curves that never fall suddenly hardly
-// tell. In steps at the peak rate until C eta^-gamma S is 1, in beta and in gamma; means and widths of ln.
-// The widths are four to fifteen times the scatter of the three, and the pull of a prior that the curves
+// What is known of the multi-power law's memory before any curve: C, beta and gamma of the three published
+// fits (Luo et al. 2025, table of the 25M, 100M and 400M models), which curves that never fall suddenly
+// hardly tell. In steps at the peak rate until C eta^-gamma S is 1, in beta and in gamma; means and widths of
+// ln. The widths are four to fifteen times the scatter of the three, and the pull of a prior that the curves
 // contradict is bounded: where they tell, it is not felt.
 struct MultiPowerPrior {
-  double log_steps = 2.164, log_steps_sd = 0.5;  // 8.88, 7.69 and 9.56 steps
-  double log_beta = -0.524, log_beta_sd = 0.2;   // 0.583, 0.598 and 0.594
-  double log_gamma = -0.441, log_gamma_sd = 0.2; // 0.641, 0.655 and 0.635
+  double log_steps = 2.164, log_steps_sd = 0.5;   // 8.88, 7.69 and 9.56 steps
+  double log_beta = -0.524, log_beta_sd = 0.2;    // 0.583, 0.598 and 0.594
+  double log_gamma = -0.441, log_gamma_sd = 0.2;  // 0.641, 0.655 and 0.635
 };
 
 struct MultiPowerFit {

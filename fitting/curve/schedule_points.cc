@@ -15,8 +15,8 @@ namespace {
 
 constexpr size_t kMostCurves = 1000;
 constexpr double kSuddenChange = 0.05;  // of the peak, in one step
-// Widths of a gathered value, in sums of rates: of the whole sum before it (a power of it bends by 2e-4 inside)
-// and of the sum since the last sudden change.
+// Widths of a gathered value, in sums of rates: of the whole sum before it (a power of it bends by 2e-4
+// inside) and of the sum since the last sudden change.
 constexpr double kWidthOfAll = 0.06, kWidthSinceChange = 0.25;
 constexpr size_t kMostRefined = 4;  // times points_per_curve: more sudden changes are not followed
 
@@ -91,8 +91,7 @@ void GatherCurve(const std::vector<UsablePoint>& points, const StepSums& sums, s
   for (size_t begin = 0; begin < points.size();) {
     const size_t first = points[begin].step, sudden = sums.last_sudden[first];
     double width = kWidthOfAll * sums.sum[first];
-    if (sudden > 0)
-      width = std::min(width, kWidthSinceChange * (sums.sum[first] - sums.sum[sudden - 1]));
+    if (sudden > 0) width = std::min(width, kWidthSinceChange * (sums.sum[first] - sums.sum[sudden - 1]));
     size_t end = begin + 1;
     while (end < points.size() && end - begin < full) {
       const size_t step = points[end].step;
@@ -143,8 +142,8 @@ absl::StatusOr<std::vector<SchedulePoint>> GatherSchedulePoints(std::span<const 
     if (usable.empty()) continue;
     std::stable_sort(usable.begin(), usable.end(),
                      [](const UsablePoint& a, const UsablePoint& b) { return a.step < b.step; });
-    const size_t full = std::max<size_t>(
-        1, (usable.size() + options.points_per_curve - 1) / options.points_per_curve);
+    const size_t full =
+        std::max<size_t>(1, (usable.size() + options.points_per_curve - 1) / options.points_per_curve);
     largest = std::max(largest, static_cast<double>(full));
     const StepSums sums = SumsOf(curve.learning_rate);
     const size_t before = points.size();
@@ -236,7 +235,8 @@ std::vector<double> DrawLogLosses(const std::vector<SchedulePoint>& points, std:
     if (i > 0 && points[i].curve != points[i - 1].curve) left = 0;
     if (left == 0) {
       // The usual rate of growth of a block; its first end is drawn, so that no end is the same in all.
-      const auto length = static_cast<size_t>(std::ceil(std::cbrt(static_cast<double>(of_curve[points[i].curve]))));
+      const auto length =
+          static_cast<size_t>(std::ceil(std::cbrt(static_cast<double>(of_curve[points[i].curve]))));
       const bool first = i == 0 || points[i].curve != points[i - 1].curve;
       left = first ? 1 + random.Index(length) : length;
       sign = random.Index(2) == 0 ? -1 : 1;

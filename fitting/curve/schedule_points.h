@@ -23,8 +23,8 @@ struct SchedulePoint {
 };
 
 // Checks the curves and gathers their points: all of them enter, at most about `points_per_curve` values a
-// curve, finer where the loss bends (the beginning, and after a sudden change of the rate). Fails as FitTissue
-// says.
+// curve, finer where the loss bends (the beginning, and after a sudden change of the rate). Fails as
+// FitTissue says.
 absl::StatusOr<std::vector<SchedulePoint>> GatherSchedulePoints(std::span<const ScheduledCurve> curves,
                                                                 const ScheduleFitOptions& options,
                                                                 size_t constants);
@@ -51,8 +51,8 @@ struct ScheduleScatter {
 ScheduleScatter MeasureScatter(const std::vector<SchedulePoint>& points, std::span<const double> residuals,
                                size_t constants);
 
-// One bootstrap replicate of ln losses: `log_law` plus the residuals `log_loss - log_law`, whose sign is drawn
-// for blocks of neighbouring points of a curve (wild bootstrap; blocks keep what neighbours share).
+// One bootstrap replicate of ln losses: `log_law` plus the residuals `log_loss - log_law`, whose sign is
+// drawn for blocks of neighbouring points of a curve (wild bootstrap; blocks keep what neighbours share).
 std::vector<double> DrawLogLosses(const std::vector<SchedulePoint>& points, std::span<const double> log_law,
                                   size_t constants, uint64_t seed, uint64_t replicate);
 

@@ -83,8 +83,8 @@ std::vector<TissueLaw> BootstrapTissue(const TissueFit& fit, const std::vector<S
 }
 
 // The best fit at one lambda, with no replicates; objective infinite where no point lies after a fall.
-TissueFit FitAtLambda(const std::vector<SchedulePoint>& points, double lambda, size_t anneal_from, double delta,
-                      std::vector<double>& best) {
+TissueFit FitAtLambda(const std::vector<SchedulePoint>& points, double lambda, size_t anneal_from,
+                      double delta, std::vector<double>& best) {
   TissueFit fit;
   fit.delta = delta;
   fit.objective = std::numeric_limits<double>::infinity();

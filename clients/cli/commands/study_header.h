@@ -18,9 +18,9 @@ inline constexpr char kStudyFileName[] = "study.json";
 /// line end; empty for a study that says nothing a new one would not.
 std::string StudyHeader(const v1::Study& study);
 
-/// Reads the header of the inputs into `study`: the first line of JSON lines (standard input too), or study.json
-/// beside a runs.csv. False where there is none; two that differ: the first counts. Files that cannot be read
-/// are none.
+/// Reads the header of the inputs into `study`: the first line of JSON lines (standard input too), or
+/// study.json beside a runs.csv. False where there is none; two that differ: the first counts. Files that
+/// cannot be read are none.
 bool FindStudyHeader(const std::vector<importers::Input>& inputs, v1::Study* study);
 
 /// Adds to `study` what `more` declares under names that it does not; true if there was any.
