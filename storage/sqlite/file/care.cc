@@ -61,7 +61,7 @@ absl::Status CopyFailed(const relational::Connection& from, const std::string& p
 
 absl::Status CopyPages(relational::Connection& from, const std::string& path) {
   ASSIGN_OR_RETURN(auto to, Connection::Open(path, OpenMode::kCreate));
-  StampAs(from.handle(), to->handle());
+  StampAs(HandleOf(from), to->handle());
   // One step copies everything under a read lock, which in WAL mode stops nobody; several steps would start
   // over whenever somebody wrote in between.
   sqlite3_backup* backup = sqlite3_backup_init(to->handle(), "main", HandleOf(from), "main");
@@ -79,7 +79,7 @@ absl::StatusOr<StoreHealth> GetHealth(relational::Connection& connection) {
   health.location = connection.path();
   ASSIGN_OR_RETURN(auto version, ReadSchemaVersion(connection));
   health.schema_version = version;
-  health.has_page_checksums = HasPageChecksums(connection.handle());
+  health.has_page_checksums = HasPageChecksums(HandleOf(connection));
   ASSIGN_OR_RETURN(auto pages,
                    connection.Prepare("SELECT page_count * page_size, freelist_count * page_size "
                                       "FROM pragma_page_count, pragma_page_size, pragma_freelist_count"));

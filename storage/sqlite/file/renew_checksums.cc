@@ -43,7 +43,7 @@ absl::Status CopyWithRoom(const std::string& path, const std::string& copy) {
   ASSIGN_OR_RETURN(auto connection, Connection::Open(path, OpenMode::kUnchecked));
   BeginPageChecksums(connection->handle());
   ASSIGN_OR_RETURN(auto statement, connection->Prepare("VACUUM INTO ?1"));
-  return statement.Bind(1, std::string_view(copy)).Run();
+  return statement.Next(std::string_view(copy)).Run();
 }
 
 // Stamps each page, and brings the file to the disk with the owner and rights of the one it replaces.
