@@ -12,7 +12,7 @@ import unittest
 import cli_support
 from cli_support import CliTest
 
-FILE_LIMIT_BYTES = 600_000
+FILE_LIMIT_BYTES = 1_000_000
 LONG_LINE_BYTES = 256 << 20
 
 
