@@ -31,9 +31,9 @@ class Site;
 class HttpServer {
  public:
   /// Binds and serves. INVALID_ARGUMENT (an address others can reach, with neither TLS nor
-  /// insecure_non_loopback; a certificate that cannot be used), UNAVAILABLE (an address cannot be bound). Calls
-  /// go through `channel`, which leads into this process: they meet the checks, tokens, limits and errors that
-  /// gRPC's meet.
+  /// insecure_non_loopback; a certificate that cannot be used), UNAVAILABLE (an address cannot be bound).
+  /// Calls go through `channel`, which leads into this process: they meet the checks, tokens, limits and
+  /// errors that gRPC's meet.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const HttpOptions& options,
                                                            std::shared_ptr<grpc::Channel> channel);
   /// The same for monitoring alone, on one address (`--metrics`): /metrics, /healthz, /readyz.

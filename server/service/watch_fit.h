@@ -15,8 +15,8 @@
 
 namespace sextant::server {
 
-/// Sends the fit as it is and, if it is active, how far it has come every second, its first answer and its end.
-/// Deletes itself.
+/// Sends the fit as it is and, if it is active, how far it has come every second, its first answer and its
+/// end. Deletes itself.
 ///
 /// The end of a fit, the end of a write, a tick and a cancellation come from different threads; one mutex
 /// orders them. A shared handle stands between the stream and FitJobs, which may call after the stream is

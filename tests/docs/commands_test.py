@@ -26,6 +26,7 @@ ELSEWHERE = {"docs/tutorial.md"}
 # Words of a command: why it is not run.
 NOT_RUN = {
     "sextantd --listen": "runs until it is stopped; the tests of the daemon start it with every flag",
+    "sextantd --db postgresql://": "needs a PostgreSQL server; tests/conformance/postgres_test.py starts one",
     "sextant-train": "needs a GPU or minutes; the trainer has tests of its own",
     "./quickstart": "builds",
     "./check": "builds",
@@ -104,12 +105,13 @@ class CommandsTest(unittest.TestCase):
 
     def make_study(self, folder):
         """The study `mine` with a run that has not ended, and fits that pages call by name."""
-        rows = curve("in-flight", 300, 10_000, 0.002)
+        rows = curve("in-flight", 300, 10_000, 0.002) + curve("big-run-1", 300, 300, 0.002)
         (folder.path / "in-flight-curve.csv").write_text("run_id,step,tokens,train_loss\n" + "\n".join(
             f"{run},{step},{tokens},{loss:.6f}" for run, step, tokens, loss in rows) + "\n", encoding="utf-8")
         (folder.path / "in-flight.csv").write_text(
             "run_id,params_non_embedding,tokens,learning_rate,batch_size_tokens,steps,loss_nats,state,schedule\n"
-            f"in-flight,3e7,{10_000 * 65536},0.001,65536,10000,{rows[-1][3]:.6f},running,cosine\n", encoding="utf-8")
+            f"in-flight,3e7,{10_000 * 65536},0.001,65536,10000,{rows[299][3]:.6f},running,cosine\n"
+            f"big-run-1,7e9,1.4e12,0.001,65536,6000,{rows[-1][3]:.6f},finished,cosine\n", encoding="utf-8")
         folder.must("sextant runs import runs.csv --study mine --create-study --map params_non_embedding=N --map tokens=D "
                     "--map learning_rate=lr --map batch_size_tokens=batch --map loss_nats=loss")
         folder.must("sextant runs import in-flight.csv --study mine --curves in-flight-curve.csv")

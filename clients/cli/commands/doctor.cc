@@ -181,10 +181,10 @@ int RunDoctor(Session& session, const std::string& drill_file, bool renew_checks
 
 void AddDoctor(CommandTree& tree) {
   auto drill_file = std::make_shared<std::string>();
-  CLI::App* command = tree.AddCommand(nullptr, "doctor", "say what works, what does not, and why",
-                                      {"sextant doctor", "sextant doctor --server 127.0.0.1:7433",
-                                       "sextant doctor --renew-checksums",
-                                       "sextant doctor --restore-drill sextant-20260131T120000Z.db"});
+  CLI::App* command = tree.AddCommand(
+      nullptr, "doctor", "say what works, what does not, and why",
+      {"sextant doctor", "sextant doctor --server 127.0.0.1:7433", "sextant doctor --renew-checksums",
+       "sextant doctor --restore-drill sextant-20260131T120000Z.db"});
   command->add_option("--restore-drill", *drill_file, "restore a copy of this backup, and read all of it")
       ->type_name("FILE");
   auto renew = std::make_shared<bool>(false);
