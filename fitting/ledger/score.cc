@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <map>
 #include <set>
 #include <utility>
+#include <vector>
 
 namespace sextant::fitting::ledger {
 namespace {
@@ -76,17 +79,30 @@ void ScoreLoss(const ScoredForecast& forecast, std::span<const Trial> trials, Fo
       const double da = Distance(forecast, *a), db = Distance(forecast, *b);
       return da != db ? da < db : a->id < b->id;
     });
+    // What the forecast leaves open is at its best in it: of the nearest settings the best one tells.
     const double nearest = Distance(forecast, *there.front());
-    double sum = 0;
-    int repeats = 0;
+    std::map<std::pair<double, double>, std::vector<const Trial*>> settings;
     for (const Trial* trial : there) {
       if (Distance(forecast, *trial) > nearest + kSameDistance) break;
-      sum += trial->loss;
-      ++repeats;
+      const auto known = [](double value) { return value > 0 ? value : 0; };  // NaN has no order
+      settings[{known(trial->learning_rate), known(trial->batch_size_tokens)}].push_back(trial);
     }
-    outcome.run = there.front()->id;
-    outcome.actual = sum / repeats;
+    outcome.actual = std::numeric_limits<double>::infinity();
+    std::size_t repeats = 0;
+    for (const auto& [setting, runs] : settings) {
+      double sum = 0;
+      for (const Trial* run : runs) sum += run->loss;
+      const double mean = sum / static_cast<double>(runs.size());
+      if (mean >= outcome.actual) continue;
+      outcome.actual = mean;
+      outcome.run = runs.front()->id;
+      repeats = runs.size();
+    }
     if (repeats > 1) outcome.note = "the mean of " + std::to_string(repeats) + " runs of one setting";
+    if (settings.size() > 1) {
+      outcome.note += (outcome.note.empty() ? "the best of " : ", the best of ") +
+                      std::to_string(settings.size()) + " settings that the forecast does not tell apart";
+    }
   }
   outcome.error = std::log(outcome.actual / forecast.loss.value);
   outcome.verdict = VerdictOf(forecast.loss, outcome.actual, outcome.actual);

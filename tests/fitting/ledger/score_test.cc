@@ -54,6 +54,21 @@ TEST(Score, ARateIsHeldAgainstTheBestOfItsNeighbours) {
             Verdict::kOutside);
 }
 
+TEST(Score, ALossIsNotHeldAgainstTheMeanOverRatesThatTheForecastLeavesOpen) {
+  std::vector<Trial> trials = Rates();
+  trials.push_back({"again", 4e-3, 65536, 3.02});
+  ScoredForecast forecast;
+  forecast.batch_size_tokens = {65536, 32768, 131072, 50000, 80000};
+  forecast.loss = {3, 2.9, 3.1, kNotStated, kNotStated};
+  const ForecastOutcome scored = ScoreForecast(forecast, trials);
+  const Outcome* loss = Find(scored, "loss");
+  ASSERT_NE(loss, nullptr);
+  EXPECT_NEAR(loss->actual, 3.01, 1e-12);  // two runs at the best of five rates
+  EXPECT_EQ(
+      loss->note,
+      "the mean of 2 runs of one setting, the best of 5 settings that the forecast does not tell apart");
+}
+
 TEST(Score, ABestAtTheEdgeIsSaidToBeOne) {
   std::vector<Trial> trials = Rates();
   trials.resize(3);  // the best is the largest
