@@ -108,7 +108,7 @@ std::string WhyUncounted(const storage::Forecast& forecast, const LedgerRun& run
       return "it has not finished";
   }
   if (!(run.loss > 0) || !std::isfinite(run.loss)) return "it has no loss";
-  if (run.update_time < forecast.seal_time) return "it was there, finished, before the forecast was sealed";
+  if (run.update_time < forecast.seal_time) return "finished before the forecast was sealed";
   if (run.excluded) return "it is excluded from fits";
   return "";
 }

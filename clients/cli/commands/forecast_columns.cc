@@ -63,6 +63,7 @@ RecordColumn BoundColumn(const char* name, bool (Quantity::*has)() const, double
     return (loss.*has)() ? FormatRoundTrip((loss.*get)()) : std::string();
   };
   RecordColumn column = MakeColumn<Forecast>(name, name, true, false, text, text);
+  column.in_record = false;  // the loss is shown with its interval
   return column;
 }
 

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "clients/cli/commands/command_tree.h"
 #include "clients/cli/commands/forecast_columns.h"
 #include "clients/cli/output/quantity.h"
@@ -72,6 +77,28 @@ int PrintDelimitedScores(const Session& session, const v1::ScoreForecastsRespons
   return FlushStdout(session);
 }
 
+// Each reason once, with the runs that it keeps out: the first of them by name, all with --verbose or as
+// JSON.
+void NoteUncounted(const Session& session, const std::string& name, const v1::ForecastReport& report) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> reasons;
+  for (const v1::UncountedRun& run : report.not_counted()) {
+    const std::string id = Safe(IdOf(run.run()));
+    session.Detail(name + ": run " + id + " is not counted, " + Safe(run.reason()));
+    const auto same = std::find_if(reasons.begin(), reasons.end(),
+                                   [&](const auto& reason) { return reason.first == run.reason(); });
+    if (same == reasons.end()) {
+      reasons.push_back({run.reason(), {id}});
+    } else {
+      same->second.push_back(id);
+    }
+  }
+  for (const auto& [reason, ids] : reasons) {
+    const std::string runs =
+        ids.size() == 1 ? "run " + ids[0] + " is" : fmt::format("{} runs ({}, …) are", ids.size(), ids[0]);
+    session.Note(name + ": " + runs + " not counted, " + Safe(reason));
+  }
+}
+
 // What was not scored, and which runs were not counted, of the forecasts that say why.
 void NoteGaps(const Session& session, const v1::ScoreForecastsResponse& response) {
   for (const v1::ForecastReport& report : response.forecasts()) {
@@ -80,8 +107,7 @@ void NoteGaps(const Session& session, const v1::ScoreForecastsResponse& response
       session.Note(name + (gap.quantity().empty() ? "" : ", " + Safe(gap.quantity())) + ": not scored, " +
                    Safe(gap.reason()));
     }
-    for (const v1::UncountedRun& run : report.not_counted())
-      session.Note(name + ": run " + Safe(IdOf(run.run())) + " is not counted, " + Safe(run.reason()));
+    NoteUncounted(session, name, report);
     for (const std::string& warning : report.warnings()) session.Note(name + ": " + Safe(warning));
     for (const v1::QuantityScore& score : report.scores()) {
       if (!score.note().empty())

@@ -78,7 +78,8 @@ int RecordPrinter::Begin() {
   const bool text = globals.output == OutputFormat::kTable || globals.output == OutputFormat::kMarkdown;
   if (globals.fields.empty()) {
     for (const RecordColumn& column : columns_) {
-      if (!column.only_by_name && (column.in_list || single_ || !text)) chosen.push_back(column);
+      const bool wanted = !text || column.in_list || (single_ && column.in_record);
+      if (wanted && !column.only_by_name) chosen.push_back(column);
     }
   }
   columns_ = std::move(chosen);

@@ -25,6 +25,7 @@ struct RecordColumn {
   bool in_list = true;  ///< shown in lists unless --fields says otherwise; `show` and CSV have every column
   std::function<std::string(const google::protobuf::Message&)> human, machine;
   std::string member = {};    ///< of the message whose member `name` it is; empty: the message itself
+  bool in_record = true;      ///< shown by `show` as text; CSV has it anyway
   bool only_by_name = false;  ///< shown where --fields asks for it, and nowhere else
 };
 
