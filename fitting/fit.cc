@@ -76,6 +76,9 @@ std::vector<std::string> ValidateFitRequest(const FitRequest& request, const Law
       std::find(names.begin(), names.end(), request.estimator) == names.end()) {
     problems.push_back(
         absl::StrCat("estimator: '", request.estimator, "' is not one of ", absl::StrJoin(names, ", ")));
+  } else if (names.empty() && !request.estimator.empty() && !IsEstimator(request.estimator)) {
+    problems.push_back(absl::StrCat("estimator: there is none called '", request.estimator,
+                                    "'; laws like this one are fitted in one way and take none"));
   }
   std::visit(OptionProblems{request, family, problems}, request.options);
   if (const std::string why = family.why_no_holdout(law); !why.empty() && !request.holdout_filter.empty()) {

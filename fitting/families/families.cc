@@ -20,6 +20,14 @@ const FitFamily& FamilyOf(const LawSpec& law) {
                         [&law](const FitFamily* family) { return family->answers(law); });
 }
 
+bool IsEstimator(const std::string& name) {
+  if (name == "auto" || name == "least-squares") return true;
+  return std::any_of(std::begin(kFamilies), std::end(kFamilies), [&name](const FitFamily* family) {
+    const std::vector<std::string>& names = family->estimators();
+    return std::find(names.begin(), names.end(), name) != names.end();
+  });
+}
+
 absl::Time DeadlineOf(const FitRequest& request) {
   return request.deadline_seconds > 0 ? absl::Now() + absl::Seconds(request.deadline_seconds)
                                       : absl::InfiniteFuture();

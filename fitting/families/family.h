@@ -20,7 +20,8 @@ struct FitFamily {
   /// Whether laws like this one are fitted so. The first family of the table that answers takes the law.
   bool (*answers)(const LawSpec& law);
   FitNeeds needs;
-  /// Names that FitRequest::estimator may have, "auto" first; empty: it is ignored.
+  /// Names that FitRequest::estimator may have, "auto" first; empty: laws of this family have one way, and
+  /// ignore it.
   const std::vector<std::string>& (*estimators)();
   /// Whether its laws take these options; monostate is not asked for.
   bool (*takes)(const KindOptions& options);
@@ -38,6 +39,9 @@ extern const FitFamily kAllocationFamily, kCriticalBatchFamily, kOtherOptimumFam
 
 /// The least-squares family answers every law.
 const FitFamily& FamilyOf(const LawSpec& law);
+
+/// Whether laws of any family have an estimator of this name. "least-squares" is what the others report.
+bool IsEstimator(const std::string& name);
 
 /// When a request's time is over.
 absl::Time DeadlineOf(const FitRequest& request);

@@ -69,6 +69,15 @@ TEST(Estimators, EachEntryIsAcceptedForTheLawsThatItFits) {
   EXPECT_TRUE(EstimatorsOf(ShippedLaw("loss-chinchilla")->spec()).empty());
 }
 
+TEST(Estimators, LawsThatTakeNoneRefuseNamesThatAreNone) {
+  const LawSpec& law = ShippedLaw("loss-chinchilla")->spec();
+  for (const char* name : {"", "auto", "least-squares", "surface"})
+    EXPECT_TRUE(ValidateFitRequest(Request(name), law).empty()) << name;
+  const std::vector<std::string> problems = ValidateFitRequest(Request("surfaec"), law);
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_THAT(problems.front(), HasSubstr("'surfaec'"));
+}
+
 TEST(Estimators, EachEntryHasItsLineInTheDocumentation) {
   std::ifstream file(SEXTANT_SOURCE_DIR "/docs/optimum.md");
   std::stringstream text;

@@ -188,9 +188,10 @@ void AddFits(CommandTree& tree) {
     command
         ->add_option(
             "--estimator", options->estimator,
-            "how optima are estimated: band, surface, …, auto; for critical batches their definition: "
-            "hyperbola (auto), overhead, minimum-compute, noise-scale; for compute-optimal sizes: envelope, "
-            "isoflop, parametric, auto; laws fitted to losses ignore it")
+            "auto, or by name: for a rate or batch band, argmin, soft-band, quadratic, surface, regret, "
+            "hierarchical, average; for a critical batch its definition: hyperbola, overhead, "
+            "minimum-compute, noise-scale; for compute-optimal sizes: envelope, isoflop, parametric; laws "
+            "fitted to losses have one way and ignore it")
         ->type_name("NAME")
         ->capture_default_str();
     command->add_option("--where", options->where, "which runs enter; all finished ones if not given")

@@ -24,6 +24,15 @@ class UsageTest(CliTest):
                 self.assertIn(expected, err)
                 self.assertIn("hint:", err)
 
+    def test_help_names_every_estimator_that_the_service_knows(self):
+        self.run_cli("studies", "create", "s")
+        out, _ = self.run_cli("fits", "create", "--help")
+        words = set(out.replace(",", " ").replace(";", " ").split())
+        for law in ("lr-power-nd", "cbs-power-d", "params-opt-c", "weight-decay-power-nd"):
+            _, err = self.run_cli("fits", "create", "--study", "s", "--law", law, "--estimator", "nope", code=67)
+            names = err.splitlines()[0].split("is not one of ")[1].split(", ")
+            self.assertLessEqual(set(names), words, law)
+
     def test_usage_errors_exit_2(self):
         self.run_cli("studies", "create", "s")  # a mapping is read with what the study declares
         for args in [
