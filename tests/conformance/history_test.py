@@ -138,6 +138,7 @@ class History:
         self.server, self.seed, self.seconds = server, seed, seconds
         self.lock = threading.Lock()
         self.titles = collections.defaultdict(list)   # study -> calls of its title
+        self.runs_checked = 0
         self.made, self.gone, self.maybe_gone, self.maybe = {}, {}, set(), set()  # runs, with when that was known
         self.uploads = {}                             # upload -> [acknowledged chunks, chunks that may be there]
         self.operations = 0
@@ -405,7 +406,9 @@ class History:
             if len(self.made) > 20000:  # a fresh start, so that checks stay quick
                 self.server.studies().DeleteStudy(study_pb.DeleteStudyRequest(name="studies/runs"), timeout=60)
                 self.server.studies().CreateStudy(study_pb.CreateStudyRequest(study_id="runs"), timeout=60)
+                self.runs_checked += len(self.made)
                 self.made, self.gone, self.maybe_gone, self.maybe = {}, {}, set(), set()
+        self.runs_checked += len(self.made)
         return checked
 
 
@@ -421,7 +424,7 @@ def try_one(program, seed, seconds, kill_every):
             violation = str(found)
         finally:
             server.stop()
-        done = (f"{history.operations} operations, {server.kills} kills, {len(history.made)} runs in the model, "
+        done = (f"{history.operations} operations, {server.kills} kills, {history.runs_checked or len(history.made)} runs in the model, "
                 f"{checked} calls of titles linearizable")
         return violation, done
 
