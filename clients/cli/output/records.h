@@ -41,9 +41,7 @@ RecordColumn MakeColumn(std::string name, std::string title, bool right, bool in
       [human](const google::protobuf::Message& m) -> std::string { return human(static_cast<const M&>(m)); },
       [machine](const google::protobuf::Message& m) -> std::string {
         return machine(static_cast<const M&>(m));
-      },
-      {},
-      false};
+      }};
 }
 
 /// Streams records to stdout: JSON, JSONL, CSV and TSV as they come, tables at the end. Not thread-safe.
